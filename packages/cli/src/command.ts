@@ -1,4 +1,4 @@
-// What a command is: data that the parser, help, completion and the tests read, and a function.
+// A command: data for the parser, help, completion and tests, and a function.
 import type { Given } from './arguments/given.ts'
 import type { OptionName } from './arguments/options.ts'
 import type { Client } from './connection/client.ts'
@@ -17,24 +17,24 @@ export interface Context {
   readonly asking: Asking
   /** Aborted by the first interrupt. */
   readonly signal: AbortSignal
-  /** Whether the control plane is in this very process: what runs ends with it. */
+  /** Whether the control plane runs in this process: its work ends with it. */
   readonly isLocal: boolean
   readonly client: () => Promise<Client>
   readonly commands: readonly Command[]
 }
 
 export interface Command {
-  /** One word, or two where the first stands for several. */
+  /** One word, or two if the first is a group. */
   readonly name: string
   readonly group: Group
   readonly summary: string
-  /** `KEY` must be there, `[KEY]` may. */
+  /** `KEY` is required, `[KEY]` is optional. */
   readonly positionals: readonly string[]
   readonly options: readonly OptionName[]
-  /** Of its JSON. */
+  /** The fields of its JSON. */
   readonly fields: readonly string[]
   readonly example: string
-  /** The permission that the server asks for; undefined: no server is asked, or any credential does. */
+  /** The permission that the server requires; undefined: no server is called, or any credential will do. */
   readonly scope?: string
   run(context: Context): Promise<ExitName>
 }

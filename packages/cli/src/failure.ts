@@ -1,4 +1,4 @@
-// What ends a command early, and the exit codes that scripts rely on.
+// Errors that end a command, and the exit codes that scripts rely on.
 
 export const EXIT = {
   done: 0,
@@ -17,7 +17,7 @@ export const EXIT = {
 } as const
 export type ExitName = keyof typeof EXIT
 
-/** Told in one line, with what to do. */
+/** Reported in one line, with the remedy. */
 export class Failure extends Error {
   readonly exit: ExitName
   /** For `--verbose`, line by line. */

@@ -1,8 +1,8 @@
-// Commands that belong to packages of their own: they take their own arguments and resolve with their exit code.
+// Commands that belong to other packages: they parse their own arguments and resolve with their exit code.
 import { isError } from 'millpond/options'
 import { EXIT } from './failure.ts'
 
-/** Each with the arguments that its `main` wants: the control plane's knows several commands. */
+/** Each with the arguments that its `main` takes: the control plane's has several commands. */
 const PACKAGES: Readonly<
   Record<string, { readonly name: string; readonly load: () => Promise<Main>; readonly keepsCommand: boolean }>
 > = {
@@ -14,7 +14,7 @@ interface Main {
   main(args: readonly string[]): Promise<number>
 }
 
-/** Undefined where the command is one of ours. */
+/** Undefined if the command is one of ours. */
 export function handedOver([command = '', ...rest]: readonly string[]): Promise<number> | undefined {
   const other = Object.hasOwn(PACKAGES, command) ? PACKAGES[command] : undefined
   return other === undefined ? undefined : run(command, other, rest)

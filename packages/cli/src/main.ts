@@ -134,7 +134,7 @@ function checkFields({ name, fields }: Command, json: string | undefined): void 
     )
 }
 
-/** Before anything is parsed: how a wrong use is told, too. */
+/** Before parsing, since usage errors are formatted too. */
 function optionsFrom(args: readonly string[]) {
   const end = args.indexOf('--')
   const own = end < 0 ? args : args.slice(0, end)

@@ -1,4 +1,4 @@
-// The version of this package, as its package.json has it: said in one place.
+// The version of this package, from its package.json.
 import { readFileSync } from 'node:fs'
 
 const { version }: { readonly version: string } = JSON.parse(

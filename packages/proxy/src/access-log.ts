@@ -1,9 +1,9 @@
-// One JSON line per answer: who asked for what, what they got, what the cache did, how long it took.
+// One JSON line per response: the client, the request, the status, the cache result, the duration.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 export function logAnswer(request: IncomingMessage, response: ServerResponse, write: (line: string) => void): void {
   const startedAt = performance.now()
-  // undici takes the socket away from a request whose content it has sent on.
+  // undici detaches the socket of a request whose content it has forwarded.
   const { method, url, headers, socket } = request
   const address = socket.remoteAddress
   const sentBefore = socket.bytesWritten
@@ -24,7 +24,7 @@ export function logAnswer(request: IncomingMessage, response: ServerResponse, wr
   })
 }
 
-/** As it was written: node:http keeps no flat fields, only the text of the head. */
+/** As written: node:http keeps no flat fields, only the text of the head. */
 function cacheStatus(response: ServerResponse): string | undefined {
   const head: unknown = Reflect.get(response, '_header')
   return typeof head === 'string' ? /^cache-status: (.*)$/im.exec(head)?.[1]?.trim() : undefined

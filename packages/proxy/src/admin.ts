@@ -1,4 +1,4 @@
-// The side door, for people and scrapers on this machine: /metrics, /health, POST /purge.
+// The admin port, for people and scrapers on this machine: /metrics, /health, POST /purge.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { HttpCache, Purge } from 'millpond/http'
 import { isError } from 'millpond/options'
@@ -18,7 +18,7 @@ export function adminServer(http: HttpCache, origins: () => Origins): Server {
 
 interface Asked {
   readonly http: HttpCache
-  /** What its figures count from, RFC 3339. */
+  /** Since when its metrics count, RFC 3339. */
   readonly since: string
   readonly origins: Origins
 }
@@ -29,7 +29,7 @@ async function answer(
   { http, since, origins }: Asked,
 ): Promise<void> {
   const { method, url } = request
-  // A page in a browser on this machine cannot send this content type without asking first.
+  // A page in a browser on this machine cannot send this content type without a preflight request.
   const isPurge = method === 'POST' && url === '/purge'
   if (isPurge && request.headers['content-type'] !== 'application/json')
     send(response, 415, { error: 'send application/json' })

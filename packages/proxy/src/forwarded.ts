@@ -1,20 +1,21 @@
-// What the origin is told beside the client's own fields, and what it is not told, since it is in no key.
+// Fields that the origin gets in addition to the client's own, and those that are removed because they are not part of
+// the key.
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { INPUTS } from 'millpond/http'
 import { countedDown } from './max-forwards.ts'
 import type { ProxySettings } from './options.ts'
 
-/** Not told, unless another proxy is before this one. */
+/** Removed, unless this proxy is behind another one. */
 const UNKEYED: ReadonlySet<string> = new Set(INPUTS)
 
-/** To a server behind CGI or WSGI `X_Forwarded_Host` is `X-Forwarded-Host`; nobody honest writes it so. */
+/** A server behind CGI or WSGI reads `X_Forwarded_Host` as `X-Forwarded-Host`; no honest client sends it. */
 function isTakenFor(lower: string): boolean {
   const name = lower.replaceAll('_', '-')
   return UNKEYED.has(name) || name === 'x-forwarded-for' || name === 'host'
 }
 
-/** The fields of a request as the origin gets them, flat. */
+/** The request's fields as the origin gets them, flat. */
 export function forwardedFields(
   fields: readonly string[],
   request: IncomingMessage,
@@ -26,7 +27,7 @@ export function forwardedFields(
     const name = fields[at] as string
     const lower = name.toLowerCase()
     const value = countedDown(request.method, lower, fields[at + 1] as string)
-    // undici cannot send it, and this server has answered it.
+    // undici cannot send it, and this server has handled it.
     if (lower === 'expect') continue
     if (settings.strict) kept.push(name, value)
     else if (lower === 'x-forwarded-for') addresses = settings.trustForwarded ? `${value}, ${addresses}` : addresses

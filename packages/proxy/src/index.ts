@@ -1,3 +1,3 @@
-// `@millpond/proxy`: a caching reverse proxy before any origin.
+// `@millpond/proxy`: a caching reverse proxy for any origin.
 export { type ProxyOptions, readConfig } from './options.ts'
 export { type CachingProxy, startProxy } from './proxy.ts'

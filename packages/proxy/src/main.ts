@@ -29,7 +29,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const
 
-/** Runs until SIGTERM or SIGINT. Resolves with the exit code: 2 for a wrong argument, 1 where it cannot start. */
+/** Runs until SIGTERM or SIGINT. Resolves with the exit code: 2 for an invalid argument, 1 if it cannot start. */
 export async function main(args: readonly string[]): Promise<number> {
   let given: ReturnType<typeof read>
   try {
@@ -58,7 +58,7 @@ export async function main(args: readonly string[]): Promise<number> {
 interface Given {
   readonly isHelp: boolean
   readonly config: string | undefined
-  /** What the command line says: it counts more than the file. */
+  /** Command-line options, which take precedence over the file. */
   readonly options: Partial<ProxyOptions>
 }
 
@@ -78,7 +78,7 @@ function read(args: readonly string[]): Given {
   return { isHelp, config: values.config, options }
 }
 
-/** Whoever reads the log may go (`| head`), and nobody is answered the worse for it. */
+/** If the log's reader goes away (`| head`), requests are still served. */
 function logTo(out: NodeJS.WriteStream): (line: string) => void {
   let isRead = true
   out.on('error', (error) => {
@@ -100,7 +100,7 @@ function optionsOf({ config, options }: Given): ProxyOptions {
   return { origin: [], ...merged }
 }
 
-/** A file that cannot be read changes nothing. */
+/** An unreadable file changes nothing. */
 function reload(proxy: CachingProxy, given: Given): void {
   try {
     proxy.reload(optionsOf(given))

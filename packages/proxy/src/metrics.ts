@@ -1,4 +1,4 @@
-// What the proxy has done, as Prometheus text. Labels are bounded: causes and origins, never URLs.
+// The proxy's metrics as Prometheus text. Labels are bounded: causes and origins, never URLs.
 import type { HttpStats } from 'millpond/http'
 
 export function metricsText(

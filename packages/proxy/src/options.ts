@@ -1,4 +1,4 @@
-// The proxy's settings: from code, from a JSON file, from the command line; checked once, with messages that show the
+// The proxy's settings: from code, from a JSON file, from the command line; validated once, with messages that show the
 // value.
 import { readFileSync } from 'node:fs'
 import { memory } from 'millpond'
@@ -19,34 +19,31 @@ import {
 } from 'millpond/options'
 
 export interface ProxyOptions {
-  /**
-   * Where the answers come from: `http://127.0.0.1:3000`. Several share the load; one that cannot be reached is left
-   * out for a while.
-   */
+  /** The origin: `http://127.0.0.1:3000`. Several share the load; one that is unreachable is skipped for a while. */
   readonly origin: string | readonly string[]
   /** Default 8080; 0 takes a free one. */
   readonly port?: number | undefined
-  /** Address to listen at. Default: all. */
+  /** The address to listen on. Default: all. */
   readonly host?: string | undefined
   /**
-   * Only what the RFCs say: nothing is kept from the origin, `Set-Cookie` and answers to requests with cookies are
-   * stored where the answer permits it, no retries, no fields added to requests. Default `false`.
+   * Strictly the RFCs: nothing is hidden from the origin, `Set-Cookie` and responses to requests with cookies are
+   * stored if the response permits it, no retries, no fields added to requests. Default `false`.
    */
   readonly strict?: boolean | undefined
-  /** How much memory the stored answers may take. Default `'256mb'`. */
+  /** Memory for stored responses. Default `'256mb'`. */
   readonly memory?: string | number | undefined
   /** A Redis that several proxies share, below their memory; needs the package ioredis. */
   readonly redis?: string | undefined
   /**
-   * How often a GET, HEAD, OPTIONS or QUERY whose connection broke before an answer began is put again. Default 1; 0 in
-   * strict mode.
+   * How often a GET, HEAD, OPTIONS or QUERY is retried whose connection broke before the response began. Default 1; 0
+   * in strict mode.
    */
   readonly retries?: number | undefined
-  /** Milliseconds until a connection stands. Default 5,000. */
+  /** Milliseconds to connect. Default 5,000. */
   readonly connectTimeout?: number | undefined
-  /** Milliseconds until an answer begins, and between two pieces of it. Default 60,000. */
+  /** Milliseconds until a response begins, and between two chunks of it. Default 60,000. */
   readonly originTimeout?: number | undefined
-  /** Milliseconds for a client to send its header, and at most five times as much for the content. Default 60,000. */
+  /** Milliseconds for a client to send its header; up to five times as much for the content. Default 60,000. */
   readonly clientTimeout?: number | undefined
   /** Connections to each origin. Default 128. */
   readonly connections?: number | undefined
@@ -55,8 +52,8 @@ export interface ProxyOptions {
   /** The largest content of a request, in bytes. Default: no limit. */
   readonly maxRequestBytes?: number | undefined
   /**
-   * Path that says whether an origin is well (a status below 500), asked at the start and every 5 s. Default: none, a
-   * failed connection says it.
+   * A health check path (healthy: a status below 500), requested at the start and every 5 s. Default: none; a failed
+   * connection marks an origin as unhealthy.
    */
   readonly healthPath?: string | undefined
   /** Whether `X-Forwarded-*` of clients is trusted: only behind another proxy. Default `false`. */
@@ -65,9 +62,9 @@ export interface ProxyOptions {
   readonly adminPort?: number | undefined
   /** One JSON line per answer. Default: none. */
   readonly accessLog?: ((line: string) => void) | undefined
-  /** Told what goes wrong behind an answer. Default: nothing. */
+  /** Called with errors that clients do not see. Default: ignored. */
   readonly onError?: ((error: unknown) => void) | undefined
-  /** How the answers are cached (`millpond/http`). */
+  /** How responses are cached (`millpond/http`). */
   readonly cache?: HttpCacheOptions | undefined
 }
 
@@ -103,7 +100,7 @@ const OPTIONS: Shape<ProxyOptions> = {
   cache: optionsOf(HTTP_CACHE),
 }
 
-/** What strict mode means for the cache: the answer alone decides. */
+/** Strict mode for the cache: only the response decides. */
 const STRICT: HttpCacheOptions = { storeSetCookie: true, credentials: [], keyInputs: false }
 
 /** @throws MillpondError `OPTION_INVALID`, naming the option, the value and the remedy. */
@@ -125,7 +122,7 @@ export function resolveOptions(options: ProxyOptions): ProxySettings {
     maxRequestBytes: options.maxRequestBytes ?? Number.POSITIVE_INFINITY,
     trustForwarded: options.trustForwarded ?? false,
     onError: options.onError ?? (() => {}),
-    // Where the origin is not told, the key need not tell either.
+    // A field that the origin does not get need not be part of the key.
     cache: { ...(isStrict ? STRICT : { keyInputs: options.trustForwarded ?? false }), ...options.cache },
     ...(redis === undefined ? {} : { redis }),
     ...(host === undefined ? {} : { host }),

@@ -1,16 +1,16 @@
-// The origins: a pool of connections each, taken in turn, those left out that failed a moment ago or say that they are
-// not well.
+// The origins: a connection pool each, used in turn; those that have failed recently or report that they are unhealthy
+// are skipped.
 import { Pool } from 'undici'
 import type { ProxySettings } from './options.ts'
 
-/** How long an origin that could not be reached is left out, while there is another. */
+/** How long an unreachable origin is skipped, while there is another. */
 const DOWN_MS = 5_000
 const HEALTH_MS = 5_000
 
 export interface Origin {
   readonly url: URL
   readonly pool: Pool
-  /** Left out until then, in milliseconds of the monotonic clock. */
+  /** Skipped until then, in milliseconds of the monotonic clock. */
   downUntil: number
 }
 
@@ -39,7 +39,7 @@ export class Origins {
     this.#timer.unref()
   }
 
-  /** The next one that is well; when none is, the next one. */
+  /** The next healthy one; if there is none, the next one. */
   take(): Origin {
     const now = performance.now()
     const count = this.#origins.length
@@ -73,7 +73,7 @@ export class Origins {
     )
   }
 
-  /** Waits for the answers under way. */
+  /** Waits for running requests. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await Promise.all(this.#origins.map(({ pool }) => pool.close()))
@@ -85,7 +85,7 @@ export class Origins {
   }
 }
 
-/** The origin is not to be asked for a while. */
+/** Skips the origin for a while. */
 export function leaveOut(origin: Origin): void {
   origin.downUntil = performance.now() + DOWN_MS
 }

@@ -14,14 +14,14 @@ import { originFor } from './upstream.ts'
 
 export interface CachingProxy {
   readonly http: HttpCache
-  /** Where it listens. */
+  /** The port that it listens on. */
   readonly port: number
-  /** Where `/metrics` is, if anywhere. */
+  /** The port of `/metrics`, if there is one. */
   readonly adminPort: number | undefined
-  /** Takes other origins and timeouts to them from now on; requests under way end as they began. */
+  /** Uses other origins and timeouts from now on; running requests end as they began. */
   reload(options: ProxyOptions): void
   /**
-   * Takes no more connections, waits for the answers under way for at most `graceMs` (default 30,000), then closes
+   * Stops accepting connections, waits for running requests for at most `graceMs` (default 30,000), then closes
    * everything.
    */
   close(graceMs?: number): Promise<void>
@@ -30,13 +30,13 @@ export interface CachingProxy {
 /** The most entries: memory is bounded by bytes. */
 const MOST_ENTRIES = 1_000_000
 const GRACE_MS = 30_000
-/** How often the server looks for clients that are too slow. */
+/** How often the server checks for clients that are too slow. */
 const LEAST_CHECK_MS = 100
 const MOST_CHECK_MS = 5_000
 
 /**
  * Starts a caching reverse proxy. Resolves when it listens.
- * @throws Error naming the option that is not allowed; what the system says when the port is taken.
+ * @throws Error naming the invalid option; the system's error if the port is in use.
  */
 export async function startProxy(options: ProxyOptions): Promise<CachingProxy> {
   const settings = resolveOptions(options)
@@ -98,7 +98,7 @@ class RunningProxy implements CachingProxy {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { accessLog, maxRequestBytes } = this.#settings
     if (accessLog !== undefined) logAnswer(request, response, accessLog)
-    // Node makes an object of the header when it is first asked for one: not for each hit.
+    // Node builds the header object on first access, which most hits do not need.
     if (
       maxRequestBytes !== Number.POSITIVE_INFINITY &&
       Number(request.headers['content-length'] ?? 0) > maxRequestBytes

@@ -1,9 +1,9 @@
-// WebSockets and other upgrades: once the origin has agreed, bytes both ways. Nothing of it is cached.
+// WebSockets and other upgrades: once the origin has agreed, bytes flow both ways. Nothing is cached.
 //
-// Until it has agreed, and when it does not, nothing that the client sends reaches it: a client could else speak to the
-// origin behind the proxy's back, with fields that the proxy takes away (M. Egorov, "What's wrong with WebSocket APIs",
-// 2019; J. Miller, "h2c Smuggling", 2020). So an upgrade to HTTP itself is left out, and the request sent on without it
-// (RFC 9110 7.8: a server may ignore it).
+// Before that, and if it does not agree, nothing that the client sends is forwarded: otherwise a client could send
+// requests to the origin past the proxy, with fields that the proxy removes (M. Egorov, "What's wrong with WebSocket
+// APIs", 2019; J. Miller, "h2c Smuggling", 2020). An upgrade to HTTP itself is therefore removed, and the request
+// forwarded without it (RFC 9110 7.8: a server may ignore it).
 import type { IncomingMessage } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -63,7 +63,7 @@ export function tunnel(
       return
     }
     origin.setTimeout(settings.originTimeout, () => origin.destroy())
-    // There will be no other request: whoever waits for one may close.
+    // There will be no further request: those waiting for one may close.
     origin.end()
     client.resume()
   }
@@ -81,15 +81,15 @@ export function tunnel(
 const isTunnelled = ({ headers }: IncomingMessage): boolean =>
   !/(?:^|,)\s*(?:h2c?|http|tls)\b/i.test(headers.upgrade ?? '')
 
-/** The status for what is not sent on. */
+/** The status for requests that are not forwarded. */
 function faultOf(request: IncomingMessage): string | undefined {
   const hosts = request.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host')
   if (hosts.length !== 1) return '400 Bad Request'
-  // Where it ends could only be told by reading it, and node:http has let go of the connection.
+  // Its end could only be found by parsing it, and node:http has detached the connection.
   return request.headers['transfer-encoding'] === undefined ? undefined : '501 Not Implemented'
 }
 
-/** As much as the request has, and nothing that follows it. */
+/** The request's content, and nothing that follows it. */
 function sendContent({ headers }: IncomingMessage, client: Duplex, head: Buffer, origin: Duplex): void {
   let left = Number(headers['content-length'] ?? 0)
   const send = (chunk: Buffer): void => {

@@ -1,5 +1,4 @@
-// The origin by undici's dispatch API: header lines as they came, bodies as they came, odd lengths and 1xx answers
-// included.
+// The origin by undici's dispatch API: header lines and bodies unchanged, including unusual lengths and 1xx responses.
 import type { IncomingMessage } from 'node:http'
 import { Transform } from 'node:stream'
 import type { Sink, Upstream, UpstreamCall, UpstreamRequest } from 'millpond/http'
@@ -8,7 +7,7 @@ import { forwardedFields } from './forwarded.ts'
 import type { ProxySettings } from './options.ts'
 import { leaveOut, type Origin, type Origins } from './origins.ts'
 
-/** RFC 9110 9.2.2: asked again, these do nothing twice. */
+/** RFC 9110 9.2.2: idempotent methods, safe to retry. */
 const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY'])
 
 /** The origins, for one request. */
@@ -90,10 +89,10 @@ class OriginCall implements UpstreamCall {
     return most === Number.POSITIVE_INFINITY ? this.#request : bounded(this.#request, most)
   }
 
-  /** A connection that broke before anything came is tried again where the method allows it. */
+  /** A connection that broke before the response began is retried if the method permits it. */
   #fail(error: Error, origin: Origin): void {
     if (this.#isAborted) return
-    // RFC 9110 8.6: a 304 may say how long the content would be; undici misses it.
+    // RFC 9110 8.6: a 304 may carry the content's length; undici does not handle it.
     if (this.#isNotModified && 'code' in error && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
       this.#sink.end()
       return
@@ -118,7 +117,7 @@ class OriginCall implements UpstreamCall {
   }
 }
 
-/** No connection stood: nothing can have happened at the origin. */
+/** No connection was established: nothing can have happened at the origin. */
 const isUnreachable = (error: Error): boolean =>
   'code' in error &&
   /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/.test(String(error.code))

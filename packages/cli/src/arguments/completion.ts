@@ -1,4 +1,4 @@
-// Completion of the shell, from the table of commands: words that are fixed, so that pressing Tab asks no server.
+// Shell completion from the table of commands: static words only, so that pressing Tab calls no server.
 import type { Command } from '../command.ts'
 import { GLOBAL, type OptionName, optionOf } from './options.ts'
 
@@ -17,7 +17,7 @@ const namesOf = ({ options }: Command): readonly OptionName[] => [...options, ..
 const flags = (names: readonly OptionName[]): string => names.map((name) => `--${name}`).join(' ')
 const takesFile = (name: OptionName): boolean => optionOf(name).value === 'FILE'
 
-/** Every option that has a closed list of values, or is a file. */
+/** Every option with a fixed set of values, or that takes a file. */
 function valued(
   commands: readonly Command[],
 ): readonly { readonly name: OptionName; readonly choices: readonly string[] }[] {

@@ -1,4 +1,4 @@
-// What was given on the command line, checked: an option has the form of its kind, or is told with its value.
+// Command-line options, validated: an invalid value is reported.
 import { wrongUse } from '../failure.ts'
 import { type OptionName, optionOf } from './options.ts'
 
@@ -40,7 +40,7 @@ export class Given {
     return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
   }
 
-  /** Parted at commas; `\,` is one. */
+  /** Split at commas; `\,` is a literal comma. */
   list(name: OptionName): readonly string[] {
     return this.texts(name)
       .flatMap((text) => text.split(/(?<!\\),/).map((part) => part.replaceAll('\\,', ',').trim()))

@@ -1,10 +1,10 @@
-// Every option once: the same name means the same thing in each command.
+// Every option is defined once: the same name means the same thing in each command.
 
 export type Kind = 'flag' | 'text' | 'texts' | 'list' | 'count' | 'number' | 'duration'
 
 export interface Option {
   readonly kind: Kind
-  /** What stands for the value in help. */
+  /** The placeholder for the value in help. */
   readonly value?: string
   readonly choices?: readonly string[]
   readonly help: string
@@ -206,7 +206,7 @@ export type OptionName = keyof typeof OPTIONS
 export const optionOf = (name: OptionName): Option => OPTIONS[name]
 export const isOption = (name: string): name is OptionName => Object.hasOwn(OPTIONS, name)
 
-/** For every command. */
+/** Global options. */
 export const GLOBAL: readonly OptionName[] = [
   'url',
   'token-file',

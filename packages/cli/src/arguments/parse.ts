@@ -1,4 +1,4 @@
-// From arguments to a command and what it was given. Parsing is Node's own; what an option means is in the table.
+// From arguments to a command and its options. Parsing is Node's own; the table says what an option means.
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { isError, nearest } from 'millpond/options'
 import { COMMANDS, type Command, commandAt, isGroup } from '../commands/index.ts'
@@ -7,9 +7,9 @@ import { Given, type RawValues } from './given.ts'
 import { GLOBAL, isOption, type Kind, OPTIONS } from './options.ts'
 
 export interface Parsed {
-  /** Undefined: none was named. */
+  /** Undefined: none was given. */
   readonly command: Command | undefined
-  /** A word that stands for several commands: `config`. */
+  /** The first word of several commands: `config`. */
   readonly group: string | undefined
   readonly given: Given
 }
@@ -50,7 +50,7 @@ function helpOn(words: readonly string[], values: RawValues): Parsed {
   return { command, group: undefined, given }
 }
 
-/** The command, or word that stands for several, that was meant. */
+/** The command, or group of commands, that was probably meant. */
 function meantBy(name: string): string {
   const near = nearest(name, [
     ...new Set(COMMANDS.flatMap((command) => [command.name, command.name.split(' ')[0] ?? ''])),
@@ -58,7 +58,7 @@ function meantBy(name: string): string {
   return near === undefined ? '' : `; did you mean "${near}"?`
 }
 
-/** `--json` alone is all of it: Node's parser knows no option that may have a value. */
+/** `--json` alone means all fields: Node's parser has no options with an optional value. */
 function withJson(args: readonly string[]): string[] {
   const end = args.indexOf('--')
   return args.map((arg, at) => (arg === '--json' && (end < 0 || at < end) ? '--json=*' : arg))

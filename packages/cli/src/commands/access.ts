@@ -1,4 +1,4 @@
-// Who one is there, and the credentials of people and programs.
+// The current user at the server, and the credentials of people and programs.
 import type { Command, Context } from '../command.ts'
 import { Client } from '../connection/client.ts'
 import { keepToken } from '../connection/credentials.ts'
@@ -78,7 +78,7 @@ export const login: Command = {
   },
 }
 
-/** From a file, from a pipe, or typed without being shown. */
+/** From a file, from a pipe, or typed without echo. */
 async function typedToken(
   file: string | undefined,
   streams: Streams,

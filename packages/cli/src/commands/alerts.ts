@@ -1,4 +1,4 @@
-// Alerts: what fires, resolved by hand, kept quiet for a while.
+// Alerts: listing, resolving and silencing them.
 import type { Command } from '../command.ts'
 import { list } from '../connection/pages.ts'
 import { at, numberAt, rowsAt, textAt } from '../connection/read.ts'

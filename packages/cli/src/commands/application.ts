@@ -7,7 +7,7 @@ import { styled, text } from '../terminal/text.ts'
 import { count, milliseconds } from '../terminal/units.ts'
 import { namesIn } from './organization.ts'
 
-/** @returns undefined where none of them was named */
+/** @returns undefined if none of them was given */
 export async function ofApplication(context: Context): Promise<ExitName | undefined> {
   const { given, out } = context
   const named = {

@@ -1,4 +1,4 @@
-// `millpond assets upload DIR`: static files to a bucket or a folder, from here; no control plane is asked.
+// `millpond assets upload DIR`: static files to a bucket or a folder, from here; no control plane is called.
 import type { AssetStore, Naming, UploadProgress } from '@millpond/cdn/assets'
 import type { Given } from '../arguments/given.ts'
 import type { Command, Context } from '../command.ts'
@@ -97,7 +97,7 @@ function namingOf(given: Given, usual: (path: string) => Naming): (path: string)
     hashed.some((glob) => glob.test(path)) ? 'hashed' : kept.some((glob) => glob.test(path)) ? 'keep' : usual(path)
 }
 
-/** `*` within a folder, `**` through all of them, `?` one character. */
+/** `*` within a folder, `**` across folders, `?` one character. */
 function globOf(glob: string): RegExp {
   const parts = glob
     .split(/(\*\*\/?|\*|\?)/)

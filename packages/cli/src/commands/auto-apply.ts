@@ -1,4 +1,4 @@
-// Advice that is carried out by itself: whether it may be, where that stands, and what came of it.
+// Automatic changes: whether they are on, their state, and their results.
 import type { Command } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
@@ -38,7 +38,7 @@ export const autoApply: Command = {
   },
 }
 
-/** What is not named stays as it was. */
+/** Settings that are not given stay as they were. */
 function changed(now: Row, word: 'on' | 'off', score: number | undefined, dryRun: boolean): object {
   const settings = at(now, 'settings')
   return {

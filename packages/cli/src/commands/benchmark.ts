@@ -1,4 +1,4 @@
-// How fast a cache is where it runs: gets and sets in a namespace of its own, erased afterwards.
+// How fast a cache is where it runs: gets and sets in a separate namespace, erased afterwards.
 import { readFile } from 'node:fs/promises'
 import type { Command, Context } from '../command.ts'
 import { codeOf, isObject } from '../connection/files.ts'
@@ -79,7 +79,7 @@ function skewOf(shape: string): number {
   return Number(skew)
 }
 
-/** The figures of an answer that `--json` gave. */
+/** The figures of an earlier `--json` answer. */
 async function earlierIn(path: string): Promise<Row> {
   try {
     const figures = at(JSON.parse(await readFile(path, 'utf8')), 'figures')
@@ -90,7 +90,7 @@ async function earlierIn(path: string): Promise<Row> {
   throw wrongUse(`--compare ${path} does not contain figures: create it with "millpond benchmark --json > ${path}"`)
 }
 
-/** Two runs of the same machine differ by some percent: a fifth is more than that. */
+/** Two runs on the same machine differ by a few percent: a fifth is more than that. */
 const CLEARLY = 1.2
 
 function comparedWith(earlier: Row, now: Figures) {
@@ -143,7 +143,7 @@ function tell(context: Context, operation: Row, figures: Figures | null, missed:
   if (missed.length > 0) out.error(styled('red', text`missed: ${missed.join(', ')}`))
 }
 
-/** Slices are weighted by their calls; of quantiles the worst slice is told, since quantiles cannot be added. */
+/** Slices are weighted by their calls; for quantiles the worst slice is reported, since quantiles cannot be added. */
 function figuresOf(operation: Row): Figures {
   const parts = rowsAt(operation, 'result', 'parts')
   const sum = (name: string): number => parts.reduce((all, part) => all + (numberAt(part, name) ?? 0), 0)

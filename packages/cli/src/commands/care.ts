@@ -1,4 +1,4 @@
-// What is kept too long, and how the cached paths do.
+// Cleaning up old records, and checking the cached paths against their objectives.
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { followed, SOON } from '../connection/follow.ts'
@@ -78,7 +78,7 @@ export const test: Command = {
   },
 }
 
-/** The critical paths, each asked for twice: the second time as somebody would who comes after a warming. */
+/** The critical paths, each requested twice: the second time as a client would after warming. */
 async function measured(context: Context, client: Client): Promise<readonly Row[]> {
   const { given } = context
   const body = {
@@ -129,7 +129,8 @@ function tellCaches(out: Context['out'], caches: readonly ReturnType<typeof judg
 }
 
 /**
- * The sources' goals for cached paths in general use: above 80 % hits, below 10 ms on average, a request below 100 ms.
+ * The sources' objectives for cached paths in general use: above 80 % hits, below 10 ms on average, a request below 100
+ * ms.
  */
 const GOAL = { hit_ratio: 0.8, get_avg_ms: 10, path_ms: 100 }
 
@@ -166,7 +167,7 @@ function judged(cache_name: string, columns: unknown) {
   }
 }
 
-/** Steps count by their traffic: a quiet night is not a busy hour. */
+/** Steps are weighted by their traffic: a quiet night counts less than a busy hour. */
 function meanOf(values: readonly unknown[], weights: readonly unknown[]): number | null {
   let [sum, all] = [0, 0]
   for (const [step, value] of values.entries()) {

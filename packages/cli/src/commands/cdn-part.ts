@@ -1,5 +1,4 @@
-// What the commands of static files and pictures share: a package of its own, which may not be there, and what it says
-// when something goes wrong.
+// What the commands for static files and images share: an optional package, and reporting its errors.
 import { isError } from 'millpond/options'
 import type { ExitName } from '../failure.ts'
 import { Failure } from '../failure.ts'
@@ -33,7 +32,7 @@ export async function cdnPart<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** An error of that package, or of the library's options, is told in one line; any other was not foreseen. */
+/** An error of that package, or of the library's options, is reported in one line; any other is unexpected. */
 export async function told(work: () => Promise<ExitName>): Promise<ExitName> {
   try {
     return await work()

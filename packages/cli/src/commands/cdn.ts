@@ -1,4 +1,4 @@
-// The CDN before the caches: purges, how far they are, and what its vendors count.
+// The CDN in front of the caches: purges, their progress, and the vendors' metrics.
 import type { Command, Context } from '../command.ts'
 import { exitOf, followed, isRunning, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'

@@ -1,4 +1,4 @@
-// Where two values differ, path by path: what two processes hold under one key.
+// The differences between two values, by path: what two processes hold under one key.
 import { isObject } from '../connection/files.ts'
 import { type Safe, shownJson, styled, text } from '../terminal/text.ts'
 

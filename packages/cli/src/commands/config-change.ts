@@ -1,4 +1,4 @@
-// Changes of stored configurations: what a file would change, put in force, taken back.
+// Changes of stored configurations: diff, apply, roll back.
 import { readFile } from 'node:fs/promises'
 import { isError } from 'millpond/options'
 import type { Command, Context } from '../command.ts'
@@ -12,7 +12,7 @@ import { bytes } from '../terminal/units.ts'
 import { configurations, named } from './config.ts'
 import { makeSure } from './sure.ts'
 
-/** What a GET gave beside the document. */
+/** Read-only fields of a GET. */
 const MADE_THERE = ['id', 'version', 'created_at', 'updated_at']
 
 async function documentsIn({ given, streams }: Context): Promise<readonly Row[]> {
@@ -45,7 +45,7 @@ interface Change {
   readonly name: string
   readonly before: Row | undefined
   readonly document: Row
-  /** As the server plans it. */
+  /** The server's plan. */
   readonly plan: unknown
 }
 
@@ -178,7 +178,7 @@ export const configApply: Command = {
 
 async function apply(client: Client, { before, document }: Change, version: number | undefined): Promise<Row> {
   if (before === undefined) return (await client.post('configurations/', document)).body
-  // What was planned from is what may be replaced.
+  // Only the planned version may be replaced.
   const headers = { 'If-Match': `"v${version ?? numberAt(before, 'version') ?? 0}"` }
   return (await client.call('PUT', `configurations/${textAt(before, 'id')}/`, { body: document, headers })).body
 }

@@ -1,4 +1,4 @@
-// Stored configurations, to be looked at. A name stands for its id.
+// Reading stored configurations. A name may be used in place of an id.
 import type { Command } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
@@ -17,7 +17,7 @@ export async function configurations(client: Client): Promise<readonly Row[]> {
   return all
 }
 
-/** @throws Failure where there is none of that name or id */
+/** @throws Failure if there is none of that name or id */
 export async function named(client: Client, name: string): Promise<Row> {
   const all = await configurations(client)
   const found = all.find((row) => textAt(row, 'name') === name || textAt(row, 'id') === name)

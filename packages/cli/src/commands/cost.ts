@@ -1,4 +1,4 @@
-// What a cache costs and what it saves, in the prices that are given.
+// What a cache costs and saves, at given prices.
 import type { Command, Context } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
@@ -89,5 +89,5 @@ function tell(out: Context['out'], row: Row): void {
   }
 }
 
-/** In whatever currency the prices were. */
+/** In the currency of the prices. */
 const money = (amount: number | null): string => (amount === null ? '-' : String(Number(amount.toPrecision(3))))

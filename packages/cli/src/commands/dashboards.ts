@@ -1,5 +1,5 @@
-// A Grafana dashboard and Prometheus' alert rules, for version control: --check says whether a file is still what this
-// release makes.
+// A Grafana dashboard and Prometheus alert rules for version control: --check says whether a file is what this release
+// generates.
 import { readFile } from 'node:fs/promises'
 import type { Command, Context } from '../command.ts'
 import { codeOf } from '../connection/files.ts'

@@ -1,5 +1,4 @@
-// Erasure: whose data is to go, planned, confirmed by its text, followed to its end; and the receipt for whoever has
-// asked for it.
+// Erasure: planned, confirmed by its text, followed to its end; and the receipt for the person who requested it.
 import type { Command, Context } from '../command.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'

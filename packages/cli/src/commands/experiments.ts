@@ -1,5 +1,4 @@
-// Experiments between settings of a cache: what they say, beginning and stopping them, and setting for all what they
-// have found.
+// Experiments between settings of a cache: results, starting, stopping, and applying the result.
 import { readFile } from 'node:fs/promises'
 import { isError } from 'millpond/options'
 import type { Command, Context } from '../command.ts'
@@ -259,6 +258,6 @@ function tell({ out }: Context, row: Row): void {
   )
 }
 
-/** In a hundred reads. */
+/** Per hundred reads. */
 const points = (value: number | null): string =>
   value === null ? '-' : `${value < 0 ? '-' : '+'}${(Math.abs(value) * 100).toFixed(2)}`

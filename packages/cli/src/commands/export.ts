@@ -1,4 +1,4 @@
-// Figures for other programs, put whole in their place.
+// Metrics for other programs, written atomically.
 import { randomBytes } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import type { OptionName } from '../arguments/options.ts'
@@ -33,7 +33,7 @@ export async function prometheus({ given, out }: Context, client: Client): Promi
   return 'done'
 }
 
-/** A reader sees the file of before or that of now, never a part. */
+/** A reader sees the previous file or the new one, never a part. */
 export async function putInPlace(option: OptionName, path: string, words: string): Promise<void> {
   const draft = `${path}.${randomBytes(4).toString('hex')}.tmp`
   try {

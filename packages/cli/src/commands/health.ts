@@ -1,4 +1,4 @@
-// Is it well? For people, for CI, and for a look at each stored configuration.
+// Health checks: for people, for CI, and of each stored configuration.
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
@@ -63,7 +63,7 @@ function partWords(part: Row) {
   return deduction === 0 ? words : styled('yellow', words)
 }
 
-/** What can be tested: caches that run, and configurations of others. */
+/** What can be tested: running caches, and configurations of others. */
 async function everything(client: Client, name: string | undefined): Promise<readonly Testable[]> {
   const { body } = await client.get('nodes/', {})
   const running = [...new Set(rowsAt(body, 'data').map((row) => textAt(row, 'cache_name')))]
@@ -116,7 +116,7 @@ function tellTest(out: Context['out'], result: Row): void {
     const remedy = textAt(step, 'remedy')
     if (remedy !== '') out.line(text`     -> ${remedy}`)
   }
-  // Warnings of steps stand beside them already.
+  // Warnings of steps are listed there already.
   const told = rowsAt(result, 'steps').map((step) => `${textAt(step, 'tier')}: ${textAt(step, 'remedy')}`)
   for (const warning of textsAt(result, 'warnings'))
     if (!told.includes(warning)) out.line(styled('yellow', text`  ${warning}`))
@@ -144,7 +144,7 @@ export const testConnection: Command = {
   },
 }
 
-/** As CI servers read it: a suite for each cache, a case for each part. */
+/** In JUnit's format: a suite for each cache, a case for each part. */
 function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
   const suites = [
     ...caches.map((cache) => ({
@@ -185,7 +185,7 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
 interface Case {
   readonly name: string
   readonly fault: string | undefined
-  /** What nobody knows has not passed. */
+  /** An unknown result is not a pass. */
   readonly skipped: string | undefined
 }
 
@@ -197,7 +197,7 @@ function outcome({ fault, skipped }: Case): string {
   return skipped === undefined ? '/>' : `><skipped message="${xml(skipped)}"/></testcase>`
 }
 
-/** What XML 1.0 cannot hold at all is replaced. */
+/** Characters that XML 1.0 cannot represent are replaced. */
 const xml = (words: string): string =>
   words
     .replace(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, '\ufffd')

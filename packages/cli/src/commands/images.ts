@@ -1,4 +1,4 @@
-// `millpond images optimize DIR`: pictures made smaller, from here; no control plane is asked.
+// `millpond images optimize DIR`: optimises images, from here; no control plane is called.
 import type { ImageFormat, ImageProgress } from '@millpond/cdn/images'
 import type { Given } from '../arguments/given.ts'
 import type { Command } from '../command.ts'

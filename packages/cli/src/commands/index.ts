@@ -127,5 +127,5 @@ export const COMMANDS: readonly Command[] = [
 
 export const commandAt = (name: string): Command | undefined => COMMANDS.find((command) => command.name === name)
 
-/** A word that stands for several commands. */
+/** The first word of several commands. */
 export const isGroup = (word: string): boolean => COMMANDS.some(({ name }) => name.startsWith(`${word} `))

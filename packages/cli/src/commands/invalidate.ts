@@ -1,4 +1,4 @@
-// Forgetting: planned by the server, shown, confirmed, run by the plan's id, acknowledged by every process, probed.
+// Invalidation: planned by the server, shown, confirmed, run by the plan's id, acknowledged by every process, probed.
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
@@ -123,7 +123,7 @@ async function planned(context: Context, client: Client, body: Row, isClear = fa
   return exitOf(operation)
 }
 
-/** What is said to the server, once whoever asks is sure. */
+/** The request to the server, once the user has confirmed. */
 async function confirmed(context: Context, plan: unknown, isClear: boolean): Promise<string | undefined> {
   const { given, asking } = context
   const guard = at(plan, 'guard')
@@ -158,7 +158,7 @@ async function ran(context: Context, client: Client, body: Row): Promise<Row> {
     .post('invalidations/invalidate_keys/', body, { ...SOON, timeoutMs: 60_000 })
     .catch((error: unknown) => {
       if (!context.signal.aborted || context.isLocal) throw error
-      // The server has not said an id yet.
+      // The server has not sent an id yet.
       throw new Failure(
         'interrupted',
         'it may have started and may still be running there: "millpond operations list" shows it',

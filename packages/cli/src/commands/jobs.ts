@@ -1,4 +1,4 @@
-// What caches do again and again: when next, how the last runs went, and a run now.
+// Repeated jobs of caches: the next run, the last runs, and running one now.
 import type { Command } from '../command.ts'
 import { numberAt, rowsAt, textAt } from '../connection/read.ts'
 import { styled, text } from '../terminal/text.ts'

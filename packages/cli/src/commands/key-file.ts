@@ -1,4 +1,4 @@
-// Keys from a file or standard input: one a line, as they are written elsewhere; empty lines are none.
+// Keys from a file or standard input: one per line, written as elsewhere; empty lines are ignored.
 import { readFile } from 'node:fs/promises'
 import type { Context } from '../command.ts'
 import { codeOf } from '../connection/files.ts'

@@ -1,4 +1,4 @@
-// Keys: which are there, which are the hottest, what one is made of, why it misses.
+// Keys: listing them, the hottest ones, their contents, and why one misses.
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { list } from '../connection/pages.ts'
@@ -145,7 +145,7 @@ export const explain: Command = {
   },
 }
 
-/** A key may look like a URL, and the HTTP cache's do: what is found as an answer to it goes first. */
+/** A key may look like a URL, as those of the HTTP cache do: an answer to it as a URL is tried first. */
 async function ofUrl(
   client: Client,
   context: Context,
@@ -188,7 +188,7 @@ export const inspect: Command = {
     const client = await context.client()
     const [key = ''] = given.positionals
     const { body } = await client.get('explain/', { ...where(context), key })
-    // No path holds every key.
+    // Not every key fits into a path.
     const path = 'keys/-'
     const held = { ...where(context), namespace: textAt(body, 'namespace'), key }
     const history = given.flag('history') ? rowsAt((await client.get(`${path}/history/`, held)).body, 'data') : null
@@ -205,7 +205,7 @@ export const inspect: Command = {
   },
 }
 
-/** Each process against the first that has it. */
+/** Each process is compared with the first that has it. */
 function tellCopies(out: Context['out'], copies: Row): void {
   const held = rowsAt(copies, 'copies')
   const first = held.find((copy) => at(copy, 'found') === true)
@@ -225,7 +225,7 @@ function tellCopies(out: Context['out'], copies: Row): void {
   }
 }
 
-/** Keeps its lines. */
+/** Keeps line breaks. */
 const jsonLines = (value: unknown): Safe => joined(shownJson(value, 2).split('\n').map(sentence), '\n')
 
 function tellExplanation({ given, out }: Context, body: Row): void {

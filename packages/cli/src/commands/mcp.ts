@@ -1,4 +1,4 @@
-// The caches for an assistant: it asks by itself, and proposes what a person then approves.
+// The caches for an assistant: it reads by itself, and proposes actions that a person then approves.
 import type { Command } from '../command.ts'
 import { textsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'

@@ -1,4 +1,4 @@
-// Operations: what runs and what ran, to be followed and cancelled.
+// Operations, running and past; following and cancelling them.
 import type { Command } from '../command.ts'
 import { exitOf, followed, tellOperation } from '../connection/follow.ts'
 import { list } from '../connection/pages.ts'

@@ -1,4 +1,4 @@
-// What would make caches better, with the evidence; and doing it, one change a cache.
+// Recommendations with their evidence; and applying them, one change per cache.
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'

@@ -1,5 +1,5 @@
-// What an application calls an organisation or a cache type: the control plane knows them once the application has
-// registered them.
+// An application's organisations and cache types: the control plane knows them once the application has registered
+// them.
 import type { Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
@@ -7,13 +7,13 @@ import type { ExitName } from '../failure.ts'
 import { joined, styled, text } from '../terminal/text.ts'
 import { bytes, count } from '../terminal/units.ts'
 
-/** As the API takes them. */
+/** In the API's form. */
 export const namesIn = ({ given }: Context): Row => ({
   ...(given.has('organization') && { organization: given.text('organization') }),
   ...(given.has('cache-type') && { cache_type: given.text('cache-type') }),
 })
 
-/** What the caches hold of an organisation. */
+/** What the caches hold for an organisation. */
 export async function coverage({ given }: Context, client: Client): Promise<readonly Row[]> {
   const { body } = await client.get('application/coverage/', {
     cache_name: given.text('cache-name'),

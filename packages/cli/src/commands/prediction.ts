@@ -1,4 +1,4 @@
-// How well what is read next is guessed, what loading it ahead brings, and switching that.
+// How well the next reads are predicted, the effect of prefetching them, and switching it.
 import type { Command, Context } from '../command.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'

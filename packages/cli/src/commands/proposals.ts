@@ -1,4 +1,4 @@
-// What assistants have proposed, for the person who decides.
+// Proposals of assistants, for the person who decides.
 import type { Command } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { type Proposal, Proposals } from '../mcp/proposals.ts'
@@ -55,7 +55,7 @@ export const proposalsApprove: Command = {
         'conflict',
         `${id} is for ${proposal.url}, and this is ${client.url}: use --url, or drop the proposal`,
       )
-    // Beside the question, also where the answer is for a program.
+    // With the question, even if the answer goes to a program.
     for (const line of told(proposal)) out.error(line)
     const last = id.slice(-4)
     const typed = await ask(asking, text`type ${last} to do this:`, 'it at a terminal, since no option approves')

@@ -1,4 +1,4 @@
-// Regions: how each stands, and one drained, filled and let serve.
+// Regions: their state; draining, filling and restoring one.
 import type { Command } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { joined, type Part, styled, text } from '../terminal/text.ts'
@@ -137,7 +137,7 @@ function standingWords(row: Row): Part {
     : styled(standing === '' ? 'red' : 'yellow', standing === '' ? 'silent' : standing)
 }
 
-/** By region that looks at it. */
+/** By observing region. */
 function behindWords(row: Row): Part {
   const words = rowsAt(row, 'seen_from').map((seen) => {
     const lag = numberAt(seen, 'lag_seconds')

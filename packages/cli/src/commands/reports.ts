@@ -1,4 +1,4 @@
-// How caches did over the last hours, and how far what is required of them is so.
+// Performance over the last hours, and compliance.
 import type { Command, Context } from '../command.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'

@@ -1,4 +1,4 @@
-// `millpond status`: how the caches are, in one look.
+// `millpond status`: the state of the caches at a glance.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'

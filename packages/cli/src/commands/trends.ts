@@ -1,4 +1,4 @@
-// Where a cache is heading: from day to day, and in the next hours.
+// Trends of a cache from day to day, and a forecast for the next hours.
 import type { Command, Context } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { styled, text } from '../terminal/text.ts'
@@ -60,7 +60,7 @@ export function tellTrend(out: Context['out'], row: Row): void {
 
 function shown(name: string, value: number | null): string {
   if (value === null) return '-'
-  // A loss has a sign, and units have none.
+  // A loss has a sign, which the units do not support.
   const sign = value < 0 ? '-' : ''
   const size = Math.abs(value)
   if (name === 'hit_ratio') return `${sign}${percent(size)}`

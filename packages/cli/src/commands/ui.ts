@@ -1,5 +1,5 @@
-// `millpond ui`: the dashboard's page on this machine, its calls passed on to the control plane. It adds no token:
-// whoever opens it signs in as everywhere.
+// `millpond ui`: the dashboard's page on this machine, which forwards its calls to the control plane. It adds no token:
+// users sign in as elsewhere.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { isError } from 'millpond/options'
@@ -12,7 +12,7 @@ import { text } from '../terminal/text.ts'
 
 const USUAL_PORT = 8091
 const API = '/api/admin/caching'
-/** What is not passed on: it concerns one connection, or is told anew. */
+/** Headers that are not forwarded: those of a single connection, and those that are set again. */
 const OWN = [
   'host',
   'connection',
@@ -45,9 +45,9 @@ export const ui: Command = {
     const server = createAdaptorServer({
       fetch: async (request) => {
         const { host, pathname } = new URL(request.url)
-        // Another name for this address would be another site's (DNS rebinding).
+        // Another host name for this address would be another site's (DNS rebinding).
         if (!own.has(host)) return new Response('this page is at 127.0.0.1', { status: 403 })
-        // The page answers every path of its own: deep links.
+        // The page answers all its paths: deep links.
         return pathname.startsWith(`${API}/`)
           ? pass(request)
           : ((await page(request)) ?? new Response(null, { status: 404 }))

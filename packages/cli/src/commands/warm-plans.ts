@@ -1,4 +1,4 @@
-// Plans of warming that the control plane keeps: when each runs by itself, and a run now.
+// Stored warming plans: their schedules, and running one now.
 import type { Command } from '../command.ts'
 import { exitOf, followed, SOON } from '../connection/follow.ts'
 import { list } from '../connection/pages.ts'

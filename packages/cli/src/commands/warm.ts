@@ -1,4 +1,4 @@
-// Loading before anybody asks: keys by the loaders that the cache knows, what went with an invalidation.
+// Loading before the first request: keys by the cache's own loaders, and what an invalidation removed.
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
@@ -9,7 +9,7 @@ import { count } from '../terminal/units.ts'
 import { ofApplication } from './application.ts'
 import { keysFrom } from './key-file.ts'
 
-/** Of one call. */
+/** The most keys of one call. */
 const MOST = 10_000
 
 export const warm: Command = {

@@ -1,4 +1,4 @@
-// What one other size, policy or time to live of memory would have brought.
+// What one other size, policy or TTL of memory would have brought.
 import type { Command, Context } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'

@@ -1,5 +1,5 @@
-// Calls of the admin API: one place that sends the token, understands problem documents, and says in one line what was
-// wrong and what to do.
+// Calls of the admin API: the one place that sends the token, understands problem documents, and reports in one line
+// what is wrong and what to do.
 import { randomUUID } from 'node:crypto'
 import { isError } from 'millpond/options'
 import { type ExitName, Failure } from '../failure.ts'
@@ -7,16 +7,16 @@ import { VERSION } from '../version.ts'
 import { codeOf, isObject } from './files.ts'
 import type { Connection } from './settings.ts'
 
-/** A `Request` in, a `Response` out: over the network, or a control plane in this process. */
+/** A `Request` in, a `Response` out: over the network, or to a control plane in this process. */
 export type Send = (request: Request) => Promise<Response>
 
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly body?: unknown
-  /** Milliseconds for an answer that takes its time; `--timeout` goes before it. */
+  /** Milliseconds for a slow answer; `--timeout` takes precedence. */
   readonly timeoutMs?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Answers that are no failure here: `[503]` of a health check. */
+  /** Statuses that are not failures here: `[503]` of a health check. */
   readonly takes?: readonly number[]
 }
 
@@ -37,7 +37,7 @@ export interface ClientOptions {
 }
 
 const USUAL_MS = 30_000
-/** A timer of Node cannot be set for longer. */
+/** The longest delay of a Node timer. */
 const MOST_MS = 2 ** 31 - 1
 
 export class Client {
@@ -78,12 +78,12 @@ export class Client {
     return { status: response.status, headers: response.headers, body }
   }
 
-  /** The answer as it is, for exports. @throws Failure as `call` does, and for a page in its place */
+  /** The raw answer, for exports. @throws Failure as `call` does, and for an HTML page in its place */
   async text(path: string, options: CallOptions = {}): Promise<string> {
     return (await this.#text(path, options)).text
   }
 
-  /** The same of a text that comes in parts, of which each names the next. */
+  /** The same for a text in parts, each of which links to the next. */
   async *parts(path: string, options: CallOptions = {}): AsyncGenerator<string> {
     for (let query = options.query ?? {}; ; ) {
       const { text, headers } = await this.#text(path, { ...options, query })
@@ -101,7 +101,7 @@ export class Client {
     return { text, headers: response.headers }
   }
 
-  /** Server-sent events as they come, until either side ends it. @throws Failure as `call` does */
+  /** Server-sent events as they arrive, until either side ends the stream. @throws Failure as `call` does */
   async *events(
     path: string,
     query: NonNullable<CallOptions['query']>,
@@ -138,7 +138,7 @@ export class Client {
     )
   }
 
-  /** A POST that breaks off is sent once more: its key makes it one call. */
+  /** An interrupted POST is sent once more: its idempotency key makes it one call. */
   async #open(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     const key = method === 'POST' ? randomUUID() : undefined
     try {
@@ -221,7 +221,7 @@ const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 const isBroken = (error: unknown): boolean =>
   error instanceof TypeError && BROKEN.has(reasonOf(error).split(' ')[0] ?? '')
 
-/** `fetch failed` says nothing; its causes do. */
+/** `fetch failed` is not informative; its causes are. */
 function reasonOf(error: unknown): string {
   const cause = isError(error) ? error.cause : undefined
   if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0])
@@ -275,7 +275,7 @@ function problemOf(
         : `${url} does not accept the token from ${tokenFrom}: it is unknown, expired or revoked`,
       more,
     )
-  // A route that is not there is another failure than a thing that is not there.
+  // An unknown route is a different failure than an unknown object.
   const exit =
     code === 'not_found' && detail.startsWith('there is nothing at')
       ? 'unavailable'

@@ -1,4 +1,4 @@
-// Tokens that `millpond login` keeps, by the server that each is for, in a file that nobody else may read.
+// Tokens stored by `millpond login`, by server, in a file that only its owner may read.
 import { randomBytes } from 'node:crypto'
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ async function all(folder: string): Promise<Record<string, string>> {
 
 export const storedToken = async (folder: string, url: string): Promise<string | undefined> => (await all(folder))[url]
 
-/** `undefined` forgets it. Answers whether one was kept before. */
+/** `undefined` removes it. Returns whether there was one. */
 export async function keepToken(folder: string, url: string, token: string | undefined): Promise<boolean> {
   const { [url]: before, ...others } = await all(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 })

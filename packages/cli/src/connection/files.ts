@@ -1,4 +1,4 @@
-// The files that say where a server is: data, read field by field; a mistyped field is told, not passed over.
+// The files that configure the server: validated field by field; an unknown field is reported, not ignored.
 import { readFile } from 'node:fs/promises'
 import { isError } from 'millpond/options'
 import { wrongUse } from '../failure.ts'

@@ -1,4 +1,4 @@
-// Long work: started, followed, left alone at the first interrupt with its id said.
+// Long-running work: started and followed; the first interrupt leaves it running and prints its id.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../command.ts'
 import { type ExitName, Failure } from '../failure.ts'
@@ -10,7 +10,7 @@ import { numberAt, type Row, textAt } from './read.ts'
 const FIRST_MS = 100
 const LAST_MS = 1000
 
-/** The server answers after a second with where to look. */
+/** The server answers after a second with the operation's URL. */
 export const SOON = { headers: { Prefer: 'wait=1' } } as const
 
 const BY_STATE: Readonly<Record<string, ExitName>> = {
@@ -23,7 +23,7 @@ const BY_STATE: Readonly<Record<string, ExitName>> = {
 export const exitOf = (operation: Row): ExitName => BY_STATE[textAt(operation, 'state')] ?? 'unexpected'
 export const isRunning = (operation: Row): boolean => ['running', 'cancelling'].includes(textAt(operation, 'state'))
 
-/** The operation at its end; with `--detach` as it is. */
+/** The finished operation; with `--detach` its present state. */
 export async function followed(
   { given, out, signal, isLocal }: Context,
   client: Client,

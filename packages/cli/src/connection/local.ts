@@ -1,6 +1,6 @@
-// The admin API without a server: in this very process, over the control plane's own store, for whoever may open that.
-// Processes of caches are found where they meet; a cache that none of them runs is opened over its tier for as long as
-// the command takes.
+// The admin API without a server: in this process, over the control plane's own store, for those who may open that.
+// Processes of caches are found where they meet; a cache that none of them runs is opened over its tier for the
+// duration of the command.
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Cache, Tier } from 'millpond'
@@ -16,11 +16,11 @@ export interface Local {
 
 const RATE = { perMinute: 1e9, burst: 1e9 }
 
-/** @throws Failure where there is no such store; what it throws else, the store or a tier has said */
+/** @throws Failure if there is no such store; other errors come from the store or a tier */
 export async function openLocal(given: Given, onWarning: (message: string) => void): Promise<Local> {
   const where = given.text('local') ?? ''
   const isUrl = /^postgres(ql)?:\/\//.test(where)
-  // A mistyped path would make an empty store, and every command would find nothing in it.
+  // A mistyped path would create an empty store, and every command would find nothing in it.
   if (!isUrl && !existsSync(where))
     throw new Failure(
       'notFound',
@@ -76,12 +76,12 @@ async function meetingTiers(given: Given): Promise<readonly Tier[]> {
   ]
 }
 
-/** Acts that concern entries: they need somebody who has the cache open. */
+/** Actions on entries: they need a process that has the cache open. */
 const ACTS = ['invalidate', 'clear', 'erase', 'explain', 'inspect']
 
 /**
- * The named cache, where no process runs it: opened over its tier. Which namespaces it has, only its processes know, so
- * one is named: an invalidation that left others out must not look complete.
+ * The named cache, if no process runs it: opened over its tier. Only its processes know its namespaces, so one has to
+ * be named: an invalidation that omits others must not look complete.
  */
 async function unattended(given: Given, look: import('@millpond/control').ControlPlane): Promise<readonly Cache[]> {
   const [command, name, namespace] = [given.command, given.text('cache-name'), given.text('namespace')]
@@ -110,8 +110,8 @@ async function opened(given: Given, name: string, namespace: string): Promise<Ca
   const { createCache, memory } = await import('millpond')
   const [far] = await meetingTiers(given)
   if (far === undefined) throw wrongUse(`no process runs ${name}: use --redis or --sqlite to say where its entries are`)
-  // Whether its processes keep dependencies is not known here: so what is invalidated takes along what was computed
-  // from it.
+  // Whether its processes track dependencies is unknown here: so everything computed from an invalidated entry is
+  // invalidated as well.
   const cache = createCache({ name, tiers: [memory(), far], dependencies: 'declared' })
   if (namespace !== 'default') cache.namespace(namespace)
   return cache

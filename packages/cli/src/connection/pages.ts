@@ -1,4 +1,4 @@
-// Lists, page by page: rows go out as they come, so that a million of them fill no memory here.
+// Lists, page by page: rows are printed as they arrive, so that a million of them do not fill memory.
 import type { Context } from '../command.ts'
 import type { Column } from '../terminal/table.ts'
 import { type Part, text } from '../terminal/text.ts'

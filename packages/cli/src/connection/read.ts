@@ -1,5 +1,4 @@
-// Fields of an answer, looked at one by one: what a server of another release leaves out is not known, and ends
-// nothing.
+// Fields of an answer, read individually: what a server of another release leaves out is unknown, and not an error.
 import { isObject } from './files.ts'
 
 export type Row = Readonly<Record<string, unknown>>

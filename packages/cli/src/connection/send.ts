@@ -1,10 +1,9 @@
-// The network as it is here: through a proxy where the environment names one, and never through one to this very
-// machine.
+// Network access: through a proxy if the environment names one, and never through one to this machine.
 import type { Send } from './client.ts'
 
 const NAMES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'] as const
 
-/** Whether a host's name is this very machine. */
+/** Whether a host name is this machine. */
 export const isLoopback = (hostname: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
 
 /** @param url the server's own */
@@ -33,7 +32,7 @@ export async function senderFor(url: string, env: Readonly<Record<string, string
       headers: Object.fromEntries(headers),
       ...(text !== undefined && text !== '' && { body: text }),
     })
-    // The same standard from the same authors; only its types are another copy.
+    // The same standard by the same authors; only its types are a separate copy.
     return response as unknown as Response
   }
 }

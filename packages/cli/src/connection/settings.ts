@@ -1,5 +1,5 @@
-// Which server, and as whom: flag, environment, the folder's file, the user's file. Each says whose word it was, so
-// that a failure can name it.
+// Which server, and which token: from flag, environment, the folder's file, the user's file. Each carries its origin,
+// so that a failure can name it.
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Given } from '../arguments/given.ts'
@@ -14,7 +14,7 @@ export interface Connection {
   readonly url: string
   readonly urlFrom: string
   readonly token: string | undefined
-  /** Undefined: nobody gave one. */
+  /** Undefined: none was given. */
   readonly tokenFrom: string | undefined
 }
 
@@ -28,12 +28,12 @@ export const projectFile = (cwd: string): string => join(cwd, 'millpond.config.j
 interface Said {
   readonly url: string
   readonly from: string
-  /** The folder's file may be anybody's. */
+  /** The folder's file may be someone else's. */
   readonly isOfFolder: boolean
   readonly tokenFile: string | undefined
 }
 
-/** Where alone: for what asks for a token itself, or needs none. */
+/** The URL only: for commands that ask for a token themselves, or need none. */
 export async function addressFor(given: Given, streams: Streams): Promise<Pick<Connection, 'url' | 'urlFrom'>> {
   const { url, from } = await whichUrl(given, streams)
   return { url: urlIn(url, from), urlFrom: from }
@@ -46,7 +46,7 @@ export async function connectionFor(given: Given, streams: Streams): Promise<Con
   return { url, urlFrom: said.from, token: token?.token, tokenFrom: token?.from }
 }
 
-/** The one of `--token-file`, `-` being standard input. */
+/** That of `--token-file`, with `-` for standard input. */
 export async function givenToken(file: string, streams: Streams): Promise<{ token: string; from: string }> {
   if (file === '-')
     return { token: tokenIn(await readInput(streams, 'the token'), 'standard input'), from: 'standard input' }
@@ -107,7 +107,7 @@ async function whichToken(
   return own === undefined ? undefined : { token: own, from: 'millpond login' }
 }
 
-/** What a header can carry; the token itself is not repeated. */
+/** Characters that a header can carry; the token itself is not repeated. */
 export function tokenIn(text: string, from: string): string {
   const token = text.trim()
   if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token

@@ -1,5 +1,5 @@
-// What an assistant would have done: a file for each, of this user alone, until a person approves or drops it, or a day
-// is over.
+// Actions that an assistant proposes: a file for each, readable by this user only, until a person approves or drops it,
+// or a day has passed.
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -12,14 +12,14 @@ import type { ToolCall } from './tools.ts'
 
 export interface Proposal extends ToolCall {
   readonly id: string
-  /** Which control plane it is for. */
+  /** The URL of its control plane. */
   readonly url: string
   /** ISO 8601. */
   readonly at: string
   readonly summary: string
   /** The assistant's words. */
   readonly why: string
-  /** What the assistant's program calls itself. */
+  /** The name that the assistant's program reports. */
   readonly by: string
 }
 
@@ -29,14 +29,14 @@ const ID = /^prp_[0-9a-f]{16}$/
 
 export class Proposals {
   readonly #folder: string
-  /** One is added after the other: many that come at once are counted, too. */
+  /** Serialised, so that the limit also holds for simultaneous ones. */
   #adding: Promise<unknown> = Promise.resolve()
 
   constructor({ env }: Pick<Streams, 'env'>) {
     this.#folder = join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'millpond', 'proposals')
   }
 
-  /** @throws Failure where too many wait, or the folder cannot be written */
+  /** @throws Failure if too many are waiting, or the folder cannot be written */
   add(proposal: Omit<Proposal, 'id' | 'at'>): Promise<Proposal> {
     const added = this.#adding.then(() => this.#add(proposal))
     this.#adding = added.catch(() => undefined)
@@ -56,7 +56,7 @@ export class Proposals {
     return kept
   }
 
-  /** Oldest first; those that are older than a day go. */
+  /** Oldest first; those older than a day are deleted. */
   async list(): Promise<readonly Proposal[]> {
     const found: Proposal[] = []
     for (const name of await this.#names()) {
@@ -69,7 +69,7 @@ export class Proposals {
     return found.sort((a, b) => a.at.localeCompare(b.at) || a.id.localeCompare(b.id))
   }
 
-  /** @throws Failure where there is none */
+  /** @throws Failure if there is none */
   async get(id: string): Promise<Proposal> {
     const found = (await this.list()).find((one) => one.id === id)
     if (found === undefined)
@@ -95,7 +95,7 @@ export class Proposals {
     return join(this.#folder, `${id}.json`)
   }
 
-  /** Undefined: taken away meanwhile, or nothing that this program wrote. */
+  /** Undefined: deleted meanwhile, or not written by this program. */
   async #read(id: string): Promise<Proposal | undefined> {
     const text = await readFile(this.#fileOf(id), 'utf8').catch(() => '')
     let held: unknown
@@ -124,7 +124,7 @@ export class Proposals {
   }
 }
 
-/** A path that leads elsewhere would take the approver's token there. */
+/** A path that leads elsewhere would send the approver's token there. */
 function isBelow(url: string, path: string): boolean {
   return URL.canParse(path, url) && new URL(path, url).href.startsWith(new URL(url).href)
 }

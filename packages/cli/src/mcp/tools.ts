@@ -1,5 +1,5 @@
-// What an assistant may be given, made from the control plane's OpenAPI document: a question for each route that reads
-// or plans, a proposal for each that acts.
+// An assistant's tools, generated from the control plane's OpenAPI document: a query for each route that reads or
+// plans, a proposal for each that acts.
 import { isObject } from '../connection/files.ts'
 import { at, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { Failure } from '../failure.ts'
@@ -8,10 +8,10 @@ export interface Tool {
   readonly name: string
   readonly description: string
   readonly inputSchema: Row
-  /** `propose` does nothing: it is written down for a person. */
+  /** `propose` does nothing itself: it is recorded for a person. */
   readonly kind: 'ask' | 'propose'
   readonly method: string
-  /** Below the API's base, with `{name}` for what the path is given. */
+  /** Below the API's base, with `{name}` for path parameters. */
   readonly path: string
   readonly summary: string
   readonly inPath: readonly string[]
@@ -26,25 +26,27 @@ export interface ToolCall {
   readonly body: unknown
 }
 
-/** They are sent by POST, and change nothing. */
+/** POST routes that change nothing. */
 const QUESTIONS = new Set(['invalidations/plan/', 'optimizations/analyze/'])
 
-/** Never an assistant's, neither to ask nor to propose: what begins with one of these, or is it. */
+/**
+ * Never available to an assistant, neither as query nor as proposal: paths that begin with one of these, or equal it.
+ */
 const WITHHELD = [
-  'keys/{key}/value/', // values are the data of people
+  'keys/{key}/value/', // values are personal data
   'keys/{key}/copies/',
-  'erasures/', // whose data is erased, and that it is: a person's act from beginning to end
+  'erasures/', // erasures: performed by people from beginning to end
   'session/', // credentials
   'tokens/',
   'users/',
-  'batch/', // what it holds is asked by its own tools
+  'batch/', // its contents are available as separate tools
   'stream/', // has no end
 ]
 
 const READ_ONLY = { type: 'object', additionalProperties: false } as const
 const OPENAPI = 'openapi.json'
 
-/** @param scopes the permissions of whoever asks; what they may not ask is not offered */
+/** @param scopes the caller's permissions; routes beyond them are not offered */
 export function toolsOf(document: unknown, scopes: readonly string[]): readonly Tool[] {
   const paths = Object.entries(isObject(at(document, 'paths')) ? (at(document, 'paths') as Row) : {})
   const base = paths.map(([path]) => path).find((path) => path.endsWith(`/${OPENAPI}`))
@@ -67,7 +69,7 @@ export function toolsOf(document: unknown, scopes: readonly string[]): readonly 
 function toolOf(method: string, path: string, operation: unknown, scopes: readonly string[]): readonly Tool[] {
   const kind = method === 'GET' || QUESTIONS.has(path) ? 'ask' : 'propose'
   const scope = textAt(operation, 'x-permission')
-  // A proposal is carried out by somebody else, as whom it is permitted or not.
+  // Another person carries a proposal out, with that person's permissions.
   if (kind === 'ask' && (!answersJson(operation) || (scope !== 'any' && !scopes.includes(scope)))) return []
   const parameters = rowsAt(operation, 'parameters')
   const namesIn = (place: string): string[] =>
@@ -103,7 +105,7 @@ function toolOf(method: string, path: string, operation: unknown, scopes: readon
 const answersJson = (operation: unknown): boolean =>
   at(operation, 'responses', '200', 'content', 'application/json') !== undefined
 
-/** @throws Failure for arguments that the tool does not take; what they are worth is for the control plane to say */
+/** @throws Failure for arguments that the tool does not take; the control plane validates their values */
 export function callOf(tool: Tool, given: unknown): ToolCall & { readonly why: string } {
   if (given !== undefined && !isObject(given)) throw new Failure('usage', `${tool.name} takes an object of arguments`)
   const args = given ?? {}
@@ -136,7 +138,7 @@ function single(tool: Tool, name: string, value: unknown): string {
   throw new Failure('usage', `${tool.name}: ${name} must be a string, a number, true or false`)
 }
 
-/** One piece of a path: what would lead out of it is no name of anything. */
+/** One path segment: a value that would leave it is not a valid name. */
 function segment(tool: Tool, name: string, value: unknown): string {
   const piece = single(tool, name, value)
   if (piece === '' || piece === '.' || piece === '..' || !piece.isWellFormed())

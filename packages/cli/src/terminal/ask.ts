@@ -1,4 +1,4 @@
-// Questions to whoever sits there. Where nobody does, a question is a failure that says which option answers it.
+// Questions to the user. Without a terminal, a question is a failure that names the option that answers it.
 import { createInterface } from 'node:readline'
 import { Failure } from '../failure.ts'
 import type { Streams } from './streams.ts'
@@ -13,7 +13,7 @@ export interface Asking {
 
 /**
  * @param option the one that answers it without a question
- * @throws Failure where nobody can answer, or the input ends
+ * @throws Failure if there is no terminal, or the input ends
  */
 export async function ask({ streams, isForbidden, signal }: Asking, question: Safe, option: string): Promise<string> {
   const { stdin, stderr, env } = streams
@@ -41,7 +41,7 @@ export async function ask({ streams, isForbidden, signal }: Asking, question: Sa
 
 const isContinuous = (env: Streams['env']): boolean => /^(1|true)$/i.test(env.CI ?? '')
 
-/** Reads standard input to its end. @throws Failure where it is a terminal that would wait for ever */
+/** Reads standard input to its end. @throws Failure if it is a terminal, which would wait for ever */
 export async function readInput({ stdin }: Pick<Streams, 'stdin'>, what: string): Promise<string> {
   if (stdin.isTTY === true)
     throw new Failure('usage', `${what} is read from standard input, which is a terminal: pipe it in, or name a file`)
@@ -50,10 +50,10 @@ export async function readInput({ stdin }: Pick<Streams, 'stdin'>, what: string)
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** A line that is not shown while it is typed. */
+/** Reads a line without echo. */
 export async function readSecret({ streams, signal }: Asking, question: Safe): Promise<string> {
   const { stdin, stderr } = streams
-  // First: what is pasted at the first sight of the question is not shown either.
+  // First, so that text pasted right away is not echoed either.
   stdin.setRawMode?.(true)
   stderr.write(`${render(question, false)} `)
   let typed = ''

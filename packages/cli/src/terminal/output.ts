@@ -1,4 +1,4 @@
-// What a command says: data on standard output, everything else on standard error. A reader that goes away is no error:
+// A command's output: data on standard output, everything else on standard error. A closed pipe is not an error:
 // nothing more is written.
 import type { Writable } from 'node:stream'
 import { columnsOf, mayColour, type Streams } from './streams.ts'
@@ -6,7 +6,7 @@ import { type Column, tableLines } from './table.ts'
 import { type Part, render, type Safe, shownJson, styled, text } from './text.ts'
 
 export interface OutputOptions {
-  /** Undefined: for people. `*`: all fields; else some of them. */
+  /** Undefined: for people. `*`: all fields; else a list of fields. */
   readonly json: string | undefined
   readonly isNdjson: boolean
   readonly isQuiet: boolean
@@ -32,7 +32,7 @@ export class Output {
       })
   }
 
-  /** Nobody reads any more. */
+  /** The reader has gone. */
   get isGone(): boolean {
     return this.#isGone || this.#streams.stdout.destroyed
   }
@@ -49,19 +49,19 @@ export class Output {
     return this.#options.isVerbose
   }
 
-  /** Of the terminal; undefined where lines are not to be cut. */
+  /** Of the terminal; undefined if lines are not to be cut. */
   get columns(): number | undefined {
     return columnsOf(this.#streams)
   }
 
-  /** Whether a line may be drawn over: progress. */
+  /** Whether a line can be overwritten: progress. */
   get mayRedraw(): boolean {
     return (
       this.#streams.stderr.isTTY === true && this.#streams.env.TERM !== 'dumb' && !this.#options.isQuiet && !this.isJson
     )
   }
 
-  /** What the command answers: one document for programs, or lines for people. */
+  /** The command's answer: one document for programs, or lines for people. */
   async answer(schema: string, data: Readonly<Record<string, unknown>>, people: () => void): Promise<void> {
     if (!this.isJson) return people()
     const { json = '*', isNdjson } = this.#options
@@ -70,12 +70,12 @@ export class Output {
     await this.#write(`${shownJson({ schema: `millpond.${schema}/1`, ...chosen }, isNdjson ? undefined : 2)}\n`)
   }
 
-  /** One of many, as it comes. */
+  /** One row of a list, as it arrives. */
   row(data: unknown): Promise<void> {
     return this.#write(`${shownJson(data)}\n`)
   }
 
-  /** Text that is meant for other programs as it is: an export, a script. */
+  /** Text for other programs, unchanged: an export, a script. */
   raw(words: string): Promise<void> {
     return this.#write(words)
   }
@@ -88,7 +88,7 @@ export class Output {
     for (const line of tableLines(columns, rows, this.columns)) this.line(line)
   }
 
-  /** Beside the data: how far it is, what comes next. */
+  /** Besides the data: progress, next steps. */
   note(part: Safe): void {
     if (!this.#options.isQuiet) this.#tell(part)
   }
@@ -101,7 +101,7 @@ export class Output {
     this.#tell(part)
   }
 
-  /** Over the line before, where that can be. */
+  /** Overwrites the previous line, if possible. */
   redraw(part: Safe | undefined): void {
     if (this.mayRedraw)
       this.#to(this.#streams.stderr, `\r\x1b[2K${part === undefined ? '' : render(part, this.isColoured)}`)
@@ -118,7 +118,7 @@ export class Output {
     if (!stream.destroyed) stream.write(words)
   }
 
-  /** Resolves once there is room for more: a slow reader slows the command, and fills no memory. */
+  /** Resolves once there is room for more: a slow reader slows the command down instead of filling memory. */
   async #write(words: string): Promise<void> {
     const { stdout } = this.#streams
     if (this.isGone) return

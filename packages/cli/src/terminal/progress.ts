@@ -1,4 +1,4 @@
-// How far long work is: a bar where a line can be drawn over, else a line for every tenth of it.
+// The progress of long-running work: a bar if a line can be overwritten, else a line for every tenth.
 import type { Output } from './output.ts'
 import { text } from './text.ts'
 import { count } from './units.ts'

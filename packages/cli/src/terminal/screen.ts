@@ -1,11 +1,10 @@
-// The whole terminal for a while: another screen is entered, drawn over without flicker, and left however the program
-// ends.
+// The terminal's alternate screen: drawn without flicker, and left however the program ends.
 import type { Streams } from './streams.ts'
 import { type Part, render } from './text.ts'
 
 const ENTER = '\x1b[?1049h\x1b[?25l'
 const LEAVE = '\x1b[?25h\x1b[?1049l'
-/** Terminals that know it show the picture at once; others pass it over. */
+/** Synchronized output: terminals that support it draw the frame at once; others ignore it. */
 const BEGIN = '\x1b[?2026h\x1b[H'
 const END = '\x1b[J\x1b[?2026l'
 
@@ -36,7 +35,7 @@ export class Screen {
     this.#show()
     stdin.on('data', this.#key)
     stdout.on('resize', this.#options.onResize)
-    // Also where the program ends by a fault of its own.
+    // Also if the program crashes.
     process.on('exit', this.#leave)
   }
 
@@ -79,10 +78,7 @@ export class Screen {
     else this.#options.onKey(keys)
   }
 
-  /**
-   * Ctrl-Z, which is a key as any other here: the shell gets its terminal back, and after `fg` the picture is drawn
-   * again.
-   */
+  /** Ctrl-Z is an ordinary key here: the shell gets its terminal back, and after `fg` the frame is drawn again. */
   #suspend(): void {
     this.#hide()
     process.once('SIGCONT', () => {

@@ -1,4 +1,4 @@
-// Where a command reads and writes; a program's own streams, or those of a test.
+// A command's input and output; a program's own streams, or those of a test.
 import type { Readable, Writable } from 'node:stream'
 
 export interface Streams {
@@ -7,7 +7,7 @@ export interface Streams {
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
-  /** Calls back at each interrupt (Ctrl-C, SIGTERM); returns how to stop listening. */
+  /** Calls back at each interrupt (Ctrl-C, SIGTERM); returns a function that stops listening. */
   readonly onInterrupt: (listener: () => void) => () => void
 }
 
@@ -31,10 +31,10 @@ export const isDumb = ({ env }: Pick<Streams, 'env'>): boolean => env.TERM === '
 export const mayColour = ({ env, stdout }: Pick<Streams, 'env' | 'stdout'>): boolean =>
   stdout.isTTY === true && !isDumb({ env }) && (env.NO_COLOR ?? '') === ''
 
-/** Of a terminal; undefined where the lines go elsewhere and are not to be cut. */
+/** Of a terminal; undefined if the output goes elsewhere and is not to be cut. */
 export function columnsOf({ env, stdout }: Pick<Streams, 'env' | 'stdout'>): number | undefined {
   const said = /^[1-9]\d{0,4}$/.test(env.COLUMNS ?? '') ? Number(env.COLUMNS) : undefined
   if (stdout.isTTY !== true) return said
-  // A terminal that was never told its size says 0.
+  // A terminal that was never told its size reports 0.
   return stdout.columns || said || 80
 }

@@ -1,11 +1,10 @@
-// Columns that stand under one another, also with wide characters, and fit the terminal: the column that may give way
-// is cut.
+// Aligned columns, including wide characters, that fit the terminal: the flexible column is cut.
 import { cut, type Part, padded, Safe, styled, text, widthOf } from './text.ts'
 
 export interface Column {
   readonly title: string
   readonly isNumber?: boolean
-  /** Gives way where the terminal is too narrow. */
+  /** Is cut if the terminal is too narrow. */
   readonly gives?: boolean
 }
 

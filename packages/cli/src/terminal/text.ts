@@ -1,6 +1,6 @@
-// Text that may reach a terminal. Whatever comes from elsewhere (keys, tags, reasons, answers of servers) is escaped on
-// its way into a `Safe`, and nothing but a `Safe` is written: a name cannot move the cursor, set a title, answer for
-// the user or turn the direction of writing.
+// Text that is safe to print on a terminal. Everything from elsewhere (keys, tags, reasons, server answers) is escaped
+// on its way into a `Safe`, and only a `Safe` is written: a name cannot move the cursor, set a title, answer for the
+// user or change the writing direction.
 import stringWidth from 'string-width'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'inverse'
@@ -15,16 +15,16 @@ interface Segment {
 export class Safe {
   readonly segments: readonly Segment[]
 
-  /** Of segments that are escaped already. */
+  /** Of segments that are already escaped. */
   constructor(segments: readonly Segment[]) {
     this.segments = segments
   }
 }
 
-/** What is not a `Safe` is escaped where it is used. */
+/** Anything else is escaped where it is used. */
 export type Part = Safe | string | number
 
-/** Controls, lone surrogates, line separators and what is not seen, except for the joiner within an emoji. */
+/** Control characters, lone surrogates, line separators and invisible characters, except the joiner within an emoji. */
 const HIDDEN =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}|(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f)\u200d/u
 const EACH_HIDDEN = new RegExp(HIDDEN.source, 'gu')
@@ -36,19 +36,17 @@ const escaped = (character: string): string =>
     .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
     .join('')
 
-/**
- * As it is where all of it can be seen; else in quotes, so that what is shown can be told from what only looks like it.
- */
+/** Unchanged if all of it is visible; else quoted, so that escapes can be told from literal text. */
 export function shown(text: string): string {
   const isPlain = !HIDDEN.test(text) && !text.startsWith('"') && text.trim() === text
   return isPlain ? text : `"${text.replace(/["\\]/g, '\\$&').replace(EACH_HIDDEN, escaped)}"`
 }
 
-/** Sentences of a server: escaped in their place, without quotes around the whole. */
+/** Sentences from a server: escaped in place, without quotes around the whole. */
 export const sentence = (words: string): Safe =>
   new Safe([{ text: words.replace(EACH_HIDDEN, escaped), style: undefined }])
 
-/** JSON that is as safe to look at: what JSON leaves as it is, is escaped as well. */
+/** JSON with invisible characters escaped as well. */
 export const shownJson = (value: unknown, indent?: number): string =>
   (JSON.stringify(value, null, indent) ?? 'null').replace(EACH_HIDDEN, (character) =>
     character === '\n' ? character : escaped(character),
@@ -59,7 +57,7 @@ const segmentsOf = (part: Part): readonly Segment[] =>
     ? part.segments
     : [{ text: typeof part === 'number' ? String(part) : shown(part), style: undefined }]
 
-/** A line: its own words are ours, what is put into it is escaped. */
+/** A template literal: its own words are ours, interpolated values are escaped. */
 export function text(words: TemplateStringsArray, ...parts: readonly Part[]): Safe {
   return new Safe(
     words.flatMap((word, at) => {
@@ -77,7 +75,7 @@ export const joined = (parts: readonly Part[], by: string): Safe =>
 export const plain = (part: Part): string => segmentsOf(part).reduce((all, segment) => all + segment.text, '')
 export const widthOf = (part: Part): number => stringWidth(plain(part))
 
-/** At most so many columns; what is cut off shows as an ellipsis. No character is cut in half. */
+/** Cut to so many columns, with an ellipsis. No character is cut in half. */
 export function cut(part: Part, width: number): Safe {
   const segments = segmentsOf(part)
   if (widthOf(part) <= width) return new Safe(segments)

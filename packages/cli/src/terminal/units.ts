@@ -1,4 +1,4 @@
-// Numbers as people read them. What is not known is a dash, never a zero.
+// Numbers for people. Unknown values are a dash, never a zero.
 
 type Known = number | null | undefined
 const NONE = '-'
@@ -18,7 +18,7 @@ export function bytes(value: Known): string {
 export const percent = (ratio: Known): string =>
   ratio === null || ratio === undefined ? NONE : `${(ratio * 100).toFixed(1)} %`
 
-/** A difference of two shares: of 100. */
+/** The difference of two shares, in percentage points. */
 export const points = (difference: Known): string =>
   difference === null || difference === undefined ? NONE : (difference * 100).toFixed(1).replace(/^-0\.0$/, '0.0')
 
@@ -43,7 +43,7 @@ export function seconds(value: Known): string {
   return `${Math.floor(whole / 86_400)}d${pad(Math.floor((whole % 86_400) / 3600))}h`
 }
 
-/** `14:05:02`, with the day where it is another one. */
+/** `14:05:02`, with the date if it is another day. */
 export function clock(instant: string, now = new Date()): string {
   const at = new Date(instant)
   if (Number.isNaN(at.getTime())) return instant

@@ -1,4 +1,4 @@
-// One picture of the monitor, as lines that fit the terminal.
+// One frame of the monitor, as lines that fit the terminal.
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../../connection/read.ts'
 import { tableLines } from '../../terminal/table.ts'
 import { cut, joined, type Part, padded, type Safe, styled, text } from '../../terminal/text.ts'
@@ -13,22 +13,22 @@ export interface View {
   readonly alerts: readonly Row[]
   readonly operations: readonly Row[]
   readonly isPaused: boolean
-  /** Why the last look failed; the figures are those of before. */
+  /** Why the last look failed; the figures are older. */
   readonly failure: string | undefined
-  /** Which of how many caches. */
+  /** The position of this cache among all. */
   readonly place: readonly [number, number]
   readonly filter: string | undefined
 }
 
 const NAMES: Readonly<Record<string, string>> = { load_errors: 'load errors', stale: 'stale served' }
 
-/** The picture alone. */
+/** The frame without the keyboard help. */
 export function pictureOf(view: View, columns: number): readonly Safe[] {
   const lines = view.summary === undefined ? [text`no cache is attached yet`] : body(view, view.summary, columns)
   return [head(view), ...lines].map((line) => cut(line, columns))
 }
 
-/** As many lines as the terminal has, the last of which says which keys there are. */
+/** As many lines as the terminal has; the last one is the keyboard help. */
 export function frameOf(view: View, columns: number, rows: number): readonly Safe[] {
   const kept = pictureOf(view, columns).slice(0, Math.max(1, rows - 1))
   const [place, all] = view.place

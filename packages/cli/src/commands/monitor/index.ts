@@ -1,5 +1,5 @@
-// `millpond monitor`: the caches live. A screen where there is a terminal, else a line at each look; the server is
-// asked no more than once a look.
+// `millpond monitor`: the caches live. A full screen on a terminal, else a line at each look; the server is called at
+// most once per look.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command, Context } from '../../command.ts'
 import type { Client } from '../../connection/client.ts'
@@ -15,7 +15,7 @@ import { Samples } from './samples.ts'
 import { tail } from './tail.ts'
 
 const USUAL_MS = 1000
-/** Alerts and operations are looked at every so many looks. */
+/** How many looks pass between looks at alerts and operations. */
 const REST_EVERY = 5
 const OPERATIONS = 5
 
@@ -100,7 +100,7 @@ async function once({ given, out }: Context, watched: Watched): Promise<ExitName
   return 'done'
 }
 
-/** As `vmstat` does: a line for each cache and look. */
+/** Like `vmstat`: a line for each cache and look. */
 async function asLines({ given, out, signal }: Context, watched: Watched): Promise<ExitName> {
   const everyMs = given.duration('interval') ?? USUAL_MS
   for (let looks = 0; !signal.aborted && !out.isGone; looks++) {
@@ -154,7 +154,7 @@ async function onScreen(context: Context, watched: Watched): Promise<ExitName> {
       draw()
     },
   })
-  // A wrong address or token is told before the screen is taken.
+  // A wrong URL or token is reported before switching to the full screen.
   await watched.look()
   screen.open()
   try {
@@ -174,7 +174,7 @@ async function onScreen(context: Context, watched: Watched): Promise<ExitName> {
   return 'done'
 }
 
-/** The picture heals by itself where the server comes back; what will not change ends it. */
+/** The display recovers when the server comes back; permanent errors end it. */
 function whyNot(error: unknown): string {
   if (!(error instanceof Failure) || error.exit === 'forbidden' || error.exit === 'interrupted') throw error
   return error.message

@@ -1,5 +1,5 @@
-// What was counted when: rates over the last look and over the last 10, 100 and 1,000 seconds. What was not watched so
-// long is not known.
+// Counter samples: rates since the last look and over the last 10, 100 and 1,000 seconds. Windows that are not covered
+// yet are unknown.
 import { numberAt, type Row } from '../../connection/read.ts'
 
 export const COUNTERS = [
@@ -32,13 +32,13 @@ export class Samples {
       number
     > // its keys are COUNTERS
     const last = this.#samples.at(-1)
-    // A process that left takes its counts along: what was before cannot be compared.
+    // The counts of a process that left are gone: earlier samples are not comparable.
     if (last !== undefined && COUNTERS.some((name) => counts[name] < last.counts[name])) this.#samples.length = 0
     this.#samples.push({ atMs, counts })
     while (this.#samples[0] !== undefined && atMs - this.#samples[0].atMs > KEPT_MS) this.#samples.shift()
   }
 
-  /** A second; window 0 is the last look. Null: not watched so long. */
+  /** Per second; window 0 is the last look. Null: not covered yet. */
   rate(name: Counter, windowSeconds: number): number | null {
     const [from, to] = this.#between(windowSeconds)
     return from === undefined || to === undefined
@@ -46,7 +46,7 @@ export class Samples {
       : ((to.counts[name] - from.counts[name]) * 1000) / (to.atMs - from.atMs)
   }
 
-  /** Share of reads that were answered. */
+  /** Share of reads that were hits. */
   hitRatio(windowSeconds: number): number | null {
     const [hits, misses] = [this.rate('hits', windowSeconds), this.rate('misses', windowSeconds)]
     return hits === null || misses === null || hits + misses === 0 ? null : hits / (hits + misses)
@@ -55,7 +55,7 @@ export class Samples {
   #between(windowSeconds: number): readonly [Sample | undefined, Sample | undefined] {
     const to = this.#samples.at(-1)
     if (windowSeconds === 0) return [this.#samples.at(-2), to]
-    // A tick that came late does not make the window unknown.
+    // A late tick does not make the window unknown.
     const since = (to?.atMs ?? 0) - windowSeconds * 1000
     const from = this.#samples.findLast(({ atMs }) => atMs <= since)
     return [from, to]

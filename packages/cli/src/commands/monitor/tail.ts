@@ -1,5 +1,5 @@
 // `millpond monitor --tail`: print individual reads and writes as they happen, one per line. The server takes a fair
-// sample of them, and says of how many.
+// sample of them, and reports its size.
 import type { Context } from '../../command.ts'
 import type { Client } from '../../connection/client.ts'
 import { numberAt, type Row, rowsAt, textAt, textsAt } from '../../connection/read.ts'
