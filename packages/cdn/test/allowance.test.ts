@@ -34,7 +34,7 @@ const LIMIT: EdgeLimit = {
 
 describe('the documented rate', () => {
   it.each([1, 2, 3, 4, 5])(
-    'is not exceeded at the vendor, however long requests are on their way (seed %i)',
+    'is not exceeded at the vendor, however long requests take to arrive (seed %i)',
     async (seed) => {
       const clock = fakeClock()
       const next = random(seed)

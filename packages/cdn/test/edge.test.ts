@@ -16,7 +16,7 @@ describeWith('redis', 'an application behind an edge', () => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  it('N4: an update’s old answer is gone from memory, Redis and edge when the receipt is acked', {
+  it('N4: the old answer is gone from memory, Redis and edge when the receipt is acked', {
     timeout: 120_000,
   }, async () => {
     const server = await startRedis()

@@ -66,7 +66,7 @@ const closed = (clock: FakeClock, cache: Cache) => passing(clock, cache.close())
 const passing = <T>(clock: FakeClock, work: Promise<T>, stepMs = 250) => passingBy(clock, work, stepMs)
 
 describe('the outlet', () => {
-  it('brings tags to the edge, tells the receipt, and acked waits for them', async () => {
+  it('purges tags at the edge, reports on the receipt, and acked waits for it', async () => {
     const { clock, server, cache, outlet } = await setUp({ again: false })
     const receipt = await cache.invalidateTags(['deals', 'org 7'])
     expect(receipt.outlets).toEqual([{ name: 'cdn', ok: true, state: 'queued', leftMs: 30 }])
@@ -81,7 +81,7 @@ describe('the outlet', () => {
     })
   })
 
-  it('purges when others have heard; who cannot ask them purges at once, and again when they have', async () => {
+  it('purges when other processes have applied it; without an answer at once, and again when they have', async () => {
     const { clock, server, outlet } = await setUp({ again: '1s' })
     const batch = (id: string, heard: () => Promise<'all' | 'late' | 'unreachable'>) =>
       outlet.deliver({
@@ -106,14 +106,14 @@ describe('the outlet', () => {
     expect(server.purged.slice(2)).toEqual(['tag b', 'tag b'])
   })
 
-  it('acked names it where it has not happened in time', async () => {
+  it('acked names it if it was not done in time', async () => {
     const { clock, server, cache } = await setUp()
     server.script.push('hang')
     const receipt = await cache.invalidateTags(['deals'])
     expect(await passing(clock, receipt.acked({ timeout: '2s' }))).toEqual(['outlet:cdn'])
   })
 
-  it('purges once more when the longest load is over, and in one request with what comes then', async () => {
+  it('purges again when the longest load is over, in one request with newer targets', async () => {
     const { clock, server, cache, outlet } = await setUp({}, { defaults: { timeout: { hard: '4s' } } })
     const receipt = await cache.invalidateTags(['deals'])
     await passing(clock, receipt.acked({ timeout: '1m' }))
@@ -126,7 +126,7 @@ describe('the outlet', () => {
     expect(outlet.progress(receipt.id)?.state).toBe('settled')
   })
 
-  it('a target that is named again while it waits is purged once, and every receipt hears of it', async () => {
+  it('a target that is named again while it waits is purged once, and every receipt is updated', async () => {
     const { clock, server, cache, outlet } = await setUp({ again: false })
     const receipts = []
     for (let at = 0; at < 50; at++) receipts.push(await cache.invalidateTags([`tag-${at % 5}`]))
@@ -136,7 +136,7 @@ describe('the outlet', () => {
     expect(server.asked.length).toBeLessThan(10)
   })
 
-  it('a storm of 4,000 tags stays below the limit of the free plan, none is lost, and the time was told', async () => {
+  it('a storm of 4,000 tags stays below the limit of the free plan, none is lost, and the time was forecast', async () => {
     const { clock, server, cache, outlet } = await setUp({ again: false })
     const receipts = []
     for (let at = 0; at < 400; at++)
@@ -168,7 +168,7 @@ describe('the outlet', () => {
     expect(server.asked.length).toBeLessThanOrEqual(28)
   })
 
-  it('what a vendor refuses is told, and holds nothing up', async () => {
+  it('what a vendor refuses is reported, and delays nothing', async () => {
     const { clock, cache, server, troubles } = await setUp({ again: false })
     const receipt = await cache.invalidateTags(['a', 'poison', 'b'])
     expect(await passing(clock, receipt.acked({ timeout: '1m' }))).toEqual([])
@@ -176,7 +176,7 @@ describe('the outlet', () => {
     expect(troubles).toMatchObject([{ targets: ['poison'], isTriedAgain: false, error: { code: 'REFUSED' } }])
   })
 
-  it('wrong credentials are told, and what waits is purged when they are mended', async () => {
+  it('wrong credentials are reported, and pending purges run when they are corrected', async () => {
     const { clock, cache, server, outlet, troubles } = await setUp({ again: false })
     for (let at = 0; at < 2; at++)
       server.script.push(json(403, { success: false, errors: [{ code: 10000, message: 'Authentication error' }] }))
@@ -189,7 +189,7 @@ describe('the outlet', () => {
     expect(troubles[0]).toMatchObject({ isTriedAgain: true, error: { code: 'CREDENTIALS_REFUSED' } })
   })
 
-  it('a vendor that fails is told, asked again later, and holds nothing else up', async () => {
+  it('a failing vendor is reported, retried later, and delays nothing else', async () => {
     const { clock, cache, server, outlet, troubles } = await setUp({ again: false })
     for (let at = 0; at < 5; at++) server.script.push({ status: 503, body: '' })
     await cache.invalidateTags(['a', 'b'])
@@ -206,7 +206,7 @@ describe('the outlet', () => {
     expect(outlet.state()).toMatchObject({ waiting: 0, failures: 2 })
   })
 
-  it('functions of the caller that throw keep nothing from being purged', async () => {
+  it('throwing callbacks of the caller prevent no purge', async () => {
     const { clock, server, cache, outlet } = await setUp({
       again: false,
       sample: () => {
@@ -225,7 +225,7 @@ describe('the outlet', () => {
     warn.mockRestore()
   })
 
-  it('owes no more second purges than it may have targets waiting: then everything is purged', async () => {
+  it('limits pending second purges like waiting targets: beyond that everything is purged', async () => {
     const clock = fakeClock()
     const limit = {
       kinds: ['tag'],
@@ -264,7 +264,7 @@ describe('the outlet', () => {
     expect(outlet.state().storms).toBe(1)
   })
 
-  it('a process that ends leaves what it owed to the next', async () => {
+  it('a process that ends leaves its pending purges to the next', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'millpond-cdn-')), 'outbox.db')
     const first = await setUp({}, { outbox: sqliteOutbox({ path }) })
     first.server.script.push('hang')
@@ -288,7 +288,7 @@ describe('the outlet', () => {
     expect(last.server.asked).toEqual([])
   })
 
-  it('purges only of the namespaces that reach the edge, and what the caller maps', async () => {
+  it('purges only for the namespaces that reach the edge, and what the caller maps', async () => {
     const { clock, server, cache, outlet } = await setUp({
       again: false,
       namespaces: ['pages'],
@@ -301,7 +301,7 @@ describe('the outlet', () => {
     expect(server.purged.sort()).toEqual(['url https://www.example.com/a', 'url https://www.example.com/b'])
   })
 
-  it('looks before and after, purges what is old once more, and tells in the end', async () => {
+  it('probes before and after, purges what is old again, and reports in the end', async () => {
     const answers = { etag: '"1"' }
     const edge = await serve(() => ({ status: 200, headers: { ...answers }, body: '' }))
     const { clock, cache, server, outlet, troubles } = await setUp({ again: '1s', sample: () => [`${edge.url}/deals`] })
@@ -317,7 +317,7 @@ describe('the outlet', () => {
     expect(outlet.progress(good.id)?.probes).toEqual({ gone: 1, old: 0, unknown: 0 })
   })
 
-  it('marks as stale what is only expired, where the vendor can; what is removed as well is removed', async () => {
+  it('marks as stale what only expired, if the vendor supports it; what is removed as well is removed', async () => {
     const clock = fakeClock({ now: Date.now() })
     const server = await fastlyServer()
     const cdn = createCdn({ edges: [fastly({ token: server.token, service: server.service, api: server.url })], clock })
@@ -336,8 +336,8 @@ describe('the outlet', () => {
   })
 })
 
-describe('what hangs on a target', () => {
-  it('is a tag by its name, an address of the HTTP cache, or nothing', () => {
+describe('the default mapping of a target', () => {
+  it('is a tag by its name, a URL of the HTTP cache, or nothing', () => {
     expect(edgeTargets({ kind: 'tag', tag: 'deals' })).toEqual([{ kind: 'tag', tag: 'deals' }])
     expect(edgeTargets({ kind: 'tag', tag: 'tag deals' })).toEqual([{ kind: 'tag', tag: 'deals' }])
     expect(edgeTargets({ kind: 'tag', tag: 'url https://www.example.com/a' })).toEqual([
@@ -353,7 +353,7 @@ describe('what hangs on a target', () => {
     expect(edgeTargets({ kind: 'all' })).toEqual([{ kind: 'everything' }])
   })
 
-  it('is nothing where the HTTP cache stores an answer, which is the one that the edge is given; all where somebody writes', async () => {
+  it('is nothing if the HTTP cache stores an answer, which the edge gets too; everything if someone writes', async () => {
     const { clock, server, cache, outlet } = await setUp({ again: false })
     const http = createHttpCache(cache)
     const origin = createServer(

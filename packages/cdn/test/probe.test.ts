@@ -63,7 +63,7 @@ describe('a probe', () => {
     expect([found?.verdict, found?.why]).toEqual([verdict, expect.stringMatching(why)])
   })
 
-  it('without a look before goes by age, or does not know', async () => {
+  it('without an earlier look uses the age, or is unknown', async () => {
     const { answer, probe } = await edge()
     answer({ age: '3600' })
     expect(await probe()).toMatchObject({ verdict: 'old', why: expect.stringContaining('3600 s old') })
@@ -73,13 +73,13 @@ describe('a probe', () => {
     expect((await probe())?.verdict).toBe('unknown')
   })
 
-  it('of an edge that does not answer does not know, and says why', async () => {
+  it('of an edge that does not answer is unknown, and says why', async () => {
     const { server, probe } = await edge()
     server.script.push('cut')
     expect(await probe()).toMatchObject({ verdict: 'unknown', why: expect.stringContaining('does not answer') })
   })
 
-  it('tells which location has answered, and what another status is', async () => {
+  it('reports which location answered, and what another status means', async () => {
     const { cdn, url, answer, probe } = await edge()
     answer({ 'cf-ray': '8f1c2d3e4f5a6b7c-AMS' })
     const before = await cdn.look([url])

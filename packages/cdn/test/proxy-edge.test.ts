@@ -45,7 +45,7 @@ describe('millpondProxy', () => {
     ['prefix', (host) => ({ kind: 'prefix', prefix: `${host}/a/` })],
     ['host', (host) => ({ kind: 'host', host })],
     ['everything', () => ({ kind: 'everything' })],
-  ])('purges by %s, and is done then', async (_, target) => {
+  ])('purges by %s, and is then done', async (_, target) => {
     const before = await read('/a/x?b=1')
     expect(await read('/a/x?b=1')).toBe(before)
     const { edges } = await cdn.purge([target(new URL(site).host)])
@@ -53,7 +53,7 @@ describe('millpondProxy', () => {
     expect(await read('/a/x?b=1')).not.toBe(before)
   })
 
-  it('FRiCKLE/ngx_cache_purge#48: purges every answer of an address, whatever chooses between them', async () => {
+  it('FRiCKLE/ngx_cache_purge#48: purges every variant of a URL, whatever selects them', async () => {
     const from = async (Origin: string) => (await fetch(`${site}/cors`, { headers: { Origin } })).text()
     const origins = ['https://a.example', 'https://b.example']
     const before = [await from('https://a.example'), await from('https://b.example')]
@@ -62,13 +62,13 @@ describe('millpondProxy', () => {
     for (const [at, origin] of origins.entries()) expect(await from(origin)).not.toBe(before[at])
   })
 
-  it('leaves what is not named', async () => {
+  it('keeps what is not named', async () => {
     const kept = await read('/b')
     await cdn.purge(['/a/*', { kind: 'tag', tag: 'other' }])
     expect(await read('/b')).toBe(kept)
   })
 
-  it('counts what it answers, since it began', async () => {
+  it('counts its answers since it started', async () => {
     const [before] = await cdn.analytics()
     for (const _ of [1, 2, 3]) await read('/counted')
     const [after] = await cdn.analytics()
@@ -77,7 +77,7 @@ describe('millpondProxy', () => {
     expect(Date.parse(after?.found?.from ?? '')).toBeLessThanOrEqual(Date.now())
   })
 
-  it('tells its health, and that nobody is there', async () => {
+  it('reports its health, and that it is unreachable', async () => {
     expect(await cdn.health()).toMatchObject([{ edge: 'proxy', found: { isReady: true, notes: [] } }])
     const nobody = createCdn({ edges: [millpondProxy({ admin: 'http://127.0.0.1:9' })] })
     expect((await nobody.health())[0]?.error?.code).toBe('UNREACHABLE')

@@ -67,7 +67,7 @@ const tags = (count: number): PurgeTargetLike[] =>
   Array.from({ length: count }, (_, index) => ({ kind: 'tag', tag: `tag-${index}` }))
 
 describe('a report', () => {
-  it('says when the last request was sent, not when the purge began to wait for it', async () => {
+  it('says when the last request was sent, not when the purge started to wait', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudflare(server))
@@ -78,7 +78,7 @@ describe('a report', () => {
   })
 })
 
-describe('what a call says of where', () => {
+describe('the selection of a call', () => {
   const cdn = createCdn({ edges: [cloudflare({ token: 'x', zone: 'y' })] })
   it.each([
     ['health', () => cdn.health({ edge: ['cloudflare'] } as object)],
@@ -88,17 +88,17 @@ describe('what a call says of where', () => {
     ['invalidate', () => cdn.invalidate(['/a'], { zone: 7 } as object)],
     ['purge', () => cdn.purge(['/a'], { edges: [7] } as object)],
     ['forecast', async () => cdn.forecast(['/a'], { sites: 'x' } as object)],
-  ])('is checked: %s', async (_, call) => {
+  ])('is validated: %s', async (_, call) => {
     await expect(call()).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 
-  it('and a probe after no time is refused', async () => {
+  it('and a probe without a time is refused', async () => {
     await expect(cdn.probe([], Number.NaN)).rejects.toMatchObject({ code: 'TARGET_INVALID' })
   })
 })
 
 describe('Cloudflare', () => {
-  it('is purged by what each kind is called there, in as few requests as it takes', async () => {
+  it('is purged by the vendor’s name of each kind, in as few requests as possible', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudflare(server))
@@ -130,7 +130,7 @@ describe('Cloudflare', () => {
     expect(server.purged.at(-1)).toBe('everything')
   })
 
-  it('of the free plan takes 5 requests a minute after 25 at once: 4,000 tags are all purged, never too fast, and the time was told', async () => {
+  it('of the free plan accepts 5 requests a minute after 25 at once: 4,000 tags are all purged, never too fast, and the time was forecast', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudflare(server))
@@ -146,7 +146,7 @@ describe('Cloudflare', () => {
     expect(told).toBe(210_000)
   })
 
-  it('takes 100 addresses in a request, and 500 of the enterprise plan', async () => {
+  it('accepts 100 URLs in a request, and 500 on the enterprise plan', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic, 'enterprise')
     const cdn = cdnOf(clock, atCloudflare(server, { plan: 'enterprise' }))
@@ -157,7 +157,7 @@ describe('Cloudflare', () => {
     expect(free.asked).toHaveLength(2)
   })
 
-  it('comes again when it is told to, or by itself where it is not told when', async () => {
+  it('is retried when it says so, or after a default time', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     server.script.push(json(429, {}, { 'retry-after': '7' }), json(429, {}))
@@ -173,7 +173,7 @@ describe('Cloudflare', () => {
     expect(error.message).toContain('Try again in 600 s')
   })
 
-  it('weathers a storm of 500s, cut lines and silence, and gives up in the end', async () => {
+  it('is retried through a storm of 500s, cut connections and silence, and given up in the end', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     server.script.push({ status: 500, body: '<html>' }, 'cut', { status: 200, body: 'not json' })
@@ -187,7 +187,7 @@ describe('Cloudflare', () => {
     expect(await passing(clock, refusal(slow.purge(tags(1))), 250)).toMatchObject({ code: 'UNREACHABLE' })
   })
 
-  it('one name that it refuses does not keep the others from being purged', async () => {
+  it('one refused name does not prevent the others from being purged', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudflare(server))
@@ -201,7 +201,7 @@ describe('Cloudflare', () => {
     expect(new Set(server.purged).size).toBe(20)
   })
 
-  it('tells figures, locations and whether the zone is well', async () => {
+  it('reports metrics, locations and the state of the zone', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudflare(server))
@@ -224,7 +224,7 @@ describe('Cloudflare', () => {
 })
 
 describe('Fastly', () => {
-  it('is purged by addresses and keys, softly too, 256 keys in a request', async () => {
+  it('is purged by URLs and keys, also soft, 256 keys in a request', async () => {
     const clock = fakeClock()
     const server = await fastlyServer()
     const cdn = cdnOf(clock, atFastly(server))
@@ -237,7 +237,7 @@ describe('Fastly', () => {
     expect(server.purged.at(-1)).toBe('everything')
   })
 
-  it('fastly/fastly-ruby#177: everything cannot be marked as stale, and the error says by what it can', async () => {
+  it('fastly/fastly-ruby#177: everything cannot be marked as stale, and the error names the alternative', async () => {
     const server = await fastlyServer()
     const error = await refusal(cdnOf(fakeClock(), atFastly(server)).purge([{ kind: 'everything' }], { soft: true }))
     expect(error.code).toBe('UNSUPPORTED')
@@ -247,7 +247,7 @@ describe('Fastly', () => {
     expect(server.purged).toEqual([])
   })
 
-  it('tells figures, locations and whether the service is well', async () => {
+  it('reports metrics, locations and the state of the service', async () => {
     const server = await fastlyServer()
     const cdn = cdnOf(fakeClock(), atFastly(server))
     expect((await cdn.analytics({ days: 2 }))[0]?.found).toMatchObject({
@@ -266,7 +266,7 @@ describe('Fastly', () => {
 })
 
 describe('CloudFront', () => {
-  it('is signed for, purged by paths and tags, and done when it says so', async () => {
+  it('is called with signed requests, purged by paths and tags, and done when it says so', async () => {
     const clock = fakeClock()
     const server = await cloudFrontServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudFront(server))
@@ -306,7 +306,7 @@ describe('CloudFront', () => {
     expect(clock.monotonic() - began).toBeGreaterThanOrEqual(40_000)
   })
 
-  it('tells figures, and what the distribution lacks', async () => {
+  it('reports metrics, and what the distribution lacks', async () => {
     const clock = fakeClock()
     const server = await cloudFrontServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudFront(server))
@@ -327,7 +327,7 @@ describe('CloudFront', () => {
     })
   })
 
-  it('says of a path that it refuses what to purge instead, and purges the others', async () => {
+  it('names an alternative for a refused path, and purges the others', async () => {
     const clock = fakeClock()
     const server = await cloudFrontServer(clock.monotonic)
     const report = await cdnOf(clock, atCloudFront(server)).purge(['/runtime~main.js', '/a', '/b'])
@@ -338,7 +338,7 @@ describe('CloudFront', () => {
     expect(report.edges[0]?.failures[0]?.error.message).toContain('purge the folder')
   })
 
-  it('knows a purge again that it has been sent twice', async () => {
+  it('recognises a purge that was sent twice', async () => {
     const clock = fakeClock()
     const server = await cloudFrontServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudFront(server))
@@ -353,7 +353,7 @@ describe('CloudFront', () => {
 })
 
 describe('several vendors', () => {
-  it('each do what they can, and what they cannot is told beside it with the way around', async () => {
+  it('each purge what they support, and the rest is reported with alternatives', async () => {
     const clock = fakeClock()
     const [one, two, three] = [
       await cloudflareServer(clock.monotonic),
@@ -374,7 +374,7 @@ describe('several vendors', () => {
     expect(soft.edges[0]?.failures[0]?.error).toMatchObject({ code: 'UNSUPPORTED' })
   })
 
-  it('are chosen by the call, and so is the distribution, zone or service', async () => {
+  it('are selected by the call, and so is the distribution, zone or service', async () => {
     const clock = fakeClock()
     const [one, three] = [await cloudflareServer(clock.monotonic), await cloudFrontServer(clock.monotonic)]
     const cdn = cdnOf(clock, atCloudflare(one, { zone: 'another' }), atCloudFront(three, { distribution: 'EOTHER' }))
@@ -390,7 +390,7 @@ describe('several vendors', () => {
   })
 })
 
-describe('bad input', () => {
+describe('invalid input', () => {
   const cases: readonly (readonly [what: string, targets: readonly PurgeTargetLike[], message: RegExp])[] = [
     ['nothing', [], /nothing to purge is named/],
     ['a * in the middle', ['/a/*/b'], /write %2A/],
@@ -416,7 +416,7 @@ describe('bad input', () => {
     expect(server.asked).toEqual([])
   })
 
-  it('wrong credentials and sites are told apart, with what to do, and without the credentials', async () => {
+  it('wrong credentials and wrong sites are distinguished, with a remedy, and without the credentials', async () => {
     const clock = fakeClock()
     const [one, two, three] = [
       await cloudflareServer(clock.monotonic),
@@ -450,7 +450,7 @@ describe('bad input', () => {
     }
   })
 
-  it('no credentials are an error at once', () => {
+  it('missing credentials are an error at once', () => {
     for (const make of [() => cloudflare({ zone: 'x' }), () => fastly({ service: 'x' })])
       expect(make).toThrow(/there is no API token: set (CLOUDFLARE|FASTLY)_API_TOKEN/)
     expect(() => cloudflare({ token: ' ' })).toThrow(CdnError)
@@ -459,7 +459,7 @@ describe('bad input', () => {
     expect(() => cloudflare({ token: 'x', zonne: 'y' })).toThrow(/did you mean "zone"/)
   })
 
-  it('a purge that is called off stops waiting', async () => {
+  it('an aborted purge stops waiting', async () => {
     const clock = fakeClock()
     const server = await cloudflareServer(clock.monotonic)
     const controller = new AbortController()

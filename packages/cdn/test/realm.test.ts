@@ -9,14 +9,14 @@ import { isError } from '../src/is-error.ts'
 
 const foreign = (more: string): unknown => runInNewContext(`Object.assign(new Error('elsewhere'), ${more})`)
 
-test('an error of another realm is one, and what looks like one is none', () => {
+test('an error of another realm is recognised, and a similar object is not', () => {
   const error = foreign('{}')
   expect(error).not.toBeInstanceOf(Error)
   expect(isError(error)).toBe(true)
   for (const value of [undefined, null, 'Error', { name: 'Error', message: 'x' }]) expect(isError(value)).toBe(false)
 })
 
-test('what S3 refuses is told with its remedy, whichever realm its error is of', () => {
+test('S3 errors are reported with their remedy, whichever realm they are from', () => {
   const told = s3Error(foreign("{ name: 'NoSuchBucket', $metadata: { httpStatusCode: 404 } }"), 'bucket')
   expect([told.code, told.message]).toEqual([
     'NOT_FOUND',
@@ -25,7 +25,7 @@ test('what S3 refuses is told with its remedy, whichever realm its error is of',
   expect(s3Error(foreign("{ code: 'ECONNREFUSED' }"), 'bucket').message).toContain('it cannot be reached: elsewhere')
 })
 
-test('no file asks `instanceof Error` itself', () => {
+test('no file uses `instanceof Error` itself', () => {
   const source = fileURLToPath(new URL('../src', import.meta.url))
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   expect(files.filter((path) => readFileSync(join(source, path), 'utf8').includes('instanceof Error'))).toEqual([])

@@ -28,7 +28,7 @@ describe('folders by name', () => {
     expect(await cdn?.optimizeImages()).toMatchObject({ images: 0 })
   })
 
-  it('are told of by their names where they are gone, or refuse', async () => {
+  it('are named in errors if they are missing, or refuse access', async () => {
     const gone = join(both, 'gone')
     const cdn = createCdn({ edges: [], folders: { site: { path: gone, to: store(), output: join(both, 'made') } } })
     await expect(cdn.uploadAssets()).rejects.toThrow('"the folder site" cannot be opened (ENOENT)')
@@ -49,7 +49,7 @@ function withProfile(picture: Buffer, icc: Buffer): Buffer {
 }
 
 describe('static files', () => {
-  it('MathieuLoutre/grunt-aws-s3#78, #108: an encoding is that of its own object, whatever lies beside it', async () => {
+  it('MathieuLoutre/grunt-aws-s3#78, #108: an encoding is that of its own object, whatever is beside it', async () => {
     write(folder, 'mgd.css', 'a{color:red}'.repeat(100))
     write(folder, 'logo.png', 'png')
     const { manifest } = await uploadAssets({ folder, to: store(), encodings: ['br', 'gzip'] })
@@ -65,7 +65,7 @@ describe('static files', () => {
     })
   })
 
-  it('aws/aws-cli#1639, rclone/rclone#4993: a name that was taken apart by a file system is the same file, and a plus is no space in its address', async () => {
+  it('aws/aws-cli#1639, rclone/rclone#4993: a name decomposed by a file system is the same file, and a plus is not a space in its URL', async () => {
     write(folder, 'cafe\u0301 2 + 2.txt', 'a')
     const { manifest } = await uploadAssets({ folder, to: store() })
     const url = assetUrls(manifest)('caf\u00e9 2 + 2.txt')
@@ -75,7 +75,7 @@ describe('static files', () => {
     expect((await uploadAssets({ folder, to: store() })).sent).toEqual([])
   })
 
-  it('AssetSync/asset_sync#218, mbta/dotcom#773, jeanbmar/s3-sync-client#62: styles, fonts and pages have their types, not that of bytes', async () => {
+  it('AssetSync/asset_sync#218, mbta/dotcom#773, jeanbmar/s3-sync-client#62: styles, fonts and pages have their types, not application/octet-stream', async () => {
     const wanted = {
       'a.css': 'text/css; charset=utf-8',
       'a.html': 'text/html; charset=utf-8',
@@ -96,7 +96,7 @@ describe('static files', () => {
     expect(Object.fromEntries(types)).toEqual(wanted)
   })
 
-  it('rubyonjets/jets#564: a type that is mended is mended for files that are there already', async () => {
+  it('rubyonjets/jets#564: a corrected type is also applied to existing files', async () => {
     write(folder, 'a.svg', '<svg/>')
     const to = store()
     await uploadAssets({ folder, to, files: [{ path: 'a.svg', contentType: 'binary/octet-stream' }] })
@@ -107,7 +107,7 @@ describe('static files', () => {
     ])
   })
 
-  it('masslight/ottehr#9364, expo/expo#9814: a page is never kept unasked, comes after what it names, and what an older page names is still there', async () => {
+  it('masslight/ottehr#9364, expo/expo#9814: a page is never cached without revalidation, comes after what it references, and what older pages reference still exists', async () => {
     write(folder, 'app.js', 'one')
     write(folder, 'index.html', 'one')
     const to = store()
@@ -134,7 +134,7 @@ describe('static files', () => {
 })
 
 describe('pictures', () => {
-  it('lovell/sharp#1578, #3488: a JPEG whose scan names parameters that phones get wrong is one all the same', async () => {
+  it('lovell/sharp#1578, #3488: a JPEG with the invalid scan parameters of some phones is accepted', async () => {
     const bytes = Buffer.from(await jpeg())
     const scan = bytes.indexOf(Buffer.from([0xff, 0xda]))
     // Ss, Se, Ah and Al of a sequential scan are 0, 63 and 0.
@@ -143,7 +143,7 @@ describe('pictures', () => {
     expect(await optimize()).toMatchObject({ made: 1, failed: [] })
   })
 
-  it('libvips/libvips#676, #3701, rosell-dk/webp-express#329: one for print, or grey with the profile of colours, is made into what screens show', async () => {
+  it('libvips/libvips#676, #3701, rosell-dk/webp-express#329: CMYK, or grey with an ICC profile, is converted to what screens show', async () => {
     const red = sharp({ create: { width: 400, height: 300, channels: 3, background: { r: 200, g: 30, b: 30 } } })
     write(folder, 'print.jpg', await red.clone().toColourspace('cmyk').jpeg({ quality: 95 }).toBuffer())
     const { icc } = await sharp(await red.clone().withIccProfile('srgb').jpeg().toBuffer()).metadata()
@@ -168,7 +168,7 @@ describe('pictures', () => {
     expect(Math.max(grey.r, grey.g, grey.b) - Math.min(grey.r, grey.g, grey.b)).toBeLessThan(20)
   })
 
-  it('imagemin/imagemin#304, imagemin-webp#13: what is called WebP is WebP, and what would be larger is left out', async () => {
+  it('imagemin/imagemin#304, imagemin-webp#13: what is called WebP is WebP, and larger results are left out', async () => {
     write(
       folder,
       'tiny.png',
@@ -182,7 +182,7 @@ describe('pictures', () => {
       expect((await sharp(join(both, 'made', path)).metadata()).format, path).toBe(format)
   })
 
-  it('vercel/next.js#22326: a browser that refuses AVIF by its weight is given another', async () => {
+  it('vercel/next.js#22326: a browser that refuses AVIF with q=0 gets another format', async () => {
     const cache = createCache()
     const picture = await jpeg()
     const images = createImageHandler({
@@ -200,13 +200,13 @@ describe('pictures', () => {
     await cache.close()
   })
 
-  it('libvips/libvips#1509: one that was cut off is told, and nothing grey is made of it', async () => {
+  it('libvips/libvips#1509: a truncated one is reported, and no grey image is made of it', async () => {
     const bytes = await jpeg()
     write(folder, 'cut.jpg', bytes.subarray(0, bytes.length - 2000))
     expect((await optimize()).failed).toEqual([expect.objectContaining({ path: 'cut.jpg', code: 'IMAGE_BROKEN' })])
   })
 
-  it('lovell/sharp#3947: notes that are broken behind the orientation do not keep it from being turned', async () => {
+  it('lovell/sharp#3947: broken metadata after the orientation does not prevent the rotation', async () => {
     const bytes = Buffer.from(await notedJpeg(6))
     const notes = bytes.indexOf('Exif\0\0')
     const length = bytes.readUInt16BE(notes - 2)
@@ -216,7 +216,7 @@ describe('pictures', () => {
     expect(manifest.images['samsung.jpg']?.variants.map(({ width, height }) => width < height)).not.toContain(false)
   })
 
-  it('a place is not left in a second picture behind the first, nor in notes of others', async () => {
+  it('a location is not left in a second image after the first, nor in other metadata', async () => {
     const whole = await sharp(await notedJpeg(1))
       .keepMetadata()
       .jpeg({ quality: 10 })
@@ -227,7 +227,7 @@ describe('pictures', () => {
       expect(readFileSync(join(both, 'made', path)).includes('SECRET'), path).toBe(false)
   })
 
-  it('vercel/next.js#19100, anomalyco/sst#2820: SVG and moving pictures are read once too, and what is chosen by Accept says so', async () => {
+  it('vercel/next.js#19100, anomalyco/sst#2820: SVG and animations are read only once too, and responses that depend on Accept say so', async () => {
     const cache = createCache()
     const moving = await gif()
     let reads = 0

@@ -73,7 +73,7 @@ describe('purges', () => {
     expect(asked).toEqual([])
   })
 
-  it('fastly/fastly-magento2#104: more keys than go into a request are several requests, each key once', async () => {
+  it('fastly/fastly-magento2#104: more keys than fit into a request are several requests, each key once', async () => {
     const tags = Array.from({ length: 600 }, (_, at) => ({ kind: 'tag' as const, tag: `cat_p_${at}` }))
     const asked = await sent((api) => createCdn({ edges: [fastly({ token: 'x', service: 'y', api })] }).purge(tags))
     const keys = asked.map(({ body }): string[] => JSON.parse(body).surrogate_keys)
@@ -92,7 +92,7 @@ describe('purges', () => {
 })
 
 describe('names in a bucket', () => {
-  it('iterate-ch/cyberduck#15264, peak/s5cmd#375, s3tools/s3cmd#829: are those of the files, and a plus is no space', async () => {
+  it('iterate-ch/cyberduck#15264, peak/s5cmd#375, s3tools/s3cmd#829: are those of the files, and a plus is not a space', async () => {
     const s3 = await startS3(['names'])
     const both = mkdtempSync(join(tmpdir(), 'millpond-names-'))
     try {

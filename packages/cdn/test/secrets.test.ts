@@ -10,7 +10,7 @@ describe('credentials', () => {
     AWS_SESSION_TOKEN: 'tokenhidden',
   }
 
-  it('are read, without the line break that a file has at its end', () => {
+  it('are read, without the line break that a file ends with', () => {
     const found = awsCredentials(env)
     expect(found?.accessKeyId).toBe('AKIDEXAMPLE')
     expect(found?.secretAccessKey.reveal()).toBe('wJalrXUtnFEMI+hidden')
@@ -28,7 +28,7 @@ describe('credentials', () => {
     for (const text of shown) expect(text).not.toContain('hidden')
   })
 
-  it('by halves are an error that names what is missing, and none are none', () => {
+  it('given only by half are an error that names what is missing; without any there are none', () => {
     expect(() => awsCredentials({ AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: '' })).toThrow(CdnError)
     expect(() => awsCredentials({ AWS_SECRET_ACCESS_KEY: 'hidden' })).toThrow(/AWS_ACCESS_KEY_ID is not: set both/)
     expect(awsCredentials({ AWS_SESSION_TOKEN: 'tokenhidden' })).toBeUndefined()

@@ -50,7 +50,7 @@ const outboxOf = (): string => join(mkdtempSync(join(tmpdir(), 'millpond-storm-'
 const STORM = { count: TAGS, everyMs: (SPREAD_MS * PER_CALL) / TAGS, perCall: PER_CALL }
 
 describe('a storm of purges', () => {
-  it('stays below the limits of the plan, and takes as long as it was told', { timeout: 120_000 }, async () => {
+  it('stays below the limits of the plan, and takes as long as forecast', { timeout: 120_000 }, async () => {
     const server = await cloudflareServer(() => performance.now(), 'pro')
     const { said, at, over } = start(server, outboxOf(), STORM)
     await over

@@ -74,7 +74,7 @@ it('has critical paths that are measured', async () => {
   })
 })
 
-it('refuses names that nobody registered, in one line', async () => {
+it('refuses names that are not registered, in one line', async () => {
   for (const [args, words] of [
     [['warm', '--view', 'nosuch', ...SHOP], /that is not registered: there are home, \/api\/deals\/, stats/],
     [['invalidate', '--organization', 'nobody', '--yes', ...SHOP], /there is no organization "nobody"/],

@@ -21,7 +21,7 @@ const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}
 const served = (): string => join(folder, 'served')
 const upload = (...more: string[]) => run(['assets', 'upload', site, '--to', served(), ...more])
 
-it('uploads a folder, says what it sent, and sends nothing the next time', async () => {
+it('uploads a folder, reports what it sent, and sends nothing the next time', async () => {
   const dry = await upload('--dry-run', '--hashed', 'assets/**')
   expect(dry).toMatchObject({
     code: 0,
@@ -57,7 +57,7 @@ it('keeps the names that it is told to keep', async () => {
   expect(readdirSync(join(served(), 'assets'))[0]).toMatch(/^index-BxK3f9\.[0-9a-f]{16}\.js$/)
 })
 
-it('ends with the code of what is wrong, in one line', async () => {
+it('ends with the exit code of the problem, in one line', async () => {
   const secret = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'of-a-test', AWS_REGION: 'us-east-1' }
   for (const [args, code, words, env] of [
     [['assets', 'upload', join(folder, 'none'), '--to', 'served'], 5, /cannot be opened \(ENOENT\)/],
@@ -87,7 +87,7 @@ it('ends with the code of what is wrong, in one line', async () => {
   }
 }, 60_000)
 
-it('optimises pictures, and ends with 7 where some cannot be', async () => {
+it('optimises images, and ends with 7 if some cannot be', async () => {
   const photos = join(folder, 'photos')
   mkdirSync(photos)
   const pixels = Buffer.from(Array.from({ length: 90 * 60 * 3 }, (_, at) => (at * 7) % 251))

@@ -61,7 +61,7 @@ afterAll(async () => {
 })
 
 describe('millpond cdn', () => {
-  it('purges, and tells each vendor’s part', async () => {
+  it('purges, and reports each vendor’s part', async () => {
     const all = await desk.run(['cdn', 'purge', '/deals', '--tags', 'a,b'])
     expect([all.code, all.out]).toEqual([0, expect.stringContaining('fastly: accepted, 3 of 3 in 2 requests')])
     const partial = await desk.run(['cdn', 'purge', '--hosts', 'www.example.com'])
@@ -70,7 +70,7 @@ describe('millpond cdn', () => {
     expect(one.json.operation.result.edges).toMatchObject([{ edge: 'cloudflare', site: 'zone2' }])
   })
 
-  it('says what a purge would be, and asks for what is missing', async () => {
+  it('shows what a purge would do, and asks for missing arguments', async () => {
     const plan = await desk.run(['cdn', 'purge', '/deals', '--dry-run'])
     expect(plan.out).toMatch(/1 targets? at cloudflare, fastly[\s\S]*Nothing was changed/)
     expect((await desk.run(['cdn', 'purge'])).code).toBe(2)
@@ -87,12 +87,12 @@ describe('millpond cdn', () => {
     })
     expect([figures.code, figures.out]).toEqual([0, expect.stringMatching(/fastly +10 +60/)])
   })
-  it('shows where the edges are', async () => {
+  it('shows the locations of the edges', async () => {
     const { code, out } = await desk.run(['cdn', 'locations', '--service', 'service1'], { as: 'viewer', columns: 200 })
     expect([code, out]).toEqual([0, expect.stringMatching(/fastly +AMS +Amsterdam +Europe +unknown +-/)])
   })
 
-  it('has a folder of the control plane uploaded, and its pictures made smaller', async () => {
+  it('has a folder of the control plane uploaded, and its images optimised', async () => {
     expect((await desk.run(['cdn', 'status'], { as: 'viewer', columns: 200 })).out).toMatch(
       /Folder site: is uploaded to a folder of the host\nFolder photos: has pictures/,
     )

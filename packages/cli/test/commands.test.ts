@@ -152,7 +152,7 @@ it('every command is tested here', () => {
   expect(COMMANDS.map(({ name }) => name).filter((name) => CALLS[name] === undefined)).toEqual([])
 })
 
-it('each command does for a role what the role may, and says 4 to everybody else', async () => {
+it('each command works for a role that has its permission, and ends with 4 for others', async () => {
   await desk.run(await callOf('config apply'), { as: 'admin' })
   await desk.run(['invalidate', '--tags', 'nothing', '--yes'], { as: 'admin' })
   const seen: string[] = []
@@ -265,7 +265,7 @@ describe('an invalidation', () => {
     expect(why.out).toMatch(/miss, because of invalidated_tag \(planned\)\n {2}by operator at .*price import/)
   })
 
-  it('takes what answers an address, and keys at a pace; what cannot be is refused before anything is changed', async () => {
+  it('covers what answers a URL, and keys at a pace; an invalid request is refused before anything is changed', async () => {
     const none = await desk.run(['invalidate', '--address', 'https://shop.example/none', '--yes', ...SHOP])
     expect(none).toMatchObject({ code: 0, out: expect.stringMatching(/0 keys[\s\S]*completed/) })
     expect(await desk.run(['invalidate', '--address', 'shop.example/none', '--yes', ...SHOP])).toMatchObject({
@@ -282,7 +282,7 @@ describe('an invalidation', () => {
     })
   })
 
-  it('asks a person, and takes no for an answer', async () => {
+  it('asks a person, and accepts no for an answer', async () => {
     await desk.shop.set('asked', 1)
     const call = ['invalidate', '--key', 'asked', ...SHOP]
     expect(await desk.run(call, { typed: ['n'] })).toMatchObject({
@@ -298,7 +298,7 @@ describe('an invalidation', () => {
     expect(await desk.shop.get('asked')).toBeUndefined()
   })
 
-  it('asks nobody where nobody can answer: it says which option does', async () => {
+  it('without a terminal does not ask: it names the option that answers', async () => {
     await desk.shop.set('kept', 1)
     for (const options of [{}, { stdin: 'y\n' }, { typed: ['y'], env: { CI: 'true' } }])
       expect(await desk.run(['invalidate', '--key', 'kept', ...SHOP], options)).toMatchObject({
@@ -315,7 +315,7 @@ describe('an invalidation', () => {
     expect(await desk.shop.get('kept')).toBe(1)
   })
 
-  it('takes keys from a file or standard input as they are, and several ways at once', async () => {
+  it('takes keys from a file or standard input unchanged, and several criteria at once', async () => {
     for (const key of ['f,1', 'f 2', 'f3']) await desk.shop.set(key, 1)
     await desk.shop.set('t', 1, { tags: ['a,b'] })
     expect(
@@ -328,7 +328,7 @@ describe('an invalidation', () => {
     for (const key of ['f,1', 'f 2', 'f3', 't']) expect(await desk.shop.get(key), key).toBeUndefined()
   })
 
-  it('beyond the guard wants the text that the plan names; beyond a limit it is refused', async () => {
+  it('above the guard requires the plan’s text; above a limit it is refused', async () => {
     for (let at = 0; at < 10_001; at++) await desk.shop.set(`many:${at}`, 1, { tags: ['many'] })
     const call = ['invalidate', '--tags', 'many', '--yes', ...SHOP]
     expect(await desk.run(call)).toMatchObject({ code: 9, err: expect.stringContaining('--confirm "many"') })
@@ -357,7 +357,7 @@ describe('an invalidation', () => {
 })
 
 describe('warming', () => {
-  it('loads by the loaders that the cache knows, and says 7 where one key failed', async () => {
+  it('loads by the loaders of the cache, and ends with 7 if a key failed', async () => {
     expect(await desk.run(['warm', '--key', 'user:1', '--key', 'user:2', ...SHOP])).toMatchObject({
       code: 0,
       out: expect.stringMatching(/2 loaded/),
@@ -374,7 +374,7 @@ describe('warming', () => {
     expect(await desk.run(['warm', '--top', '500', ...SHOP])).toMatchObject({ code: 2 })
   })
 
-  it('undoes an invalidation by loading what went', async () => {
+  it('undoes an invalidation by loading what was removed', async () => {
     await desk.run(['warm', '--key', 'user:5', ...SHOP])
     const { operation } = (await desk.run(['invalidate', '--pattern', 'user:5', '--yes', '--json', ...SHOP])).json
     expect(await desk.run(['undo', operation.id])).toMatchObject({ code: 0, out: expect.stringMatching(/1 loaded/) })
@@ -383,7 +383,7 @@ describe('warming', () => {
 })
 
 describe('configurations', () => {
-  it('are compared, put in force, replaced only as they were planned, and taken back', async () => {
+  it('are compared, applied, replaced only as planned, and rolled back', async () => {
     const file = join(desk.folder, 'two.json')
     writeFileSync(
       file,
@@ -438,7 +438,7 @@ describe('configurations', () => {
 })
 
 describe('credentials', () => {
-  it('are kept by login for that server alone, in a file that nobody else reads, and forgotten by logout', async () => {
+  it('are stored by login for that server only, in a file that others cannot read, and removed by logout', async () => {
     const env = { XDG_CONFIG_HOME: join(desk.folder, 'config') }
     expect((await desk.run(['login'], { as: null, stdin: 'wrong-token\n', env })).code).toBe(4)
     expect(await desk.run(['login'], { as: null, stdin: `${tokenOf('viewer')}\n`, env })).toMatchObject({
@@ -462,7 +462,7 @@ describe('credentials', () => {
     expect((await desk.run(['whoami'], { as: null, env })).code).toBe(4)
   })
 
-  it('are made for a role, shown once, and revoked by their id', async () => {
+  it('are created for a role, shown once, and revoked by their id', async () => {
     const made = (
       await desk.run(['token', 'create', 'ci-bot', '--role', 'operator', '--days', '1', '--json'], { as: 'admin' })
     ).json
@@ -485,7 +485,7 @@ it('the audit can be read, exported and verified', async () => {
   expect((await desk.run(['audit', '--format', 'csv'], { as: 'viewer' })).code).toBe(4)
 })
 
-it('what is old is counted with --dry-run, removed once somebody is sure, and kept where nobody can be asked', async () => {
+it('old records are counted with --dry-run, removed after a confirmation, and kept if nobody can be asked', async () => {
   const as = 'admin'
   const at = (await desk.store.now()) - 400 * 86_400_000
   const old = { id: 'mrk_old', at, kind: 'deploy', message: 'm', actor: 'a' }
@@ -527,7 +527,7 @@ it('health is judged for CI', async () => {
   })
 })
 
-it('erases what is of a tenant, once its name was typed, and keeps the receipt', async () => {
+it('erases the data of a tenant, once its name was typed, and shows the receipt', async () => {
   const acme = desk.deep.for({ tenant: 'acme' })
   await acme.set('plan', 'gold')
   await desk.deep.flush()
@@ -562,12 +562,12 @@ it('erases what is of a tenant, once its name was typed, and keeps the receipt',
   })
 })
 
-it('is of one version, told by the package itself', async () => {
+it('has one version, from its package.json', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   expect((await desk.run(['--version'])).out).toBe(`millpond ${version}\n`)
 })
 
-it('leaves no user behind whose token could not be made', async () => {
+it('leaves no user behind whose token could not be created', async () => {
   const { token } = (
     await desk.run(['token', 'create', 'half', '--scopes', 'tokens:write,users:write', '--json'], { as: 'admin' })
   ).json
@@ -599,7 +599,7 @@ it('compares what processes hold, and a benchmark with an earlier one', async ()
   expect((await desk.run([...run, '--compare', file])).code).toBe(3)
 })
 
-it('writes dashboard and rules, and says where a file is not what is made any more', async () => {
+it('writes dashboard and rules, and reports an outdated file', async () => {
   for (const command of ['grafana', 'prometheus-rules']) {
     const file = join(desk.folder, command)
     expect((await desk.run([command, '--output', file])).code).toBe(0)
@@ -613,7 +613,7 @@ it('writes dashboard and rules, and says where a file is not what is made any mo
   }
 })
 
-it('tells single reads as they happen, filtered, as lines or documents', async () => {
+it('prints individual reads as they happen, filtered, as lines or documents', async () => {
   const reads = setInterval(() => void desk.shop.get('tailed:none').then(() => desk.shop.get('tailed:other')), 20)
   try {
     const lines = await desk.run(['monitor', '--tail', '--once', '--contains', 'tailed:none', ...SHOP])
@@ -630,7 +630,7 @@ it('tells single reads as they happen, filtered, as lines or documents', async (
   }
 })
 
-it('inspects keys that no path holds', async () => {
+it('inspects keys that do not fit in a path', async () => {
   await desk.shop.set('..', 'dots')
   const { code, out } = await desk.run(['inspect', '..', '--value', '--history', ...SHOP], { as: 'admin' })
   expect([code, out.includes('dots')]).toEqual([0, true])

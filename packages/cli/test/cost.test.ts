@@ -19,13 +19,13 @@ afterAll(async () => {
 
 const asked = ['cost', '--cache-name', 'paid', '--memory-gb-month', '4', '--million-loads', '5']
 
-it('says "not enough data" where it is so', async () => {
+it('says "not enough data" if there is not', async () => {
   const { code, out } = await desk.run(asked, { as: 'viewer', columns: 200 })
   expect(code).toBe(0)
   expect(out).toMatch(/not enough data: 0 reads so far/)
 })
 
-it('tells what a month saves and costs, and of which keys', async () => {
+it('reports what a month saves and costs, and for which keys', async () => {
   for (let read = 0; read < 12_000; read++) {
     await paid.getOrSet(`user:${read % 150}`, () => read)
     if (read % 1000 === 0) insight.sizing('paid')
@@ -38,7 +38,7 @@ it('tells what a month saves and costs, and of which keys', async () => {
   expect(out).toMatch(/user:\* +12,000 +11,850 /)
 })
 
-it('asks for the prices that are missing, and tells why one is refused', async () => {
+it('asks for missing prices, and explains refused ones', async () => {
   expect((await desk.run(['cost', '--million-loads', '1'], { as: 'viewer' })).err).toMatch(
     /--memory-gb-month is missing/,
   )
@@ -66,7 +66,7 @@ it('what-if answers one question, and refuses two', async () => {
   })
 })
 
-it('trends says what it cannot say yet', async () => {
+it('trends reports what it cannot tell yet', async () => {
   const { code, out } = await desk.run(['trends', '--cache-name', 'paid'], { as: 'viewer', columns: 200 })
   expect(code).toBe(0)
   expect(out).toMatch(

@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const editor = { as: 'editor', columns: 200 } as const
 
-it('shows what would be, and says what is wrong with a file', async () => {
+it('shows what would start, and reports errors in a file', async () => {
   const planned = await desk.run(['experiments', 'start', plan, '--dry-run'], editor)
   expect(planned).toMatchObject({ code: 0, out: expect.stringContaining('an hour: 50.0 % of the keys') })
   const wrong = join(desk.folder, 'wrong.json')
@@ -37,7 +37,7 @@ it('shows what would be, and says what is wrong with a file', async () => {
   expect((await desk.run(['experiments', 'start', 'none.json'], editor)).code).toBe(2)
 })
 
-it('begins one, shows that it is sure, sets it for all keys, and takes it back', async () => {
+it('starts one, shows its result, applies it to all keys, and rolls it back', async () => {
   const begun = await desk.run(['experiments', 'start', plan, '--reason', 'prices hardly change', '--json=id'], editor)
   const { id } = begun.json
   for (let read = 0; read < 8000; read++) {
@@ -61,7 +61,7 @@ it('begins one, shows that it is sure, sets it for all keys, and takes it back',
   expect((await desk.run(['experiments', 'stop', id], editor)).code).toBe(6)
 })
 
-it('lets advice be carried out by itself, keeps what is not named, and says why nothing is done', async () => {
+it('switches automatic changes, keeps settings that are not given, and says why nothing is done', async () => {
   expect((await desk.run(['auto-apply', '--cache-name', 'lives'], { as: 'viewer' })).out).toContain(
     'lives: nothing is applied automatically',
   )

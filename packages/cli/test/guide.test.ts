@@ -25,7 +25,7 @@ const words = (line: string): string[] =>
 const commandLines = (text: string): string[] =>
   [...text.matchAll(/^millpond (.*)$/gm)].map(([, rest = '']) => rest.replace(/\s(#|\||>|\d>).*$/, '').trim())
 
-it('shows commands and options that there are', () => {
+it('shows only existing commands and options', () => {
   const inText = [...guide.matchAll(/`millpond ([^`]+)`/g)].map(([, rest = '']) => rest)
   for (const line of [...commandLines(guide), ...inText]) {
     const args = words(line).filter((word) => word !== '...')
@@ -39,7 +39,7 @@ it('shows commands and options that there are', () => {
   }
 })
 
-it('leads from the fallen hit rate to cause and remedy', async () => {
+it('leads from the drop in hit rate to cause and remedy', async () => {
   desk.shop.source('deal:', async (key) => ({ of: String(key) }))
   for (let at = 0; at < 10; at++) await desk.shop.set(`deal:${at}`, at, { tags: ['deals'] })
   for (let at = 0; at < 10; at++) await desk.shop.get(`deal:${at}`)

@@ -19,7 +19,7 @@ const run = (args: readonly string[], more: { typed?: readonly string[] } = {}) 
 const deep = (): readonly string[] => ['--sqlite', join(desk.folder, 'deep.db')]
 
 describe('--local', () => {
-  it('does everything over the store alone that concerns no cache, as an administrator who is on record', async () => {
+  it('does everything over the store alone that needs no cache, as an administrator, and is recorded', async () => {
     expect(await run(['config', 'list'])).toMatchObject({
       code: 0,
       out: expect.stringContaining('no configuration is stored'),
@@ -33,7 +33,7 @@ describe('--local', () => {
     expect(data[0]).toMatchObject({ via: 'local', actor: expect.stringMatching(/^local-/) })
   })
 
-  it('finds the processes that meet at a tier, and what it invalidates they forget', async () => {
+  it('finds the processes that meet at a tier, and they apply its invalidations', async () => {
     await desk.deep.set('a', 1, { tags: ['t'] })
     // A process that has had to wait for a processor is late, and told of so, until it has said that it lives.
     const caches = async () => (await run(['status', '--json', ...deep()])).json?.caches
@@ -44,7 +44,7 @@ describe('--local', () => {
     expect((await run(['explain', 'a', ...deep()])).out).toMatch(/invalidated_tag[\s\S]*by local-/)
   })
 
-  it('opens a cache over its tier where no process runs it, once its namespace is said', async () => {
+  it('opens a cache over its tier if no process runs it, once its namespace is named', async () => {
     const path = join(desk.folder, 'dead.db')
     const open = () =>
       createCache({ name: 'dead', tiers: [memory(), patient(sqlite({ path }))], dependencies: 'declared' })
@@ -74,7 +74,7 @@ describe('--local', () => {
     await after.close()
   })
 
-  it('makes no store of a mistyped path, and takes no tier that is not there', async () => {
+  it('creates no store for a mistyped path, and accepts no missing tier', async () => {
     const path = join(desk.folder, 'contrl.db')
     const ran = await runHere(['status', '--local', path], { env: { HOME: desk.folder } }, desk.folder)
     expect([ran.code, existsSync(path)]).toEqual([5, false])
@@ -103,7 +103,7 @@ describe('ui', () => {
     return { ui, url }
   }
 
-  it('serves the page, passes calls on without a token of its own, and is nobody else’s site', async () => {
+  it('serves the page, forwards calls without a token of its own, and rejects other host names', async () => {
     const { ui, url } = await open()
     const call = (path: string, init: RequestInit = {}) => fetch(url + path, init)
     expect(await (await call('/')).text()).toContain('<!doctype html>')
@@ -119,7 +119,7 @@ describe('ui', () => {
     expect((await ui.ended).code).toBe(0)
   })
 
-  it('offers no action with --read-only', async () => {
+  it('offers no actions with --read-only', async () => {
     const { ui, url } = await open('--read-only')
     const headers = { Authorization: `Bearer ${tokenOf('admin')}`, 'Content-Type': 'application/json' }
     const refused = await fetch(`${url}/api/admin/caching/events/markers/`, {

@@ -27,7 +27,7 @@ afterAll(async () => {
   await loop.close()
 })
 
-it('tells what would bring what, and says "not enough data" where it is so', async () => {
+it('reports what would bring what, and says "not enough data" if there is not', async () => {
   const { code, out } = await desk.run(['optimize'], { as: 'viewer', columns: 200 })
   expect(code).toBe(0)
   expect(out).toMatch(/loop/)
@@ -35,7 +35,7 @@ it('tells what would bring what, and says "not enough data" where it is so', asy
   expect(out).toMatch(/size:2/)
 })
 
-it('carries one change out, writes what it found, and tells the way back', async () => {
+it('applies one change, writes what it found, and shows the undo', async () => {
   const file = join(desk.folder, 'advice.json')
   const asked = ['optimize', '--apply-optimizations', '--min-impact-score', '80', '--output', file]
   expect((await desk.run(asked, { as: 'viewer' })).code).toBe(4)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-test.each(['packages/cli', 'packages/proxy', 'apps/deals'])('no file of %s asks `instanceof Error`', (folder) => {
+test.each(['packages/cli', 'packages/proxy', 'apps/deals'])('no file of %s uses `instanceof Error`', (folder) => {
   const source = fileURLToPath(new URL(`../../../${folder}/src`, import.meta.url))
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   expect(files.length).toBeGreaterThan(5)

@@ -5,7 +5,7 @@ import { edge } from 'millpond/tiers/edge'
 import { expect, it } from 'vitest'
 import { openDesk } from './desk.ts'
 
-it('lists regions, and drains, fills and lets one serve', async () => {
+it('lists regions, and drains, fills and restores one', async () => {
   const stores = { us: simulatedServer(), eu: simulatedServer() }
   const start = (region: 'us' | 'eu') => {
     const regions = { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } }

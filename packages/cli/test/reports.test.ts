@@ -63,7 +63,7 @@ describe('a pipe', () => {
     expect(await desk.shop.get('long-name-of-a-key-that-fills-the-pipe:1')).toBe(1)
   })
 
-  it('gets no colour and no drawing, with or without --json (cli/cli#13121, dat-ecosystem/dat#1021)', async () => {
+  it('gets no colours and no redrawing, with or without --json (cli/cli#13121, dat-ecosystem/dat#1021)', async () => {
     for (const args of [['status'], ['status', '--json'], ['warm', '--key', 'x', ...SHOP], ['nosuch']]) {
       const { out, err } = await desk.run(args)
       expect(out + err, args.join(' ')).not.toContain('\u001b')
@@ -88,7 +88,7 @@ describe('names with hostile bytes', () => {
     'a\u200db',
   ]
 
-  it('never reach a terminal as they are, and can be told from what only looks like them (redis/redis#7385, redis/redis#755)', async () => {
+  it('never reach a terminal unescaped, and can be told from lookalikes (redis/redis#7385, redis/redis#755)', async () => {
     for (const key of HOSTILE) {
       const seen = shown(key)
       expect(seen, JSON.stringify(key)).not.toMatch(/[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}]/u)
@@ -102,7 +102,7 @@ describe('names with hostile bytes', () => {
     for (const key of ['user:7', '日本語', '👩‍👩‍👧', 'a\\nb', 'ä']) expect(shown(key)).toBe(key)
   })
 
-  it('are looked up, listed, tagged and invalidated under their own names', async () => {
+  it('are looked up, listed, tagged and invalidated by their own names', async () => {
     const keys = HOSTILE.filter((key) => key !== '\ud800')
     for (const key of keys) {
       await desk.deep.set(key, 1, { tags: [`t${key}`] })
@@ -134,7 +134,7 @@ describe('names with hostile bytes', () => {
     expect(history.out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
   })
 
-  it('do not come by the words of a server either', async () => {
+  it('are escaped in a server’s messages too', async () => {
     const url = await serve((_, response) => {
       response.writeHead(403, { 'Content-Type': 'application/problem+json' })
       response.end(JSON.stringify({ status: 403, code: 'forbidden', detail: 'no\u001b[2J\nmillpond: done' }))
@@ -145,7 +145,7 @@ describe('names with hostile bytes', () => {
 })
 
 describe('wide characters', () => {
-  it('stand in their columns, are cut whole, and never widen a line (Automattic/cli-table#62, openclaw/openclaw#88556)', () => {
+  it('stay aligned, are cut as a whole, and never widen a line (Automattic/cli-table#62, openclaw/openclaw#88556)', () => {
     const columns = [
       { title: 'KEY', gives: true },
       { title: 'N', isNumber: true },
@@ -170,7 +170,7 @@ describe('wide characters', () => {
 })
 
 describe('a server', () => {
-  it('that is not there is named in one line, with whose word it was', async () => {
+  it('that is unreachable is named in one line, with the origin of its URL', async () => {
     const url = await serve(() => undefined)
     await new Promise((resolve) => servers.at(-1)?.close(resolve))
     const { code, out, err } = await at(url, ['status'])
@@ -192,7 +192,7 @@ describe('a server', () => {
     expect([code, err]).toEqual([8, expect.stringContaining('did not answer in time (0.1 s)')])
   })
 
-  it('that is something else is told as such, and no page of it is taken for an export', async () => {
+  it('that is something else is reported as such, and its page is not taken for an export', async () => {
     const url = await serve((_, response) =>
       response.setHeader('Content-Type', 'text/html').end('<html>sign in</html>'),
     )
@@ -229,7 +229,7 @@ describe('a server', () => {
     expect(await at(url, ['audit', '--format', 'csv'])).toMatchObject({ code: 0, out: 'seq,id\r\n2,b\r\n1,a\r\n' })
   })
 
-  it('that goes away while an operation is followed leaves its id to whoever asked', async () => {
+  it('that goes away while an operation is followed leaves the user its id', async () => {
     const url = await serve((request, response) => {
       if (request.method === 'GET') return void request.socket.destroy()
       response
@@ -243,7 +243,7 @@ describe('a server', () => {
     ])
   })
 
-  it('that sends on gets no token after it (cli/cli#12928)', async () => {
+  it('that redirects gets no token after it (cli/cli#12928)', async () => {
     const tokens: (string | undefined)[] = []
     const elsewhere = await serve((request, response) => {
       tokens.push(request.headers.authorization)
@@ -257,7 +257,7 @@ describe('a server', () => {
     expect(tokens).toEqual([])
   })
 
-  it('whose connection breaks is asked once more, and does a POST once', async () => {
+  it('whose connection breaks is called once more, and does a POST once', async () => {
     const keys: unknown[] = []
     const url = await serve(async (request, response) => {
       keys.push(request.headers['idempotency-key'])
@@ -285,8 +285,8 @@ describe('a server', () => {
   })
 })
 
-describe('the address and the token', () => {
-  it('are taken in order, and said (cli/cli#6874)', async () => {
+describe('the URL and the token', () => {
+  it('are taken in order, and shown with their origin (cli/cli#6874)', async () => {
     const home = join(desk.folder, 'order')
     mkdirSync(join(home, '.config', 'millpond'), { recursive: true })
     const token = join(home, 'token.txt')
@@ -324,7 +324,7 @@ describe('the address and the token', () => {
     expect(await who([], {})).toMatchObject({ code: 2, err: expect.stringContaining('"urll"') })
   })
 
-  it('of a folder that one happens to be in get nothing of the environment, and no file of it (cli/cli#12928)', async () => {
+  it('from the current folder get nothing of the environment, and no file of it (cli/cli#12928)', async () => {
     const tokens: unknown[] = []
     const url = await serve((request, response) => {
       tokens.push(request.headers.authorization)
@@ -346,7 +346,7 @@ describe('the address and the token', () => {
     expect(tokens).toEqual([])
   })
 
-  it('come by standard input where that is said', async () => {
+  it('are read from standard input on request', async () => {
     const ran = await desk.run(['whoami', '--token-file', '-', '--json'], {
       as: null,
       stdin: `${tokenOf('auditor')}\n`,
@@ -359,7 +359,7 @@ describe('the address and the token', () => {
 })
 
 describe('a proxy of the environment', () => {
-  it('is used for others, and never for this very machine (jackwener/OpenCLI#510)', async () => {
+  it('is used for others, and never for this machine (jackwener/OpenCLI#510)', async () => {
     const asked: string[] = []
     const proxy = await serve(() => undefined)
     servers.at(-1)?.on('connect', (request, socket) => {
@@ -383,8 +383,8 @@ describe('a proxy of the environment', () => {
   })
 })
 
-describe('a key that lies elsewhere', () => {
-  it('is found without its namespace, and one that is nowhere is not told as cold without saying where was looked', async () => {
+describe('a key in another namespace', () => {
+  it('is found without its namespace, and a missing one is not reported as cold without saying where it was searched', async () => {
     await desk.shop.namespace('users').set('elsewhere', { id: 7 })
     const found = await desk.run(['explain', 'elsewhere', ...SHOP])
     expect([found.err, found.out]).toEqual(['', expect.stringMatching(/^elsewhere in users of shop: hit/)])
@@ -397,7 +397,7 @@ describe('a key that lies elsewhere', () => {
 })
 
 describe('an exit code', () => {
-  it('is not 0 where a part failed (knative/client#960, kyma-project/cli#1166)', async () => {
+  it('is not 0 if a part failed (knative/client#960, kyma-project/cli#1166)', async () => {
     desk.shop.source('half:', async (key) => {
       if (String(key).endsWith('1')) throw new Error('no such row')
       return 1
@@ -409,7 +409,7 @@ describe('an exit code', () => {
 })
 
 describe('Ctrl-C in the middle of an operation', () => {
-  it('leaves it running, says its id, and what follows and ends it', async () => {
+  it('leaves it running, and prints its id with how to follow and cancel it', async () => {
     const started = desk.start(['benchmark', '--duration', '60', '--verbose', ...SHOP])
     // Once it waits for the operation, not for the first answer.
     await new Promise<void>((resolve) =>
@@ -428,7 +428,7 @@ describe('Ctrl-C in the middle of an operation', () => {
   })
 })
 
-it('names what differs, path by path', () => {
+it('names the differences, path by path', () => {
   const of = (left: unknown, right: unknown) => differences(left, right).map(({ path, ...sides }) => [path, sides])
   expect(of({ a: 1, b: [1, { c: 2 }], 'x y': 0 }, { a: 1, b: [1, { c: 3 }, 4] })).toEqual([
     ['$.b[1].c', { left: 2, right: 3 }],

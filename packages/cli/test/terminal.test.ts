@@ -92,7 +92,7 @@ const isAway = ({ terminal, raw }: Seen): boolean =>
   terminal.buffer.active.type === 'normal' && raw().lastIndexOf('\u001b[?25h') > raw().lastIndexOf('\u001b[?25l')
 
 describe('monitor', () => {
-  it('fills the screen, follows its size and the keys, and gives the terminal back', async () => {
+  it('fills the screen, follows its size and the keyboard, and restores the terminal', async () => {
     const seen = start(['monitor', '--interval', '200ms'])
     await expect.poll(seen.screen, SLOW).toMatch(/deep +health .*1 process/)
     expect(seen.terminal.buffer.active.type).toBe('alternate')
@@ -122,7 +122,7 @@ describe('monitor', () => {
     await expect.poll(() => isAway(seen), SLOW).toBe(true)
   })
 
-  it('says what is not reached, and heals by itself', async () => {
+  it('shows what is unreachable, and recovers by itself', async () => {
     const seen = start(['monitor', '--interval', '100ms', '--cache-name', 'shop'])
     await expect.poll(seen.screen, SLOW).toContain('live')
     isDown = true
@@ -134,7 +134,7 @@ describe('monitor', () => {
     await expect.poll(() => isAway(seen), SLOW).toBe(true)
   })
 
-  it('gives the terminal back when it is told to end from outside (p-e-w/ternimal#14)', async () => {
+  it('restores the terminal when it is terminated from outside (p-e-w/ternimal#14)', async () => {
     const seen = start(['monitor'])
     await expect.poll(seen.screen, SLOW).toContain('live')
     seen.pty.kill('SIGTERM')
@@ -142,7 +142,7 @@ describe('monitor', () => {
     await expect.poll(() => isAway(seen), SLOW).toBe(true)
   })
 
-  it('gives the shell its terminal while it is suspended', async () => {
+  it('restores the terminal while it is suspended', async () => {
     const seen = start(['--norc', '--noprofile', '-i'], { file: '/bin/bash', env: { PS1: 'ready> ' } })
     await expect.poll(seen.screen, SLOW).toContain('ready>')
     seen.pty.write(`"${process.execPath}" "${BIN}" monitor\r`)
@@ -159,14 +159,14 @@ describe('monitor', () => {
     await seen.ended
   })
 
-  it('tells a wrong token before it takes the screen, and leaves none that it did not enter (runloopai/rl-cli#245)', async () => {
+  it('reports a wrong token before it takes the screen, and leaves no screen that it did not enter (runloopai/rl-cli#245)', async () => {
     const seen = start(['monitor'], { env: { MILLPOND_TOKEN: 'wrong' } })
     expect(await seen.ended).toBe(4)
     expect(seen.raw()).not.toContain('\u001b[?1049')
   })
 })
 
-describe('what people read', () => {
+describe('output for people', () => {
   it('fits the terminal, in colour unless NO_COLOR or TERM=dumb say otherwise', async () => {
     const seen = start(['keys', '--cache-name', 'shop', '--limit', '5'], { columns: 50 })
     expect(await seen.ended).toBe(0)
@@ -192,7 +192,7 @@ describe('what people read', () => {
     expect(await desk.shop.get('key:3')).toBeUndefined()
   })
 
-  it('does not show a token that is typed', async () => {
+  it('does not echo a token that is typed', async () => {
     const seen = start(['login'], { env: { MILLPOND_TOKEN: '' } })
     await expect.poll(seen.screen, SLOW).toContain('Token for')
     seen.pty.write(`${tokenOf('viewer')}\r`)

@@ -36,7 +36,7 @@ const invalidate = (body: object, as: 'operator' | 'admin' | 'limited' = 'operat
   post('invalidations/invalidate_keys/', { cache_name: 'shop', ...body }, as)
 
 describe('keys', () => {
-  it('are listed page by page, each once, by a part and by a tag, without their values', async () => {
+  it('are listed page by page, each once, filtered by substring and tag, without their values', async () => {
     const space = shop.namespace('listed')
     for (let at = 0; at < 30; at++)
       await space.set(`page:${at}`, { secret: 'hidden' }, { tags: at % 3 === 0 ? ['third'] : [] })
@@ -57,7 +57,7 @@ describe('keys', () => {
     expect((await get('top/?cache_name=shop&namespace=listed&by=pattern')).data.length).toBeGreaterThan(0)
   })
 
-  it('have a cursor that is nobody else’s, and is refused once it is forgotten', async () => {
+  it('have cursors that belong to one caller, and are refused once they have expired', async () => {
     expect((await opened.call('GET', 'keys/?cache_name=shop&cursor=bm8', { as: 'viewer' })).status).toBe(400)
     const cursor = Buffer.from(JSON.stringify([null, 'gone'])).toString('base64url')
     expect((await opened.call('GET', `keys/?cache_name=shop&cursor=${cursor}`, { as: 'viewer' })).json.code).toBe(
@@ -65,7 +65,7 @@ describe('keys', () => {
     )
   })
 
-  it('are explained in every tier, with who took them away', async () => {
+  it('are explained in every tier, with who invalidated them', async () => {
     await deep.set('user:7', 1, { tags: ['users'] })
     await deep.flush()
     expect(await get('keys/user%3A7/?cache_name=deep')).toMatchObject({
@@ -84,7 +84,7 @@ describe('keys', () => {
     expect(why.by).toMatchObject({ operation: done.json.id, actor: 'operator', reason: 'price import' })
   })
 
-  it('are explained and shown where they are, where nobody says the namespace', async () => {
+  it('are explained and shown where they are if no namespace is given', async () => {
     const there = deep.namespace('whereabouts')
     await there.set('only:there', { a: 1 }, { tags: ['moved'] })
     await deep.flush()
@@ -108,7 +108,7 @@ describe('keys', () => {
     expect(await get('explain/?cache_name=deep&key=nobody')).toMatchObject({ namespace: 'default', cause: 'cold' })
   })
 
-  it('are explained with the time to live that was chosen for them', async () => {
+  it('are explained with the TTL that was chosen for them', async () => {
     await deep.getOrSet('chosen', () => 1)
     const { nodes } = await get('explain/?cache_name=deep&key=chosen')
     expect(nodes).toMatchObject([
@@ -117,7 +117,7 @@ describe('keys', () => {
     expect((await get('explain/?cache_name=deep&key=nobody')).nodes).toMatchObject([{ chosen_ttl: null }])
   })
 
-  it('with slashes, dots and tuples are found under their own names', async () => {
+  it('with slashes, dots and tuples are found by their own names', async () => {
     for (const key of ['a/b/../c', 'GET /x?y=1', '..', 'ä€', '%2F', 'line\r\nbreak', 'nul\u0000']) {
       await shop.set(key, 1)
       const { json, status } = await opened.call('GET', `explain/?cache_name=shop&key=${encodeURIComponent(key)}`, {
@@ -130,7 +130,7 @@ describe('keys', () => {
       expect(await get(`keys/${encodeURIComponent(key)}/?cache_name=shop`), key).toMatchObject({ key, verdict: 'hit' })
   })
 
-  it('are named in the query where no path can, and patterns in a list', async () => {
+  it('are given in the query if they do not fit in a path, and patterns in a list', async () => {
     for (const key of ['.', '..', ' a\n', 'b']) await shop.set(key, 1)
     for (const key of ['.', '..', ' a\n']) {
       const query = `?cache_name=shop&key=${encodeURIComponent(key)}`
@@ -146,7 +146,7 @@ describe('keys', () => {
     })
   })
 
-  it('with line breaks and controls are invalidated as any other', async () => {
+  it('with line breaks and control characters are invalidated like any other', async () => {
     await shop.set('line\r\nbreak', 1)
     await shop.set('nul\u0000', 1)
     expect((await invalidate({ namespace: 'default', keys: ['line\r\nbreak', 'nul\u0000'] })).json.state).toBe(
@@ -155,7 +155,7 @@ describe('keys', () => {
     expect([await shop.get('line\r\nbreak'), await shop.get('nul\u0000')]).toEqual([undefined, undefined])
   })
 
-  it('show their value to whom it is permitted, who is then on record', async () => {
+  it('show their value to permitted callers, which is recorded', async () => {
     await shop.set('secret', { name: 'Ada', set: new Set([1]) })
     expect((await opened.call('GET', 'keys/secret/value/?cache_name=shop', { as: 'editor' })).status).toBe(403)
     expect(await get('keys/secret/value/?cache_name=shop', 'admin')).toMatchObject({
@@ -168,7 +168,7 @@ describe('keys', () => {
 })
 
 describe('an invalidation', () => {
-  it('is planned to the key where memory is all there is, and changes nothing before it is run', async () => {
+  it('is planned exactly if there is only memory, and changes nothing before it is run', async () => {
     const space = shop.namespace('planned')
     for (let at = 0; at < 40; at++) await space.set(`row:${at}`, at, { tags: [at < 12 ? 'first' : 'rest'] })
     const { status, json } = await invalidate({ namespace: 'planned', tags: ['first'], dry_run: true })
@@ -183,7 +183,7 @@ describe('an invalidation', () => {
     expect(audit.map((row: { kind: string }) => row.kind)).toEqual(['result', 'intent', 'plan'])
   })
 
-  it('takes keys as the sources’ clients send them, tuples, patterns and models', async () => {
+  it('accepts keys as existing clients send them, tuples, patterns and models', async () => {
     await shop.set('plain', 1)
     await shop.set(['user', 7], 1)
     expect((await invalidate({ keys: ['plain', ['user', 7]] })).json.state).toBe('completed')
@@ -193,7 +193,7 @@ describe('an invalidation', () => {
     expect(await shop.get('order:1')).toBeUndefined()
   })
 
-  it('plans and probes keys in the namespaces that hold them, where none is named', async () => {
+  it('plans and probes keys in the namespaces that hold them if none is named', async () => {
     const [one, two] = [shop.namespace('holds-one'), shop.namespace('holds-two')]
     await Promise.all([one.set('held:1', 1), two.set('held:1', 2), two.set('held:2', 2)])
     const { plan } = (await invalidate({ keys: ['held:1', 'held:2'], dry_run: true })).json
@@ -218,13 +218,13 @@ describe('an invalidation', () => {
     })
   })
 
-  it('leaves stale values where it is soft', async () => {
+  it('keeps stale values if it is soft', async () => {
     await shop.set('soft', 1, { ttl: '1m', staleFor: '1h' })
     await invalidate({ keys: ['soft'], mode: 'soft' })
     expect(await shop.getEntry('soft')).toMatchObject({ kind: 'stale', value: 1 })
   })
 
-  it('without a target, with a wrong one, with an unknown field, or of an unknown cache changes nothing', async () => {
+  it('changes nothing without a target, with a wrong one, with an unknown field, or for an unknown cache', async () => {
     for (const body of [
       {},
       { keys: [], tags: 'x' },
@@ -238,7 +238,7 @@ describe('an invalidation', () => {
     expect((await invalidate({ keys: ['a'], tags: ['b'], plan_id: 'plan_x' })).status).toBe(404)
   })
 
-  it('that names no cache leaves out those that nobody runs any more; by its name such a one is told of', async () => {
+  it('without a cache name skips caches that no process runs; by name such a one is reported', async () => {
     const gone = createCache({ name: 'gone' })
     const attached = attach(gone)
     await attached.join()
@@ -250,7 +250,7 @@ describe('an invalidation', () => {
     expect((await invalidate({ cache_name: 'gone', tags: ['whoever'] })).json.code).toBe('no_node')
   })
 
-  it('of keys at a pace takes them a second at a time, and leaves the others where it is cancelled', async () => {
+  it('of keys at a pace takes them second by second, and leaves the rest if it is cancelled', async () => {
     const space = shop.namespace('paced')
     // A minute of them: it is cancelled long before, however slow the machine is.
     const keys = Array.from({ length: 120 }, (_, at) => `k${at}`)
@@ -279,7 +279,7 @@ describe('an invalidation', () => {
     expect(await Promise.all(some.map((key) => space.get(key)))).toEqual(some.map(() => undefined))
   })
 
-  it('is refused where a pace means nothing, a tier is left out or unknown, or no CDN is there to be told', async () => {
+  it('is refused if a pace does not apply, a tier is missing or unknown, or there is no CDN', async () => {
     for (const [body, pointer, code] of [
       [{ tags: ['a'], pace_per_s: 5 }, '/pace_per_s', 'not_by_key'],
       [{ keys: Array.from({ length: 601 }, (_, at) => `k${at}`), pace_per_s: 1 }, '/pace_per_s', 'too_slow'],
@@ -293,7 +293,7 @@ describe('an invalidation', () => {
     expect((await invalidate({ tags: ['a'], propagate_cdn: true })).status).toBe(422)
   })
 
-  it('of everything needs its permission and its word', async () => {
+  it('of everything needs its permission and a confirmation', async () => {
     await shop.namespace('whole').set('a', 1)
     expect((await invalidate({ namespace: 'whole', all: true })).status).toBe(403)
     const refused = await invalidate({ namespace: 'whole', all: true }, 'admin')
@@ -302,7 +302,7 @@ describe('an invalidation', () => {
     expect(await shop.namespace('whole').get('a')).toBeUndefined()
   })
 
-  it('is refused beyond what the caller set as its most', async () => {
+  it('is refused above the limit that the caller set', async () => {
     const space = shop.namespace('many')
     for (let at = 0; at < 5; at++) await space.set(`k${at}`, 1, { tags: ['five'] })
     expect(await invalidate({ namespace: 'many', tags: ['five'], max_keys: 4 })).toMatchObject({
@@ -312,7 +312,7 @@ describe('an invalidation', () => {
     expect(await space.get('k1')).toBe(1)
   })
 
-  it('of somebody who is limited touches nothing else', async () => {
+  it('of a limited caller touches nothing else', async () => {
     await shop.set('other', 1)
     await shop.namespace('mine').set('own', 1)
     expect((await invalidate({ namespace: 'default', keys: ['other'] }, 'limited')).status).toBe(403)
@@ -320,7 +320,7 @@ describe('an invalidation', () => {
     expect([await shop.get('other'), await shop.namespace('mine').get('own')]).toEqual([1, undefined])
   })
 
-  it('is in the history, and its hottest keys are warmed again by undo', async () => {
+  it('is in the history, and undo warms its hottest keys again', async () => {
     const loads: string[] = []
     const space = shop.namespace('undone')
     space.source('hot:', (key) => {
@@ -336,7 +336,7 @@ describe('an invalidation', () => {
     expect(loads).toEqual(['hot:1', 'hot:1'])
   })
 
-  it('of keys by their names is undone for all of them, however few of them the plan shows', async () => {
+  it('of listed keys is undone for all of them, however few of them the plan shows', async () => {
     const space = shop.namespace('named')
     const keys = Array.from({ length: 60 }, (_, at) => `named:${at}`)
     space.source('named:', (key) => `value of ${key}`)
@@ -350,7 +350,7 @@ describe('an invalidation', () => {
 })
 
 describe('warming', () => {
-  it('loads what is missing, leaves what is fresh, goes on after a failure, and names what has no loader', async () => {
+  it('loads missing keys, keeps fresh ones, continues after a failure, and names keys without a loader', async () => {
     const space = shop.namespace('warm')
     space.source('item:', (key) => (key === 'item:3' ? Promise.reject(new Error('no such item')) : `value of ${key}`))
     await space.set('item:1', 'fresh')
@@ -364,7 +364,7 @@ describe('warming', () => {
     expect(await space.get('item:2')).toBe('value of item:2')
   })
 
-  it('by a plan that is kept runs when it is told to, and is told how far it is when it takes long', async () => {
+  it('runs a stored plan on request, and reports progress if it takes long', async () => {
     const space = shop.namespace('plans')
     let release: () => void = () => undefined
     const gate = new Promise<void>((resolve) => {
@@ -392,7 +392,7 @@ describe('warming', () => {
 })
 
 describe('figures', () => {
-  it('sum up what the caches did, and over time count what happened between two looks, and nothing before the first', async () => {
+  it('sum up what the caches did, and over time count only what happened between two looks', async () => {
     const cache = createCache({ name: 'counted' })
     // Not started: nobody looks but this test.
     const still = await open(':memory:', { caches: [cache] })
@@ -443,7 +443,7 @@ async function withinTwoSeconds<T>(look: () => T, wanted: T): Promise<void> {
 }
 
 describe('configurations of running caches', () => {
-  it('are in force within two seconds, say beforehand what they change, and go back when they are deleted', async () => {
+  it('take effect within two seconds, are previewed, and are reverted when they are deleted', async () => {
     const cache = createCache({ name: 'live', defaults: { ttl: '10m' } })
     const other = await open(':memory:', { caches: [cache] })
     await other.plane.start()
@@ -465,7 +465,7 @@ describe('configurations of running caches', () => {
     await cache.close()
   })
 
-  it('say beforehand which loads they add: by a shorter time to live, by a smaller memory, by none', async () => {
+  it('preview the additional loads of a shorter TTL and a smaller memory', async () => {
     const cache = createCache({ name: 'costly', defaults: { ttl: '10m' }, tiers: [memory({ maxBytes: '8mb' })] })
     const other = await open(':memory:', { caches: [cache] })
     await other.plane.start()
@@ -492,7 +492,7 @@ describe('configurations of running caches', () => {
     await cache.close()
   })
 
-  it('are tested step by step, also where no process runs them', async () => {
+  it('are tested step by step, even if no process runs them', async () => {
     const test = async (body: object) => {
       const made = (await opened.call('POST', 'configurations/', { as: 'admin', body })).json
       return (await opened.call('POST', `configurations/${made.id}/test_connection/`, { as: 'viewer' })).json
@@ -527,7 +527,7 @@ describe('configurations of running caches', () => {
   })
 })
 
-describe('what is not done here', () => {
+describe('what is not implemented here', () => {
   it('answers 501 with a document that says so; health and benchmark work', async () => {
     for (const [method, path] of [
       ['POST', 'optimizations/analyze/'],
@@ -560,7 +560,7 @@ describe('what is not done here', () => {
 })
 
 describe('operations', () => {
-  it('are listed of one cache, page by page, however many the others have; a cursor is good for its own filter alone', async () => {
+  it('are listed for one cache, page by page, however many the others have; a cursor is only valid for its own filter', async () => {
     const done: number[] = []
     for (const reason of ['rare 0', 'rare 1']) {
       done.push((await invalidate({ cache_name: 'deep', tags: ['rare'], reason })).status)

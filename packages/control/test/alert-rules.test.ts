@@ -14,7 +14,7 @@ async function turns(count: number): Promise<void> {
 }
 
 it.each(Array.from({ length: 12 }, (_, seed) => seed))(
-  'stay what a person has set, whoever is faster (seed %i)',
+  'stay as a person has set them, whichever process is faster (seed %i)',
   async (seed) => {
     const store = await openStore(':memory:')
     const begin = async () => {
@@ -41,7 +41,7 @@ it.each([
   [{ hitRatio: { levels: {} } }, /alertRules.*hitRatio/],
   [{ hit_ratio: { enabled: 'yes', levels: {} } }, /alertRules\.hit_ratio\.enabled: "yes"/],
   [[], /alertRules/],
-])('name the field that is wrong: %j', async (alertRules, words) => {
+])('name the invalid field: %j', async (alertRules, words) => {
   const store = await openStore(':memory:')
   expect(() => createControl({ store, alertRules: alertRules as never })).toThrow(words)
   await store.close()

@@ -99,7 +99,7 @@ const reads = (hits: number, misses: number, ms = 1) => ({
 })
 
 describe('an alert', () => {
-  it('is raised by what is bad twice in a row, once, grows more severe, and ends after it was well three times', async () => {
+  it('is raised once after two bad evaluations, escalates, and ends after three good ones', async () => {
     const see = watching()
     expect(await see({ counters: reads(75, 25) })).toEqual([])
     expect(await see({ counters: reads(75, 25) })).toEqual(['hit_ratio medium'])
@@ -113,7 +113,7 @@ describe('an alert', () => {
     expect(json.data[0]).toMatchObject({ rule: 'hit_ratio', resolved_by: 'itself', cache_name: 'shop' })
   })
 
-  it('about a ratio waits for 200 reads, and for a cache that is no longer cold', async () => {
+  it('about a ratio needs 200 reads, and a cache that is no longer cold', async () => {
     const see = watching()
     expect(await see({ counters: reads(1, 2) }, 5)).toEqual([])
     expect(await see({ counters: reads(10, 90), uptime: 60 }, 5)).toEqual([])
@@ -121,7 +121,7 @@ describe('an alert', () => {
     await see({ counters: reads(100, 0) }, 3)
   })
 
-  it('about memory is not raised for one that is full and does its work', async () => {
+  it('about memory is not raised for a full memory that works well', async () => {
     const see = watching()
     const full = { bytes: 99, max_bytes: 100 }
     expect(await see({ counters: reads(100, 0), gauges: full }, 5)).toEqual([])
@@ -131,7 +131,7 @@ describe('an alert', () => {
     expect(await see({ counters: reads(100, 0), gauges: full }, 3)).toEqual([])
   })
 
-  it('about slow gets, a tier that is bypassed, a silent node and refused credentials', async () => {
+  it('is raised for slow gets, a bypassed tier, a silent node and refused credentials', async () => {
     let refused = 0
     const see = watching(() => refused)
     expect(await see({ counters: reads(100, 0, 120) }, 2)).toEqual(['response_ms high'])
@@ -146,7 +146,7 @@ describe('an alert', () => {
     expect(await see({}, 3)).toEqual([])
   })
 
-  it('that was resolved by hand comes back only after its cause was away', async () => {
+  it('that was resolved by hand returns only after its cause has gone', async () => {
     const see = watching()
     await see({ breaker: 'open' }, 2)
     const { json } = await opened.call('GET', 'alerts/?state=firing', { as: 'viewer' })
@@ -164,7 +164,7 @@ describe('an alert', () => {
     await see({ breaker: 'closed' }, 3)
   })
 
-  it('goes by the rules that were set', async () => {
+  it('uses the rules that were set', async () => {
     const see = watching()
     const put = (body: object) => opened.call('PUT', 'alert_rules/', { as: 'editor', body })
     expect((await put({ hit_ratio: { levels: { critical: 0.1 } }, nonsense: {} })).status).toBe(422)
@@ -176,7 +176,7 @@ describe('an alert', () => {
     expect((await put({})).json.hit_ratio.levels.medium).toBe(0.8)
   })
 
-  it('comes from a real breaker that opens', async () => {
+  it('is raised for a real breaker that opens', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'millpond-alerts-'))
     const deep = createCache({ name: 'deep', tiers: [memory(), sqlite({ path: join(folder, 'deep.db') })] })
     const other = await open(':memory:', { caches: [deep] })
@@ -231,7 +231,7 @@ describe('a webhook', () => {
   const alert = { id: 'alr_1', severity: 'high', state: 'firing' } as Parameters<Webhooks['tell']>[1]
   const hook = (): Webhook => ({ url, secret, severities: ['high'] })
 
-  it('is told with a signature, again after a failure, and no redirect is followed', async () => {
+  it('is called with a signature, retried after a failure, and does not follow redirects', async () => {
     const warnings: string[] = []
     const webhooks = new Webhooks({ allowPrivate: true, onWarning: (message) => warnings.push(message), retries: [1] })
     answers = [500]
@@ -252,7 +252,7 @@ describe('a webhook', () => {
     await webhooks.close()
   })
 
-  it('never goes to this machine or its networks, however they are written', async () => {
+  it('never calls this machine or its networks, however they are written', async () => {
     for (const address of [
       '127.0.0.1',
       '10.1.2.3',
@@ -306,7 +306,7 @@ describe('a webhook', () => {
     await webhooks.close()
   })
 
-  it('does not go where a public name leads into this network by the time it is sent, and looks it up once for each connection', async () => {
+  it('does not follow a public name that resolves into this network by the time it is called, and resolves it once per connection', async () => {
     const before = told.length
     const { port } = new URL(url)
     const asked: string[] = []
@@ -334,7 +334,7 @@ describe('a webhook', () => {
     expect([asked.length, told.length]).toEqual([5, before])
   })
 
-  it('is set by an administrator, without its secret ever being shown', async () => {
+  it('is set by an administrator, and its secret is never shown', async () => {
     const put = (webhooks: object[]) => opened.call('PUT', 'webhooks/', { as: 'admin', body: { webhooks } })
     expect(await put([{ url: 'http://169.254.169.254/latest', secret }])).toMatchObject({
       status: 422,
@@ -352,7 +352,7 @@ describe('a webhook', () => {
     await put([])
   })
 
-  it('is told of what fires still when its silence ends, and that it is well where it was told that it is not (grafana/grafana#80996)', async () => {
+  it('is told of what still fires when its silence ends, and of the resolution of what it was told about (grafana/grafana#80996)', async () => {
     const { alerts } = opened.plane.control
     const heard: string[] = []
     const stop = alerts.onChange(
@@ -390,7 +390,7 @@ describe('a webhook', () => {
     stop()
   })
 
-  it('is told nothing of what was silenced', async () => {
+  it('is not told of silenced alerts', async () => {
     const made = await opened.call('POST', 'silences/', {
       as: 'operator',
       body: { rule: 'tier_down', duration_seconds: 60 },

@@ -108,7 +108,7 @@ function suite(name: string, isHere: boolean): void {
       ])
     })
 
-    it('says what an organisation holds, and is invalidated by its name or id, in all namespaces or in those of a cache type', async () => {
+    it('reports what an organisation holds, and is invalidated by its name or id, in all namespaces or in those of a cache type', async () => {
       await fill(cache)
       expect((await get('application/coverage/?organization=Acme')).data).toMatchObject([
         { cache_name: 'shop', id: '7', entries: 2, by_namespace: { default: 1, stats: 1 } },
@@ -131,7 +131,7 @@ function suite(name: string, isHere: boolean): void {
       expect([await cache.get('org:7'), await cache.get('org:8')]).toEqual([undefined, '8'])
     })
 
-    it('clears a cache type that has no tags where that is permitted, and leaves the rest', async () => {
+    it('clears a cache type without tags if that is permitted, and keeps the rest', async () => {
       await fill(cache)
       expect((await post('invalidations/plan/', { cache_type: 'strategic' })).status).toBe(403)
       const body = { cache_type: 'strategic', confirm: 'all' }
@@ -139,7 +139,7 @@ function suite(name: string, isHere: boolean): void {
       expect([await cache.get('org:8'), await cache.namespace('stats').get('stats:8')]).toEqual(['8', undefined])
     })
 
-    it('is warmed: a view, a model, an organisation, and critical paths of which one fails', async () => {
+    it('warms a view, a model, an organisation, and critical paths of which one fails', async () => {
       const warm = async (body: object) => (await post('warming/warm_registered/', body)).json
       expect(await warm({ view: 'home' })).toMatchObject({
         state: 'completed',
@@ -164,7 +164,7 @@ function suite(name: string, isHere: boolean): void {
       expect(critical.result.errors[0]).toMatch(/no such row/)
     })
 
-    it('is warmed, invalidated and looked at below /api/cache-management/, as clients of the sources do (C2)', async () => {
+    it('is warmed, invalidated and inspected below /api/cache-management/, as existing clients do (C2)', async () => {
       const base = '/api/cache-management'
       await fill(cache)
       const warmed = await post(`${base}/warm-cache`, { cache_type: 'all' })
@@ -191,14 +191,14 @@ function suite(name: string, isHere: boolean): void {
       )
     })
 
-    it('is cancelled while it runs', async () => {
+    it('can be cancelled while it is being warmed', async () => {
       const begun = await post('warming/warm_registered/', { cache_type: 'slow' }, 'operator', { Prefer: 'wait=0' })
       expect(begun.status).toBe(202)
       expect((await opened.call('DELETE', `operations/${begun.json.id}/`, { as: 'operator' })).status).toBe(200)
       await expect.poll(async () => (await get(`operations/${begun.json.id}/`)).state).toBe('cancelled')
     })
 
-    it('refuses names that nobody registered, two at once, and whoever is limited to a part', async () => {
+    it('refuses names that are not registered, two at once, and callers limited to a part', async () => {
       for (const [body, words] of [
         [{ view: 'none' }, /that is not registered: there are User, home, stats/],
         [{ organization: 'none' }, /there is no organization "none"/],
@@ -214,7 +214,7 @@ function suite(name: string, isHere: boolean): void {
       expect((await post('warming/warm_registered/', { view: 'home' }, 'limited')).status).toBe(403)
     })
 
-    it('shows and takes for whoever is limited to a part what lies in that part alone', async () => {
+    it('shows and invalidates only the permitted part for a limited caller', async () => {
       await fill(cache)
       const planned = async (body: object) => (await post('invalidations/plan/', body, 'limited')).json.plan
       expect((await planned({ organization: '7' })).caches[0].namespaces).toEqual(['mine'])
@@ -237,7 +237,7 @@ function suite(name: string, isHere: boolean): void {
 suite('an application in this process', true)
 suite('an application in another process', false)
 
-it('that registers nothing is told so', async () => {
+it('without registrations says so', async () => {
   const bare = createCache({ name: 'bare' })
   const desk = await open(':memory:', { caches: [bare] })
   expect((await desk.call('GET', 'application/', { as: 'viewer' })).json.data).toEqual([])

@@ -80,7 +80,7 @@ async function regress(one: Site): Promise<void> {
   await one.turn()
 }
 
-it('does nothing until somebody allows it', async () => {
+it('does nothing until it is switched on', async () => {
   const one = await site()
   await play(one)
   await one.turn()
@@ -103,7 +103,7 @@ it('does nothing until somebody allows it', async () => {
   expect(one.cache.info().memory?.policy).toBe('lru')
 })
 
-it('carries one change out, keeps it where it does no harm, and says in the audit that nobody did it', async () => {
+it('applies one change, keeps it if it does no harm, and records it as automatic', async () => {
   const one = await site()
   await allow(one, {})
   await play(one)
@@ -133,7 +133,7 @@ it('carries one change out, keeps it where it does no harm, and says in the audi
   expect(data.map(({ action }: { action: string }) => action)).toEqual(expect.arrayContaining(['optimize', 'auto.end']))
 })
 
-it('takes an injected regression back within two windows, and pauses', async () => {
+it('rolls back an injected regression within two windows, and pauses', async () => {
   const one = await watched()
   await regress(one)
   const { state } = await seen(one)
@@ -147,7 +147,7 @@ it('takes an injected regression back within two windows, and pauses', async () 
   expect(one.cache.info().memory?.policy).toBe('lru')
 })
 
-it('takes back what too little is read to judge, within ten windows, and leaves the way free for an experiment', async () => {
+it('rolls back a change with too few reads to judge within ten windows, and then permits an experiment', async () => {
   const one = await watched()
   await play(one, 300)
   for (let window = 0; window < 9; window++) await aWindow()
@@ -165,7 +165,7 @@ it('takes back what too little is read to judge, within ten windows, and leaves 
   expect((await one.opened.call('POST', 'experiments/', { as: 'editor', body: { name: 'x', arms } })).status).toBe(201)
 })
 
-it('goes on watching after a restart of the control plane, and where it is switched off meanwhile', async () => {
+it('continues watching after a restart of the control plane, and if it is switched off meanwhile', async () => {
   const one = await watched()
   one.opened.plane.control.auto.forget()
   await one.opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: false, window_seconds: 0.1 } })
@@ -174,7 +174,7 @@ it('goes on watching after a restart of the control plane, and where it is switc
   expect(one.cache.info().memory?.policy).toBe('lru')
 })
 
-it('says so where a process does not take it back', async () => {
+it('reports a process that does not roll back', async () => {
   const one = await watched()
   const configure = vi.spyOn(one.cache, 'configure').mockRejectedValue(new Error('not now'))
   await regress(one)
@@ -184,7 +184,7 @@ it('says so where a process does not take it back', async () => {
   ])
 })
 
-it('watches the other caches where one cannot be looked at', async () => {
+it('watches the other caches if one cannot be examined', async () => {
   const one = await watched()
   const { store, plane } = one.opened
   const kept = await store.read
@@ -227,7 +227,7 @@ it('leaves alone what a person has changed, and waits for an experiment', async 
   expect((await seen(one)).state.why).toContain('editor changed the cache recently')
 })
 
-it('goes one step of the size at a time, within bounds', () => {
+it('changes the size one step at a time, within its limits', () => {
   const settings = autoSettings.parse({ kinds: ['size'], max_entries: 110 })
   expect(within(settings, { max_entries: 200 }, { max_entries: 100 })).toEqual({ max_entries: 110 })
   expect(within({ ...settings, max_entries: undefined }, { max_entries: 200 }, { max_entries: 100 })).toEqual({

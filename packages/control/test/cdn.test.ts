@@ -83,7 +83,7 @@ type Caller = 'viewer' | 'operator' | 'editor' | 'admin' | 'limited'
 const purge = (body: object, as: Caller = 'operator') => opened.call('POST', 'cdn/invalidate_cdn/', { as, body })
 
 describe('cdn/invalidate_cdn/', () => {
-  it('purges at every vendor, as an operation that the audit has an intent and a result of', async () => {
+  it('purges at every vendor, as an operation with an intent and a result in the audit log', async () => {
     const { status: code, json } = await purge({ paths: ['/deals'], tags: ['deals'], reason: 'price import' })
     expect(code).toBe(200)
     expect(json).toMatchObject({
@@ -106,7 +106,7 @@ describe('cdn/invalidate_cdn/', () => {
     expect(audit.text).not.toContain('hidden')
   })
 
-  it('of one zone or service is that vendor’s alone', async () => {
+  it('purges one zone or service only at its vendor', async () => {
     const before = asked.length
     await purge({ paths: ['/a'], zone_id: 'zone2' })
     expect(asked.slice(before)).toEqual(['POST /zones/zone2/purge_cache {"files":["https://www.example.com/a"]}'])
@@ -117,7 +117,7 @@ describe('cdn/invalidate_cdn/', () => {
     })
   })
 
-  it('tells beside what was purged what a vendor cannot', async () => {
+  it('reports what a vendor does not support beside what was purged', async () => {
     const { json } = await purge({ hosts: ['www.example.com'] })
     expect(json.state).toBe('partial')
     expect(json.result.edges[1].failures).toMatchObject([
@@ -125,7 +125,7 @@ describe('cdn/invalidate_cdn/', () => {
     ])
   })
 
-  it('refuses what cannot be purged, and what a vendor refuses, each as what it is', async () => {
+  it('refuses what cannot be purged, and reports a vendor’s refusal as such', async () => {
     expect((await purge({})).json).toMatchObject({ status: 422, code: 'cdn_target_invalid' })
     expect((await purge({ paths: ['/a/*/b'] })).json).toMatchObject({
       status: 422,
@@ -143,7 +143,7 @@ describe('cdn/invalidate_cdn/', () => {
     expect(refused.text).not.toContain('hidden')
   })
 
-  it('with dry_run says how long it would take, and asks nobody', async () => {
+  it('estimates the time with dry_run, and calls no vendor', async () => {
     const before = asked.length
     const { json } = await purge({ tags: Array.from({ length: 4000 }, (_, at) => `t${at}`), dry_run: true })
     expect(json.plan.targets).toBe(4000)
@@ -151,7 +151,7 @@ describe('cdn/invalidate_cdn/', () => {
     expect(asked.length).toBe(before)
   })
 
-  it('is for operators, everything for administrators, and nothing for who is limited to namespaces', async () => {
+  it('is for operators, purging everything for administrators, and neither for callers limited to namespaces', async () => {
     expect((await purge({ paths: ['/a'] }, 'viewer')).status).toBe(403)
     expect((await purge({ paths: ['/a'] }, 'limited')).status).toBe(403)
     expect((await purge({ everything: true })).json).toMatchObject({
@@ -163,7 +163,7 @@ describe('cdn/invalidate_cdn/', () => {
 })
 
 describe('cdn/status/, health/ and analytics/', () => {
-  it('tell edges, purges, outlets, and each vendor’s word', async () => {
+  it('show edges, purges, outlets, and what each vendor reports', async () => {
     const { json } = await opened.call('GET', 'cdn/status/', { as: 'viewer' })
     expect(json.edges.map(({ edge, softly_by }: { edge: string; softly_by: string[] }) => [edge, softly_by])).toEqual([
       ['cloudflare', []],
@@ -180,7 +180,7 @@ describe('cdn/status/, health/ and analytics/', () => {
     expect((await opened.call('GET', 'cdn/analytics/?days=91', { as: 'viewer' })).status).toBe(422)
   })
 
-  it('tells where the edges are, as the vendor says and as a probe has met them', async () => {
+  it('show where the edges are, by the vendor and by probes', async () => {
     const { json } = await opened.call('GET', 'cdn/locations/?service_id=service1', { as: 'viewer' })
     expect(json.edges).toMatchObject([
       {
@@ -191,7 +191,7 @@ describe('cdn/status/, health/ and analytics/', () => {
     ])
   })
 
-  it('have nothing to show where no CDN is connected, and say how to connect one where they are to act', async () => {
+  it('are empty without a CDN, and actions say how to connect one', async () => {
     for (const path of ['cdn/status/', 'cdn/health/', 'cdn/analytics/', 'cdn/locations/'])
       expect((await without.call('GET', path, { as: 'viewer' })).json).toMatchObject({ edges: [] })
     for (const [path, body] of [
@@ -211,7 +211,7 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
   const upload = (body: object, as: Caller = 'editor') => opened.call('POST', 'cdn/upload_assets/', { as, body })
   const optimize = (body: object, as: Caller = 'editor') => opened.call('POST', 'cdn/optimize_images/', { as, body })
 
-  it('upload a folder by its name, once, as an operation that is on record', async () => {
+  it('upload a folder by its name, once, as a recorded operation', async () => {
     const dry = await upload({ dry_run: true })
     expect(dry.json.result).toMatchObject({ files: 2, sent: 2, dry_run: true, manifest_written: null })
     expect(existsSync(join(folder, 'served'))).toBe(false)
@@ -244,7 +244,7 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
     })
   })
 
-  it('take single files by their paths within it, with a type of their own', async () => {
+  it('upload single files by their paths within it, with the right type', async () => {
     writeFileSync(join(folder, 'site/app.js'), 'run(2)')
     const { json } = await upload({ assets: [{ path: 'app.js', content_type: 'text/javascript' }] })
     expect(json.result).toMatchObject({ files: 1, sent: 1 })
@@ -264,7 +264,7 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
     },
   )
 
-  it('make pictures smaller, tell those that cannot be, and begin once', async () => {
+  it('optimise images, report those that cannot be, and start once', async () => {
     const [first, second] = await Promise.all([optimize({ formats: ['webp'] }), optimize({ formats: ['webp'] })])
     const [done, refused] = first?.status === 200 ? [first, second] : [second, first]
     expect(done.json).toMatchObject({
@@ -280,7 +280,7 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
     })
   })
 
-  it('are for editors, within bounds, and name the folders that there are', async () => {
+  it('are for editors, within limits, and name the available folders', async () => {
     expect((await upload({}, 'operator')).status).toBe(403)
     expect((await optimize({}, 'limited')).status).toBe(403)
     expect((await upload({ folder: 'other' })).json).toMatchObject({
@@ -296,7 +296,7 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
     ])
   })
 
-  it('end where somebody cancels them', async () => {
+  it('stop when cancelled', async () => {
     await noise(800, join(folder, 'photos/many.png'))
     for (let at = 0; at < 20; at++)
       copyFileSync(join(folder, 'photos/many.png'), join(folder, 'photos', `many-${at}.png`))
@@ -320,7 +320,7 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
   const invalidate = (body: object, as: Caller = 'operator') =>
     opened.call('POST', 'invalidations/invalidate_keys/', { as, body: { propagate_cdn: true, ...body } })
 
-  it('plans what the CDN is told, and purges it once the caches have forgotten', async () => {
+  it('plans what the CDN is sent, and purges it after the caches', async () => {
     const before = asked.length
     const { plan } = (await invalidate({ urls: ['https://www.example.com/deals'], tags: ['offers'], dry_run: true }))
       .json
@@ -337,7 +337,7 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
     expect(asked.slice(before)).toContain('POST /zones/zone1/purge_cache {"files":["https://www.example.com/deals"]}')
   })
 
-  it('is partial where a vendor refuses: the caches have forgotten all the same, and asking again does not call it whole', async () => {
+  it('is partial if a vendor refuses: the caches are invalidated all the same, and a retry does not hide it', async () => {
     status = 403
     const { json } = await invalidate({ tags: ['refused'] })
     status = 200
@@ -349,7 +349,7 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
     expect((await opened.call('GET', `operations/${json.id}/`, { as: 'viewer' })).json.state).toBe('partial')
   })
 
-  it('is looked at again although another is of a cache that is gone', async () => {
+  it('is checked again although another one belongs to a cache that is gone', async () => {
     const { operations } = opened.plane.control
     const nobody = { actor: 'test', via: 'api', requestId: 'test' } as const
     const partial = async (cache: string): Promise<string> => {
@@ -362,7 +362,7 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
     expect((await opened.call('GET', `operations/${own}/`, { as: 'viewer' })).json.state).toBe('completed')
   })
 
-  it('names what a CDN knows, and is not for who is limited to namespaces', async () => {
+  it('needs targets that a CDN knows, and is not for callers limited to namespaces', async () => {
     expect((await invalidate({ keys: ['a'] })).json.errors).toMatchObject([
       { pointer: '/propagate_cdn', code: 'no_cdn_target' },
     ])

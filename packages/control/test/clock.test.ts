@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it('looks for alerts also while the place where processes meet is away', async () => {
+it('evaluates alerts even if the place where processes meet is unreachable', async () => {
   const opened = await open(':memory:', {})
   const away = async (): Promise<never> => {
     throw new Error('away')

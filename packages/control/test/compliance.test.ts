@@ -45,7 +45,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-it('has every regime, and of each control its evidence or why it is not covered', async () => {
+it('has every regime, and for each control its evidence or the reason why it is not covered', async () => {
   const { regimes, evidence } = await get('compliance/')
   expect(regimes.map(({ name }: { name: string }) => name)).toEqual(Object.keys(CONTROLS))
   for (const { controls, counts } of regimes) {
@@ -61,7 +61,7 @@ it('has every regime, and of each control its evidence or why it is not covered'
   expect((await opened.call('GET', 'audit/?action=compliance.report', { as: 'auditor' })).json.data).not.toEqual([])
 })
 
-it('tells what is sealed and how old the keys are, and raises an alert where encryption is required and missing', async () => {
+it('reports what is encrypted and how old the keys are, and raises an alert if required encryption is missing', async () => {
   expect(await factOf('encryption')).toMatchObject({
     state: 'violated',
     detail: 'what is written to plain/sqlite is not encrypted',
@@ -90,7 +90,7 @@ it('tells what is sealed and how old the keys are, and raises an alert where enc
   ])
 })
 
-it('judges tokens, retention and the audit by what is set', async () => {
+it('judges tokens, retention and the audit by the settings', async () => {
   // Nobody has said how long one may last.
   expect(await factOf('tokens')).toMatchObject({
     state: 'unknown',
@@ -115,7 +115,7 @@ it('judges tokens, retention and the audit by what is set', async () => {
 })
 
 // refractionPOINT/documentation#336, hubblestack/nova#24, inspec/inspec#1975, msaad00/agent-bom#3819
-it('takes nothing for met that nobody looks at: alerts that are switched off, tiers of processes that are not seen', async () => {
+it('does not accept what is not monitored: disabled alerts, tiers of unseen processes', async () => {
   expect(await factOf('alerts')).toMatchObject({ state: 'met', evidence: { off: [], webhooks: 0 } })
   for (const refused_credentials of [{ enabled: false, levels: { high: 20 } }, { levels: {} }]) {
     expect((await put('alert_rules/', { refused_credentials })).status).toBe(200)
@@ -140,7 +140,7 @@ it('takes nothing for met that nobody looks at: alerts that are switched off, ti
   await hosted.close()
 })
 
-it('takes an erasure that came to no proof for open, until the same was proven', async () => {
+it('treats an unproven erasure as open until the same one is proven', async () => {
   const at = await opened.store.now()
   const row = (id: string, state: string) => ({
     id,
@@ -164,7 +164,7 @@ it('takes an erasure that came to no proof for open, until the same was proven',
   expect(await factOf('erasure')).toMatchObject({ state: 'met' })
 })
 
-it('refuses settings that are none', async () => {
+it('refuses invalid settings', async () => {
   for (const body of [
     { regimes: ['iso'] },
     { max_key_age_days: 0 },

@@ -31,8 +31,8 @@ export function controlSuite(where: () => string): void {
   })
   afterAll(() => opened?.close())
 
-  describe('who may come in', () => {
-    it('is nobody without a credential, with a wrong one, or with one in another form', async () => {
+  describe('who may access the API', () => {
+    it('is refused without a credential, with a wrong one, or with one in another form', async () => {
       for (const headers of [
         {},
         { Authorization: 'Bearer wrong' },
@@ -53,14 +53,14 @@ export function controlSuite(where: () => string): void {
       }
     })
 
-    it('is shown what it may do, at its own limits', async () => {
+    it('is shown what it may do, with its own limits', async () => {
       const { json } = await opened.call('GET', 'session/', { as: 'operator' })
       expect(json).toMatchObject({ name: 'operator', role: 'operator', namespaces: null })
       expect(json.scopes).toContain('invalidate')
       expect(json.scopes).not.toContain('config:write')
     })
 
-    it('is nobody any more once a token has expired or was revoked, or its user was disabled', async () => {
+    it('is refused once its token has expired or was revoked, or its user was disabled', async () => {
       const user = (await opened.call('POST', 'users/', { as: 'admin', body: { name: fresh(), role: 'viewer' } })).json
       const first = (await opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'ci', user_id: user.id } })).json
       const brief = (
@@ -81,7 +81,7 @@ export function controlSuite(where: () => string): void {
       expect(await status(second.token)).toBe(401)
     })
 
-    it('has no more with a token than its role and the token say', async () => {
+    it('has no more with a token than its role and the token permit', async () => {
       const made = await opened.call('POST', 'tokens/', {
         as: 'admin',
         body: { name: 'narrow', scopes: ['metrics:read'] },
@@ -106,7 +106,7 @@ export function controlSuite(where: () => string): void {
   })
 
   describe('configurations', () => {
-    it('are created, read, replaced with what was read, listed and deleted, with and without the last slash', async () => {
+    it('are created, read, replaced, listed and deleted, with and without the trailing slash', async () => {
       const made = await opened.call('POST', 'configurations', { as: 'admin', body: plain(fresh()) })
       expect(made.status).toBe(201)
       const { id } = made.json
@@ -121,7 +121,7 @@ export function controlSuite(where: () => string): void {
       expect((await opened.call('GET', `configurations/${id}/`, { as: 'editor' })).status).toBe(404)
     })
 
-    it('take only the bodies that they are documented to take, and name each fault', async () => {
+    it('accept only documented bodies, and name each fault', async () => {
       const { status, json } = await opened.call('POST', 'configurations/', {
         as: 'admin',
         body: { name: '=cmd()', ttl_seconds: -5, ttl: 3, cache_type: 'disk' },
@@ -154,7 +154,7 @@ export function controlSuite(where: () => string): void {
       expect((await opened.call('GET', 'configurations/?limt=1', { as: 'admin' })).status).toBe(422)
     })
 
-    it('are not overwritten by somebody who has read an earlier version', async () => {
+    it('are not overwritten by a caller who has read an earlier version', async () => {
       const made = await make()
       const put = (tag: string) =>
         opened.call('PUT', `configurations/${made.id}/`, {
@@ -167,7 +167,7 @@ export function controlSuite(where: () => string): void {
       expect((await put('garbage')).status).toBe(412)
     })
 
-    it('have a name that nobody else has, also when two ask at once', async () => {
+    it('have unique names, even if two are created at once', async () => {
       const name = fresh()
       const both = await Promise.all(
         [1, 2].map(() => opened.call('POST', 'configurations/', { as: 'admin', body: plain(name) })),
@@ -185,7 +185,7 @@ export function controlSuite(where: () => string): void {
       expect(audit.json.data[0]).toMatchObject({ kind: 'plan', target: made.name })
     })
 
-    it('keep every version, and go back to one as a new one', async () => {
+    it('keep every version, and restore one as a new one', async () => {
       const made = await make()
       await opened.call('PUT', `configurations/${made.id}/`, {
         as: 'admin',
@@ -204,7 +204,7 @@ export function controlSuite(where: () => string): void {
       ).toBe(404)
     })
 
-    it('are listed page by page, each once, while others come', async () => {
+    it('are listed page by page, each once, while others are added', async () => {
       for (let at = 0; at < 5; at++) await make()
       const seen: string[] = []
       let cursor = ''
@@ -228,7 +228,7 @@ export function controlSuite(where: () => string): void {
     const post = (key: string, body: unknown) =>
       opened.call('POST', 'configurations/', { as: 'admin', body, headers: { 'Idempotency-Key': key } })
 
-    it('is done once, and answered twice', async () => {
+    it('takes effect once, and is answered twice', async () => {
       const body = plain(fresh())
       const first = await post('once-1', body)
       const again = await post('once-1', body)
@@ -239,7 +239,7 @@ export function controlSuite(where: () => string): void {
       ])
     })
 
-    it('is done once when it comes ten times at once', async () => {
+    it('takes effect once if it is sent ten times at once', async () => {
       const body = plain(fresh())
       const all = await Promise.all(Array.from({ length: 10 }, () => post('burst-1', body)))
       expect(
@@ -248,7 +248,7 @@ export function controlSuite(where: () => string): void {
       expect(new Set(all.map(({ status }) => status)).has(409) || all.every(({ status }) => status === 201)).toBe(true)
     })
 
-    it('is refused with another body, and may be tried again after a refusal', async () => {
+    it('is refused with another body, and may be retried after a refusal', async () => {
       const name = fresh()
       expect((await post('other-1', plain(name))).status).toBe(201)
       expect((await post('other-1', plain(fresh()))).json.code).toBe('idempotency_key_reused')
@@ -257,7 +257,7 @@ export function controlSuite(where: () => string): void {
       expect((await post('again-1', plain(fresh()))).status).toBe(201)
     })
 
-    it('of a dry run is another one than of the run', async () => {
+    it('of a dry run differs from that of the run', async () => {
       const body = plain(fresh())
       const key = { 'Idempotency-Key': 'dry-1' }
       expect(
@@ -268,7 +268,7 @@ export function controlSuite(where: () => string): void {
       )
     })
 
-    it('whose answer holds a secret keeps it nowhere, and tells the second call so', async () => {
+    it('whose answer holds a secret stores it nowhere, and tells the second call so', async () => {
       const make = () =>
         opened.call('POST', 'tokens/', {
           as: 'admin',
@@ -287,7 +287,7 @@ export function controlSuite(where: () => string): void {
       expect(kept).not.toContain(/=([\w-]{43});/.exec(cookie.headers.get('set-cookie') ?? '')?.[1])
     })
 
-    it('is not done a second time where its first call died', async () => {
+    it('is not repeated if its first call died', async () => {
       const body = plain(fresh())
       await post('dead-1', body)
       await opened.store.read
@@ -300,7 +300,7 @@ export function controlSuite(where: () => string): void {
   })
 
   describe('the audit', () => {
-    it('names who did what, without secrets, and is exported so that nothing in it runs', async () => {
+    it('records who did what, without secrets, and its export contains nothing that runs', async () => {
       const user = { name: fresh(), role: 'viewer' }
       await opened.call('POST', 'users/', { as: 'admin', body: user, headers: { 'X-Request-Id': 'my-request-1' } })
       const { json } = await opened.call('GET', 'audit/?limit=1', { as: 'auditor' })
@@ -328,7 +328,7 @@ export function controlSuite(where: () => string): void {
       expect(lines.map((line) => JSON.parse(line).seq)).toEqual(lines.map((_, at) => lines.length - at))
     })
 
-    it('stays whole over names that no store can hold, which are refused where people give them', async () => {
+    it('stays intact with names that cannot be stored, which are refused from people', async () => {
       for (const [method, path, body, pointer] of [
         ['POST', 'warming/', { name: 'a\ud800', keys: ['k'] }, '/name'],
         ['POST', 'events/markers/', { message: 'a\0b' }, '/message'],
@@ -348,13 +348,13 @@ export function controlSuite(where: () => string): void {
       expect(await verifyAudit(opened.store)).toMatchObject({ ok: true })
     })
 
-    it('is whole, also when many write at once', async () => {
+    it('stays intact with many concurrent writers', async () => {
       await Promise.all(Array.from({ length: 40 }, () => make()))
       expect(await verifyAudit(opened.store)).toMatchObject({ ok: true })
       expect((await opened.call('GET', 'audit/verify/', { as: 'auditor' })).json.ok).toBe(true)
     })
 
-    it('shows every change of any row, every row that is gone, moved or put in between, and a cut after a checkpoint', async () => {
+    it('detects every changed, missing, moved or inserted row, and a cut after a checkpoint', async () => {
       const { last, rows } = await verifyAudit(opened.store)
       const one = await opened.store.read.selectFrom('audit').selectAll().orderBy('seq').execute()
       const columns = [
@@ -423,7 +423,7 @@ export function controlSuite(where: () => string): void {
   })
 
   describe('the API', () => {
-    it('describes every route, and answers where it says it does', async () => {
+    it('describes every route, and answers as documented', async () => {
       const { json } = await opened.call('GET', 'openapi.json', { as: 'viewer' })
       expect(json.openapi).toBe('3.1.0')
       const described = Object.entries<Record<string, unknown>>(json.paths).flatMap(([path, methods]) =>
@@ -434,7 +434,7 @@ export function controlSuite(where: () => string): void {
       )
     })
 
-    it('says what a path is for when it is asked otherwise, and nothing of paths that are none', async () => {
+    it('says what a path supports for another method, and reveals nothing about unknown paths', async () => {
       expect((await opened.call('PATCH', 'configurations/', { as: 'admin' })).headers.get('allow')).toBe(
         'GET, HEAD, POST',
       )
@@ -448,7 +448,7 @@ export function controlSuite(where: () => string): void {
         expect((await opened.call('GET', path, { as: 'admin' })).status, path).toBe(404)
     })
 
-    it('slows down who asks too often, and nobody else', async () => {
+    it('limits only the caller that sends too many requests', async () => {
       const strict = await open(':memory:', { rates: { read: { perMinute: 60, burst: 3 } } })
       const statuses = []
       for (let at = 0; at < 4; at++) statuses.push((await strict.call('GET', 'session/', { as: 'viewer' })).status)

@@ -23,7 +23,7 @@ describe('a control plane in a file', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'deep', 'control.db')
 
-  it('is there again after a restart, and is shared by two processes', async () => {
+  it('is still there after a restart, and can be shared by two processes', async () => {
     const first = await open(path)
     const second = await open(path)
     const made = await first.call('POST', 'configurations/', { as: 'admin', body: { name: 'shared' } })
@@ -34,7 +34,7 @@ describe('a control plane in a file', () => {
     await third.close()
   })
 
-  it('is refused when a later release has written it, or where it cannot be', async () => {
+  it('is refused if a later release has written it, or it cannot be opened', async () => {
     const store = await openStore(path)
     await store.read.updateTable('meta').set({ value: '99' }).execute()
     await store.close()
@@ -44,7 +44,7 @@ describe('a control plane in a file', () => {
     await expect(secret).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.not.stringContaining('secret') })
   })
 
-  it('is closed until a credential exists, and takes none that can be guessed', async () => {
+  it('refuses all requests until a credential exists, and accepts none that can be guessed', async () => {
     const store = await openStore(':memory:')
     const { fetch } = createControl({ store })
     expect(

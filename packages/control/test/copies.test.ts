@@ -41,7 +41,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-it('shows the value of every process, says whether all are the same, and is on record', async () => {
+it('shows the value of every process, says whether all are equal, and is recorded', async () => {
   await shop.set('a', { n: 1 })
   await elsewhere.get('a')
   const copies = async (as: 'admin' | 'editor' = 'admin') => opened.call('GET', 'keys/a/copies/', { as })
@@ -61,7 +61,7 @@ it('shows the value of every process, says whether all are the same, and is on r
   expect(other.copies[0].sha256).not.toBe(other.copies[1].sha256)
 })
 
-it('asks for its word where a process had no time to count what would go, and keeps within no limit that nobody can know to be kept', async () => {
+it('needs a confirmation if a process had no time to count, and then fits within no limit', async () => {
   const counts = createCache({ name: 'counts' })
   for (let at = 0; at < 200; at++) await counts.set(`k${at}`, 1, { tags: ['many'] })
   const asked = { criteria: { tags: ['many'] }, scan: false }
@@ -158,7 +158,7 @@ it('invalidates every variant of a URL', async () => {
   server.closeAllConnections()
 })
 
-it('invalidates by URL what answers it, in every namespace and tier, and says so where nothing does', async () => {
+it('invalidates by URL the entries that answer it, in every namespace and tier, and says so if there are none', async () => {
   const invalidate = (body: object, as: 'operator' | 'limited' = 'operator') =>
     opened.call('POST', 'invalidations/invalidate_keys/', { as, body })
   await shop.set(['deal', '11'], 1)

@@ -29,7 +29,7 @@ const metricsIn = (text: string): string[] => [...text.matchAll(/\bmillpond_\w+/
 const RECORDED = /\bcache:\w+:\w+/g
 const baseOf = (name: string): string => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
 
-it('names every metric that is exported, and no other', () => {
+it('names every exported metric, and no other', () => {
   const named = new Set(exprs.flatMap(metricsIn).map(baseOf))
   expect([...named].filter((name) => !known.has(name))).toEqual([])
   expect([...known.keys()].filter((name) => !named.has(name))).toEqual([])
@@ -38,7 +38,7 @@ it('names every metric that is exported, and no other', () => {
   expect(inRules.filter((name) => !known.has(name))).toEqual([])
 })
 
-it('records whatever alerts ask for by such a name, once, before the first of them', () => {
+it('records each metric that alerts use, once, before the first of them', () => {
   const rules = prometheusRules()
   const recorded = [...rules.matchAll(/- record: (\S+)/g)].map(([, name]) => name)
   const asked = [...rules.slice(rules.indexOf('- alert:')).matchAll(RECORDED)].map(([name]) => name)
@@ -48,7 +48,7 @@ it('records whatever alerts ask for by such a name, once, before the first of th
   expect(rules.lastIndexOf('- record:')).toBeLessThan(rules.indexOf('- alert:'))
 })
 
-it('takes rates of counters alone, and quantiles of histograms', () => {
+it('takes rates only of counters, and quantiles of histograms', () => {
   for (const expr of exprs)
     for (const [, name = ''] of expr.matchAll(/rate\((millpond_\w+)/g)) {
       const metric = known.get(baseOf(name))
@@ -56,7 +56,7 @@ it('takes rates of counters alone, and quantiles of histograms', () => {
     }
 })
 
-it('is the same each time; no two panels have one id or lie over one another', () => {
+it('is reproducible; no two panels share an id or overlap', () => {
   expect(JSON.stringify(grafanaDashboard())).toBe(JSON.stringify(grafanaDashboard()))
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
   const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
@@ -66,7 +66,7 @@ it('is the same each time; no two panels have one id or lie over one another', (
   for (const { targets = [] } of panels) expect(new Set(targets.map(({ refId }) => refId)).size).toBe(targets.length)
 })
 
-it('follows the thresholds that are set, and leaves out what is switched off', async () => {
+it('uses the configured thresholds, and leaves out what is switched off', async () => {
   const opened = await open()
   const rules = { hit_ratio: { levels: { critical: 0.33 } }, tier_down: { enabled: false, levels: { high: 1 } } }
   await opened.call('PUT', 'alert_rules/', { as: 'admin', body: rules })
@@ -79,7 +79,7 @@ it('follows the thresholds that are set, and leaves out what is switched off', a
   await opened.close()
 })
 
-it('is what Grafana has published as the schema of its dashboards: nothing missing, nothing of another type, nothing that is not known', async () => {
+it('conforms to Grafana’s published dashboard schema: no field is missing, of another type, or unknown', async () => {
   const { resolve } = createRequire(import.meta.url)
   const schema = dirname(resolve('@grafana/schema/package.json'))
   // A plug-in's own part of a query, and what Prometheus' reads of an annotation, are no part of it.
@@ -131,7 +131,7 @@ describeWith('promtool', 'rules', () => {
     return [status, status === 0 ? '' : stdout + stderr]
   }
 
-  it('are read, and so is every query of the dashboard', async () => {
+  it('are parsed, and so is every query of the dashboard', async () => {
     writeFileSync(join(folder, 'rules.yml'), prometheusRules())
     expect(await run(['check', 'rules', 'rules.yml'])).toEqual([0, ''])
     // As rules of their own: promtool reads no dashboards.
@@ -141,7 +141,7 @@ describeWith('promtool', 'rules', () => {
     expect(await run(['check', 'rules', 'queries.yml'])).toEqual([0, ''])
   })
 
-  it('fire at what they are for, once, and not before', async () => {
+  it('fire for their condition, once, and not before', async () => {
     const series = (name: string, values: string): string => `      - series: '${name}'\n        values: '${values}'`
     const alert = (name: string, at: string, labels: string | undefined): string =>
       `      - eval_time: ${at}\n        alertname: ${name}\n        exp_alerts: [${labels === undefined ? '' : `{ exp_labels: ${labels} }`}]`

@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-it('erases a tenant in every process and tier, and proves it by a row of the audit that names nobody', async () => {
+it('erases a tenant in every process and tier, and proves it by an audit row without names', async () => {
   await shop.for({ tenant: 'acme' }).set('plan', 'gold')
   await elsewhere.namespace('reports').for({ tenant: 'acme' }).set('q1', 7)
   await shop.for({ tenant: 'globex' }).set('plan', 'silver')
@@ -90,7 +90,7 @@ it('erases by tags and by keys, in the process that has the namespace open', asy
   expect(await shop.get(['c', 1])).toBeUndefined()
 })
 
-it('keeps no key of what was erased in its own plans', async () => {
+it('keeps no erased key in its own plans', async () => {
   await shop.set('private:9', 1, { tags: ['user:9'] })
   await shop.get('private:9')
   const before = (
@@ -109,7 +109,7 @@ it('keeps no key of what was erased in its own plans', async () => {
   )
 })
 
-it('is partial where the process that has a namespace open cannot do it', async () => {
+it('is partial if the process that has a namespace open cannot do it', async () => {
   const third = make()
   await third.namespace('only-third').set('a', 1, { tags: ['user:3'] })
   const stuck = attach(third, { id: 'web-3' })
@@ -125,7 +125,7 @@ it('is partial where the process that has a namespace open cannot do it', async 
   await third.close()
 })
 
-it('gathers what every process had queued, and what it dropped of it', async () => {
+it('collects what every process had queued, and what it dropped', async () => {
   const queue = (of: Cache, journal: string) =>
     of.collection<number, { name: string }>('user', {
       tags: ({ name }) => [`person:${name}`],
@@ -156,7 +156,7 @@ it('gathers what every process had queued, and what it dropped of it', async () 
   expect(row).not.toContain('ann')
 })
 
-it('puts erasures that a program began by itself on record, once, and those of the control plane not again', async () => {
+it('records erasures that a program started itself, once, and those of the control plane not again', async () => {
   const rows = async (): Promise<{ actor: string; detail: { receipt: string; namespace: string } }[]> =>
     (await opened.call('GET', 'audit/?action=erase.code', { as: 'auditor' })).json.data
   await elsewhere.namespace('reports').set('q1', 7, { tags: ['person:carl'] })
@@ -177,7 +177,7 @@ it('puts erasures that a program began by itself on record, once, and those of t
   expect((await opened.call('GET', 'audit/verify/', { as: 'auditor' })).json.ok).toBe(true)
 })
 
-it('refuses no subject and several, plans of another kind, and whoever may not', async () => {
+it('refuses no subject and several, plans of another kind, and callers without permission', async () => {
   for (const body of [{}, { tenant: 'a', tags: ['b'] }, { tenant: '' }, { tenant: 'a', dry_runn: true }])
     expect((await post(body)).status, JSON.stringify(body)).toBe(422)
   expect((await post({ tenant: 'a', cache_name: 'none' })).status).toBe(404)
@@ -190,7 +190,7 @@ it('refuses no subject and several, plans of another kind, and whoever may not',
   expect((await post({ plan_id: other.id, confirm: 'x', tags: ['y'] })).status).toBe(422)
 })
 
-it('shows erasures to those who answer for them alone', async () => {
+it('shows erasures only to those who may erase', async () => {
   const { json } = await opened.call('GET', 'erasures/', { as: 'auditor' })
   expect(json.data.length).toBeGreaterThan(1)
   expect((await opened.call('GET', `operations/${json.data[0].id}/`, { as: 'viewer' })).status).toBe(404)

@@ -50,7 +50,7 @@ async function play(cache: Pick<Cache, 'getOrSet'>, reads = 8000, keys = 300): P
 const start = (opened: Opened, body: object, as: 'viewer' | 'editor' | 'limited' | 'admin' = 'editor') =>
   opened.call('POST', 'experiments/', { as, body })
 
-it('finds the better arm, sets it for all keys, and takes it back', async () => {
+it('finds the better arm, applies it to all keys, and rolls it back', async () => {
   const { cache, opened } = await site()
   const begun = await start(opened, { ...LIVES, reason: 'values hardly change' })
   expect(begun.status).toBe(201)
@@ -94,7 +94,7 @@ it('finds the better arm, sets it for all keys, and takes it back', async () => 
   expect(actions).toEqual(expect.arrayContaining(['experiment.start', 'experiment.end', 'experiment']))
 })
 
-it('keeps the way back: what is set is not set over itself, and what was not taken back can be asked for again', async () => {
+it('keeps the undo: a result is not applied twice, and an incomplete rollback can be repeated', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json
   const call = (act: string, body: object = {}) =>
@@ -112,7 +112,7 @@ it('keeps the way back: what is set is not set over itself, and what was not tak
   expect(cache.describe().defaults.ttl_seconds).toBe(0.001)
 })
 
-it('leads the others where one cannot be led', async () => {
+it('runs the others if one fails', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json
   await play(cache, 3000)
@@ -133,7 +133,7 @@ it('leads the others where one cannot be led', async () => {
   expect(judgement.control.reads + judgement.arms[0].reads).toBe(3000)
 })
 
-it('goes on over a restart of the control plane, with what was counted, and the same keys in each arm', async () => {
+it('continues after a restart of the control plane, with its counts, and the same keys in each arm', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json
   await play(cache, 3000)
@@ -150,7 +150,7 @@ it('goes on over a restart of the control plane, with what was counted, and the 
   expect(after.judgement.arms[0].keys).toBe(before.judgement.arms[0].keys)
 })
 
-it('keeps what a process has counted that is not there any more', async () => {
+it('keeps the counts of a process that has left', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json
   await play(cache, 3000)
@@ -164,7 +164,7 @@ it('keeps what a process has counted that is not there any more', async () => {
   expect(judgement.control.reads + judgement.arms[0].reads).toBe(4000)
 })
 
-it('ends by itself where an arm does harm, on record as done by nobody', async () => {
+it('ends automatically if an arm does harm, and records it as automatic', async () => {
   const { cache, opened } = await site({ defaults: { ttl: '1h' } })
   const { id } = (
     await start(opened, { ...LIVES, arms: [{ name: 'as it is' }, { name: 'short', ttl_seconds: 0.001 }] })
@@ -180,7 +180,7 @@ it('ends by itself where an arm does harm, on record as done by nobody', async (
   expect(data[0]).toMatchObject({ actor: 'auto', target: 'shop' })
 })
 
-it('tries another memory beside the cache, and sets it', async () => {
+it('tries another memory in a shadow cache, and applies it', async () => {
   const { cache, opened } = await site({
     tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })],
     defaults: { ttl: '1h' },
@@ -198,7 +198,7 @@ it('tries another memory beside the cache, and sets it', async () => {
   expect(cache.info().memory?.maxEntries).toBe(100)
 })
 
-it('refuses what cannot be, and who may not', async () => {
+it('refuses invalid requests, and callers without permission', async () => {
   const { cache, opened } = await site()
   expect((await start(opened, LIVES, 'viewer')).status).toBe(403)
   expect((await start(opened, LIVES, 'limited')).json.code).toBe('forbidden')

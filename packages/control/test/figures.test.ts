@@ -29,7 +29,7 @@ const counted = (counters: Readonly<Record<string, number>>) =>
   Object.fromEntries(Object.entries(counters).filter(([name]) => !/(?:\.(?:b\d+|ms|n)|_seconds)$/.test(name)))
 
 describe('reports of a cache', () => {
-  it('say after any number of turns what a first one says', async () => {
+  it('are the same after any number of turns as a first one', async () => {
     const cache = open(memory(), sqlite({ path: ':memory:' }))
     const kept = new Figures(cache, 0)
     for (let at = 0; at < 70; at++) cache.namespace(`n${at}`)
@@ -52,7 +52,7 @@ describe('reports of a cache', () => {
     }
   })
 
-  it('never fall when a namespace closes, and go on when it is opened anew', async () => {
+  it('never fall when a namespace closes, and continue when it is reopened', async () => {
     const cache = open()
     const figures = new Figures(cache, 0)
     await cache.namespace('short').set('a', 1)
@@ -65,7 +65,7 @@ describe('reports of a cache', () => {
     expect(figures.report().counters.hits).toBe(6)
   })
 
-  it('count one that was opened anew once, also where too many have changed to read all of them', async () => {
+  it('count a reopened namespace once, even if too many have changed to read all of them', async () => {
     const cache = open()
     const figures = new Figures(cache, 0)
     for (let at = 0; at < 600; at++) await cache.namespace(`n${at}`).get('nothing')
@@ -82,7 +82,7 @@ describe('reports of a cache', () => {
     expect(told).toEqual([...told].sort((a, b) => a - b))
   })
 
-  it('read of thousands of namespaces only the 50 busiest, those where something happened, and a few more', async () => {
+  it('read only the 50 busiest of thousands of namespaces, the active ones, and a few more', async () => {
     const cache = open()
     for (let at = 0; at < 3000; at++) cache.namespace(`tenant${at}`)
     const figures = new Figures(cache, 0)
@@ -111,8 +111,8 @@ describe('reports of a cache', () => {
   })
 })
 
-describe('a process that says for a while what it has said before', () => {
-  it('is not taken for one in which nothing happened: its next step is longer', async () => {
+describe('a process that repeats its report for a while', () => {
+  it('is not taken for an idle one: its next step is longer', async () => {
     let report = { counters: { hits: 10 }, gauges: {}, namespaces: {} }
     const node = () => ({ id: 'web-1', boot: 'a', isLate: false, report })
     const collector = new Collector({
@@ -132,7 +132,7 @@ describe('a process that says for a while what it has said before', () => {
 })
 
 describe('namespaces in the history', () => {
-  it('are the ten that are read most, by what two looks tell of each, whatever their names', async () => {
+  it('are the ten busiest, by namespaces that are in both reports, whatever their names', async () => {
     const of = (counts: Record<string, [hits: number, misses: number]>) => ({
       counters: {},
       gauges: {},

@@ -21,7 +21,7 @@ const users = async (): Promise<string[]> =>
 const idOf = async (name: string): Promise<string> =>
   (await opened.call('GET', 'users/', { as: 'admin' })).json.data.find((one: { name: string }) => one.name === name).id
 
-it('a narrow token makes no wider one, for its own user or another', async () => {
+it('a narrow token cannot create a wider one, for its own user or another', async () => {
   const scopes = ['tokens:write', 'metrics:read']
   const { token: narrow } = (await make('tokens/', tokenOf('admin'), { name: 'narrow', scopes })).json
   expect(await make('tokens/', narrow, { name: 'wide', scopes: ['purge:all'] })).toMatchObject({
@@ -35,7 +35,7 @@ it('a narrow token makes no wider one, for its own user or another', async () =>
   expect((await make('users/', narrow, { name: 'boss', role: 'admin' })).status).toBe(403)
 })
 
-it('whoever is limited to a part makes nobody who is not', async () => {
+it('a limited caller cannot create an unlimited one', async () => {
   const { token } = (await make('tokens/', tokenOf('admin'), { name: 'part', user_id: await idOf('part') })).json
   for (const body of [{}, { namespaces: ['yours'] }, { namespaces: ['mine'] }, { namespaces: ['mine'], max_keys: 6 }])
     expect(
@@ -49,7 +49,7 @@ it('whoever is limited to a part makes nobody who is not', async () => {
   expect((await make('tokens/', token, { name: 'x', user_id: await idOf('new') })).status).toBe(201)
 })
 
-it('a user and its token are made together, or neither', async () => {
+it('a user and its token are created together, or neither', async () => {
   const made = await make('tokens/', tokenOf('admin'), { name: 'deploy', role: 'operator', scopes: ['invalidate'] })
   expect([made.status, await scopesOf(made.json.token)]).toEqual([201, ['invalidate']])
   expect(await users()).toContain('deploy')

@@ -144,7 +144,7 @@ async function simulation() {
   }
 }
 
-it(`raises nothing in an hour in which all is well (seed ${SEED}), and a tier that is bypassed then within 15 seconds`, async () => {
+it(`raises nothing in a healthy hour (seed ${SEED}), and then reports a bypassed tier within 15 seconds`, async () => {
   const world = await simulation()
   await world.run(WARM_S + 3600)
   const raised = await world.alerts.list({ limit: 100 })

@@ -4,7 +4,7 @@ import { createCache, memory } from 'millpond'
 import { expect, it } from 'vitest'
 import { open } from './setup.ts'
 
-it('says of every policy where it stops counting', async () => {
+it('knows for every policy where it stops counting', async () => {
   const policies = ['adaptive', 's3-fifo', 'sieve', 'lru', 'w-tinylfu'] as const
   const caches = policies.map((policy) => createCache({ name: policy, tiers: [memory({ policy })] }))
   const opened = await open(':memory:', { caches })

@@ -32,14 +32,14 @@ afterAll(async () => {
 const auditOf = async (action: string) =>
   (await opened.call('GET', `audit/?action=${action}`, { as: 'auditor' })).json.data
 
-it('is put on record by its own words', async () => {
+it('is recorded in its own words', async () => {
   await opened.plane.record({ ...ANA, action: 'import', target: 'prices', detail: { rows: 7 } })
   const row = { ...ANA, via: 'host', action: 'host.import', target: 'prices', detail: { rows: 7 }, outcome: 'ok' }
   expect(await auditOf('host.import')).toMatchObject([row])
   await expect(opened.plane.record({ action: 'import', target: 'prices' } as never)).rejects.toThrow(/actor/)
 })
 
-it('is an invalidation as any: planned, acknowledged, probed, in the name of who asked; and nothing is asked back', async () => {
+it('is an ordinary invalidation: planned, acknowledged, probed, in the caller’s name; without a confirmation', async () => {
   for (let at = 0; at < 3; at++) await shop.set(`price:${at}`, at, { tags: ['prices'] })
   const view = await opened.plane.invalidate({ tags: ['prices'], mode: 'soft', reason: 'import' }, ANA)
   expect(view).toMatchObject({
@@ -61,7 +61,7 @@ it('is an invalidation as any: planned, acknowledged, probed, in the name of who
   expect(await shop.get('price:9')).toBeUndefined()
 })
 
-it('is refused by what is wrong with it, and nothing is changed', async () => {
+it('is refused with the reason, and changes nothing', async () => {
   await shop.set('price:1', 1, { tags: ['prices'] })
   for (const [asked, status, words] of [
     [{}, 422, /name keys, tags/],
@@ -77,7 +77,7 @@ it('is refused by what is wrong with it, and nothing is changed', async () => {
   expect(await shop.get('price:1')).toBe(1)
 })
 
-it('is warming by what was registered: with the figures that it tells, followed and cancelled by its id', async () => {
+it('warms what was registered: with its figures, followed and cancelled by its id', async () => {
   const told = await opened.plane.warm({ cache_type: 'told' }, ANA)
   expect(await told.ended).toMatchObject({
     id: told.id,

@@ -40,7 +40,7 @@ const post = (path: string, body: object, as: 'viewer' | 'operator' | 'editor' |
   opened.call('POST', path, { as, body })
 
 describe('sizing/', () => {
-  it('tells by process what other sizes, policies and times would bring', async () => {
+  it('reports by process what other sizes, policies and TTLs would bring', async () => {
     const { status, json } = await opened.call('GET', 'sizing/?cache_name=shop&days=3', { as: 'viewer' })
     expect(status).toBe(200)
     const [{ said, error }] = json.nodes
@@ -54,7 +54,7 @@ describe('sizing/', () => {
     expect(said.ttls.at(-1).factor).toBeNull()
   })
 
-  it('answers 501 where nobody watches, and refuses days that there are not', async () => {
+  it('answers 501 if nothing is watched, and refuses invalid days', async () => {
     const { status, json } = await opened.call('GET', 'sizing/?cache_name=dark', { as: 'viewer' })
     expect({ status, code: json.code, detail: json.detail }).toEqual({
       status: 501,
@@ -92,7 +92,7 @@ describe('sizing/what_if/', () => {
 })
 
 describe('optimizations/analyze/', () => {
-  it('tells all caches, and of one that nobody watches why it says nothing', async () => {
+  it('reports all caches, and for an unwatched one the reason', async () => {
     const { status, json } = await post('optimizations/analyze/', {})
     expect(status).toBe(200)
     const [of, about] = [json.caches.find(byName('dark')), json.caches.find(byName('shop'))]
@@ -111,7 +111,7 @@ describe('optimizations/analyze/', () => {
     expect(recommendations).toEqual(about.recommendations.filter(({ impact }: { impact: number }) => impact >= 99))
   })
 
-  it('shows somebody who is limited to namespaces the patterns of those, and no keys', async () => {
+  it('shows a caller limited to namespaces only their patterns, and no keys', async () => {
     const { json } = await post('optimizations/analyze/', { cache_name: 'shop' }, 'limited')
     const { said } = json.caches[0].nodes[0]
     expect(said.hot_keys).toEqual([])
@@ -120,7 +120,7 @@ describe('optimizations/analyze/', () => {
 })
 
 describe('optimizations/apply/', () => {
-  it('changes memory in every process, and takes it back, both as operations', async () => {
+  it('changes memory in every process, and rolls it back, both as operations', async () => {
     const body = {
       cache_name: 'shop',
       change: { max_entries: 200, policy: 'adaptive' },
@@ -134,7 +134,7 @@ describe('optimizations/apply/', () => {
     expect(shop.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
   })
 
-  it('refuses nothing to do, other settings, and somebody who is limited to a part of the cache', async () => {
+  it('refuses an empty change, other settings, and a caller limited to a part of the cache', async () => {
     expect((await post('optimizations/apply/', { cache_name: 'shop', change: {} }, 'editor')).status).toBe(422)
     expect((await post('optimizations/apply/', { cache_name: 'shop', change: { ttl: 5 } }, 'editor')).status).toBe(422)
     expect(
@@ -143,7 +143,7 @@ describe('optimizations/apply/', () => {
   })
 })
 
-describe('what several processes say', () => {
+describe('recommendations of several processes', () => {
   type Analysis = Parameters<typeof agreedOn>[0][number]['said']
   const says = (reads: number, ids: readonly string[], isEnough = true): NodeAnswer<NonNullable<Analysis>> => ({
     node: `n${reads}`,
@@ -154,7 +154,7 @@ describe('what several processes say', () => {
     } as unknown as NonNullable<Analysis>,
   })
 
-  it('is weighed by their reads: who has seen enough and does not say so counts against it', () => {
+  it('are weighted by their reads: a process with enough data that does not agree counts against them', () => {
     expect(agreedOn([says(30_000, ['size:2']), says(10_000, [])])).toMatchObject([
       { id: 'size:2', impact: 60, nodes: 1, of_nodes: 2 },
     ])
@@ -168,7 +168,7 @@ describe('what several processes say', () => {
 const byName = (name: string) => (row: { readonly cache_name: string }) => row.cache_name === name
 
 describe('optimizations/prediction/', () => {
-  it('tells how well is guessed, switches loading ahead in every process and back, and says where nothing is predicted', async () => {
+  it('reports prediction quality, switches prefetching in every process and back, and says if nothing is predicted', async () => {
     const guessed = createCache({ name: 'guessed', tiers: [memory({ maxEntries: 100, pressure: false })] })
     const predicting = createInsight({ caches: [guessed], predictiveLoading: true })
     const other = await open(':memory:', { caches: [guessed], insight: predicting })
@@ -217,7 +217,7 @@ describe('optimizations/cost/', () => {
   const cost = (query: string, as: 'viewer' | 'limited' = 'viewer') =>
     opened.call('GET', `optimizations/cost/?${query}`, { as })
 
-  it('tells by process what it costs and saves, in the prices that are asked with', async () => {
+  it('reports the cost by process, at the given prices', async () => {
     const paid = createCache({
       name: 'paid',
       tiers: [memory({ maxEntries: 1000, pressure: false }), sqlite({ path: ':memory:' })],
@@ -274,7 +274,7 @@ describe('optimizations/cost/', () => {
     await paid.close()
   })
 
-  it('says that a load was not seen, answers 501 where nobody watches, and refuses prices that are none', async () => {
+  it('says that a load was not seen, answers 501 if nothing is watched, and refuses invalid prices', async () => {
     const { json } = await cost('cache_name=shop&memory_gb_month=4&source_second=0.1')
     expect(json.nodes[0].said).toMatchObject({ load: null, tiers: [], evidence: { is_enough: false } })
     expect((await cost('cache_name=dark&memory_gb_month=4&million_loads=1')).status).toBe(501)

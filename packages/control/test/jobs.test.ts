@@ -4,7 +4,7 @@ import { createCache } from 'millpond'
 import { expect, it } from 'vitest'
 import { open } from './setup.ts'
 
-it('shows what is repeated with its last runs, runs one now on record, and starts nothing in a cache without jobs', async () => {
+it('shows repeated jobs with their last runs, runs one now on record, and starts no runner in a cache without jobs', async () => {
   const [shop, quiet] = [createCache({ name: 'shop' }), createCache({ name: 'quiet' })]
   shop.jobs.repeat('yearly', { every: '365d' }, () => undefined)
   let runs = 0

@@ -21,7 +21,7 @@ const receiptsOf = (id: string) =>
   opened.store.read.selectFrom('operation_receipts').select('receipt').where('operation_id', '=', id).execute()
 const post = async (path: string, body: object) => (await opened.call('POST', path, { as: 'admin', body })).json
 
-it('removes what is older than so many days, as a dry run said, and nothing of the audit', async () => {
+it('deletes what is older than so many days, as a dry run predicted, and nothing of the audit log', async () => {
   const now = await opened.store.now()
   for (const days of [40, 20, 1]) {
     const at = now - days * DAY_MS
@@ -62,7 +62,7 @@ it('removes what is older than so many days, as a dry run said, and nothing of t
   expect((await opened.call('GET', 'audit/verify/', { as: 'auditor' })).json.ok).toBe(true)
 })
 
-it('says of an operation that has ended that there is nothing to cancel, and goes on', async () => {
+it('reports that an ended operation cannot be cancelled, and continues', async () => {
   const { id } = await post('invalidations/invalidate_keys/', { keys: ['b'] })
   expect(await opened.call('DELETE', `operations/${id}/`, { as: 'admin' })).toMatchObject({
     status: 409,
@@ -72,7 +72,7 @@ it('says of an operation that has ended that there is nothing to cancel, and goe
   expect((await opened.call('GET', 'session/', { as: 'admin' })).status).toBe(200)
 })
 
-it('answers an invalidation with its id at once for whoever prefers not to wait', async () => {
+it('answers an invalidation with its id at once if the caller prefers not to wait', async () => {
   const asked = { as: 'operator', body: { keys: ['c'] }, headers: { Prefer: 'wait=0' } } as const
   const { status, json } = await opened.call('POST', 'invalidations/invalidate_keys/', asked)
   expect([200, 202]).toContain(status)
@@ -83,7 +83,7 @@ it('answers an invalidation with its id at once for whoever prefers not to wait'
     .toBe('completed')
 })
 
-it('judges alerts when it is asked to, and tells of no cache that is not the caller’s', async () => {
+it('evaluates alerts on request, and reports no cache that is not the caller’s', async () => {
   expect(await post('alerts/evaluate/', {})).toEqual({ data: [], has_more: false })
   const at = await opened.store.now()
   const row = {

@@ -4,7 +4,7 @@ import { createCache } from 'millpond'
 import { expect, it } from 'vitest'
 import { open } from './setup.ts'
 
-it('each route answers whoever holds its permission, nobody else, and a refusal is on record', async () => {
+it('each route answers only callers with its permission, and a refusal is recorded', async () => {
   const cache = createCache({ name: 'shop' })
   const opened = await open(':memory:', { caches: [cache] })
   let refused = 0

@@ -66,7 +66,7 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
   const invalidate = async (body: object) =>
     (await desk.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body })).json
 
-  it('are found by the server alone, and seen as one', async () => {
+  it('are found through the server alone, and seen as one', async () => {
     await one.ask('set a')
     await expect.poll(() => two.ask('get a')).toBe('of web-1')
     await expect
@@ -87,7 +87,7 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
       ])
   })
 
-  it('tell what they do to who looks', async () => {
+  it('report their events to viewers', async () => {
     const answer = await desk.plane.fetch(
       new Request('http://127.0.0.1/api/admin/caching/stream/?topics=events', {
         headers: { Authorization: `Bearer ${tokenOf('viewer')}` },
@@ -116,7 +116,7 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     await reading
   })
 
-  it('acknowledge an invalidation one by one, and give nothing old afterwards', async () => {
+  it('acknowledge an invalidation one by one, and serve nothing old afterwards', async () => {
     await one.ask('set b')
     await expect.poll(() => two.ask('get b')).toBe('of web-1')
     const { id } = await invalidate({ tags: ['all'] })
@@ -133,7 +133,7 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     expect([await one.ask('get b'), await two.ask('get b')]).toEqual([null, null])
   })
 
-  it('take a stored setting within two seconds, and the next process when it starts', async () => {
+  it('apply a stored setting within two seconds, and the next process when it starts', async () => {
     await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'fleet', ttl_seconds: 77 } })
     await expect.poll(() => Promise.all([one.ask('ttl'), two.ask('ttl')]), { interval: 100 }).toEqual([77, 77])
     const three = await start(placeOf(), 'web-3')
@@ -145,7 +145,7 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
 
   if (!isWhole) return
 
-  it('make an operation partial while one stands still; on its return it gives nothing old, and the operation is complete', async () => {
+  it('make an operation partial while one is frozen; when it returns it serves nothing old, and the operation completes', async () => {
     await one.ask('set c')
     await expect.poll(() => two.ask('get c')).toBe('of web-1')
     two.process.kill('SIGSTOP')
@@ -161,7 +161,7 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
       .toBe('completed')
   })
 
-  it('get caches by the names of configurations, also of those that come later', async () => {
+  it('get caches by the names of configurations, including later ones', async () => {
     const place = placeOf()
     const meeting = place.startsWith('redis') ? redis({ url: place }) : sqlite({ path: place })
     if (meeting.nodes === undefined) throw new Error('a tier without a meeting place')

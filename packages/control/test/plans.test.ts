@@ -80,7 +80,7 @@ function criteria(): Asked {
   return { body: { pattern: `${prefix}*` }, selects: (key) => key.startsWith(prefix) }
 }
 
-it(`agree to the key for memory and where tiers are listed, and are at least so many elsewhere, in ${PLANS} of ${PLANS} (seed ${SEED})`, async () => {
+it(`are exact for memory and for listed tiers, and lower bounds elsewhere, in ${PLANS} of ${PLANS} (seed ${SEED})`, async () => {
   const kinds = { exact: 0, bound: 0 }
   for (let plan = 0; plan < PLANS; plan++) {
     const [cache_name, namespace, scan] = [
@@ -104,7 +104,7 @@ it(`agree to the key for memory and where tiers are listed, and are at least so 
   expect(Math.min(kinds.exact, kinds.bound)).toBeGreaterThan(15)
 })
 
-it('of lists of keys are as long as the list, whether or not the keys are there', async () => {
+it('of lists of keys are as long as the list, whether or not the keys exist', async () => {
   for (const length of [1, 7, 300]) {
     const keys = Array.from({ length }, (_, at) => `k0:${at}`)
     const { json } = await opened.call('POST', 'invalidations/plan/', {
@@ -115,7 +115,7 @@ it('of lists of keys are as long as the list, whether or not the keys are there'
   }
 })
 
-it('count what the relations of a model bring along, in memory alone and where a tier lies below', async () => {
+it('count what the relations of a model include, in memory alone and with a tier below', async () => {
   const planned = async (cache_name: string, body: object) =>
     (await opened.call('POST', 'invalidations/plan/', { as: 'admin', body: { cache_name, ...body } })).json.plan
   for (const cache of ['near', 'deep']) {

@@ -17,13 +17,13 @@ it.each([
   expect(withoutSecrets(words)).toBe(said)
 })
 
-it("an error of another realm, as Node's own are under Jest, is told by its message", () => {
+it("an error of another realm, as Node's own are under Jest, is reported by its message", () => {
   const foreign: unknown = runInNewContext("new TypeError('[millpond] connect to redis://me:pass@host failed')")
   expect(foreign).not.toBeInstanceOf(Error)
   expect(reasonOf(foreign)).toBe('connect to redis://***@host failed')
 })
 
-it('no file asks `instanceof Error` itself', () => {
+it('no file uses `instanceof Error` itself', () => {
   const source = fileURLToPath(new URL('../src', import.meta.url))
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   expect(files.filter((path) => readFileSync(join(source, path), 'utf8').includes('instanceof Error'))).toEqual([])

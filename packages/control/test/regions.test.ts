@@ -5,7 +5,7 @@ import { edge } from 'millpond/tiers/edge'
 import { expect, it } from 'vitest'
 import { open } from './setup.ts'
 
-it('shows regions and how far behind they are, and drains, fills and lets one serve', async () => {
+it('shows regions and their lag, and drains, fills and restores one', async () => {
   const stores = { us: simulatedServer(), eu: simulatedServer() }
   const start = (region: 'us' | 'eu') => {
     const regions = { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } }

@@ -44,14 +44,14 @@ const found = (seen: Before, isWarm = true): Record<string, string | undefined |
   )
 
 describe('a regression', () => {
-  it('is none where now is as before', () => {
+  it('is not found if nothing has changed', () => {
     expect(found(before(0.9, 16, { ratio: 0.9, p95: 16 }))).toEqual({
       p95_regression: undefined,
       hit_ratio_regression: undefined,
     })
   })
 
-  it('is found in p95 and in hits, and names what was marked before', () => {
+  it('is found in p95 and in hits, and names the marker before it', () => {
     const marker = { kind: 'deploy', message: 'v812', at: '2026-11-27T02:00:00.000Z' }
     const seen = before(0.9, 16, { ratio: 0.6, p95: 256 }, marker)
     expect(found(seen)).toEqual({ p95_regression: 'high', hit_ratio_regression: 'high' })
@@ -65,7 +65,7 @@ describe('a regression', () => {
     )
   })
 
-  it('is none where minutes differ that much among themselves, or days do', () => {
+  it('is not found if minutes or days vary that much anyway', () => {
     expect(found(before(0.9, 16, { ratio: 0.7, p95: 16, by: 0.4 }))).toMatchObject({ hit_ratio_regression: undefined })
     const restless = before(0.9, 16, { ratio: 0.7, p95: 16 })
     expect(found({ ...restless, hours: [0.5, 0.9, 0.65, 0.95, 0.7].map((ratio) => point(ratio, 16)) })).toMatchObject({
@@ -73,7 +73,7 @@ describe('a regression', () => {
     })
   })
 
-  it('is none on a day of the week that is always so, and is found where such a day has become worse', () => {
+  it('is not found on a weekday that is always like this, and is found if that weekday has become worse', () => {
     const sunday = before(0.9, 16, { ratio: 0.6, p95: 64 })
     expect(found(sunday)).toEqual({ p95_regression: 'medium', hit_ratio_regression: 'high' })
     const weeks = [0.6, 0.61, 0.59, 0.6].map((ratio) => point(ratio, 64))
@@ -84,7 +84,7 @@ describe('a regression', () => {
     expect(found({ ...sunday, weeks: [point(0.6, 64, 3)] })).toMatchObject({ hit_ratio_regression: 'high' })
   })
 
-  it('is not judged of a young process, of few minutes, of few days, or of reads that did not come', () => {
+  it('is not judged for a young process, few minutes, few days, or few reads', () => {
     const worse = before(0.9, 16, { ratio: 0.5, p95: 256 })
     const unknown = { p95_regression: null, hit_ratio_regression: null }
     expect(found(worse, false)).toEqual(unknown)
@@ -97,7 +97,7 @@ describe('a regression', () => {
     expect(found({ ...worse, minutes: five.map(() => point(0.5, 256, 40)) })).not.toEqual(unknown)
   })
 
-  it('is none among fast gets, and none of one minute that went wrong', () => {
+  it('is not found among fast gets, nor after a single bad minute', () => {
     expect(found(before(0.9, 0.05, { ratio: 0.9, p95: 0.9 }))).toMatchObject({ p95_regression: undefined })
     const seen = before(0.9, 16, { ratio: 0.9, p95: 16 })
     expect(found({ ...seen, minutes: [...seen.minutes.slice(1), point(0.1, 1000)] })).toEqual({
@@ -107,8 +107,8 @@ describe('a regression', () => {
   })
 })
 
-describe('what a regression is judged by', () => {
-  it('is of one hour: the minutes after its end are not compared with the next one', async () => {
+describe('the data of a regression', () => {
+  it('is from one hour: minutes after its end are not compared with the next one', async () => {
     const { store, close } = await open()
     const [minute, hour, day] = [60_000, 3_600_000, 86_400_000]
     const three = Math.floor((await store.now()) / day) * day + 3 * hour

@@ -23,8 +23,8 @@ const fetchAt = (url: string, init: RequestInit = {}) => opened.plane.fetch(new 
 const API = 'http://127.0.0.1/api/admin/caching'
 const bearer = { Authorization: `Bearer ${tokenOf('admin')}` }
 
-describe('a page of somebody else', () => {
-  it('that calls itself this address gets nothing, since no request carries a credential by itself (georgenijo/agent-mesh#61)', async () => {
+describe('a page of another site', () => {
+  it('that uses this address gets nothing, since requests carry no credential by themselves (georgenijo/agent-mesh#61)', async () => {
     for (const route of opened.plane.routes) {
       const path = `${route.base ?? '/api/admin/caching'}/${route.path.replaceAll(/\{\w+\}/g, 'none')}`
       const answer = await fetchAt(`http://evil.example:8090${path}`, {
@@ -35,7 +35,7 @@ describe('a page of somebody else', () => {
     }
   })
 
-  it('cannot write by a form with the cookie of a session, whatever its content type (goblogplatform/goblog#571)', async () => {
+  it('cannot write by a form with a session’s cookie, whatever its content type (goblogplatform/goblog#571)', async () => {
     const signedIn = await fetchAt(`${API}/session/`, { method: 'POST', headers: bearer })
     const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
     for (const type of [
@@ -51,7 +51,7 @@ describe('a page of somebody else', () => {
     }
   })
 
-  it('does not stand in the way of a token beside the cookie: the token decides (langgenius/dify#39871, mastodon/mastodon#17975)', async () => {
+  it('does not prevent a token beside the cookie: the token decides (langgenius/dify#39871, mastodon/mastodon#17975)', async () => {
     const signedIn = await fetchAt(`${API}/session/`, {
       method: 'POST',
       headers: { Authorization: `Bearer ${tokenOf('viewer')}` },
@@ -69,7 +69,7 @@ describe('figures', () => {
   const text = async (accept = 'text/plain') =>
     (await opened.call('GET', 'metrics/prometheus/', { as: 'viewer', headers: { accept } })).text
 
-  it('hold labels that cannot end their line (headroomlabs-ai/headroom#2463, claws/aioprometheus#91)', async () => {
+  it('contain labels that cannot end their line (headroomlabs-ai/headroom#2463, claws/aioprometheus#91)', async () => {
     await cache.set('a', 1)
     const lines = (await text()).trimEnd().split('\n')
     expect(
@@ -81,7 +81,7 @@ describe('figures', () => {
     expect(lines.some((line) => line.includes('node="web\\"1\\\\"'))).toBe(true)
   })
 
-  it('escape quotes of HELP in OpenMetrics alone, which the older form does not know (micrometer-metrics/micrometer#3242)', async () => {
+  it('escape quotes of HELP only in OpenMetrics, since the older format does not (micrometer-metrics/micrometer#3242)', async () => {
     const helps = (of: string): string => (of.match(/^# HELP .*$/gm) ?? []).join('\n')
     expect(helps(await text())).not.toContain('\\"')
     const open = await text('application/openmetrics-text; version=1.0.0')
@@ -89,7 +89,7 @@ describe('figures', () => {
     expect(open.endsWith('# EOF\n')).toBe(true)
   })
 
-  it('come in the form that is said (airlift/airlift#1098)', async () => {
+  it('come in the announced format (airlift/airlift#1098)', async () => {
     const asked = { as: 'viewer', headers: { accept: 'application/openmetrics-text;q=0.9,text/plain;q=0.5' } } as const
     const { headers } = await opened.call('GET', 'metrics/prometheus/', asked)
     expect([headers.get('content-type'), headers.get('vary')]).toEqual([
@@ -102,7 +102,7 @@ describe('figures', () => {
 describe('keys', () => {
   const invalidate = (body: object) => opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body })
 
-  it('with any characters are found, explained and dropped (redis/redis#13358, ekondur/RedisUI#39)', async () => {
+  it('with any characters are found, explained and deleted (redis/redis#13358, ekondur/RedisUI#39)', async () => {
     await cache.set(ODD, 1)
     const named = `?key=${encodeURIComponent(ODD)}`
     expect((await opened.call('GET', `explain/${named}`, { as: 'viewer' })).json).toMatchObject({
@@ -117,13 +117,13 @@ describe('keys', () => {
     expect(await cache.get(ODD)).toBeUndefined()
   })
 
-  it('that look like patterns take nothing but themselves (redis/RedisInsight#1289)', async () => {
+  it('that look like patterns match only themselves (redis/RedisInsight#1289)', async () => {
     for (const key of ['user:*', 'user:1', 'user:[ab]', 'user:a']) await cache.set(key, 1)
     await invalidate({ keys: ['user:*', 'user:[ab]'] })
     expect(await cache.getMany(['user:*', 'user:1', 'user:[ab]', 'user:a'])).toEqual([undefined, 1, undefined, 1])
   })
 
-  it('are not said to be gone from a cache that nobody has', async () => {
+  it('are not reported as gone from an unknown cache', async () => {
     const { status, json } = await invalidate({ keys: ['a'], cache_name: 'nowhere' })
     expect([status, json.code]).toEqual([404, 'cache_unknown'])
   })
@@ -132,7 +132,7 @@ describe('keys', () => {
 describe('the event stream', () => {
   // arizona-framework/roadrunner#63, fanout/django-eventstream#185, mpetrunic/fastify-sse-v2#110,
   // rexxars/sse-channel#42, nestjs/nest#16686
-  it('holds texts that cannot begin a field of their own', async () => {
+  it('contains texts that cannot begin a field of their own', async () => {
     const own = createCache({ name: 'shop' })
     const desk = await open(':memory:', { caches: [own] })
     await desk.plane.start()
@@ -160,7 +160,7 @@ describe('the event stream', () => {
   })
 
   // Ayushh-Sharmaa/NexaSphere#721, decolua/9router#751, cluesmith/codev#580, dust-tt/dust#24357
-  it('lets go of listeners whose connection was cut, without a word and however often', async () => {
+  it('drops listeners whose connection was cut, silently and however often', async () => {
     const server = createAdaptorServer({ fetch: opened.plane.fetch })
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
     const { port } = server.address() as AddressInfo // listening on TCP
@@ -185,7 +185,7 @@ describe('the event stream', () => {
 })
 
 describe('a webhook', () => {
-  it('does not reach this network by another way to write its addresses', () => {
+  it('does not call this network by another notation of its addresses', () => {
     const written = {
       'OneUptime/oneuptime#2578': ['[::ffff:127.0.0.1]', '[::ffff:169.254.169.254]'],
       'documenso/documenso#2901': ['[::ffff:7f00:1]', '[0:0:0:0:0:ffff:a9fe:a9fe]'],
@@ -211,7 +211,7 @@ describe('a webhook', () => {
     expect(refusedUrl('https://hooks.example.com/x', false)).toBeUndefined()
   })
 
-  it('goes nowhere where one of the addresses of a name is of this network (spupuz/VibeNVR#297)', async () => {
+  it('is not called if one of a name’s addresses is in this network (spupuz/VibeNVR#297)', async () => {
     // localhost is 127.0.0.1 or ::1, or both: none of them is a place to go to.
     const told = await new Promise<Error | null>((done) =>
       publicOnly()('localhost', { all: true }, (error) => done(error)),
@@ -220,7 +220,7 @@ describe('a webhook', () => {
   })
 })
 
-it('a body that a parser before us has read is not taken for an empty one, which may ask for more (stormpath/express-stormpath#290)', async () => {
+it('a body that an earlier parser has consumed is not taken for an empty one, which may ask for more (stormpath/express-stormpath#290)', async () => {
   for (const headers of [{ 'Content-Length': '16' }, { 'Transfer-Encoding': 'chunked' }])
     expect(
       await opened.call('POST', 'maintenance/cleanup/', {
@@ -242,7 +242,7 @@ it('a body that a parser before us has read is not taken for an empty one, which
 })
 
 // jetkvm/cloud-api#85
-it('a token is taken after its scheme in any case and after any spaces, alone', async () => {
+it('a token is accepted only after its scheme, in any case and after any number of spaces', async () => {
   const status = async (Authorization: string) =>
     (await fetchAt(`${API}/session/`, { headers: { Authorization } })).status
   const token = tokenOf('viewer')
@@ -265,12 +265,12 @@ describe('a body', () => {
       body,
     })
 
-  it('is read with the mark that editors and shells of Windows put before it (Badgerati/Pode#1604)', async () => {
+  it('is accepted with the byte order mark that Windows editors and shells prepend (Badgerati/Pode#1604)', async () => {
     const answer = await mark(new TextEncoder().encode('\ufeff{"message":"v812"}'))
     expect([answer.status, await answer.json()]).toMatchObject([201, { message: 'v812' }])
   })
 
-  it('in another encoding is refused, and names nothing that was not meant (node-fetch/node-fetch#1879)', async () => {
+  it('in another encoding is refused, and does not change the names in it (node-fetch/node-fetch#1879)', async () => {
     const latin1 = Uint8Array.from(Buffer.from('{"message":"caf\xe9"}', 'latin1'))
     const answer = await mark(latin1)
     expect([answer.status, await answer.json()]).toMatchObject([
@@ -294,7 +294,7 @@ describe('a parameter', () => {
     await opened.call('DELETE', `configurations/${made.json.id}/`, { as: 'admin' })
   })
 
-  it('of a name that every object has is unknown as any other is (Alain00/blobatar#6)', async () => {
+  it('with the name of an inherited property is unknown like any other (Alain00/blobatar#6)', async () => {
     for (const name of ['constructor', 'toString', '__proto__'])
       expect((await opened.call('GET', `silences/?${name}=1`, { as: 'viewer' })).json, name).toMatchObject({
         status: 422,
@@ -302,7 +302,7 @@ describe('a parameter', () => {
       })
   })
 
-  it('of which the other half is missing is refused: a chain that nobody compared is not whole', async () => {
+  it('whose other half is missing is refused: a chain that was not compared is not intact', async () => {
     const { last } = (await opened.call('GET', 'audit/verify/', { as: 'auditor' })).json
     for (const query of [`?seq=${last.seq}`, `?hash=${last.hash}`])
       expect((await opened.call('GET', `audit/verify/${query}`, { as: 'auditor' })).status, query).toBe(422)
@@ -310,7 +310,7 @@ describe('a parameter', () => {
 })
 
 // block/cachew#333, 365Werk/etagconditionals#7, nginx/nginx#1570
-it('If-Match takes a list, of which one is in force; a weak tag is none, and it is said what has made it weak', async () => {
+it('If-Match takes a list, one of which must match; a weak tag never does, and the error names the cause', async () => {
   const { id } = (await opened.call('POST', 'configurations/', { as: 'admin', body: { name: 'matched' } })).json
   const put = (tags: string) =>
     opened.call('PUT', `configurations/${id}/`, {
@@ -328,7 +328,7 @@ it('If-Match takes a list, of which one is in force; a weak tag is none, and it 
 })
 
 // fullstackhero/dotnet-starter-kit#1333, ietf-wg-httpapi/idempotency#46
-it('an answer that is given again has the status and the headers of the first, and says so', async () => {
+it('a replayed answer has the status and headers of the first, and says so', async () => {
   const ask = async () => {
     const headers = { 'Idempotency-Key': 'reported-1' }
     return opened.call('POST', 'configurations/', { as: 'admin', body: { name: 'once' }, headers })
@@ -342,7 +342,7 @@ it('an answer that is given again has the status and the headers of the first, a
 })
 
 // microsoft/agent-governance-toolkit#4095, Stellar-VaultLink/invofi#282
-it('an export of the audit that is not all of it says where it goes on', async () => {
+it('a partial export of the audit log links to its next part', async () => {
   const own = await open()
   await sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < 10001)
     insert into audit select 100000 + i, 'aud_' || i, i, 'change', 'x', 'code', null, 'many', '', 'null', 'ok', 'r', '', '' from n`.execute(
@@ -358,7 +358,7 @@ it('an export of the audit that is not all of it says where it goes on', async (
   await own.close()
 })
 
-it('a silence that is over before it begins, or lasts for ever, is refused (prometheus/alertmanager#1096)', async () => {
+it('a silence that ends before it begins, or never, is refused (prometheus/alertmanager#1096)', async () => {
   for (const duration_seconds of [0, -1, 1e15])
     expect(
       (await opened.call('POST', 'silences/', { as: 'operator', body: { duration_seconds } })).status,
@@ -366,7 +366,7 @@ it('a silence that is over before it begins, or lasts for ever, is refused (prom
     ).toBe(422)
 })
 
-it('a body cannot reach behind the fields that there are (prototype pollution)', async () => {
+it('a body cannot set inherited properties (prototype pollution)', async () => {
   for (const text of [
     '{"message":"m","__proto__":{"role":"admin"}}',
     '{"message":"m","constructor":{"prototype":{"x":1}}}',

@@ -41,7 +41,7 @@ afterAll(async () => {
   await cache.close()
 })
 
-it('tells how a cache did, what it holds of whom, what holds it up, and what was invalidated', async () => {
+it('reports how a cache did, what it holds by owner, its bottlenecks, and what was invalidated', async () => {
   const { status, json } = await post({ hours: 1 })
   expect(status).toBe(200)
   const [{ id, report }] = json.data
@@ -74,7 +74,7 @@ it('tells how a cache did, what it holds of whom, what holds it up, and what was
   })
 })
 
-it('is made every six hours and no sooner, and goes when it is old', async () => {
+it('is made every six hours and not sooner, and is deleted when it is old', async () => {
   const count = async () => (await opened.call('GET', 'reports/', { as: 'viewer' })).json.data.length
   const now = await opened.store.now()
   const before = await count()

@@ -50,7 +50,7 @@ it('run when they are due, and not before', async () => {
   expect(Date.parse(data[0].next_run_at) - Date.parse(data[0].last_run_at)).toBe(4 * HOUR)
 })
 
-it('make up once for what was due while nobody looked', async () => {
+it('make up once for missed runs', async () => {
   await keep({ schedule: { every: '1h' } })
   await look(100 * HOUR)
   await ended()
@@ -58,14 +58,14 @@ it('make up once for what was due while nobody looked', async () => {
   expect(await runs()).toHaveLength(1)
 })
 
-it('are run by one of several control planes that look at once', async () => {
+it('are run by one of several control planes', async () => {
   await keep({ schedule: { every: '1h' } })
   await Promise.all([look(HOUR), look(HOUR), look(HOUR)])
   await ended()
   expect(await runs()).toHaveLength(1)
 })
 
-it('wait for their hours', async () => {
+it('wait for their window', async () => {
   const hour = new Date(await opened.store.now()).getUTCHours()
   const at = (offset: number): string => `${String((hour + offset + 24) % 24).padStart(2, '0')}:00`
   await keep({ schedule: { every: '1h', windows: [{ from: at(5), to: at(7) }] } })
@@ -76,7 +76,7 @@ it('wait for their hours', async () => {
   expect(await runs()).toHaveLength(1)
 })
 
-it('do not run for somebody who may not come in any more, nor once they are deleted', async () => {
+it('do not run for an owner without access, nor once they are deleted', async () => {
   const { id } = (await keep({ schedule: { every: '1h' } })).json
   await opened.store.read.updateTable('users').set({ disabled: 1 }).where('name', '=', 'operator').execute()
   await look(HOUR)
@@ -94,7 +94,7 @@ it('do not run for somebody who may not come in any more, nor once they are dele
   expect(await runs()).toEqual([])
 })
 
-it('are refused with a schedule that is wrong, and by whoever may not warm; without one they wait to be told', async () => {
+it('are refused with an invalid schedule, and from callers who may not warm; without a schedule they run on request', async () => {
   for (const schedule of [
     {},
     { every: '1h', cron: '0 3 * * *' },

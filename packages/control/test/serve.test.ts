@@ -36,7 +36,7 @@ function serve(args: readonly string[], act?: (said: string) => Promise<void>, e
 const STORE = ['--store', join(folder, 'control.db'), '--port', '0']
 const urlIn = (said: string): string => /is at (\S+)/.exec(said)?.[1] ?? ''
 
-it('makes the first credential and shows it once, finds what meets at a file, and ends in good order', async () => {
+it('creates the first credential and shows it once, finds processes that meet at a file, and shuts down cleanly', async () => {
   let role = ''
   const first = await serve([...STORE, '--sqlite', join(folder, 'shop.db')], async (said) => {
     const token = /shown only once: (\S+)/.exec(said)?.[1] ?? ''
@@ -46,7 +46,7 @@ it('makes the first credential and shows it once, finds what meets at a file, an
   expect([first.code, first.err, role]).toEqual([0, '', 'admin'])
 })
 
-it('purges the CDN that the environment names', async () => {
+it('purges the CDN that the environment configures', async () => {
   const asked: string[] = []
   const vendor = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
@@ -70,7 +70,7 @@ it('purges the CDN that the environment names', async () => {
   await new Promise((resolve) => vendor.close(resolve))
 })
 
-it('loads the package of CDNs where one is named alone, and says what to install', async () => {
+it('loads the CDN package only if one is configured, and says what to install', async () => {
   const missing = Object.assign(new Error("Cannot find package '@millpond/cdn'"), { code: 'ERR_MODULE_NOT_FOUND' })
   const absent = () => Promise.reject(missing)
   expect(await cdnOfEnvironment({ CLOUDFLARE_API_TOKEN: 'hidden', FASTLY_SERVICE_ID: ' ' }, absent)).toBeUndefined()
@@ -82,7 +82,7 @@ it('loads the package of CDNs where one is named alone, and says what to install
   await expect(refused).rejects.toThrow(/FASTLY_SERVICE_ID needs the package @millpond\/cdn: npm install/)
 })
 
-it('says in one line what it cannot do', async () => {
+it('reports in one line what it cannot do', async () => {
   const said = vi.spyOn(console, 'error').mockImplementation(() => undefined)
   for (const [args, words] of [
     [['serve', '--speed', '3'], /--speed.*--help/],

@@ -23,7 +23,7 @@ const signIn = async (as: 'admin' | 'viewer' = 'admin'): Promise<string> => {
 const OWN = { 'X-Requested-With': 'millpond' }
 
 describe('a session', () => {
-  it('is a cookie that no script reads and no other site sends, secure where the connection is', async () => {
+  it('is a cookie that scripts cannot read and other sites cannot send, secure on a secure connection', async () => {
     const { status, headers, json } = await opened.call('POST', 'session/', { as: 'viewer', body: {} })
     expect([status, json.role]).toEqual([200, 'viewer'])
     expect(headers.get('set-cookie')).toMatch(
@@ -42,7 +42,7 @@ describe('a session', () => {
     expect(JSON.stringify(stored)).not.toContain(/=([\w-]{43});/.exec(headers.get('set-cookie') ?? '')?.[1])
   })
 
-  it('reads freely, and writes only with its header and from a page of its own', async () => {
+  it('reads freely, and writes only with its header and from its own pages', async () => {
     const cookie = await signIn()
     const write = (headers: Record<string, string>) =>
       opened.call('POST', 'events/markers/', { body: { message: 'm' }, headers: { cookie, ...headers } })
@@ -60,7 +60,7 @@ describe('a session', () => {
     expect(audit.json.data[0]).toMatchObject({ actor: 'admin', via: 'session' })
   })
 
-  it('of a host application makes tokens for users that are here, and says so where none is named', async () => {
+  it('of a host application creates tokens for existing users, and says so if none is named', async () => {
     const hosted = await open(':memory:', {
       authorize: () => ({
         ...{ name: 'ana', userId: 'host:1', via: 'host', role: 'admin', scopes: new Set(ROLE_SCOPES.admin) },
@@ -75,7 +75,7 @@ describe('a session', () => {
     await hosted.close()
   })
 
-  it('is over when it is ended, when its token is revoked, and when its time is up', async () => {
+  it('ends when it is ended, when its token is revoked, and when it expires', async () => {
     const status = async (cookie: string) => (await opened.call('GET', 'session/', { headers: { cookie } })).status
     const ended = await signIn()
     const out = await opened.call('DELETE', 'session/', { headers: { cookie: ended, ...OWN } })
@@ -95,7 +95,7 @@ describe('a session', () => {
     ]).toEqual([401, 401, 401, 401])
   })
 
-  it('stands beside that of another control plane on the host: browsers keep cookies of all ports together (OctoPrint/OctoPrint#1479, requarks/wiki#228)', async () => {
+  it('coexists with that of another control plane on the host: browsers share cookies between ports (OctoPrint/OctoPrint#1479, requarks/wiki#228)', async () => {
     const other = await open(':memory:')
     const jar = new Map<string, string>()
     const keep = ({ headers }: { readonly headers: Headers }) => {
@@ -170,7 +170,7 @@ async function listen(
 }
 
 describe('the event stream', () => {
-  it('tells figures, operations and alerts as they come, and works nothing out for nobody', async () => {
+  it('sends metrics, operations and alerts as they come, and computes nothing without listeners', async () => {
     const { hub, alerts } = opened.plane.control
     expect(hub.hears('summary')).toBe(false)
     const stream = await listen()
@@ -194,7 +194,7 @@ describe('the event stream', () => {
     expect(hub.size).toBe(0)
   })
 
-  it('replays what was missed, says where it cannot, and keeps from others what is not theirs', async () => {
+  it('replays what was missed, says if it cannot, and hides what a listener may not see', async () => {
     const { hub } = opened.plane.control
     const stream = await listen('?topics=operations')
     hub.tell('operations', 'op', ['shop'], { number: 1 })
@@ -213,7 +213,7 @@ describe('the event stream', () => {
     await lost.close()
   })
 
-  it('costs a slow listener its events and the process no memory', async () => {
+  it('costs a slow listener its events, but the process no memory', async () => {
     const { hub } = opened.plane.control
     const stream = await listen('?topics=operations')
     const large = 'x'.repeat(100_000)
@@ -226,7 +226,7 @@ describe('the event stream', () => {
     await stream.close()
   })
 
-  it('is given six times to one, and not at all for a HEAD or an unknown topic', async () => {
+  it('is given six times to one principal, and not for HEAD or an unknown topic', async () => {
     const streams = await Promise.all(Array.from({ length: 6 }, () => listen('?topics=alerts')))
     expect((await opened.call('GET', 'stream/', { as: 'viewer' })).status).toBe(429)
     await Promise.all(streams.map((stream) => stream.close()))
@@ -234,7 +234,7 @@ describe('the event stream', () => {
     expect((await opened.call('GET', 'stream/?topics=secrets', { as: 'viewer' })).status).toBe(422)
   })
 
-  it('tells single reads and writes to who asks for them, those of their namespaces to who is limited, and has no price else', async () => {
+  it('sends individual reads and writes only on request, filtered by namespace, and costs nothing otherwise', async () => {
     const { hub } = opened.plane.control
     const usual = await listen()
     expect(hub.hears('events')).toBe(false)
@@ -262,7 +262,7 @@ describe('the event stream', () => {
     await Promise.all([stream.close(), limited.close()])
   })
 
-  it('says good-bye when the control plane is stopping', async () => {
+  it('says goodbye when the control plane stops', async () => {
     const own = createCache({ name: 'brief' })
     const other = await open(':memory:', { caches: [own] })
     const answer = await other.plane.fetch(
@@ -276,8 +276,8 @@ describe('the event stream', () => {
   })
 })
 
-describe('several questions in one request', () => {
-  it('are each answered, permitted and refused as they would be alone', async () => {
+describe('a batch of requests', () => {
+  it('is answered, authorised and refused like single requests', async () => {
     const get = ['metrics/summary/', 'audit/', 'nowhere/', 'keys/?cache_name=none', 'stream/', '../../x', 'session/']
     const { json, status } = await opened.call('POST', 'batch/', { as: 'viewer', body: { get } })
     const answers: { status: number; body: { code?: string; role?: string } | null }[] = json.answers
@@ -297,7 +297,7 @@ describe('several questions in one request', () => {
     ).toBe(422)
   })
 
-  it('come from the peer and the caller that the host application knows of the whole', async () => {
+  it('has the peer and the principal that the host application determined for the whole', async () => {
     const known = new WeakMap<Request, string>()
     const hosted = await open(':memory:', {
       addressOf: (request) => known.get(request),
@@ -334,7 +334,7 @@ describe('several questions in one request', () => {
     await hosted.close()
   })
 
-  it('begin with one that names every route and cache', async () => {
+  it('can start with one that lists every route and cache', async () => {
     const { json } = await opened.call('GET', 'session/', { as: 'viewer' })
     expect(json.routes).toHaveLength(opened.plane.routes.length)
     expect(json.routes).toEqual(

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { bringSettings, keepSettings } from '../src/configurations/settings.ts'
 import type { Control } from '../src/control.ts'
 
-it('leave what was changed last in force, whoever was still on the way with what stood before', async () => {
+it('keep the last change in force, whichever put is still on its way with an earlier one', async () => {
   let stored = 1
   const put: unknown[] = []
   const opens: (() => void)[] = []
@@ -40,7 +40,7 @@ it('leave what was changed last in force, whoever was still on the way with what
   expect(put.at(-1)).toMatchObject({ ttl_seconds: 2 })
 })
 
-it('leave what the store says in force where two control planes bring it, and the one that read first puts last', async () => {
+it('keep what the store says if two control planes put it, and the one that read first puts last', async () => {
   let stored = 1
   let inForce: unknown
   const slow = deferred()

@@ -25,7 +25,7 @@ test('twenty outlets of one CDN', async () => {
   cdn.close()
 })
 
-test('twenty webhooks that wait for another try', async () => {
+test('twenty webhooks that wait for a retry', async () => {
   const server = createServer((socket) => socket.destroy())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()

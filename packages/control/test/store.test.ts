@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'millpond-control-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 // libsql ends the whole process over such text, unless it is asked for bytes.
-test('text that is not UTF-8 fails the read that meets it, and no other', async () => {
+test('text that is not UTF-8 fails the read that finds it, and no other', async () => {
   const path = join(folder, 'control.db')
   const store = await openStore(path)
   const named = (name: string) => ({ name, document: `{"é": "${name}"}`, version: 1, updated_at: 7 })

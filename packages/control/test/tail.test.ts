@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it('is a fair sample of reads, with every invalidation, and tells what it is a sample of', async () => {
+it('is a fair sample of reads, with every invalidation, and says how large the whole is', async () => {
   const cache = createCache({ name: 'shop' })
   const tail = new Tail(cache)
   expect(tail.ask({ by: 'desk', limit: 10 })).toEqual({ rows: [], seen: 0 })
@@ -29,7 +29,7 @@ it('is a fair sample of reads, with every invalidation, and tells what it is a s
   await cache.close()
 })
 
-it('listens for as long as somebody asks, and keeps nothing afterwards', async () => {
+it('listens only while it is polled, and keeps nothing afterwards', async () => {
   const cache = createCache({ name: 'shop' })
   const tail = new Tail(cache)
   for (const by of ['a', 'b', 'c', 'd']) tail.ask({ by, limit: 10 })

@@ -67,7 +67,7 @@ function played(make: (hours: number, seed: number) => number[], seeds = 16) {
 }
 
 describe('a forecast', () => {
-  it('of a day that repeats beats "as now" and "as yesterday", on a future that it has not seen, and its interval holds it', () => {
+  it('of a repeating day beats "as now" and "as yesterday" on unseen data, and its interval contains it', () => {
     const { error, naive, held, naiveShare } = played(series['a day and noise'])
     expect(error).toBeLessThan(0.85 * naive)
     expect(naiveShare).toBeLessThan(0.2)
@@ -75,7 +75,7 @@ describe('a forecast', () => {
     expect(held).toBeLessThan(0.995)
   })
 
-  it('of a walk is "as it is now", since nothing is better, and it says so', () => {
+  it('of a random walk is "as it is now", since nothing is better, and it says so', () => {
     const { error, naive, held, naiveShare } = played(series['a walk'])
     expect(naiveShare).toBeGreaterThan(0.5)
     // Where it took another way for better, that way was not much worse.
@@ -83,7 +83,7 @@ describe('a forecast', () => {
     expect(held).toBeGreaterThan(0.75)
   })
 
-  it('of what grows goes on growing', () => {
+  it('of a growing series continues to grow', () => {
     const { error, naive, held } = played(series.growth, 10)
     expect(error).toBeLessThan(0.5 * naive)
     expect(held).toBeGreaterThan(0.9)
@@ -91,7 +91,7 @@ describe('a forecast', () => {
     expect(told).toMatchObject({ way: 'mean_step', isNaive: false })
   })
 
-  it('is never surer of what is further away, and does without what nobody saw', () => {
+  it('is never more certain further ahead, and tolerates gaps', () => {
     const values = series['a day and noise'](300, 5).map((value, at) => (at % 7 === 3 ? null : value))
     const told = forecast(values, HORIZON, SEASONS)
     if (typeof told === 'string') throw new Error(told)
@@ -101,7 +101,7 @@ describe('a forecast', () => {
     expect(told.steps.every(({ value }) => Number.isFinite(value))).toBe(true)
   })
 
-  it('reaches as far as can be tried on the past, and is none without a past', () => {
+  it('reaches only as far as past data can verify, and needs a past', () => {
     expect(forecast([], HORIZON, SEASONS)).toMatch(/^0 steps are known/)
     expect(
       forecast(
@@ -127,20 +127,20 @@ describe('a forecast', () => {
   })
 })
 
-describe('what users of other forecasters have reported', () => {
+describe('reports of other forecasters’ users', () => {
   const told = (values: (number | null)[], horizon = HORIZON) => {
     const one = forecast(values, horizon, SEASONS)
     if (typeof one === 'string') throw new Error(one)
     return one
   }
 
-  it('nothing but zeros, or one value for ever: that, and no wider', () => {
+  it('constant zeros, or one constant value: forecast as that, with no wider interval', () => {
     for (const value of [0, 7])
       for (const step of told(Array.from({ length: 200 }, () => value)).steps)
         expect(step).toEqual({ value, low: value, high: value })
   })
 
-  it('hours missing whenever hardly anybody comes: nights are not foreseen as busier than any hour that was seen', () => {
+  it('hours missing in quiet times: nights are not forecast as busier than any observed hour', () => {
     const random = randomFrom(3)
     const values = Array.from({ length: 720 }, (_, at) => {
       const value = Math.max(0, Math.sin((2 * Math.PI * at) / 24)) + 0.02 * random.next()
@@ -153,7 +153,7 @@ describe('what users of other forecasters have reported', () => {
     }
   })
 
-  it('one figure a thousand times the others: what is foreseen stays among the others', () => {
+  it('one value a thousand times the others: the forecast stays among the others', () => {
     const values = Array.from({ length: 400 }, (_, at) => (at === 350 ? 1e5 : daily(at)))
     for (const { value } of told(values).steps) {
       expect(value).toBeGreaterThan(0)
@@ -161,7 +161,7 @@ describe('what users of other forecasters have reported', () => {
     }
   })
 
-  it('a figure that fell to nothing goes on so, as near as it can be said', () => {
+  it('a series that fell to zero stays there, as far as can be told', () => {
     const values = [...Array.from({ length: 300 }, (_, at) => daily(at)), ...Array.from({ length: 100 }, () => 0)]
     for (const { low, value } of told(values).steps) {
       expect(Number.isFinite(value)).toBe(true)
@@ -174,14 +174,14 @@ describe('a trend', () => {
   const days = (value: (day: number) => number, count = 14) =>
     Array.from({ length: count }, (_, day) => ({ day: 20_000 + day, value: value(day) }))
 
-  it('is the median slope, whatever one mad day does', () => {
+  it('is the median slope, whatever one unusual day does', () => {
     const random = randomFrom(1)
     const slope = slopeOf(days((day) => (day === 6 ? 1e6 : 50 - 2 * day + random.normal())))
     expect(slope?.value).toBeCloseTo(-2, 0)
     expect(slope?.high).toBeLessThan(0)
   })
 
-  it('is none of noise, in 19 of 20 cases', () => {
+  it('is not found in noise, in 19 of 20 cases', () => {
     let found = 0
     for (let seed = 1; seed <= 200; seed++) {
       const random = randomFrom(seed)
@@ -197,10 +197,10 @@ describe('a trend', () => {
   })
 })
 
-describe('what others foresaw wrongly', () => {
+describe('known faults of other forecasters', () => {
   const HOURS = 14 * 24
 
-  it('a series that never changes stays what it is, without a width of nothing or NaN (robjhyndman/forecast#574)', () => {
+  it('a constant series stays constant, without a width of NaN (robjhyndman/forecast#574)', () => {
     for (const value of [0, 5, 1e12]) {
       const told = forecast(Array(HOURS).fill(value), HORIZON, SEASONS)
       if (typeof told === 'string') throw new Error(told)
@@ -209,7 +209,7 @@ describe('what others foresaw wrongly', () => {
     }
   })
 
-  it('an hour of the day that was never seen is not made up from nothing (sky-uk/anticipy#17)', () => {
+  it('an hour of the day that was never observed is not invented (sky-uk/anticipy#17)', () => {
     const seen = Array.from({ length: HOURS }, (_, at) => (at % 24 === 5 ? null : daily(at)))
     const told = forecast(seen, HORIZON, SEASONS)
     if (typeof told === 'string') throw new Error(told)
@@ -219,7 +219,7 @@ describe('what others foresaw wrongly', () => {
     }
   })
 
-  it('what was not seen at the beginning is not waited for (autogluon/autogluon#4409)', () => {
+  it('gaps at the beginning do not delay the forecast (autogluon/autogluon#4409)', () => {
     const told = forecast(
       [...Array(60).fill(null), ...Array.from({ length: HOURS }, (_, at) => daily(at))],
       HORIZON,
@@ -234,7 +234,7 @@ describe('what others foresaw wrongly', () => {
     told.steps.forEach(({ value }, step) => expect(Math.abs(value - daily(HOURS + step))).toBeLessThan(15))
   })
 
-  it('people whose clocks were put on by an hour last week are foreseen an hour earlier or with a wider interval (davidusb-geek/emhass#766)', () => {
+  it('a shift by an hour last week (daylight saving) is forecast an hour earlier or with a wider interval (davidusb-geek/emhass#766)', () => {
     const put = HOURS - 72
     const seen = Array.from({ length: HOURS }, (_, at) => daily(at < put ? at : at + 1))
     const told = forecast(seen, HORIZON, SEASONS)
@@ -278,7 +278,7 @@ describe('metrics/trends/', () => {
   })
   const ask = (query = '') => opened.call('GET', `metrics/trends/?${query}`, { as: 'viewer' })
 
-  it('tells of each figure where it is, where it goes, and what it will be, by what', async () => {
+  it('reports for each metric its value, its trend, its forecast and the method', async () => {
     const { status, json } = await ask('memory_gb_month=4&million_loads=0.5')
     expect(status).toBe(200)
     const of = (name: string) => json.trends.find((one: { name: string }) => one.name === name)
@@ -295,7 +295,7 @@ describe('metrics/trends/', () => {
     expect(json.hours_seen).toBe(283)
   })
 
-  it('says why where nothing can be said, and refuses half a price', async () => {
+  it('gives the reason if it cannot say anything, and refuses half a price', async () => {
     const { json } = await ask('days=1')
     const [hits] = json.trends
     expect(hits).toMatchObject({ per_day: null, direction: 'unknown', forecast: null })
@@ -307,7 +307,7 @@ describe('metrics/trends/', () => {
     expect((await ask('million_loads=-1&memory_gb_month=4')).status).toBe(422)
   })
 
-  it('begins its forecast now, where the figures have ended hours ago', async () => {
+  it('starts its forecast now, even if the data ended hours ago', async () => {
     const stopped = createCache({ name: 'stopped' })
     const other = await open(':memory:', { caches: [stopped] })
     const hour = Math.floor((await other.store.now()) / HOUR_MS) * HOUR_MS

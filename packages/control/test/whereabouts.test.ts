@@ -4,7 +4,7 @@ import { simulatedServer } from 'millpond/testing'
 import { expect, it } from 'vitest'
 import { planOfKeys } from '../src/agent/whereabouts.ts'
 
-it('looks for no further keys once a slow tier has taken a second', async () => {
+it('looks up no further keys once a slow tier has taken a second', async () => {
   let isSlow = false
   const calm = async () => {}
   const send = () => (isSlow ? new Promise<void>((resolve) => setTimeout(resolve, 150)) : calm())

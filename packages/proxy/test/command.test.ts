@@ -46,7 +46,7 @@ describe('millpond', () => {
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
   })
-  it('proxy: reads its configuration again on SIGHUP, keeps the former one where it is wrong, and lives on without a reader of its log', async () => {
+  it('proxy: reloads its configuration on SIGHUP, keeps the old one if it is invalid, and survives the loss of its log reader', async () => {
     origin = createServer((request, response) => response.end(`from ${request.headers.host}`))
     const port = await listen(origin)
     const folder = mkdtempSync(join(tmpdir(), 'millpond-proxy-'))
@@ -92,11 +92,11 @@ describe('millpond', () => {
     [['proxy'], /--origin is missing/],
     [['proxy', '--origin', 'http://a', '--port', 'x'], /--port: "x" is not a port/],
     [['proxy', '--nonsense'], /--nonsense/],
-  ])('%j is a wrong argument', async (args, message) => {
+  ])('%j is an invalid argument', async (args, message) => {
     const { status, stderr } = await run(...args)
     expect([status, stderr]).toEqual([2, expect.stringMatching(message)])
   })
-  it('names what cannot be used', async () => {
+  it('names an option that it cannot use', async () => {
     const { status, stderr } = await run('proxy', '--origin', 'nowhere', '--port', '0')
     expect([status, stderr]).toEqual([1, expect.stringContaining('origin: "nowhere" is not allowed: give an origin')])
   })

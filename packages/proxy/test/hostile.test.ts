@@ -54,7 +54,7 @@ describe('requests', () => {
     expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1)
     expect(made.seen).toHaveLength(0)
   })
-  it('GETs with content go to the origin, and what it makes of them is not stored', async () => {
+  it('with GET and content go to the origin, and their answers are not stored', async () => {
     const made = await before(async (request, response) => {
       let body = ''
       for await (const chunk of request) body += chunk
@@ -68,7 +68,7 @@ describe('requests', () => {
     ).toBe('poison')
     await expectUnharmed(made)
   })
-  it('of a slow client are given up in time', async () => {
+  it('of a slow client time out', async () => {
     const made = await before(cached, { clientTimeout: 500 })
     const socket = connect(made.proxy.port, '127.0.0.1')
     let text = ''
@@ -82,7 +82,7 @@ describe('requests', () => {
     expect(statusOf(text)).toBe(408)
     await expectUnharmed(made)
   }, 60_000)
-  it('abandoned in the middle leave nothing behind', async () => {
+  it('aborted half-way leave nothing behind', async () => {
     const made = await before(cached)
     for (const text of [
       'GET /a HT',
@@ -140,7 +140,7 @@ describe('origins', () => {
     }
     expect(made.connections()).toBe(2)
   })
-  it('that send more than they declared: what was declared counts, and no more', async () => {
+  it('that send more than they declared: only the declared length counts', async () => {
     const made = await rawScene((socket) =>
       socket.end(`${head}Content-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`),
     )
@@ -148,7 +148,7 @@ describe('origins', () => {
     expect(bodyOf(await made.raw(get('/a')))).toBe('ok')
     expect(bodyOf(await made.raw(get('/b')))).toBe('ok')
   })
-  it('that reset the connection in the middle', async () => {
+  it('that reset the connection half-way', async () => {
     let reset = (): void => {}
     const made = await rawScene(
       (socket) => {
@@ -163,7 +163,7 @@ describe('origins', () => {
     expect(await asked()).toContain('half')
     expect(await asked()).not.toContain('hit')
   })
-  it('that drip are cut off when they fall silent', async () => {
+  it('that drip are cut off when they stall', async () => {
     let drip = (): void => {}
     const made = await rawScene(
       (socket) => {

@@ -21,7 +21,7 @@ const cached: Play = (_, response) => {
 }
 
 describe('an answer', () => {
-  it('is fetched once, and says what was done with it', async () => {
+  it('is fetched once, and says how it was handled', async () => {
     const { raw, seen } = await play(cached)
     expect(fieldOf(await raw(get('/a')), 'cache-status')).toBe('Millpond; fwd=uri-miss; fwd-status=200; stored')
     const again = await raw(get('/a'))
@@ -32,7 +32,7 @@ describe('an answer', () => {
     ])
     expect(seen).toHaveLength(1)
   })
-  it('keeps its lines, its odd status and its reason', async () => {
+  it('keeps its header lines, its unusual status and its reason', async () => {
     const { raw } = await play((_, response) => {
       response.writeHead(299, 'Odd Thing', ['X-A', '1', 'x-a', '2', 'Cache-Control', 'max-age=60', 'Set-Cookie2', 'b'])
       response.end('x')
@@ -41,7 +41,7 @@ describe('an answer', () => {
       expect(answer).toMatch(/^HTTP\/1\.1 299 Odd Thing\r\nX-A: 1\r\nx-a: 2\r\n/)
     }
   })
-  it('streams while it is stored', async () => {
+  it('is streamed while it is stored', async () => {
     let finish: () => void = () => {}
     const { proxy } = await play(async (_, response) => {
       response.setHeader('Cache-Control', 'max-age=60')
@@ -60,7 +60,7 @@ describe('an answer', () => {
     socket.destroy()
     expect(bodyOf(await rawAsk(proxy.port, get('/a')))).toBe('firstlast')
   })
-  it('may be preceded by 103, which is passed on with all its fields and not stored', async () => {
+  it('may be preceded by 103, which is forwarded with all its fields and not stored', async () => {
     const { raw } = await rawSceneOf(
       'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nX-My: 1\r\n\r\nHTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\nx',
     )
@@ -70,13 +70,13 @@ describe('an answer', () => {
     )
     expect(await raw(get('/a'))).toMatch(/^HTTP\/1\.1 200 OK/)
   })
-  it('that is 304 by itself may say how long the content would be (RFC 9110 8.6)', async () => {
+  it('that is itself a 304 may state the content length (RFC 9110 8.6)', async () => {
     const { raw } = await rawSceneOf(
       'HTTP/1.1 304 Not Modified\r\nContent-Length: 36\r\nCache-Control: no-store\r\n\r\n',
     )
     expect(statusOf(await raw(get('/a', 'If-Match: "x"', 'If-None-Match: "a"')))).toBe(304)
   })
-  it('keeps trailers for those who read along', async () => {
+  it('keeps trailers for concurrent readers', async () => {
     const { raw } = await rawSceneOf(
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n',
     )
@@ -93,7 +93,7 @@ describe('a slow client', () => {
     socket.write(get(path))
     return socket
   }
-  it('delays nobody: who shares its answer has it all', async () => {
+  it('delays nobody else: clients that share its answer get all of it', async () => {
     const body = 'x'.repeat(8_000_000)
     const { proxy, raw, seen } = await play((_, response) => {
       response.setHeader('Cache-Control', 'max-age=60')
@@ -106,7 +106,7 @@ describe('a slow client', () => {
     expect(seen).toHaveLength(1)
     slow.destroy()
   })
-  it('holds up its own origin, so that memory stays as it is', async () => {
+  it('slows its own origin down, so that memory stays bounded', async () => {
     let written = 0
     const { proxy } = await play((_, response) => {
       response.setHeader('Cache-Control', 'no-store')
@@ -152,7 +152,7 @@ describe('parts, RFC 9111 3.4', () => {
     }
   const asked = (seen: Scene['seen']): (string | undefined)[] => seen.map(({ headers }) => headers.range)
 
-  it('are put together, and become the whole', async () => {
+  it('are combined, and become the whole', async () => {
     const { raw, seen } = await play(ranged(() => '"e"'))
     await raw(get('/a', 'Range: bytes=2-4'))
     await raw(get('/a', 'Range: bytes=5-9'))
@@ -165,7 +165,7 @@ describe('parts, RFC 9111 3.4', () => {
     )
     expect(asked(seen)).toEqual(['bytes=2-4', 'bytes=5-9', 'bytes=0-3'])
   })
-  it('of a beginning are completed by asking for the rest', async () => {
+  it('of a beginning are completed by requesting the rest', async () => {
     const { raw, seen } = await play(ranged(() => '"e"'))
     await raw(get('/a', 'Range: bytes=0-3'))
     const whole = await raw(get('/a'))
@@ -181,7 +181,7 @@ describe('parts, RFC 9111 3.4', () => {
       '"e"',
     ])
   })
-  it('of another representation, or of one that may be another, are not', async () => {
+  it('of another representation, or possibly another one, are not', async () => {
     let etag = '"1"'
     const changing = await play(ranged(() => etag))
     await changing.raw(get('/a', 'Range: bytes=0-3'))
@@ -202,7 +202,7 @@ async function rawSceneOf(answer: string, options: Partial<ProxyOptions> = {}): 
 }
 
 describe('a request', () => {
-  it('is sent on with its method and content, and makes its URL obsolete', async () => {
+  it('is forwarded with its method and content, and invalidates its URL', async () => {
     const { raw, seen } = await play((request, response) => {
       response.setHeader('Cache-Control', 'max-age=60')
       request.pipe(response)
@@ -218,7 +218,7 @@ describe('a request', () => {
     await raw(get('/a'))
     expect(seen.map(({ method }) => method)).toEqual(['GET', 'PUT', 'PATCH', 'GET'])
   })
-  it('tells the origin who asked, and nothing that could poison an answer', async () => {
+  it('tells the origin who sent it, and nothing that could poison an answer', async () => {
     const { raw, seen } = await play(cached)
     await raw(
       get(
@@ -243,7 +243,7 @@ describe('a request', () => {
       expect(seen[0]?.headers[name]).toBeUndefined()
   })
   it.each([false, true])(
-    'for OPTIONS and TRACE goes no further than Max-Forwards says (RFC 9110 7.6.2): strict %s',
+    'with OPTIONS and TRACE goes no further than Max-Forwards says (RFC 9110 7.6.2): strict %s',
     async (strict) => {
       const made = await play(({ headers }, response) => response.end(`left: ${headers['max-forwards']}`), { strict })
       const asked = async (method: string, path: string, ...lines: string[]): Promise<string> =>
@@ -257,13 +257,13 @@ describe('a request', () => {
       expect(await asked('GET', '/a', 'Max-Forwards: 0')).toContain('left: 0')
     },
   )
-  it('in strict mode is sent as it came', async () => {
+  it('in strict mode is forwarded unchanged', async () => {
     const { raw, seen } = await play(cached, { strict: true })
     await raw(get('/a', 'X-Forwarded-Host: b.example', 'X-Thing: 1'))
     expect(seen[0]?.headers).toMatchObject({ 'x-forwarded-host': 'b.example', 'x-thing': '1' })
     expect(seen[0]?.headers.via).toBeUndefined()
   })
-  it('whose content is too long is refused', async () => {
+  it('with too long content is refused', async () => {
     const { raw, seen } = await play(cached, { maxRequestBytes: 10 })
     expect(
       statusOf(await raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\n12345678901')),
@@ -273,7 +273,7 @@ describe('a request', () => {
 })
 
 describe('an origin', () => {
-  it('whose connection breaks is asked again where that is harmless', async () => {
+  it('whose connection breaks is retried if that is safe', async () => {
     let count = 0
     const made = await rawScene((socket) => {
       count++
@@ -287,7 +287,7 @@ describe('an origin', () => {
     ).toBe(502)
     expect(made.connections()).toBe(3)
   })
-  it('that is away is left out while there is another', async () => {
+  it('that is unreachable is skipped while there is another', async () => {
     const { origin, seen, raw, proxy } = await play(cached)
     const away = createServer()
     const port = await listen(away)
@@ -298,7 +298,7 @@ describe('an origin', () => {
     expect(statuses).toEqual(Array(6).fill(200))
     expect(seen).toHaveLength(6)
   })
-  it('that is not well by its health path is left out from the start, and taken again', async () => {
+  it('that fails its health check is skipped from the start, and used again when it recovers', async () => {
     let isWell = false
     const sick = createServer((request, response) => {
       if (request.url === '/health') response.writeHead(isWell ? 204 : 503).end()
@@ -322,7 +322,7 @@ describe('an origin', () => {
     sick.closeAllConnections()
     sick.close()
   })
-  it('that is away leaves what is stored in use, unless that is forbidden', async () => {
+  it('that is unreachable leaves stored answers in use, unless that is forbidden', async () => {
     let now = Date.now()
     const made = await play(
       (request, response) => {
@@ -370,7 +370,7 @@ describe('upgrades', () => {
     ['h2c', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno'],
     ['h2c', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nno'],
   ])(
-    'to %s that the origin does not agree to open no way past the proxy (M. Egorov, 2019; J. Miller, "h2c Smuggling", 2020): %s',
+    'to %s that the origin refuses open no way past the proxy (M. Egorov, 2019; J. Miller, "h2c Smuggling", 2020): %s',
     async (protocol, answer) => {
       let seen = ''
       const made = await rawScene((socket) => {
@@ -387,7 +387,7 @@ describe('upgrades', () => {
       expect(seen).not.toMatch(/admin|evil/)
     },
   )
-  it('to another HTTP are asked for without, with their content and nothing behind it', async () => {
+  it('to another HTTP version are forwarded without the upgrade, with their content and nothing after it', async () => {
     let text = ''
     const made = await play((request, response) => {
       request.on('data', (chunk) => {
@@ -404,7 +404,7 @@ describe('upgrades', () => {
     expect(statusOf(await made.raw(`${head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`))).toBe(501)
     expect(statusOf(await made.raw(`${head}Host: b\r\n\r\n`))).toBe(400)
   })
-  it('that the origin cannot take are a 502', async () => {
+  it('that the origin cannot accept are a 502', async () => {
     const made = await play(cached)
     made.proxy.reload({ origin: 'http://127.0.0.1:1' })
     expect(
@@ -413,8 +413,8 @@ describe('upgrades', () => {
   })
 })
 
-describe('running it', () => {
-  it('tells what it did, and purges, at the side door', async () => {
+describe('operation', () => {
+  it('reports metrics, and purges, at the admin port', async () => {
     const made = await play(cached, { adminPort: 0 })
     await made.raw(get('/a'))
     await made.raw(get('/a'))
@@ -463,7 +463,7 @@ describe('running it', () => {
     })
     expect(JSON.parse(lines[1] ?? '').bytes).toBeGreaterThan(100)
   })
-  it('stops when the answers under way are out', async () => {
+  it('stops when running requests have ended', async () => {
     let finish: () => void = () => {}
     const made = await scene(async (_, response) => {
       await new Promise<void>((resolve) => (finish = resolve))
@@ -490,7 +490,7 @@ describe('running it', () => {
   ])('refuses %j', async (options, message) => {
     await expect(startProxy(options as ProxyOptions)).rejects.toThrow(message)
   })
-  it('names a configuration that cannot be read', () => {
+  it('names an unreadable configuration', () => {
     expect(() => readConfig('/nowhere.json')).toThrow(/\/nowhere\.json cannot be read/)
   })
 })

@@ -13,7 +13,7 @@ describeWith('redis', 'proxies over one Redis', () => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  it('share what is stored and what is purged, and answer while it is away', async () => {
+  it('share what is stored and purged, and answer while it is unreachable', async () => {
     server = await startRedis()
     closing.push(() => server.stop())
     const redis = server.url

@@ -24,12 +24,12 @@ const verdictOf = (answer: string): string | undefined =>
     ?.replace(/^Millpond; /, '')
     .replace(/; ttl=\d+/, '')
 
-describe('who says what belongs to the connection alone', () => {
+describe('connection-specific fields', () => {
   const inLanguage: Play = (request, response) => {
     send(response, String(request.headers['accept-language'] ?? 'en'), { Vary: 'Accept-Language' })
   }
   it.each([false, true])(
-    'puts no answer in another’s place that was made without the field (N. Davison, "Abusing HTTP hop-by-hop request headers", 2019; tempesta-tech/tempesta#409): strict %s',
+    'do not replace an answer by one that was made without the field (N. Davison, "Abusing HTTP hop-by-hop request headers", 2019; tempesta-tech/tempesta#409): strict %s',
     async (strict) => {
       const made = await play(inLanguage, { strict })
       await made.raw(get('/a', 'Accept-Language: de', 'Connection: Accept-Language'))
@@ -37,7 +37,7 @@ describe('who says what belongs to the connection alone', () => {
       expect(bodyOf(await made.raw(get('/a')))).toBe('en')
     },
   )
-  it.each(['Content-Length', 'Transfer-Encoding'])('leaves no content unseen: %s', async (name) => {
+  it.each(['Content-Length', 'Transfer-Encoding'])('hide no content: %s', async (name) => {
     const made = await play((request, response) => {
       let text = ''
       request.on('data', (chunk) => {
@@ -52,7 +52,7 @@ describe('who says what belongs to the connection alone', () => {
     await made.raw(`GET /a HTTP/1.1\r\nHost: a.example\r\nConnection: close, ${name}\r\n${rest}`)
     expect(bodyOf(await made.raw(get('/a')))).toBe('got ')
   })
-  it('does not take Host, or what makes a request personal, from the origin', async () => {
+  it('do not hide Host, or what makes a request personal, from the origin', async () => {
     const made = await play(({ headers }, response) => send(response, `${headers.host} ${headers.cookie ?? 'nobody'}`))
     await made.raw(get('/a', 'Cookie: user=1', 'Connection: Cookie, Host'))
     expect(bodyOf(await made.raw(get('/a')))).toBe('a.example nobody')
@@ -60,7 +60,7 @@ describe('who says what belongs to the connection alone', () => {
   })
 })
 
-it('fields that servers behind CGI take for X-Forwarded-Host reach no origin (benoitc/gunicorn#2799, caddyserver/caddy#4830, CVE-2015-0219)', async () => {
+it('that CGI servers take for X-Forwarded-Host do not reach the origin (benoitc/gunicorn#2799, caddyserver/caddy#4830, CVE-2015-0219)', async () => {
   const made = await play(({ headers }, response) => send(response, JSON.stringify(Object.keys(headers))))
   const names = ['X_Forwarded_Host', 'x-forwarded_host', 'X_Forwarded_For', 'X_Original_URL', 'HOST_HEADER_OF_MINE']
   const told = JSON.parse(bodyOf(await made.raw(get('/a', ...names.map((name) => `${name}: evil`))))) as string[]
@@ -84,7 +84,7 @@ describe('ranges', () => {
     const answer = await made.raw(get('/a', `Range: ${range}`))
     expect([statusOf(answer), fieldOf(answer, 'content-range'), made.seen.length]).toEqual([status, contentRange, 1])
   })
-  it('of what is stale, when the origin fails: its error, and no part of something else (apache/trafficserver#11308)', async () => {
+  it('of a stale answer when the origin fails: its error, and no part of something else (apache/trafficserver#11308)', async () => {
     let isBroken = false
     const clock = { now: Date.now() }
     const made = await play(
@@ -120,7 +120,7 @@ describe('ranges', () => {
 it.each([
   ['chunked', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'],
   ['with a length', 'Content-Length: 10\r\n\r\nhello'],
-])('an answer that ends too early, %s, is cut and stored nowhere (squid-cache/squid#528)', async (_, rest) => {
+])('an answer that ends too early, %s, is cut and not stored (squid-cache/squid#528)', async (_, rest) => {
   const made = await rawScene(
     (socket) => socket.end(`HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nConnection: close\r\n${rest}`),
     {
@@ -136,7 +136,7 @@ it.each([
   expect(made.connections()).toBe(2)
 })
 
-it('who asks without a condition is never told 304, also where the cache has asked with one (darkweak/souin#794)', async () => {
+it('a client that sends no condition never gets 304, even if the cache has sent one (darkweak/souin#794)', async () => {
   const clock = { now: Date.now() }
   const made = await play(
     (request, response) => {
@@ -155,7 +155,7 @@ it('who asks without a condition is never told 304, also where the cache has ask
   expect(made.seen).toHaveLength(4)
 })
 
-it('codings are told apart by what they are, and not by a sum of them (haproxy/haproxy#988)', async () => {
+it('codings are compared by name, and not by a sum of them (haproxy/haproxy#988)', async () => {
   const made = await play((request, response) => {
     const coding = String(request.headers['accept-encoding'] ?? '').includes('br') ? 'br' : 'gzip'
     send(response, coding, { Vary: 'Accept-Encoding', 'Content-Encoding': coding })
@@ -164,7 +164,7 @@ it('codings are told apart by what they are, and not by a sum of them (haproxy/h
   expect(bodyOf(await made.raw(get('/a', 'Accept-Encoding: gzip')))).toBe('gzip')
 })
 
-it('stale-while-revalidate without any validator, too (Kevinrob/guzzle-cache-middleware#128)', async () => {
+it('stale-while-revalidate also works without a validator (Kevinrob/guzzle-cache-middleware#128)', async () => {
   const clock = { now: Date.now() }
   let version = 0
   const made = await play(
@@ -178,7 +178,7 @@ it('stale-while-revalidate without any validator, too (Kevinrob/guzzle-cache-mid
   await expect.poll(async () => bodyOf(await made.raw(get('/a')))).toBe('1')
 })
 
-it('of those who wait for one answer each may leave, the first one too; who stays has it all (cloudflare/pingora#800)', async () => {
+it('each client that waits for one answer may leave, even the first; the others get all of it (cloudflare/pingora#800)', async () => {
   let finish = (): void => {}
   const made = await play((_, response) => {
     response.writeHead(200, { 'Cache-Control': 'max-age=60' })

@@ -47,7 +47,7 @@ const origin: Play = (request, response) => {
   else response.writeHead(kind === 7 ? 503 : 200, headers).end(kind === 8 ? LONG : `answer ${request.url}`)
 }
 
-it('keeps memory and connections as they are', { timeout: MINUTES * 60_000 + 120_000 }, async () => {
+it('keeps memory and connections constant', { timeout: MINUTES * 60_000 + 120_000 }, async () => {
   const clock = { now: Date.now() }
   const options = { cache: { now: () => clock.now }, memory: '8mb', accessLog: () => {}, connections: 16 }
   const made = await scene(origin, options)

@@ -53,7 +53,7 @@ async function keysOf(store: AssetStore): Promise<string[]> {
 }
 
 describe('names', () => {
-  it('with spaces, umlauts, stars, percent signs and quotes go to a bucket and come back', async () => {
+  it('with spaces, umlauts, stars, percent signs and quotes survive the round trip through a bucket', async () => {
     const names = ['a b.txt', 'ü*.txt', "q'()!+&=?#%41.txt", '日本/é.js', 'x%2Fy.txt', 'plus+plus.txt', '😀.txt']
     for (const name of names) write(folder, name, `of ${name}`.repeat(3))
     const store = bucket()
@@ -69,7 +69,7 @@ describe('names', () => {
     })
   })
 
-  it('are composed, so that every system gives the same address', async () => {
+  it('are composed, so that every system gives the same URL', async () => {
     write(folder, 'e\u0301.txt', 'x')
     expect(Object.keys((await toFolder()).manifest.files)).toEqual(['\u00e9.txt'])
     write(folder, '\u00e9.txt', 'y')
@@ -85,13 +85,13 @@ describe('names', () => {
     await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', words))
   })
 
-  it('like __proto__ and constructor are names', async () => {
+  it('like __proto__ and constructor are allowed', async () => {
     for (const name of ['__proto__', 'constructor', 'toString.js']) write(folder, name, 'x')
     await toFolder()
     expect(await toFolder()).toMatchObject({ unchanged: 3, sent: [] })
   })
 
-  it('that begin with a dot, and variants of the build, are passed by and told', async () => {
+  it('with a leading dot, and variants made by the build, are skipped and reported', async () => {
     for (const name of [
       '.DS_Store',
       '.git/config',
@@ -107,7 +107,7 @@ describe('names', () => {
     expect(Object.keys(manifest.files)).toEqual(['.well-known/security.txt', 'app.js', 'data.gz'])
   })
 
-  it('that is the manifest itself is refused', async () => {
+  it('equal to the manifest’s is refused', async () => {
     write(folder, 'assets-manifest.json', '{}')
     const upload = uploadAssets({ folder, to: folderStore({ path: served }), naming: () => 'keep' })
     await expect(upload).rejects.toMatchObject(refused('TARGET_INVALID', /name of the manifest/))
@@ -115,7 +115,7 @@ describe('names', () => {
 })
 
 describe('links', () => {
-  it('within the folder are followed, out of it refused, in a circle refused', async () => {
+  it('inside the folder are followed; out of it, or cyclic, they are refused', async () => {
     write(folder, 'real/a.txt', 'x')
     symlinkSync('real', join(folder, 'link'))
     symlinkSync('real/a.txt', join(folder, 'b.txt'))
@@ -135,7 +135,7 @@ describe('links', () => {
     await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', /broken link/))
   })
 
-  it('of keys do not lead out of a folder that is written', async () => {
+  it('from keys do not lead out of the destination folder', async () => {
     const store = folderStore({ path: served })
     for (const key of ['../x', 'a/../../x', '/x', 'a//x', '.'])
       await expect(store.drop([key])).rejects.toMatchObject(refused('TARGET_INVALID', /would leave/))
@@ -164,7 +164,7 @@ describe('files', () => {
     expect(s3.puts()).toEqual([])
   }, 600_000)
 
-  it('that are sent in parts are put over the version that was read alone: the last request says so', async () => {
+  it('sent in parts overwrite only the version that was read: the last request says so', async () => {
     const path = join(folder, 'film.mp4')
     writeFileSync(path, Buffer.alloc(LARGE, 1))
     const sha256 = createHash('sha256').update(Buffer.alloc(LARGE, 1)).digest('hex')
@@ -192,7 +192,7 @@ describe('files', () => {
     expect(asked).toEqual(['*', '"other"', undefined])
   })
 
-  it('that a part of was refused are not there, and the next upload sends them', async () => {
+  it('with a refused part do not exist, and the next upload sends them', async () => {
     writeFileSync(join(folder, 'film.mp4'), Buffer.alloc(LARGE, 1))
     const store = bucket()
     s3.refuse = (method, path) =>
@@ -205,7 +205,7 @@ describe('files', () => {
   })
 
   it.each(['a bucket', 'a folder'])(
-    'that change while they are sent to %s are refused, and nothing of them is there',
+    'that change while they are sent to %s are refused, and nothing of them is stored',
     async (kind) => {
       for (const [name, size] of [
         ['small.bin', 1000],
@@ -227,14 +227,14 @@ describe('files', () => {
     },
   )
 
-  it('that are something else lie in the place of the manifest: refused, and kept', async () => {
+  it('of another kind in the manifest’s place are refused, and kept', async () => {
     write(folder, 'a.txt', 'x')
     write(served, 'assets-manifest.json', '{"name":"something else"}')
     await expect(toFolder()).rejects.toMatchObject(refused('REFUSED', /not a manifest/))
     expect(readdirSync(served)).toEqual(['assets-manifest.json'])
   })
 
-  it('cannot be read from a folder that is not there, or that is a file', async () => {
+  it('cannot be read from a missing folder, or from a file', async () => {
     await expect(
       uploadAssets({ folder: join(folder, 'none'), to: folderStore({ path: served }) }),
     ).rejects.toMatchObject(refused('NOT_FOUND', /ENOENT/))
@@ -249,11 +249,11 @@ describe('files', () => {
   })
 })
 
-describe('services that refuse', () => {
+describe('services that refuse requests', () => {
   beforeEach(() => write(folder, 'a.txt', 'x'.repeat(100)))
   const upload = (to: AssetStore) => uploadAssets({ folder, to })
 
-  it('name what to correct: credentials, bucket, address', async () => {
+  it('lead to errors that name the cause: credentials, bucket, address', async () => {
     const wrong = bucket({ credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'of-somebody-else' } })
     // s3rver knows access keys, and does not compare signatures.
     s3.refuse = () => ({ status: 403, code: 'SignatureDoesNotMatch' })
@@ -286,7 +286,7 @@ describe('services that refuse', () => {
     [{ status: 400, code: 'ExpiredToken' }, 'CREDENTIALS_REFUSED', /sign in again/],
     ['cut', 'UNREACHABLE', /cannot be reached/],
   ] as const)(
-    '%j at every PUT: %s, no manifest, and the next upload goes on',
+    '%j at every PUT: %s, no manifest, and the next upload continues',
     async (refusal, code, words) => {
       for (let at = 0; at < 5; at++) write(folder, `${at}.bin`, noise(at, 100))
       const store = bucket()
@@ -303,7 +303,7 @@ describe('services that refuse', () => {
     60_000,
   )
 
-  it('once, and then answer, are tried again: a storm of 500 and 503 is an upload that takes longer', async () => {
+  it('temporarily are retried: a storm of 500 and 503 only slows an upload down', async () => {
     for (let at = 0; at < 10; at++) write(folder, `${at}.bin`, noise(at, 100))
     let calls = 0
     s3.refuse = () =>
@@ -315,7 +315,7 @@ describe('services that refuse', () => {
     ).toHaveLength(11)
   }, 60_000)
 
-  it('are not asked any more once an upload is cut', async () => {
+  it('are not called any more once an upload is aborted', async () => {
     for (let at = 0; at < 10; at++) write(folder, `${at}.bin`, noise(at, 100))
     const stop = new AbortController()
     const store = bucket()

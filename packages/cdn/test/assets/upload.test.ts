@@ -58,7 +58,7 @@ describe.each([
   ['a bucket', bucket],
   ['a folder', () => folderStore({ path: target() })],
 ] as const)('N2: an upload to %s', (kind, open) => {
-  it('puts the hash into names, keeps pages, and leaves variants only where they are smaller', async () => {
+  it('puts the hash into names, keeps pages, and adds variants only if they are smaller', async () => {
     write(folder, 'index.html', '<!doctype html>')
     write(folder, 'js/app.js', 'const a = 1\n'.repeat(200))
     write(folder, 'js/tiny.js', '1')
@@ -101,7 +101,7 @@ describe.each([
     expect(one.sent).toHaveLength(1)
   })
 
-  it('is taken up where it was cut, without a manifest to go by', async () => {
+  it('continues after an interruption, without a manifest', async () => {
     makeSite(folder, 10)
     const store = open()
     const first: string[] = []
@@ -125,7 +125,7 @@ describe.each([
     expect([...first, ...rest.sent].sort()).toEqual([...whole.sent].sort())
   })
 
-  it('keeps old versions for their days, then takes them away, and nothing that it has not made', async () => {
+  it('keeps old versions for their time, then deletes them, and nothing that it has not made', async () => {
     write(folder, 'app.js', 'old'.repeat(100))
     const store = open()
     let now = Date.UTC(2026, 0, 1)
@@ -155,7 +155,7 @@ describe.each([
     expect(await upload()).toMatchObject({ dropped: [], manifestWritten: undefined })
   })
 
-  it('comes back to an old version without sending it', async () => {
+  it('returns to an old version without sending it', async () => {
     const store = open()
     write(folder, 'app.js', 'one'.repeat(100))
     await uploadAssets({ folder, to: store })
@@ -167,7 +167,7 @@ describe.each([
     expect(back.manifestWritten).toBe('assets-manifest.json')
   })
 
-  it('sends again what was taken away or written by somebody else', async () => {
+  it('sends again what others have deleted or overwritten', async () => {
     const store = open()
     write(folder, 'a.jpg', noise(1, 300))
     write(folder, 'b.html', 'hello')
@@ -186,7 +186,7 @@ describe.each([
     expect(Buffer.from((await store.read('b.html'))?.body ?? []).toString()).toBe('hello')
   })
 
-  it('tells in a dry run what it would send, and sends nothing', async () => {
+  it('reports in a dry run what it would send, and sends nothing', async () => {
     makeSite(folder, 10)
     const store = open()
     const dry = await uploadAssets({ folder, to: store, dryRun: true })
@@ -196,7 +196,7 @@ describe.each([
     expect(dry.bytes).toBe(real.bytes)
   })
 
-  it('sends pages after what they refer to, and the manifest last', async () => {
+  it('sends pages after what they reference, and the manifest last', async () => {
     makeSite(folder, 10)
     const store = open()
     const order: string[] = []
@@ -216,7 +216,7 @@ describe.each([
     expect(order.at(-1)).toBe('assets-manifest.json')
   })
 
-  it('refuses where somebody else has uploaded meanwhile, and the next one goes well', async () => {
+  it('is refused if someone else has uploaded meanwhile, and the next one succeeds', async () => {
     write(folder, 'a.jpg', noise(1, 300))
     const store = open()
     await uploadAssets({ folder, to: store })
@@ -266,7 +266,7 @@ it('N2: a thousand files uploaded again after one change are one PUT, and one of
   }
 }, 300_000)
 
-it('N2: a bucket of more than a page is listed whole, and what is there is not asked for', async () => {
+it('N2: a bucket of more than one page is listed completely, and existing objects are not queried one by one', async () => {
   for (let at = 0; at < 5; at++) write(folder, `${at}.jpg`, noise(at, 100))
   const store = s3Store({ bucket: 'site', prefix: `t${++fresh}/`, client: await pagedClient(2) }, {})
   await uploadAssets({ folder, to: store })
@@ -318,7 +318,7 @@ it('N2: objects of a bucket have type, encoding and cache headers', async () => 
   expect([...other.sent].sort()).toEqual([...sent].sort())
 })
 
-it('N2: names that the build has hashed, and files alone', async () => {
+it('N2: names that the build has hashed, and single files', async () => {
   write(folder, 'assets/index-BxK3f9.js', 'x')
   write(folder, 'other.js', 'y')
   const to = folderStore({ path: target() })
@@ -337,7 +337,7 @@ it('N2: names that the build has hashed, and files alone', async () => {
   await expect(uploadAssets({ folder, to, files: [{ path: 'none.js' }] })).rejects.toMatchObject({ code: 'NOT_FOUND' })
 })
 
-it('N2: progress is told file by file', async () => {
+it('N2: progress is reported file by file', async () => {
   makeSite(folder, 10)
   const to = folderStore({ path: target() })
   const seen: number[] = []
@@ -349,7 +349,7 @@ it('N2: progress is told file by file', async () => {
   expect(new Set(did)).toEqual(new Set(['unchanged']))
 })
 
-it('N2: a folder is served as it is: nothing unfinished lies in it', async () => {
+it('N2: a folder can be served as it is: it never contains incomplete files', async () => {
   makeSite(folder, 10)
   const path = target()
   await uploadAssets({ folder, to: folderStore({ path }) })

@@ -48,8 +48,8 @@ const ask = (images: ImageHandler, path: string, accept = '*/*', more: RequestIn
   images.fetch(new Request(HOST + path, { ...more, headers: { Accept: accept, ...more.headers } }))
 const TOM = 'cats/tom & co.jpg'
 
-describe('N3: an address', () => {
-  it('gives the picture in that width, once made, to whoever asks', async () => {
+describe('N3: a URL', () => {
+  it('returns the image in that width, made once, to everyone', async () => {
     const images = handler()
     const path = images.url(TOM, { width: 100, format: 'webp' })
     expect(path).toMatch(/^\/images\/cats\/tom%20%26%20co\.jpg\?w=100&f=webp&k=k2&s=[\w-]{43}$/)
@@ -75,7 +75,7 @@ describe('N3: an address', () => {
     expect(loads).toEqual([TOM])
   })
 
-  it('that somebody else has written, or bent, is 403, and nothing is loaded for it', async () => {
+  it('that was forged or altered is 403, and nothing is loaded for it', async () => {
     const images = handler()
     const path = images.url(TOM, { width: 100, format: 'webp', quality: 50, expiresAt: now + 60_000 })
     const bent = [
@@ -110,7 +110,7 @@ describe('N3: an address', () => {
     expect((await ask(images, `${path}&fbclid=1`)).status).toBe(200)
   })
 
-  it('ends when it says, and is kept no longer', async () => {
+  it('expires as stated, and is cached no longer', async () => {
     const images = handler()
     const path = images.url(TOM, { width: 100, format: 'webp', expiresAt: now + 90_000 })
     expect((await ask(images, path)).headers.get('cache-control')).toBe('public, max-age=90')
@@ -119,7 +119,7 @@ describe('N3: an address', () => {
     expect([over.status, over.headers.get('cache-control')]).toEqual([410, 'no-store'])
   })
 
-  it('is accepted while its key is there: keys change without an address that breaks', async () => {
+  it('is accepted while its key is listed: keys can be rotated without breaking URLs', async () => {
     const old = handler({ keys: { current: 'k1', keys: KEYS.keys } }).url(TOM, { width: 100, format: 'webp' })
     open.pop()?.close()
     expect((await ask(handler(), old)).status).toBe(200)
@@ -129,7 +129,7 @@ describe('N3: an address', () => {
 })
 
 describe('N3: formats', () => {
-  it('are what the browser names, AVIF once it is made and WebP meanwhile: no request waits for AVIF', async () => {
+  it('are those that the browser names, AVIF once it is made and WebP meanwhile: no request waits for AVIF', async () => {
     const held: (() => void)[] = []
     // AVIF's jobs are held until they are let go.
     const jobs: ImageJobs = {
@@ -171,7 +171,7 @@ describe('N3: formats', () => {
     expect((await ask(images, images.url(TOM, { width: 100 }), accept)).headers.get('content-type')).toBe(type)
   })
 
-  it('keep frames, drop notes, turn, and never enlarge', async () => {
+  it('keep frames, drop metadata, rotate, and never enlarge', async () => {
     pictures = { 'moving.gif': await gif(), 'noted.jpg': await notedJpeg(6) }
     const images = handler()
     const moving = Buffer.from(
@@ -190,8 +190,8 @@ describe('N3: formats', () => {
   })
 })
 
-describe('N3: what cannot be given', () => {
-  it('is told by its status, and kept for a minute only', async () => {
+describe('N3: an image that cannot be served', () => {
+  it('is reported by its status, and cached for a minute only', async () => {
     pictures = {
       'bomb.png': bomb(10_000, 10_000),
       'broken.jpg': Buffer.from('x'),
@@ -218,7 +218,7 @@ describe('N3: what cannot be given', () => {
     expect(loads.length).toBe(count)
   })
 
-  it('in time is 503, and the job goes on; above a bound of jobs it is 503 at once', async () => {
+  it('in time is 503, and its job continues; above the job limit it is 503 at once', async () => {
     const go: (() => void)[] = []
     const tom = pictures[TOM]
     const images = handler({
@@ -239,7 +239,7 @@ describe('N3: what cannot be given', () => {
     await expect.poll(async () => (await ask(images, path)).status, { timeout: 20_000 }).toBe(200)
   })
 
-  it('because the source fails is 502, and asked for again', async () => {
+  it('because the source fails is 502, and requested again', async () => {
     let isDown = true
     const told: string[] = []
     const tom = pictures[TOM]
@@ -259,7 +259,7 @@ describe('N3: what cannot be given', () => {
   })
 })
 
-it('N3: a picture that was replaced is made anew', async () => {
+it('N3: a replaced image is made again', async () => {
   const images = handler()
   const path = images.url(TOM, { width: 100, format: 'webp' })
   const before = await ask(images, path)
@@ -269,7 +269,7 @@ it('N3: a picture that was replaced is made anew', async () => {
   expect((await ask(images, path)).headers.get('etag')).not.toBe(before.headers.get('etag'))
 })
 
-it('N3: a folder is a source of what lies in it, and of nothing else', async () => {
+it('N3: a folder is a source only of its own contents', async () => {
   const both = mkdtempSync(join(tmpdir(), 'millpond-source-'))
   try {
     mkdirSync(join(both, 'photos/deep'), { recursive: true })

@@ -31,7 +31,7 @@ const entryOf = async (path: string, more: Partial<OptimizeOptions> = {}): Promi
   (await optimize(more)).manifest.images[path] ?? expect.fail(`${path} is not in the manifest`)
 
 describe('N3: variants', () => {
-  it('are AVIF and WebP beside the own format, in the widths that the picture has, and none is larger', async () => {
+  it('are AVIF and WebP besides the own format, in the widths that fit the image, and none is larger', async () => {
     await put('a photo.jpg', await jpeg())
     const { variants, bytes } = await entryOf('a photo.jpg', { widths: [100, 200, 5000] })
     expect(variants.map(({ format, width, height }) => [format, width, height])).toEqual(
@@ -51,7 +51,7 @@ describe('N3: variants', () => {
     }
   })
 
-  it('that would be larger are left out: a drawing of two colours stays what it is', async () => {
+  it('that would be larger are left out: a drawing of two colours stays as it is', async () => {
     await put(
       'plain.png',
       await sharp({ create: { width: 300, height: 200, channels: 3, background: 'red' } })
@@ -70,7 +70,7 @@ describe('N3: variants', () => {
     ).toBe(true)
   })
 
-  it('follow the quality that is asked for', async () => {
+  it('follow the requested quality', async () => {
     await put('a.jpg', await jpeg())
     const good = await entryOf('a.jpg', { quality: { webp: 70 }, formats: ['webp'] })
     const poor = await entryOf('a.jpg', { quality: { webp: 5 }, formats: ['webp'] })
@@ -79,7 +79,7 @@ describe('N3: variants', () => {
     expect(full(poor)).toBeLessThan(full(good))
   })
 
-  it('keep frames, their times and how often they are shown; AVIF, which has none here, is left out', async () => {
+  it('keep frames, delays and loop counts; AVIF, which has none here, is left out', async () => {
     await put('moving.gif', await gif())
     const { variants } = await entryOf('moving.gif', { widths: [32] })
     expect(new Set(variants.map(({ format }) => format))).toEqual(new Set(['webp', 'gif']))
@@ -116,7 +116,7 @@ describe('N3: variants', () => {
     }
   })
 
-  it('are turned as the camera was held, and nothing that it noted stays', async () => {
+  it('are rotated as the camera was held, and contain none of its metadata', async () => {
     for (const orientation of [1, 3, 6, 8]) await put(`noted-${orientation}.jpg`, await notedJpeg(orientation))
     const { manifest } = await optimize({ widths: [150] })
     for (const orientation of [1, 3, 6, 8]) {
@@ -143,7 +143,7 @@ describe('N3: variants', () => {
     }
   })
 
-  it('that cannot be made smaller are the picture itself, without its notes, pixel for pixel', async () => {
+  it('that cannot be smaller are the original without its metadata, pixel for pixel', async () => {
     // Already poorer than what would be made of it.
     for (const orientation of [1, 6]) {
       const poor = await sharp(await notedJpeg(orientation), { autoOrient: false })
@@ -160,7 +160,7 @@ describe('N3: variants', () => {
     }
   })
 
-  it('of a GIF, a PNG and a WebP are without comments, times and what is behind their end, too', async () => {
+  it('of a GIF, a PNG and a WebP contain no comments, dates or trailing data', async () => {
     const moving = await sharp(await gif(), { animated: true })
       .gif({ effort: 10, colours: 4, dither: 0 })
       .toBuffer()
@@ -190,7 +190,7 @@ describe('N3: variants', () => {
     }
   })
 
-  it('of a PNG that notes how it is to be turned are turned, though that takes more than its file', async () => {
+  it('of a PNG with an orientation are rotated, though that takes more bytes than the original', async () => {
     // Of sixteen colours by a table: written anew, each pixel has three bytes.
     const turned = await sharp(await png(300, 200))
       .withMetadata({ orientation: 6 })
@@ -203,7 +203,7 @@ describe('N3: variants', () => {
     expect((await sharp(read(variants[0]?.path ?? '')).metadata()).orientation).toBeUndefined()
   })
 
-  it('have the colours of a wider space as sRGB has them', async () => {
+  it('convert the colours of a wider gamut to sRGB', async () => {
     const [red, green, blue] = [200, 60, 90]
     // Its numbers are 184, 71, 91 there: without its profile it would be paler.
     const wide = await sharp({
@@ -225,8 +225,8 @@ describe('N3: variants', () => {
   })
 })
 
-describe('N3: refused and broken pictures', () => {
-  it('are told one by one, are nobody else’s trouble, and leave nothing', async () => {
+describe('N3: refused and broken images', () => {
+  it('are reported one by one, do not affect others, and leave nothing', async () => {
     const whole = await jpeg()
     await put('good.jpg', whole)
     await put('cut.jpg', whole.subarray(0, whole.length / 2))
@@ -263,7 +263,7 @@ describe('N3: refused and broken pictures', () => {
     )
   })
 
-  it('by pixels are refused before a pixel is decoded: all frames count', async () => {
+  it('with too many pixels are refused before decoding: all frames count', async () => {
     await put('moving.gif', await gif(4, 64, 48))
     expect((await entryOf('moving.gif', { maxPixels: 64 * 48 * 4 - 1 })).failure?.code).toBe('IMAGE_REFUSED')
     expect((await entryOf('moving.gif', { maxPixels: 64 * 48 * 4 })).failure).toBeUndefined()
@@ -274,7 +274,7 @@ describe('N3: refused and broken pictures', () => {
     })
   })
 
-  it('leave nothing of the good picture that was there before', async () => {
+  it('leave nothing of the good image that was there before', async () => {
     await put('a.jpg', await jpeg())
     const { variants } = await entryOf('a.jpg')
     await put('a.jpg', 'broken')
@@ -284,7 +284,7 @@ describe('N3: refused and broken pictures', () => {
 })
 
 describe('N3: a run', () => {
-  it('makes anew what has changed: a picture, a setting, a result that is gone; and takes away what was made of pictures that are gone', async () => {
+  it('makes again what has changed: an image, a setting, a missing result; and deletes the results of deleted images', async () => {
     await put('a.jpg', await jpeg(200, 150, 1))
     await put('deep/b.png', await png(200, 150))
     const did: string[] = []
@@ -315,7 +315,7 @@ describe('N3: a run', () => {
     expect(JSON.parse(read('images-manifest.json').toString()).images['a.jpg'].variants.length).toBeGreaterThan(0)
   })
 
-  it('is made by jobs of a cache, of some pictures alone too, and two of them at a time', async () => {
+  it('is done by jobs of a cache, also for selected images, and two of them at a time', async () => {
     const cache = createCache()
     await put('a.jpg', await jpeg(200, 150, 1))
     await put('b.jpg', await jpeg(200, 150, 2))
@@ -328,7 +328,7 @@ describe('N3: a run', () => {
     await cache.close()
   })
 
-  it('is cut by a signal, and taken up by the next one', async () => {
+  it('is aborted by a signal, and continued by the next one', async () => {
     // More than are at work at once, so that some have not begun when it is cut.
     for (let at = 0; at < 20; at++) await put(`${at}.jpg`, await jpeg(100, 80, at))
     const stop = new AbortController()
@@ -371,7 +371,7 @@ describe('N3: markup', () => {
   })
 })
 
-it('every picture’s file stays as it was', async () => {
+it('the original files stay as they were', async () => {
   const bytes = await jpeg()
   await put('a.jpg', bytes)
   await put('b.jpg', bytes)
@@ -380,7 +380,7 @@ it('every picture’s file stays as it was', async () => {
   expect(readdirSync(folder).sort()).toEqual(['a.jpg', 'b.jpg'])
 })
 
-it('a result that cannot be written ends the run at once, and names the picture', async () => {
+it('a result that cannot be written ends the run at once, and names the image', async () => {
   await put('a.jpg', await jpeg(100, 80))
   writeFileSync(output, 'a file in its place')
   await expect(optimize({ formats: ['webp'] })).rejects.toMatchObject({

@@ -24,7 +24,7 @@ async function failure(name: string, sharp?: string): Promise<Error> {
   return Object.assign(new Error(message), more)
 }
 
-test('it is named with how to have it', async () => {
+test('it is named with how to install it', async () => {
   const { code, message } = whyNot(await failure('none'))
   expect([code, message]).toEqual([
     'PACKAGE_MISSING',
@@ -38,7 +38,7 @@ test.each([
     'throw new Error(\'Could not load the "sharp" module using the linux-x64 runtime\\nPossible solutions:\\n- ...\')',
   ],
   ['without what it is made of', "require('detect-libc')"],
-])('%s, how to have that, in one line', async (name, sharp) => {
+])('%s, how to install that, in one line', async (name, sharp) => {
   const { code, message } = whyNot(await failure(name, sharp))
   expect(code).toBe('PACKAGE_MISSING')
   expect(message).toMatch(
