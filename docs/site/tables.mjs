@@ -259,12 +259,7 @@ function environment(root, names, guideOf) {
       'packages/cdn/dist/vendors/cloudfront.js',
       'packages/cdn/dist/assets/s3.js',
     ],
-    [
-      'the command line millpond',
-      'packages/cli/dist/connection/settings.js',
-      'packages/cli/dist/terminal/streams.js',
-      'packages/cli/dist/mcp/proposals.js',
-    ],
+    ['the command line millpond', 'packages/cli/dist/connection/settings.js', 'packages/cli/dist/terminal/streams.js'],
     ['the control plane', 'packages/control/dist/main.js'],
     ['the deals service', 'apps/deals/dist/settings.js'],
   ]

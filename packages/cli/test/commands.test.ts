@@ -106,7 +106,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   mcp: ['mcp'],
   'proposals list': ['proposals', 'list'],
   'proposals approve': ['proposals', 'approve', 'prp_none'],
-  'proposals drop': ['proposals', 'drop', 'prp_none'],
+  'proposals show': ['proposals', 'show', 'prp_none'],
+  'proposals reject': ['proposals', 'reject', 'prp_none'],
   'assets upload': ['assets', 'upload', 'site', '--to', 'served'],
   'images optimize': ['images', 'optimize', 'site', '--to', 'pictures'],
 }
@@ -134,7 +135,8 @@ const ENDS: Readonly<Record<string, number>> = {
   'experiments apply': 5,
   'experiments rollback': 5,
   'proposals approve': 5,
-  'proposals drop': 5,
+  'proposals show': 5,
+  'proposals reject': 5,
   ui: 2, // it would run on: tested beside --local
 }
 
@@ -169,9 +171,9 @@ it('each command works for a role that has its permission, and ends with 4 for o
       as: null,
       env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') },
     })
-    const needsNone =
-      ['completion', 'logout', 'login', 'ui', 'grafana', 'assets upload', 'images optimize'].includes(name) ||
-      name.startsWith('proposals')
+    const needsNone = ['completion', 'logout', 'login', 'ui', 'grafana', 'assets upload', 'images optimize'].includes(
+      name,
+    )
     if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
   }
   expect(seen).toEqual([])

@@ -1,7 +1,5 @@
 // `millpond mcp`: each role at each tool over a real control plane, texts that would instruct as the data that they
 // are, and proposals that a person approves.
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { ROLE_SCOPES, ROLES, type Scope } from '@millpond/control'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Desk, openDesk, type Ran, type RunOptions } from './desk.ts'
@@ -37,12 +35,9 @@ async function asked(
 const toolsOf = async (as: (typeof ROLES)[number]): Promise<Any[]> =>
   (await asked([message(1, 'tools/list')], { as })).by(1).result.tools
 const dataOf = (answer: Any): Any => JSON.parse(answer.result.content[1].text)
-const proposalFiles = (): string[] => {
-  mkdirSync(join(desk.folder, 'home/.local/state/millpond/proposals'), { recursive: true })
-  return readdirSync(join(desk.folder, 'home/.local/state/millpond/proposals'))
-}
-const forgetAll = (): void => {
-  for (const file of proposalFiles()) rmSync(join(desk.folder, 'home/.local/state/millpond/proposals', file))
+const waiting = async (): Promise<Any[]> => (await desk.run(['proposals', 'list', '--json'], { as: 'admin' })).json.data
+const forgetAll = async (): Promise<void> => {
+  for (const { id } of await waiting()) await desk.run(['proposals', 'reject', id], { as: 'admin' })
 }
 const acts = async (): Promise<number> => {
   const rows = await desk.store.read.selectFrom('audit').select('outcome').where('kind', '!=', 'access').execute()
@@ -88,7 +83,7 @@ it("ends with an error if the token is unknown, or would come on the protocol's 
 })
 
 it('offers each role the queries that it may make, and answers no others', async () => {
-  forgetAll()
+  await forgetAll()
   const before = await acts()
   const offered = new Map(await Promise.all(ROLES.map(async (role) => [role, await toolsOf(role)] as const)))
   const all: Any[] = offered.get('admin') ?? []
@@ -128,77 +123,102 @@ it('offers each role the queries that it may make, and answers no others', async
       else expect(JSON.stringify(result), `${role} ${name}`).not.toContain('needs the permission')
     }
   }
-  expect([await acts(), proposalFiles()]).toEqual([before, []])
+  expect([await acts(), await waiting()]).toEqual([before, []])
 }, 120_000)
 
-it('accepts actions only as proposals, of any role, and sends the control plane nothing of them', async () => {
-  forgetAll()
+it('accepts actions only as proposals, of any role, or reports what is wrong with them', async () => {
+  await forgetAll()
   const before = await acts()
   const acting = (await toolsOf('viewer')).filter(({ name }: Any) => name.startsWith('propose_'))
   const lines = acting.map(({ name, inputSchema }: Any, at: number) =>
     call(at, name, { ...Object.fromEntries(inputSchema.required.map((field: string) => [field, 'x'])), why: 'to see' }),
   )
   const { by } = await asked(lines)
-  for (const at of acting.keys()) expect(by(at).result.content[0].text).toContain('Nothing was done')
-  expect(proposalFiles()).toHaveLength(acting.length)
-  expect(await acts()).toBe(before)
-  forgetAll()
-  expect(proposalFiles()).toEqual([])
+  let taken = 0
+  for (const [at, { name }] of acting.entries()) {
+    const { isError, content } = by(at).result
+    if (isError === true) expect(content[0].text, name).toMatch(/^"\/(body|query)/)
+    else expect(content[0].text, name).toContain('Nothing was done')
+    if (isError !== true) taken++
+  }
+  expect(taken).toBeGreaterThan(15)
+  const made = await waiting()
+  expect(made).toHaveLength(taken)
+  // Each is on record, and nothing else is.
+  expect(await acts()).toBe(before + taken)
+  await forgetAll()
 }, 60_000)
 
 it('plans an invalidation, which a person approves at a terminal in their own name', async () => {
-  forgetAll()
+  await forgetAll()
   await desk.shop.set('deal:1', 1, { tags: ['deals'] })
   const body = { cache_name: 'shop', tags: ['deals'], reason: 'price import' }
-  const { by } = await asked(
-    [
-      message(0, 'initialize', { protocolVersion: '2025-11-25', clientInfo: { name: 'helper', version: '1' } }),
-      call(1, 'post_invalidations_plan', { body: { cache_name: 'shop', tags: ['deals'] } }),
-      call(2, 'propose_post_invalidations_invalidate_keys', { body, why: 'prices have changed' }),
-    ],
+  const { by: planned } = await asked(
+    [call(1, 'post_invalidations_plan', { body: { cache_name: 'shop', tags: ['deals'] } })],
     { as: 'operator' },
   )
-  expect(dataOf(by(1)).plan).toMatchObject({ keys: 1, is_exact: true })
-  expect(await desk.shop.get('deal:1')).toBe(1)
-  const [file = ''] = proposalFiles()
-  const id = file.replace('.json', '')
-  expect(by(2).result.content[0].text).toContain(id)
-  if (process.platform !== 'win32')
-    expect(statSync(join(desk.folder, 'home/.local/state/millpond/proposals', file)).mode & 0o077).toBe(0)
-  expect((await desk.run(['proposals', 'list', '--json'])).json.data).toMatchObject([
-    { id, by: 'helper', why: 'prices have changed', body },
+  expect(dataOf(planned(1)).plan).toMatchObject({ keys: 1, is_exact: true })
+  const { by } = await asked([
+    message(0, 'initialize', { protocolVersion: '2025-11-25', clientInfo: { name: 'helper', version: '1' } }),
+    call(2, 'propose_post_invalidations_invalidate_keys', { body, why: 'prices have changed' }),
   ])
+  expect(await desk.shop.get('deal:1')).toBe(1)
+  const [{ id }] = await waiting()
+  expect(by(2).result.content[0].text).toContain(id)
+  expect((await desk.run(['proposals', 'list', '--json'])).json.data).toMatchObject([
+    { id, by: 'helper', actor: 'viewer', reason: 'prices have changed', body },
+  ])
+  const shown = await desk.run(['proposals', 'show', id])
+  expect(shown.out).toMatch(
+    /by viewer \("helper"\)[\s\S]*POST invalidations\/invalidate_keys\/[\s\S]*would do:[\s\S]*"keys":1/,
+  )
 
-  // Nobody at a terminal, every option that answers elsewhere, a wrong word: nothing happens.
+  // Nobody at a terminal, every option that answers elsewhere, a wrong word, the proposer: nothing happens.
   expect((await desk.run(['proposals', 'approve', id])).code).toBe(9)
   expect((await desk.run(['proposals', 'approve', id, '--yes'])).code).toBe(2)
   expect((await desk.run(['proposals', 'approve', id], { typed: ['yes'] })).code).toBe(9)
   expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)], as: 'viewer' })).code).toBe(4)
+  expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)], as: 'auditor' })).code).toBe(4)
   expect((await desk.run(['proposals', 'approve', 'prp_0000000000000000'], { typed: ['0000'] })).code).toBe(5)
-  expect((await desk.run(['proposals', 'approve', '../../credentials'], { typed: ['ials'] })).code).toBe(5)
+  expect((await desk.run(['proposals', 'approve', '../tokens'], { typed: ['kens'] })).code).toBe(5)
   expect(await desk.shop.get('deal:1')).toBe(1)
 
-  const approved = await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })
-  expect(approved, approved.err).toMatchObject({ code: 0 })
-  await expect.poll(() => desk.shop.get('deal:1'), { timeout: 20_000 }).toBeUndefined()
+  const approved = await desk.run(['proposals', 'approve', id, '--note', 'agreed', '--json'], { typed: [id.slice(-4)] })
+  expect(approved, approved.err).toMatchObject({ code: 0, json: { id, state: 'approved', note: 'agreed' } })
+  expect(await desk.shop.get('deal:1')).toBeUndefined()
   expect((await desk.run(['operations', 'list', '--json', '--limit', '1'])).json.data[0]).toMatchObject({
     actor: 'operator',
     reason: 'price import',
   })
-  expect(proposalFiles()).toEqual([])
+  expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })).code).toBe(6)
+  // What became of it, for whoever proposed it.
+  const { by: later } = await asked([call(1, 'get_proposals_id', { id })])
+  expect(dataOf(later(1))).toMatchObject({ state: 'approved', decided_by: 'operator' })
+}, 60_000)
+
+it('asks for the text of a large plan in the place of the letters', async () => {
+  await forgetAll()
+  await asked([
+    call(1, 'propose_post_invalidations_invalidate_keys', { body: { cache_name: 'shop', all: true }, why: 'x' }),
+  ])
+  const [{ id }] = await waiting()
+  expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)], as: 'admin' })).code).toBe(9)
+  const { confirm } = (await desk.run(['proposals', 'show', id, '--json'], { as: 'admin' })).json
+  const approved = await desk.run(['proposals', 'approve', id], { typed: [confirm], as: 'admin' })
+  expect(approved, approved.err).toMatchObject({ code: 0 })
 }, 60_000)
 
 it('keeps at most a hundred proposals, also of simultaneous ones, and answers a batch completely or not at all', async () => {
-  forgetAll()
-  const one = (at: number): string => call(at, 'propose_post_events_markers', { body: { text: 'deploy' }, why: 'x' })
+  await forgetAll()
+  const one = (at: number): string => call(at, 'propose_post_events_markers', { body: { message: 'deploy' }, why: 'x' })
   const { by } = await asked([...Array(120).keys()].map(one))
-  expect(proposalFiles()).toHaveLength(100)
+  expect(await waiting()).toHaveLength(100)
   const refused = [...Array(120).keys()].filter((at) => by(at).result.isError)
   expect([refused.length, by(refused[0] ?? 0).result.content[0].text]).toEqual([
     20,
-    expect.stringContaining('100 proposals are waiting'),
+    expect.stringContaining('100 proposals of viewer are waiting'),
   ])
-  forgetAll()
+  await forgetAll()
   const many = await asked([JSON.stringify([...Array(101).keys()].map((at) => JSON.parse(message(at, 'ping')))), '[]'])
   expect(JSON.parse(`[${many.ran.out.trim().replace('\n', ',')}]`)).toMatchObject([
     { error: { code: -32600 } },
@@ -206,46 +226,26 @@ it('keeps at most a hundred proposals, also of simultaneous ones, and answers a 
   ])
 }, 60_000)
 
-it('shows what is to be approved with the question, also with --json, and accepts no proposal that leads elsewhere', async () => {
-  forgetAll()
+it('shows what is to be approved with the question, also with --json', async () => {
+  await forgetAll()
   await asked([call(1, 'propose_post_events_markers', { body: { message: 'deploy' }, why: 'to see it' })])
-  const [file = ''] = proposalFiles()
-  const id = file.replace('.json', '')
+  const [{ id }] = await waiting()
   const refused = await desk.run(['proposals', 'approve', id, '--json'], { typed: ['no'] })
   expect(refused).toMatchObject({ code: 9, out: '' })
-  expect(refused.err).toMatch(/POST events\/markers\/ .*\n.*\{"message":"deploy"\}\n.*"to see it"/)
-
-  const path = join(desk.folder, 'home/.local/state/millpond/proposals', file)
-  const held = readFileSync(path, 'utf8')
-  for (const elsewhere of [
-    'http://127.0.0.1:9/events/',
-    '//127.0.0.1:9/events/',
-    '/events/',
-    '../../events/',
-    '%2e%2e/events/',
-  ]) {
-    writeFileSync(path, held.replace('"events/markers/"', JSON.stringify(elsewhere)))
-    expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })).code, elsewhere).toBe(5)
-  }
-  writeFileSync(path, held)
+  expect(refused.err).toMatch(/POST events\/markers\/\n.*\{"message":"deploy"\}\n.*"to see it"/)
   const approved = await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })
   expect(approved, approved.err).toMatchObject({ code: 0 })
 }, 60_000)
 
-it('forgets proposals after a day, and ignores files that it did not write', async () => {
-  forgetAll()
-  await asked([call(1, 'propose_post_events_markers', { body: { text: 'deploy' }, why: 'x' })])
-  const path = join(desk.folder, 'home/.local/state/millpond/proposals', proposalFiles()[0] ?? '')
-  writeFileSync(join(path, '..', 'prp_aaaaaaaaaaaaaaaa.json'), '{"method":')
-  writeFileSync(
-    path,
-    readFileSync(path, 'utf8').replace(
-      /"at": "[^"]+"/,
-      `"at": "${new Date(Date.now() - 25 * 3_600_000).toISOString()}"`,
-    ),
-  )
-  utimesSync(path, 0, 0)
-  expect((await desk.run(['proposals', 'list', '--json'])).json.data).toEqual([])
+it('shows a person at a terminal what is hidden in a proposal', async () => {
+  await forgetAll()
+  const words = '\u202eeteled\u202c\u001b[2K\u200bapprove'
+  await asked([call(1, 'propose_post_events_markers', { body: { message: words }, why: words })])
+  const [{ id }] = await waiting()
+  const { out } = await desk.run(['proposals', 'show', id])
+  expect(out).toContain('\\u202eeteled')
+  expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+  await forgetAll()
 })
 
 /** Texts that somebody may put into keys, tags and reasons. */
@@ -265,7 +265,7 @@ const INSTRUCTING = [
 ]
 
 it('passes instructions in texts as data: one line of JSON, all of it visible, and nothing is done', async () => {
-  forgetAll()
+  await forgetAll()
   for (const [at, words] of INSTRUCTING.entries()) await desk.shop.set(`told:${at}:${words}`, at, { tags: [words] })
   const before = await acts()
   const tools = JSON.stringify(await toolsOf('admin'))
@@ -296,7 +296,7 @@ it('passes instructions in texts as data: one line of JSON, all of it visible, a
   }
   expect(JSON.stringify(by(3).result.tools)).toBe(tools)
   expect(ran.out.split('\n').filter(Boolean)).toHaveLength(3 + INSTRUCTING.length)
-  expect([await acts(), proposalFiles()]).toEqual([before, []])
+  expect([await acts(), await waiting()]).toEqual([before, []])
 }, 120_000)
 
 it('reports invalid arguments, and keeps a path within its route', async () => {
@@ -309,7 +309,7 @@ it('reports invalid arguments, and keeps a path within its route', async () => {
       call(5, 'get_explain', { key: { a: 1 } }),
       call(6, 'get_explain', 'deal:1'),
       call(7, 'get_keys_key_value', { key: 'a' }),
-      call(8, 'propose_post_events_markers', { body: { text: 'a' } }),
+      call(8, 'propose_post_events_markers', { body: { message: 'a' } }),
       call(9, 'get_metrics_summary', { cache_name: 'nowhere' }),
       call(10, 'get_keys', {}),
     ],

@@ -47,6 +47,7 @@ import { type CacheSummary, summaryOf } from './metrics/summary.ts'
 import { Operations } from './operations/operations.ts'
 import { routesOf } from './routes/index.ts'
 import { managementRoutes } from './routes/management.ts'
+import { proposalRoutes } from './routes/proposals.ts'
 import type { Store } from './store/store.ts'
 import { feed } from './stream/feed.ts'
 import { Hub } from './stream/hub.ts'
@@ -212,14 +213,18 @@ export function createControl(options: ControlOptions): ControlPlane {
     answers: { 200: { description: 'OpenAPI 3.1' } },
     handle: () => json(200, openApi(routes, base, VERSION)),
   })
-  // A part of a batch has the peer of the whole, and is authenticated as it is: a host may recognise its requests by
-  // identity.
+  // A part of a batch, and the act of a proposal, has the peer of the whole, and is authenticated as it is: a host may
+  // recognise its requests by identity.
   const wholes = new WeakMap<Request, Request>()
-  const batch = batchRoute(
-    (request) => fetch(request),
-    (part, whole) => wholes.set(part, whole),
-  )
-  const routes: readonly Route[] = [...routesOf(() => routes), ...managementRoutes(managementBase), document, batch]
+  const ask = (request: Request): Promise<Response> => fetch(request)
+  const begun = (part: Request, whole: Request): unknown => wholes.set(part, wholes.get(whole) ?? whole)
+  const routes: readonly Route[] = [
+    ...routesOf(() => routes),
+    ...proposalRoutes(() => routes, ask, begun),
+    ...managementRoutes(managementBase),
+    document,
+    batchRoute(ask, begun),
+  ]
   const refusals = new Refusals()
   const evaluator = new Evaluator(
     control,

@@ -45,6 +45,7 @@ it('deletes what is older than so many days, as a dry run predicted, and nothing
     reports: 0,
     ended_silences: 0,
     expired_tokens: 0,
+    proposals: 0,
   }
   expect(await receiptsOf(id)).not.toEqual([])
   expect(await post('maintenance/cleanup/', { dry_run: true })).toEqual({ days: 30, dry_run: true, removed: expected })

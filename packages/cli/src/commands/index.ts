@@ -32,7 +32,7 @@ import { monitor } from './monitor/index.ts'
 import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
 import { optimize } from './optimize.ts'
 import { prediction } from './prediction.ts'
-import { proposalsApprove, proposalsDrop, proposalsList } from './proposals.ts'
+import { proposalsApprove, proposalsList, proposalsReject, proposalsShow } from './proposals.ts'
 import { regionsDrain, regionsFill, regionsList, regionsServe } from './regions.ts'
 import { compliance, report } from './reports.ts'
 import { status } from './status.ts'
@@ -76,8 +76,9 @@ export const COMMANDS: readonly Command[] = [
   undo,
   jobsRun,
   proposalsList,
+  proposalsShow,
   proposalsApprove,
-  proposalsDrop,
+  proposalsReject,
   regionsDrain,
   regionsFill,
   regionsServe,

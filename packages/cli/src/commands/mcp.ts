@@ -2,7 +2,6 @@
 import type { Command } from '../command.ts'
 import { textsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
-import { Proposals } from '../mcp/proposals.ts'
 import { serveMcp } from '../mcp/server.ts'
 import { toolsOf } from '../mcp/tools.ts'
 
@@ -20,7 +19,7 @@ export const mcp: Command = {
     const client = await connect()
     const [document, session] = await Promise.all([client.get('openapi.json'), client.get('session/')])
     const tools = toolsOf(document.body, textsAt(session.body, 'scopes'))
-    await serveMcp({ streams, client, tools, proposals: new Proposals(streams), signal })
+    await serveMcp({ streams, client, tools, signal })
     return 'done'
   },
 }

@@ -38,6 +38,8 @@ export async function openLocal(given: Given, onWarning: (message: string) => vo
     closing.push(async () => {
       for (const tier of tiers) await tier.close()
     })
+    // Whoever approves must be somebody else than who proposes, also where both open the store on one machine.
+    const isAssistant = given.command === 'mcp'
     const options = {
       store,
       meetingPlaces: tiers.flatMap(({ nodes }) => (nodes === undefined ? [] : [nodes])),
@@ -45,8 +47,8 @@ export async function openLocal(given: Given, onWarning: (message: string) => vo
       nodeId: `millpond-local-${process.pid}`,
       onWarning,
       authorize: () => ({
-        name: `local-${userInfo().username}`,
-        userId: 'local',
+        name: `local-${isAssistant ? 'assistant-' : ''}${userInfo().username}`,
+        userId: isAssistant ? 'local-assistant' : 'local',
         via: 'local',
         role: 'admin' as const,
         scopes: new Set(SCOPES),

@@ -11,14 +11,12 @@ import { Failure } from '../failure.ts'
 import type { Streams } from '../terminal/streams.ts'
 import { shownJson } from '../terminal/text.ts'
 import { VERSION } from '../version.ts'
-import type { Proposals } from './proposals.ts'
 import { callOf, type Tool } from './tools.ts'
 
 export interface McpParts {
   readonly streams: Pick<Streams, 'stdin' | 'stdout'>
   readonly client: Client
   readonly tools: readonly Tool[]
-  readonly proposals: Proposals
   readonly signal: AbortSignal
 }
 
@@ -142,13 +140,13 @@ const offered = ({ name, description, inputSchema, kind }: Tool): Row => ({
 })
 
 /** An error in a call is its result, which the assistant can read and correct. */
-async function toolResult({ client, proposals }: McpParts, { by }: Session, tool: Tool, args: unknown): Promise<Row> {
+async function toolResult({ client }: McpParts, { by }: Session, tool: Tool, args: unknown): Promise<Row> {
   try {
     const { why, ...call } = callOf(tool, args)
     if (tool.kind === 'propose') {
-      const { id } = await proposals.add({ ...call, url: client.url, summary: tool.summary, why, by })
+      const { id } = (await client.post('proposals/', { ...call, reason: why, by })).body
       return told(
-        `Nothing was done. Proposal ${id} is waiting for a person to run "millpond proposals approve ${id}" in a terminal within a day.`,
+        `Nothing was done. Proposal ${id} is waiting for a person: they approve it on the page Proposals of the dashboard or with "millpond proposals approve ${id}", within a day.`,
       )
     }
     const { method, path, query, body } = call

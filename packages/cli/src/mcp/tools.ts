@@ -8,7 +8,7 @@ export interface Tool {
   readonly name: string
   readonly description: string
   readonly inputSchema: Row
-  /** `propose` does nothing itself: it is recorded for a person. */
+  /** `propose` does nothing: it waits in the control plane for a person. */
   readonly kind: 'ask' | 'propose'
   readonly method: string
   /** Below the API's base, with `{name}` for path parameters. */
@@ -68,6 +68,7 @@ export function toolsOf(document: unknown, scopes: readonly string[]): readonly 
 
 function toolOf(method: string, path: string, operation: unknown, scopes: readonly string[]): readonly Tool[] {
   const kind = method === 'GET' || QUESTIONS.has(path) ? 'ask' : 'propose'
+  if (kind === 'propose' && at(operation, 'x-proposable') !== true) return []
   const scope = textAt(operation, 'x-permission')
   // Another person carries a proposal out, with that person's permissions.
   if (kind === 'ask' && (!answersJson(operation) || (scope !== 'any' && !scopes.includes(scope)))) return []
@@ -87,9 +88,7 @@ function toolOf(method: string, path: string, operation: unknown, scopes: readon
     {
       name: `${kind === 'propose' ? 'propose_' : ''}${textAt(operation, 'operationId')}`,
       description:
-        kind === 'ask'
-          ? `${summary}.`
-          : `Proposes without doing it: ${summary}. A person approves it with "millpond proposals approve".`,
+        kind === 'ask' ? `${summary}.` : `Proposes without doing it: ${summary}. A person approves or rejects it.`,
       inputSchema: { ...READ_ONLY, properties, required: kind === 'propose' ? [...required, 'why'] : required },
       kind,
       method,

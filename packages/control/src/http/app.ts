@@ -2,7 +2,6 @@
 // in this order.
 import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
-import type { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
 import { isOwnWrite, principalOfSession, secretIn, WRITE_HEADER } from '../access/sessions.ts'
 import { principalOf } from '../access/tokens.ts'
@@ -10,11 +9,12 @@ import { appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { isError } from '../is-error.ts'
 import { once } from './idempotency.ts'
-import { type Fault, invalid, Problem, problemReply } from './problem.ts'
+import { parse } from './parse.ts'
+import { invalid, Problem, problemReply } from './problem.ts'
 import type { Rates } from './rates.ts'
 import type { Refusals } from './refusals.ts'
 import type { Call, Reply, Route } from './route.ts'
-import { isStorable, unstorable } from './storable.ts'
+import { isStorable } from './storable.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
@@ -231,29 +231,6 @@ function jsonOf(text: string, request: Request): unknown {
   } catch (error) {
     throw new Problem(400, 'malformed', `the body is not JSON (${isError(error) ? error.message : error})`)
   }
-}
-
-/** @throws Problem 422 that lists every fault. */
-function parse(schema: z.ZodType, value: unknown, prefix: string): unknown {
-  const parsed = schema.safeParse(value)
-  if (!parsed.success) throw invalid(parsed.error.issues.flatMap((issue) => faultsOf(issue, prefix)))
-  const faults = unstorable(parsed.data, prefix, prefix === '' ? '/' : '')
-  if (faults.length > 0) throw invalid(faults)
-  return parsed.data
-}
-
-function faultsOf(issue: z.core.$ZodIssue, prefix: string): Fault[] {
-  const at = (path: readonly PropertyKey[]): string =>
-    prefix === ''
-      ? path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-      : prefix + path.join('.')
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({
-      pointer: at([...issue.path, key]),
-      code: 'unknown_field',
-      detail: 'there is no such field',
-    }))
-  return [{ pointer: at(issue.path), code: issue.code, detail: issue.message }]
 }
 
 function parseQuery({ query, method, path }: Route, request: Request): unknown {

@@ -11,7 +11,7 @@ const MOST = 20
  */
 export function batchRoute(
   ask: (request: Request) => Promise<Response>,
-  begun: (part: Request, whole: Request) => void,
+  begun: (part: Request, whole: Request) => unknown,
 ): Route {
   return defineRoute({
     method: 'POST',

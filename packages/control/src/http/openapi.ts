@@ -1,5 +1,6 @@
 // The OpenAPI 3.1 document, generated from the schemas that validate requests.
 import { z } from 'zod'
+import { isProposable } from './proposable.ts'
 import type { Answer, Route } from './route.ts'
 
 const problem = z.object({
@@ -56,6 +57,7 @@ function operation(route: Route): Record<string, unknown> {
     summary: route.summary,
     description: route.scope === 'any' ? 'For every signed-in user.' : `Needs the permission \`${route.scope}\`.`,
     'x-permission': route.scope,
+    ...(isProposable(route) && { 'x-proposable': true }),
     parameters: [...inPath, ...(route.query === undefined ? [] : parameters(route.query))],
     ...(route.body === undefined
       ? {}

@@ -38,6 +38,7 @@ export const removed = z.object({
   reports: z.number(),
   ended_silences: z.number(),
   expired_tokens: z.number(),
+  proposals: z.number(),
 })
 export type Removed = z.output<typeof removed>
 
@@ -55,6 +56,7 @@ const OLD: Readonly<Record<keyof Removed, Old>> = {
   reports: { table: 'reports', isOld: (before) => sql`at < ${before}` },
   ended_silences: { table: 'silences', isOld: (before) => sql`until < ${before}` },
   expired_tokens: { table: 'tokens', isOld: (before) => sql`expires_at is not null and expires_at < ${before}` },
+  proposals: { table: 'proposals', isOld: (before) => sql`expires_at < ${before}` },
 }
 
 export interface Cleanup {
@@ -89,6 +91,7 @@ async function sweep(tx: Writer, before: number, isMetricsOnly: boolean, isDry: 
     reports: 0,
     ended_silences: 0,
     expired_tokens: 0,
+    proposals: 0,
   }
   for (const name of removed.keyof().options) {
     if (isMetricsOnly && name !== 'history') continue

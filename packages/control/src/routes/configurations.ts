@@ -176,7 +176,7 @@ function refuseForeign({ principal }: { readonly principal: Principal }, name: s
 }
 
 async function planned(
-  call: Pick<Call, 'control' | 'who'>,
+  call: Pick<Call, 'control' | 'caller'>,
   before: ConfigurationDocument | undefined,
   after: ConfigurationDocument,
 ): Promise<Reply> {

@@ -132,7 +132,7 @@ export const invalidationRoutes: readonly Route[] = [
 ]
 
 async function planned(
-  { control, principal, caller }: Pick<Call, 'control' | 'principal' | 'who'>,
+  { control, principal, caller }: Pick<Call, 'control' | 'principal' | 'caller'>,
   body: InvalidationBody,
 ) {
   const made = shownPlan(await planInvalidation(control, principal, { ...body, dry_run: true }))

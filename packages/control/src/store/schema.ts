@@ -31,7 +31,15 @@ export interface Schema {
   operations: OperationTable
   /** The operation of a ledger receipt, so that the explanation of a miss can name it. */
   operation_receipts: { receipt: string; operation_id: string }
-  plans: { id: string; user_id: string; document: string; expires_at: number }
+  plans: {
+    id: string
+    user_id: string
+    document: string
+    expires_at: number
+    /** The proposal that it was made for; null: none. */
+    proposal: string | null
+  }
+  proposals: ProposalTable
   warming_plans: {
     seq: Generated<number>
     id: string
@@ -174,4 +182,35 @@ export interface ExperimentTable {
   counts: string
   created_at: number
   updated_at: number
+}
+
+export interface ProposalTable {
+  seq: Generated<number>
+  id: string
+  /** `waiting`, `running`, `approved`, `failed`, `rejected`. One that waits past its time has expired. */
+  state: string
+  method: string
+  /** Below the base, each part encoded. */
+  path: string
+  /** JSON: names and texts. */
+  query: string
+  /** JSON; null: none. */
+  body: string | null
+  summary: string
+  scope: string
+  reason: string
+  made_by: string
+  actor: string
+  user_id: string
+  /** JSON list: what the proposer is limited to; null: nothing. */
+  namespaces: string | null
+  created_at: number
+  expires_at: number
+  decided_by: string | null
+  decided_at: number | null
+  note: string | null
+  /** While it runs: until when whoever runs it is thought alive. */
+  lease_until: number
+  answer_status: number | null
+  answer: string | null
 }

@@ -1,0 +1,358 @@
+// Proposals: made by who may not, or shall not, act by themselves (an assistant), shown with what they would do, and
+// approved or rejected by somebody else. What is approved is sent as a request of the approver's own.
+import { z } from 'zod'
+import { may, type Principal, type Scope } from '../access/roles.ts'
+import { appendAudit } from '../audit/audit.ts'
+import type { Control } from '../control.ts'
+import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
+import { invalid, Problem } from '../http/problem.ts'
+import { type Call, defineRoute, json, type Route } from '../http/route.ts'
+import { type Act, digestOf, proposable } from '../proposals/act.ts'
+import { isInvalidation, type Preview, previewOf, type Send } from '../proposals/preview.ts'
+import {
+  actOf,
+  claim,
+  isOwn,
+  listProposals,
+  maySee,
+  type ProposalRow,
+  proposalOf,
+  propose,
+  RENEW_MS,
+  reject,
+  renew,
+  STATES,
+  settle,
+  stateOf,
+} from '../proposals/proposals.ts'
+import { instant } from './schemas.ts'
+
+const MOST_BODY = 65_536
+const MOST_DEPTH = 32
+const proposal = z.object({
+  id: z.string(),
+  state: z.enum(STATES),
+  method: z.string(),
+  path: z.string().describe('below the base'),
+  query: z.record(z.string(), z.string()),
+  body: z.unknown().describe('null: none'),
+  summary: z.string().describe('what the route does'),
+  permission: z.string().describe('which the approver needs'),
+  reason: z.string().describe("in the proposer's words"),
+  by: z.string().describe('what the program of the proposer calls itself'),
+  actor: z.string().describe('who proposed it'),
+  created_at: instant,
+  expires_at: instant,
+  decided_by: z.string().nullable(),
+  decided_at: instant.nullable(),
+  note: z.string().nullable(),
+  answer: z.object({ status: z.number(), body: z.unknown() }).nullable().describe('of the approved act'),
+  may_approve: z.boolean().describe('whether the caller may: it waits, is not their own, and they have the permission'),
+  may_reject: z.boolean(),
+})
+const preview = z.object({
+  proposal,
+  kind: z.enum(['plan', 'dry_run', 'before', 'none']).describe('what `answer` is; before: what would be replaced'),
+  status: z.number().nullable().describe('of `answer`; 400 and above: why it cannot be approved now'),
+  answer: z.unknown(),
+  digest: z.string().nullable().describe('of what was shown; an approval names it. null: it cannot be approved now'),
+  plan_id: z.string().nullable().describe('of an invalidation: the plan that an approval runs, valid for 5 minutes'),
+  confirm: z.string().nullable().describe('the text that an approval needs besides'),
+})
+const note = z.string().max(1000).optional()
+
+function viewOf(row: ProposalRow, principal: Principal, now: number) {
+  const state = stateOf(row, now)
+  const time = (at: number): string => new Date(Number(at)).toISOString()
+  const isOpen = state === 'waiting' && may(principal, row.scope as Scope)
+  return {
+    id: row.id,
+    state,
+    ...actOf(row),
+    summary: row.summary,
+    permission: row.scope,
+    reason: row.reason,
+    by: row.made_by,
+    actor: row.actor,
+    created_at: time(row.created_at),
+    expires_at: time(row.expires_at),
+    decided_by: row.decided_by,
+    decided_at: row.decided_at === null ? null : time(row.decided_at),
+    note: row.note,
+    answer:
+      row.answer_status === null
+        ? null
+        : { status: Number(row.answer_status), body: row.answer === null ? null : jsonOr(row.answer) },
+    may_approve: isOpen && !isOwn(principal, row),
+    may_reject: state === 'waiting' && (isOpen || isOwn(principal, row)),
+  }
+}
+
+const isShallow = (value: unknown, levels: number): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (levels > 0 && Object.values(value).every((part) => isShallow(part, levels - 1)))
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+const oneOf = ({ control, principal, params }: Call): Promise<ProposalRow> =>
+  proposalOf(control.store, principal, params.id ?? '')
+
+/** Its own permission, at the moment of the call; a refusal is on record. @throws Problem 403 */
+async function refuseOthers(call: Call, row: ProposalRow, isOwnAllowed: boolean): Promise<void> {
+  const own = isOwn(call.principal, row)
+  if (own && isOwnAllowed) return
+  if (!own && may(call.principal, row.scope as Scope)) return
+  const { store } = call.control
+  await store.write((tx) =>
+    appendAudit(store, tx, {
+      ...call.caller,
+      kind: 'access',
+      action: `proposal ${row.method} ${row.path}`,
+      target: row.id,
+      outcome: 'refused',
+    }),
+  )
+  throw own
+    ? new Problem(403, 'own_proposal', `${row.id} was proposed by ${row.actor}: somebody else has to approve it`)
+    : new Problem(
+        403,
+        'forbidden',
+        `this needs the permission ${row.scope}, which the role ${call.principal.role} or this token does not have`,
+      )
+}
+
+/**
+ * @param all the routes of the finished app
+ * @param ask answers one request
+ * @param begun told of each request with the one that it came in, whose peer is its peer
+ */
+export function proposalRoutes(
+  all: () => readonly Route[],
+  ask: (request: Request) => Promise<Response>,
+  begun: (part: Request, whole: Request) => unknown,
+): readonly Route[] {
+  /** As the caller: their credential, their limits, their name in the audit. */
+  const sending =
+    (call: Call): Send =>
+    async (method, path, { query = {}, body, headers = {} } = {}) => {
+      const url = new URL(`${call.base}/${path}`, call.request.url)
+      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+      const own = new Headers(call.request.headers)
+      for (const name of ['content-type', 'content-length', 'transfer-encoding', 'idempotency-key', 'if-match'])
+        own.delete(name)
+      own.set('x-request-id', call.requestId)
+      if (body !== undefined) own.set('content-type', 'application/json')
+      for (const [name, value] of Object.entries(headers)) own.set(name, value)
+      const part = new Request(url, {
+        method,
+        headers: own,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      begun(part, call.request)
+      const answer = await ask(part)
+      return { status: answer.status, text: await answer.text() }
+    }
+  const look = (call: Call, row: ProposalRow): Promise<Preview> => previewOf(all(), actOf(row), sending(call))
+
+  return [
+    defineRoute({
+      method: 'POST',
+      path: 'proposals/',
+      summary: 'Propose an act for somebody else to approve: it waits for a day, and nothing is done',
+      scope: 'any',
+      body: z.strictObject({
+        method: z.enum(['POST', 'PUT', 'PATCH', 'DELETE']),
+        path: z.string().min(1).max(20_000).describe('below the base, each part encoded: warming/warm_keys/'),
+        query: z.record(z.string().max(64), z.string().max(16_384)).default({}),
+        body: z
+          .unknown()
+          .optional()
+          .refine((value) => isShallow(value, MOST_DEPTH), `at most ${MOST_DEPTH} levels deep`),
+        reason: z.string().trim().min(1).max(500).describe('for the person who decides'),
+        by: z.string().max(100).default('').describe('what the proposing program calls itself'),
+      }),
+      answers: { 201: { description: 'It is waiting', schema: proposal } },
+      async handle({ control, principal, caller, body: given }) {
+        const bytes = JSON.stringify([given.path, given.query, given.body ?? null]).length
+        if (bytes > MOST_BODY)
+          throw invalid([
+            { pointer: '/body', code: 'too_large', detail: `a proposal has at most ${MOST_BODY} characters` },
+          ])
+        const { act, route } = proposable(all(), { ...given, body: given.body ?? null })
+        const { summary, scope } = route
+        if (scope === 'any') throw new Problem(500, 'internal', `${route.path} has no permission of its own`)
+        const { reason, by } = given
+        const row = await propose(control.store, principal, caller, { act, summary, scope, reason, by })
+        return json(201, viewOf(row, principal, Number(row.created_at)))
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: 'proposals/',
+      summary: 'List proposals that you made or may approve, newest first',
+      scope: 'any',
+      query: listQuery.extend({ state: z.enum(STATES).optional() }),
+      answers: { 200: { description: 'A page', schema: page(proposal) } },
+      async handle({ control, principal, query: { state, limit, cursor } }) {
+        const list = `proposals ${state ?? ''}`
+        const rows = await listProposals(control.store, {
+          state,
+          before: readCursor(cursor, list),
+          limit: limit + 1,
+        })
+        const now = await control.store.now()
+        const { data, ...rest } = pageOf(
+          rows,
+          limit,
+          list,
+          ({ seq }) => Number(seq),
+          (row) => row,
+        )
+        const seen = data.filter((row) => maySee(principal, row))
+        return json(200, { data: seen.map((row) => viewOf(row, principal, now)), ...rest })
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: 'proposals/{id}/',
+      summary: 'Show a proposal, and what came of it',
+      scope: 'any',
+      answers: { 200: { description: 'Its current state', schema: proposal } },
+      async handle(call) {
+        return json(200, viewOf(await oneOf(call), call.principal, await call.control.store.now()))
+      },
+    }),
+    defineRoute({
+      method: 'POST',
+      path: 'proposals/{id}/plan/',
+      summary: 'Show what a proposal would do now; an approval names the digest of what was shown',
+      scope: 'any',
+      rate: 'read',
+      answers: { 200: { description: 'What it would do', schema: preview } },
+      async handle(call) {
+        const { control, principal } = call
+        const row = await oneOf(call)
+        await refuseOthers(call, row, false)
+        const { before, version: _, ...shown } = await look(call, row)
+        if (shown.plan_id !== null) await bind(control, shown.plan_id, row.id)
+        const now = await control.store.now()
+        const isOpen = stateOf(row, now) === 'waiting' && (shown.status === null || shown.status < 400)
+        const digest = isOpen ? digestOf(actOf(row), before) : null
+        return json(200, { proposal: viewOf(row, principal, now), ...shown, digest })
+      },
+    }),
+    defineRoute({
+      method: 'POST',
+      path: 'proposals/{id}/approve/',
+      summary: 'Carry out a proposal of somebody else, once, as your own act; what was shown must still hold',
+      scope: 'any',
+      body: z.strictObject({
+        digest: z.string().max(64).describe('of what proposals/{id}/plan/ showed'),
+        plan_id: z.string().max(64).optional().describe('of an invalidation: the plan that was shown'),
+        confirm: z.string().max(1024).optional().describe('the text requested by the plan'),
+        note,
+      }),
+      answers: {
+        200: {
+          description: 'Approved, or failed: with the answer of the act, which is not tried again',
+          schema: proposal,
+        },
+      },
+      async handle(call) {
+        const { control, principal, caller, body } = call
+        const row = await oneOf(call)
+        await refuseOthers(call, row, false)
+        const act = actOf(row)
+        const { method, path, query, ...more } = await approved(control, call, row, act, look)
+        await claim(control.store, row, caller, body.note ?? null, body.digest)
+        const renewing = setInterval(() => void renew(control.store, row.id).catch(() => {}), RENEW_MS) // shows as interrupted
+        renewing.unref()
+        try {
+          const answer = await sending(call)(method, path, {
+            query,
+            ...more,
+            headers: { ...more.headers, ...(method === 'POST' && { 'idempotency-key': row.id }) },
+          })
+          await settle(control.store, row, caller, answer)
+          if (answer.status >= 400 && answer.status < 500) throw refusalOf(answer)
+        } finally {
+          clearInterval(renewing)
+        }
+        return json(200, viewOf(await oneOf(call), principal, await control.store.now()))
+      },
+    }),
+    defineRoute({
+      method: 'POST',
+      path: 'proposals/{id}/reject/',
+      summary: 'Reject a proposal, or withdraw your own',
+      scope: 'any',
+      body: z.strictObject({ note }),
+      answers: { 200: { description: 'Rejected', schema: proposal } },
+      async handle(call) {
+        const { control, principal, caller, body } = call
+        const row = await oneOf(call)
+        await refuseOthers(call, row, true)
+        await reject(control.store, row, caller, body.note ?? null)
+        return json(200, viewOf(await oneOf(call), principal, await control.store.now()))
+      },
+    }),
+  ]
+}
+
+/** From now on an approval of this proposal may run this plan. */
+async function bind({ store }: Control, plan: string, proposal: string): Promise<void> {
+  await store.read.updateTable('plans').set({ proposal }).where('id', '=', plan).execute()
+}
+
+interface Sent extends Act {
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/**
+ * The request that was shown: of an invalidation its plan, of what replaces something the version that was seen.
+ * @throws Problem 409 where it differs from what was shown
+ */
+async function approved(
+  control: Control,
+  call: Call<{ digest: string; plan_id?: string | undefined; confirm?: string | undefined }>,
+  row: ProposalRow,
+  act: Act,
+  look: (call: Call, row: ProposalRow) => Promise<Preview>,
+): Promise<Sent> {
+  const { digest, plan_id, confirm } = call.body
+  const changed = (why: string): Problem =>
+    new Problem(409, 'changed_since_shown', `${row.id} was not approved: ${why}; look at its plan again`)
+  if (isInvalidation(act)) {
+    if (digest !== digestOf(act, null)) throw changed('the digest is of another act')
+    const plan = await control.store.read
+      .selectFrom('plans')
+      .select('id')
+      .where('id', '=', plan_id ?? '')
+      .where('proposal', '=', row.id)
+      .executeTakeFirst()
+    if (plan === undefined) throw changed(`the plan ${plan_id ?? '(none)'} was not made for it, or has expired`)
+    const { reason, max_keys } = act.body as { readonly reason?: string; readonly max_keys?: number }
+    return { ...act, body: { plan_id: plan.id, confirm, reason, max_keys } }
+  }
+  const { before, version } = await look(call, row)
+  if (digest !== digestOf(act, before)) throw changed('what it would change is not as it was shown')
+  return { ...act, ...(version !== undefined && { headers: { 'if-match': `"v${version}"` } }) }
+}
+
+function refusalOf({ status, text }: { readonly status: number; readonly text: string }): Problem {
+  const said = jsonOr(text)
+  const { code, detail, errors } = (typeof said === 'object' && said !== null ? said : {}) as Record<string, unknown>
+  return new Problem(
+    status,
+    typeof code === 'string' ? code : 'refused',
+    `nothing was done, and the proposal is still waiting: ${typeof detail === 'string' ? detail : `it was answered ${status}`}`,
+    Array.isArray(errors) ? { errors } : {},
+  )
+}
