@@ -103,7 +103,7 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       let why: Rejection = 'transform'
       const about = {
         ...context,
-        head: headOf(unpacked.format, { ...unpacked, value: undefined }),
+        head: headOf(unpacked.format, unpacked.parts),
         prove: (sealed: Sealed, isOldKey: boolean) => {
           proof = { sealed, isOldKey }
         },
@@ -130,7 +130,7 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 /** What the frame says of key and tags, whatever became of its value. */
 export function namesIn(bytes: Uint8Array, limits: CodecLimits): Pick<EncodedParts, 'key' | 'tags'> | undefined {
   const unpacked = unpack(bytes, limits.maxBytes)
-  return typeof unpacked === 'string' ? undefined : { key: unpacked.key, tags: unpacked.tags }
+  return typeof unpacked === 'string' ? undefined : { key: unpacked.parts.key, tags: unpacked.parts.tags }
 }
 
 /** Frame and value in one turn. */
@@ -149,7 +149,7 @@ export function readFrame(format: ValueFormat, bytes: Uint8Array, limits: CodecL
 
 function readValue(
   format: ValueFormat,
-  { format: number, key, tags, createdAt, freshUntil, staleUntil }: Unpacked,
+  { format: number, parts }: Unpacked,
   bytes: Buffer,
   from: number,
   to: number,
@@ -157,18 +157,9 @@ function readValue(
 ): DecodedParts | Rejection {
   const answer = format.read(number, bytes, from, to, limits)
   if ('rejected' in answer) return answer.rejected
-  const isNarrow = answer.isNarrow === true
-  return {
-    key,
-    value: answer.value,
-    createdAt,
-    freshUntil,
-    staleUntil,
-    tags,
-    isNarrow,
-    isCompressed: false,
-    isEncrypted: false,
-  }
+  parts.value = answer.value
+  parts.isNarrow = answer.isNarrow === true
+  return parts
 }
 
 function formatsByNumber(formats: readonly ValueFormat[]): ReadonlyMap<number, ValueFormat> {

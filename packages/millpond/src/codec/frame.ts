@@ -14,13 +14,14 @@
 //      value
 //      checksum        uint32, CRC-32 of all before it
 import { crc32 } from 'node:zlib'
-import type { EncodedParts, Rejection } from '../core/contracts.ts'
+import type { DecodedParts, EncodedParts, Rejection } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { excessOf } from './limits.ts'
 
 const PLAIN = 1
 const TRANSFORMED = 2
 const NO_TRANSFORMS: readonly number[] = []
+const NO_TAGS: readonly string[] = Object.freeze([])
 const HEADER = 36
 /** Where the lengths begin, which are known last. */
 const LENGTHS = 28
@@ -127,8 +128,15 @@ export function metaOf({ key, tags }: Pick<EncodedParts, 'key' | 'tags'>): strin
   return meta
 }
 
+/** What a body says, in the object that is handed on: the value comes last. */
+export interface Parts extends DecodedParts {
+  value: unknown
+  isNarrow: boolean
+}
+
 /** A body whose checksum, lengths, times and meta are right; its value is still bytes. */
-export interface Unpacked extends Omit<EncodedParts, 'value'> {
+export interface Unpacked {
+  readonly parts: Parts
   readonly format: number
   readonly transforms: readonly number[]
   readonly body: Buffer
@@ -160,21 +168,34 @@ function unpackMeta(body: Buffer, meta: number, from: number, to: number): Unpac
   if (!Number.isFinite(createdAt) || Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return 'malformed'
   const transforms = meta === HEADER ? NO_TRANSFORMS : [...body.subarray(HEADER + 1, meta)]
   const { key, tags } = named
-  return { format: body[3] ?? -1, transforms, key, tags, createdAt, freshUntil, staleUntil, body, from, to }
+  const parts: Parts = {
+    key,
+    value: undefined,
+    createdAt,
+    freshUntil,
+    staleUntil,
+    tags,
+    isNarrow: false,
+    isCompressed: false,
+    isEncrypted: false,
+  }
+  return { parts, format: body[3] ?? -1, transforms, body, from, to }
 }
 
 /** Key and tags in `body[from, to)`. */
 export function metaIn(body: Buffer, from: number, to: number): Pick<EncodedParts, 'key' | 'tags'> | Rejection {
   if (to - from > MAX_META) return 'too_large'
   if (to - from > SHORT_META && excessOf(body, from, to, META_BOUNDS) !== undefined) return 'too_many'
-  const tags = simpleMeta(body, from, to) ?? parse(body.toString('utf8', from, to))
+  const simple = simpleKey(body, from, to)
+  if (simple !== undefined) return { key: simple, tags: NO_TAGS }
+  const tags = parse(body.toString('utf8', from, to))
   if (!isTexts(tags)) return 'malformed'
   const key = tags.shift()
   return key === undefined ? 'malformed' : { key, tags }
 }
 
-/** `["key"]` in plain ASCII, without tags or escapes: what most entries say, and not worth a parser. */
-function simpleMeta(body: Buffer, from: number, to: number): string[] | undefined {
+/** The key of `["key"]` in plain ASCII, without tags or escapes: what most entries say, and not worth a parser. */
+function simpleKey(body: Buffer, from: number, to: number): string | undefined {
   const start = from + 2
   const end = to - 2
   if (end < start || body[from] !== OPEN || body[start - 1] !== QUOTE || body[end] !== QUOTE || body[end + 1] !== CLOSE)
@@ -183,7 +204,7 @@ function simpleMeta(body: Buffer, from: number, to: number): string[] | undefine
     const byte = body[at]!
     if (byte < FIRST_PLAIN || byte > LAST_ASCII || byte === QUOTE || byte === BACKSLASH) return undefined
   }
-  return [body.toString('latin1', start, end)]
+  return body.toString('latin1', start, end)
 }
 
 function isTexts(meta: unknown): meta is string[] {

@@ -19,7 +19,7 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
   if (far === undefined) return
   const isWanted = isDue(space, far, entry.key)
   if (space.memory !== undefined) promoteToMemory(space, space.memory, entry, isWanted, now)
-  if (!isWanted) return
+  if (!isWanted || depth === 0) return
   const bodyFor = bodyOf(space, entry, entry.asOf)
   const from = codecOf(space, far)
   for (let above = 0; above < depth; above++) {

@@ -11,7 +11,7 @@ import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell, weighT
  * copied out of it.
  */
 export function own(value: unknown, isNarrow = false): Isolated {
-  const walk: Walk = { live: false, isPiece: false, isNarrow }
+  const walk: Walk = { live: false, isPiece: false, isNarrow, inheritsNothing: inheritsNothing() }
   const bytes = ownPart(value, walk)
   return { value: walk.isPiece ? copyLive(value) : value, live: walk.live, bytes }
 }
@@ -21,6 +21,13 @@ export function own(value: unknown, isNarrow = false): Isolated {
  * imported one.
  */
 const isOwn = Object.prototype.hasOwnProperty
+const PLAIN = Object.prototype
+
+/** Whether `for in` over a plain object names what is its own and nothing else: asked once for each value. */
+function inheritsNothing(): boolean {
+  for (const _ in PLAIN) return false
+  return true
+}
 
 interface Walk {
   /** It met a part that freezing cannot protect. */
@@ -28,17 +35,26 @@ interface Walk {
   /** It met bytes that others may reach by their `buffer`. */
   isPiece: boolean
   readonly isNarrow: boolean
+  readonly inheritsNothing: boolean
 }
 
 /** Returns what it weighs, as all below. */
 function ownPart(value: unknown, walk: Walk): number {
-  if (typeof value === 'object' && value !== null) return ownObject(value, walk)
-  return walk.isNarrow && typeof value === 'string' ? weighNarrow(value.length) : weighPrimitive(value)
+  return typeof value === 'object' && value !== null ? ownObject(value, walk) : weighLeaf(value, walk)
+}
+
+function weighLeaf(value: unknown, { isNarrow }: Walk): number {
+  return isNarrow && typeof value === 'string' ? weighNarrow(value.length) : weighPrimitive(value)
 }
 
 function ownObject(value: object, walk: Walk): number {
   if (Array.isArray(value)) return ownList(value, walk)
-  if (isPlain(value)) return ownFields(value as Record<string, unknown>, walk)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === PLAIN || prototype === null) return ownFields(value as Record<string, unknown>, walk)
+  return isPlain(value) ? ownFields(value as Record<string, unknown>, walk, false) : ownLive(value, walk)
+}
+
+function ownLive(value: object, walk: Walk): number {
   walk.live = true
   let bytes = weighShell(value)
   if (value instanceof Map) for (const [key, item] of value) bytes += ownPart(key, walk) + ownPart(item, walk)
@@ -47,24 +63,30 @@ function ownObject(value: object, walk: Walk): number {
   return bytes
 }
 
+// Each part is looked at where it was found: a call for each number and text cost a tenth of the walk.
+
 function ownList(list: readonly unknown[], walk: Walk): number {
   let bytes = weighList(list.length)
-  for (let at = 0; at < list.length; at++) bytes += ownPart(list[at], walk)
+  for (let at = 0; at < list.length; at++) {
+    const item = list[at]
+    bytes += typeof item === 'object' && item !== null ? ownObject(item, walk) : weighLeaf(item, walk)
+  }
   Object.freeze(list)
   return bytes
 }
 
-function ownFields(object: Record<string, unknown>, walk: Walk): number {
+function ownFields(object: Record<string, unknown>, walk: Walk, hasOwnAlone = walk.inheritsNothing): number {
   let bytes = 0
   let fields = 0
   let first = ''
   let last = ''
   // Twice as fast as Object.values. What is inherited from a polluted Object.prototype is not ours to freeze.
   for (const name in object) {
-    if (!isOwn.call(object, name)) continue
+    if (!hasOwnAlone && !isOwn.call(object, name)) continue
     if (fields++ === 0) first = name
     last = name
-    bytes += ownPart(object[name], walk)
+    const item = object[name]
+    bytes += typeof item === 'object' && item !== null ? ownObject(item, walk) : weighLeaf(item, walk)
   }
   Object.freeze(object)
   return bytes + (isTable(fields, first, last) ? weighTable(Object.keys(object)) : weighFields(fields))

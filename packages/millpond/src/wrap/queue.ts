@@ -7,6 +7,7 @@
 // of `calls` after `calls` times as long: what takes longer is lost.
 import { nextTick } from 'node:process'
 import { afterAwake } from '../core/awake.ts'
+import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { inShares } from './turn-share.ts'
@@ -110,7 +111,9 @@ export class Queue<I extends Carried, A> {
   #waiting: Call<I, A>[] = []
   /** Calls before it are over or sent. */
   #first = 0
-  readonly #sent = new Set<Sent<I, A>>()
+  readonly #sent = new Chain<Sent<I, A>>()
+  /** Of these, how many. */
+  #underWay = 0
   #isGathering = false
   #heardAt = 0
   #cancel: (() => void) | undefined
@@ -142,7 +145,7 @@ export class Queue<I extends Carried, A> {
 
   /** What is asked within one turn goes out together. */
   #gather(): void {
-    if (this.#isGathering || this.#sent.size >= this.#options.limits.calls) return
+    if (this.#isGathering || this.#underWay >= this.#options.limits.calls) return
     this.#isGathering = true
     nextTick(() => {
       this.#isGathering = false
@@ -151,7 +154,7 @@ export class Queue<I extends Carried, A> {
   }
 
   #pump(): void {
-    while (this.#sent.size < this.#options.limits.calls) {
+    while (this.#underWay < this.#options.limits.calls) {
       const parts = this.#next()
       if (parts.length === 0) return
       this.#send(parts)
@@ -202,12 +205,13 @@ export class Queue<I extends Carried, A> {
       ? only.call.items
       : parts.flatMap(({ call, from, count }) => call.items.slice(from, from + count))
     const sent: Sent<I, A> = { command: new Command(), parts, sentAt: clock.monotonic() }
-    if (this.#sent.size === 0) this.#heardAt = sent.sentAt
-    this.#sent.add(sent)
+    if (this.#underWay === 0) this.#heardAt = sent.sentAt
+    const link = this.#sent.add(sent)
+    this.#underWay++
     this.#watch()
     const end = (settle: () => void, error: unknown): void => {
       // Given up already: what comes late is dropped.
-      if (!this.#sent.delete(sent)) return
+      if (!this.#remove(link)) return
       this.#heardAt = clock.monotonic()
       onEnd?.(this.#heardAt - sent.sentAt, error)
       settle()
@@ -220,9 +224,17 @@ export class Queue<I extends Carried, A> {
     )
   }
 
+  /** False for one that is over already. */
+  #remove(link: Link<Sent<I, A>>): boolean {
+    if (link.item === undefined) return false
+    this.#sent.remove(link)
+    this.#underWay--
+    return true
+  }
+
   /** The timer keeps the process alive, so it must not outlive the last command. */
   #rest(): void {
-    if (this.#sent.size > 0) return
+    if (this.#underWay > 0) return
     this.#cancel?.()
     this.#cancel = undefined
   }
@@ -245,18 +257,18 @@ export class Queue<I extends Carried, A> {
       return
     }
     let next = this.#heardAt + silentMs
-    for (const sent of [...this.#sent]) {
-      const lostAt = sent.sentAt + silentMs * limits.calls
-      if (lostAt <= now) this.#giveUp(sent, now)
+    for (const link of this.#sent) {
+      const lostAt = (link.item?.sentAt ?? now) + silentMs * limits.calls
+      if (lostAt <= now) this.#giveUp(link, now)
       else next = Math.min(next, lostAt)
     }
-    if (this.#sent.size > 0) this.#watch(Math.max(1, Math.ceil(next - now)))
+    if (this.#underWay > 0) this.#watch(Math.max(1, Math.ceil(next - now)))
     this.#pump()
   }
 
   /** Nothing has come back for so long: what waits would only wait for the same. */
   #fail(now: number): void {
-    for (const sent of [...this.#sent]) this.#giveUp(sent, now)
+    for (const link of this.#sent) this.#giveUp(link, now)
     const waiting = this.#waiting.slice(this.#first)
     this.#waiting = []
     this.#first = 0
@@ -264,8 +276,9 @@ export class Queue<I extends Carried, A> {
     inShares(waiting, (one) => reject(one, error))
   }
 
-  #giveUp(sent: Sent<I, A>, now: number): void {
-    this.#sent.delete(sent)
+  #giveUp(link: Link<Sent<I, A>>, now: number): void {
+    const { item: sent } = link
+    if (sent === undefined || !this.#remove(link)) return
     sent.command.giveUp()
     const error = this.#late(now - sent.sentAt)
     this.#options.onEnd?.(now - sent.sentAt, error)
