@@ -84,6 +84,8 @@ export interface InsightSettings {
   readonly isPredicting: boolean
   /** Loads it ahead, too. */
   readonly isLoadingAhead: boolean
+  /** Checks a read against the database so often, and the share of reads that may be stale; undefined: never. */
+  readonly freshness: { readonly every: number; readonly objective: number } | undefined
   /** Times to live that nobody has set follow how often values change. */
   readonly isChoosingTtl: boolean
 }
@@ -116,7 +118,8 @@ Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS
 MILLPOND_ADMIN_TOKEN and DEALS_METRICS_TOKEN (credentials for the admin API and for Prometheus, from anywhere); CACHE_DEFAULT_TIMEOUT (300, seconds),
 CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
 CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too); each part of --insight by itself: CACHE_ANALYTICS_ENABLED,
-CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED (as --insight). Edges that are purged: CDN_PROXY_ADMIN
+CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED (as --insight); CACHE_FRESHNESS_CHECKS_ENABLED (false): a read
+is checked against the database every CACHE_FRESHNESS_CHECKS_INTERVAL seconds (10), CACHE_STALENESS_OBJECTIVE (0.01) may be stale. Edges that are purged: CDN_PROXY_ADMIN
 (admin ports of Millpond proxies: http://host:9090,http://other:9090), and vendors by the variables of the guide's page on CDNs.`
 
 const OPTIONS = {
@@ -261,12 +264,29 @@ function readCache(
 function readInsight(isWanted: boolean, env: Environment): InsightSettings {
   const isLoadingAhead = flag('CACHE_PREDICTIVE_LOADING_ENABLED', env, isWanted)
   const isPredicting = flag('CACHE_USAGE_PREDICTION_ENABLED', env, isWanted) || isLoadingAhead
+  // A check is a load that nobody asked for: only where it is named itself.
+  const freshness = flag('CACHE_FRESHNESS_CHECKS_ENABLED', env, false)
+    ? {
+        every:
+          whole('CACHE_FRESHNESS_CHECKS_INTERVAL', text(env.CACHE_FRESHNESS_CHECKS_INTERVAL) ?? '10', 1, 86_400) * 1000,
+        objective: readObjective(text(env.CACHE_STALENESS_OBJECTIVE) ?? '0.01'),
+      }
+    : undefined
   return {
-    isWatching: flag('CACHE_ANALYTICS_ENABLED', env, isWanted) || isPredicting,
+    isWatching: flag('CACHE_ANALYTICS_ENABLED', env, isWanted) || isPredicting || freshness !== undefined,
     isPredicting,
     isLoadingAhead,
+    freshness,
     isChoosingTtl: flag('CACHE_ADAPTIVE_TTL_ENABLED', env, isWanted),
   }
+}
+
+function readObjective(given: string): number {
+  const share = Number(given)
+  if (share >= 0.004 && share < 1) return share
+  throw new StartError(
+    `CACHE_STALENESS_OBJECTIVE ${JSON.stringify(given)} is not understood: give a share of reads from 0.004 on, such as 0.01`,
+  )
 }
 
 function isOn(option: string, given = 'on'): boolean {

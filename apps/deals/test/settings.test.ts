@@ -75,9 +75,16 @@ test('an edge of its own stands before a process that is alone, on this machine,
 
 test('insight is off, on by one option, and each part of it by the environment, which has the last word', () => {
   const insight = (args: readonly string[], env: Record<string, string> = {}) => readSettings(args, env)?.cache.insight
-  const none = { isWatching: false, isPredicting: false, isLoadingAhead: false, isChoosingTtl: false }
+  const none = {
+    isWatching: false,
+    isPredicting: false,
+    isLoadingAhead: false,
+    freshness: undefined,
+    isChoosingTtl: false,
+  }
   expect(insight([])).toEqual(none)
   expect(insight(['--insight', 'on'])).toEqual({
+    ...none,
     isWatching: true,
     isPredicting: true,
     isLoadingAhead: true,
@@ -95,6 +102,12 @@ test('insight is off, on by one option, and each part of it by the environment, 
     isPredicting: true,
     isLoadingAhead: false,
   })
+  const checks = { CACHE_FRESHNESS_CHECKS_ENABLED: 'true', CACHE_FRESHNESS_CHECKS_INTERVAL: '2' }
+  expect(insight([], checks)).toEqual({ ...none, isWatching: true, freshness: { every: 2000, objective: 0.01 } })
+  expect(insight([], { ...checks, CACHE_STALENESS_OBJECTIVE: '.05' })?.freshness?.objective).toBe(0.05)
+  expect(() => readSettings([], { ...checks, CACHE_STALENESS_OBJECTIVE: '1 %' })).toThrow(
+    'CACHE_STALENESS_OBJECTIVE "1 %" is not understood: give a share of reads from 0.004 on',
+  )
   expect(refusal(['--insight', 'maybe'])).toMatch(/--insight "maybe".*on or off/)
   expect(() => readLoadOptions(['--insight', 'maybe'])).toThrow('--insight "maybe" is not valid: give on, off or ab')
   expect(() => readLoadOptions(['--insight', 'ab', '--plant', 'org:'])).toThrow(

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { FreshnessTally } from '../src/agent/figures.ts'
 import { isPublic } from '../src/alerts/addresses.ts'
 import { fingerprintOf } from '../src/alerts/alerts.ts'
 import { Evaluator } from '../src/alerts/evaluator.ts'
@@ -32,6 +33,7 @@ interface State {
   readonly isLate?: boolean
   readonly breaker?: string
   readonly uptime?: number
+  readonly freshness?: FreshnessTally
 }
 
 /** Turns of an evaluator over what the test says is seen. */
@@ -74,6 +76,7 @@ function watching(refused = () => 0) {
           ledger: { tier: 'redis', is_up: true, pending: 0 },
           ttl_seconds: 300,
           namespaces: {},
+          ...(state.freshness !== undefined && { freshness: state.freshness }),
         },
       },
     ],
@@ -144,6 +147,24 @@ describe('an alert', () => {
     expect(await see({}, 2)).toEqual(['refused_credentials critical'])
     refused = 0
     expect(await see({}, 3)).toEqual([])
+  })
+
+  it('about stale reads is raised once so many are sure, whatever else they are', async () => {
+    const see = watching()
+    const stale = (stale: number, checked = 1000) => ({ freshness: { objective: 0.01, checked, stale } })
+    // One of twenty says little: from 0.9 to 24 %.
+    expect(await see(stale(1, 20), 5)).toEqual([])
+    expect(await see(stale(12), 5)).toEqual([])
+    expect(await see(stale(40), 2)).toEqual(['stale_reads medium'])
+    expect(await see(stale(100))).toEqual(['stale_reads high'])
+    const { json } = await opened.call('GET', 'alerts/?state=firing', { as: 'viewer' })
+    expect(json.data[0].message).toBe(
+      'at least 8.3 % of reads are answered with what the source has changed since: the objective is 1.0 %',
+    )
+    // Not checked any more is no news; what was checked and is fresh is.
+    expect(await see({}, 5)).toEqual([])
+    expect(await see(stale(100), 2)).toEqual(['stale_reads high'])
+    expect(await see(stale(2), 3)).toEqual([])
   })
 
   it('that was resolved by hand returns only after its cause has gone', async () => {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { grafanaDashboard, prometheusRules } from '@millpond/control/dashboards'
+import { INSIGHT_METRICS } from 'millpond/insight'
 import { METRICS, type MetricDefinition } from 'millpond/observe'
 import { afterAll, expect, it } from 'vitest'
 import { describeWith, promtool, ran } from '../../millpond/test/services/index.ts'
@@ -23,7 +24,9 @@ interface Shown {
 const panels = grafanaDashboard().panels as Shown[]
 const exprs = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
 const known = new Map(
-  [...Object.values<MetricDefinition>(METRICS), HEALTH, LATE, EXPERIMENT_REQUESTS].map((one) => [one.name, one]),
+  [...Object.values<MetricDefinition>({ ...METRICS, ...INSIGHT_METRICS }), HEALTH, LATE, EXPERIMENT_REQUESTS].map(
+    (one) => [one.name, one],
+  ),
 )
 const metricsIn = (text: string): string[] => [...text.matchAll(/\bmillpond_\w+/g)].map(([name]) => name)
 const RECORDED = /\bcache:\w+:\w+/g

@@ -2,8 +2,10 @@
 // taken back.
 import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
+import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../millpond/test/services/index.ts'
 import { agreedOn, type NodeAnswer } from '../src/operations/advice.ts'
 import { type Opened, open } from './setup.ts'
 
@@ -54,13 +56,17 @@ describe('sizing/', () => {
     expect(said.ttls.at(-1).factor).toBeNull()
   })
 
-  it('answers 501 if nothing is watched, and refuses invalid days', async () => {
+  it('says how to switch it on if it is not running, and refuses invalid days', async () => {
     const { status, json } = await opened.call('GET', 'sizing/?cache_name=dark', { as: 'viewer' })
-    expect({ status, code: json.code, detail: json.detail }).toEqual({
-      status: 501,
-      code: 'not_available',
-      detail: expect.stringContaining('createInsight'),
+    expect({ status, json }).toEqual({
+      status: 200,
+      json: {
+        cache_name: 'dark',
+        why: 'insight is not running in any process of dark: use createInsight({ caches }) there, and give its result to createControl({ caches, insight }), or attach(cache, { insight }) in another process',
+        nodes: [{ node: expect.any(String), error: 'insight is not running there', said: null }],
+      },
     })
+    expect((await opened.call('GET', 'sizing/?cache_name=shop', { as: 'viewer' })).json.why).toBeNull()
     expect((await opened.call('GET', 'sizing/?cache_name=shop&days=31', { as: 'viewer' })).status).toBe(422)
   })
 })
@@ -87,7 +93,11 @@ describe('sizing/what_if/', () => {
     })
     for (const wrong of ['', 'size=2&policy=lru', 'size=-1', 'policy=mru', 'ttl=0'])
       expect((await ask(wrong)).status).toBe(422)
-    expect((await opened.call('GET', 'sizing/what_if/?cache_name=dark&size=2', { as: 'viewer' })).status).toBe(501)
+    expect((await opened.call('GET', 'sizing/what_if/?cache_name=dark&size=2', { as: 'viewer' })).json).toMatchObject({
+      why: expect.stringContaining('createInsight({ caches })'),
+      together: null,
+      nodes: [{ error: 'insight is not running there', evidence: null }],
+    })
   })
 })
 
@@ -96,7 +106,7 @@ describe('optimizations/analyze/', () => {
     const { status, json } = await post('optimizations/analyze/', {})
     expect(status).toBe(200)
     const [of, about] = [json.caches.find(byName('dark')), json.caches.find(byName('shop'))]
-    expect(of.error).toContain('no insight watches dark')
+    expect(of.error).toContain('insight is not running in any process of dark')
     expect(about.recommendations[0]).toMatchObject({
       nodes: 1,
       of_nodes: 1,
@@ -105,7 +115,7 @@ describe('optimizations/analyze/', () => {
     })
     expect(about.nodes[0].said.bottlenecks[0].kind).toBe('capacity')
     expect(about.nodes[0].said.hot_keys[0].keys.length).toBeGreaterThan(0)
-    expect((await post('optimizations/analyze/', { cache_name: 'dark' })).status).toBe(501)
+    expect((await post('optimizations/analyze/', { cache_name: 'dark' })).json.caches).toEqual([of])
     const { recommendations } = (await post('optimizations/analyze/', { cache_name: 'shop', min_impact_score: 99 }))
       .json.caches[0]
     expect(recommendations).toEqual(about.recommendations.filter(({ impact }: { impact: number }) => impact >= 99))
@@ -202,9 +212,12 @@ describe('optimizations/prediction/', () => {
     await guessed.close()
     // Watched, and nothing is predicted; not watched at all.
     for (const name of ['shop', 'dark'])
-      expect((await opened.call('GET', `optimizations/prediction/?cache_name=${name}`, { as: 'viewer' })).status).toBe(
-        501,
-      )
+      expect(
+        (await opened.call('GET', `optimizations/prediction/?cache_name=${name}`, { as: 'viewer' })).json,
+      ).toMatchObject({
+        why: expect.stringContaining('createInsight({ caches, usagePrediction: true }) or predictiveLoading'),
+        nodes: [{ error: 'prediction is not running there', said: null }],
+      })
     const { json: none } = await opened.call('POST', 'optimizations/prediction/', {
       as: 'editor',
       body: { cache_name: 'shop', load_ahead: true },
@@ -274,10 +287,13 @@ describe('optimizations/cost/', () => {
     await paid.close()
   })
 
-  it('says that a load was not seen, answers 501 if nothing is watched, and refuses invalid prices', async () => {
+  it('says that a load was not seen, how to switch it on if it is not running, and refuses invalid prices', async () => {
     const { json } = await cost('cache_name=shop&memory_gb_month=4&source_second=0.1')
     expect(json.nodes[0].said).toMatchObject({ load: null, tiers: [], evidence: { is_enough: false } })
-    expect((await cost('cache_name=dark&memory_gb_month=4&million_loads=1')).status).toBe(501)
+    expect((await cost('cache_name=dark&memory_gb_month=4&million_loads=1')).json).toMatchObject({
+      why: expect.stringContaining('insight is not running in any process of dark'),
+      nodes: [{ said: null }],
+    })
     for (const query of [
       '',
       'memory_gb_month=4',
@@ -285,5 +301,56 @@ describe('optimizations/cost/', () => {
       'memory_gb_month=-4&million_loads=1',
     ])
       expect((await cost(`cache_name=shop&${query}`)).status, query).toBe(422)
+  })
+})
+
+describe('freshness/', () => {
+  it('tells by process and together how many reads are stale, and whether that is what was aimed at', async () => {
+    const clock = fakeClock()
+    const kept = createCache({ name: 'kept', tiers: [memory({ pressure: false })], clock })
+    let version = 0
+    kept.source('user:', () => `version ${version}`)
+    const watching = createInsight({ caches: [kept], clock, freshness: { every: '1s', objective: 0.05 } })
+    const other = await open(':memory:', { caches: [kept], insight: watching })
+    await other.plane.start()
+    const ask = () => other.call('GET', 'freshness/?cache_name=kept', { as: 'viewer' })
+    const nothing = { objective: 0.05, checked: 0, stale: 0, stale_ratio: null, state: 'unknown' }
+    expect((await ask()).json).toEqual({
+      cache_name: 'kept',
+      why: null,
+      together: nothing,
+      nodes: [
+        {
+          node: expect.any(String),
+          error: null,
+          said: { ...nothing, counts: { fresh: 0, stale: 0, failed: 0, unsettled: 0 } },
+        },
+      ],
+    })
+    await kept.refresh('user:1')
+    for (let check = 0; check < 20; check++) {
+      version++
+      await kept.get('user:1')
+      clock.advance(1000)
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const { together, nodes } = (await ask()).json
+    expect(together).toMatchObject({ checked: 20, stale: 20, state: 'missed', stale_ratio: { value: 1, high: 1 } })
+    expect(nodes[0].said).toMatchObject({ ...together, counts: { stale: 20 } })
+    // The report of each second carries what the alert is judged by.
+    const { collector } = other.plane.control
+    await until('the report', () => collector.snapshot('kept')?.nodes[0]?.report?.freshness?.checked === 20)
+    await other.close()
+    watching.close()
+    await kept.close()
+  })
+
+  it('says how to switch it on where it is not running', async () => {
+    for (const name of ['shop', 'dark'])
+      expect((await opened.call('GET', `freshness/?cache_name=${name}`, { as: 'viewer' })).json).toMatchObject({
+        why: expect.stringContaining('use createInsight({ caches, freshness: true }) there'),
+        together: null,
+      })
+    expect((await opened.call('GET', 'freshness/?cache_name=none', { as: 'viewer' })).status).toBe(404)
   })
 })

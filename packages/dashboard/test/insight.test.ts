@@ -4,8 +4,8 @@ import { type Cache, createCache } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
 import { memory } from 'millpond/memory'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeWith } from '../../millpond/test/services/index.ts'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { describeWith, until } from '../../millpond/test/services/index.ts'
 import { watchActions } from './actions.ts'
 import { type Hands, handsOn } from './hands.ts'
 import { BASE, lookAt, openBrowser, openPhone, type Served, serve } from './served.ts'
@@ -23,7 +23,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
   let hands: Hands
   let leftOf: ReturnType<typeof watchActions>
   beforeAll(async () => {
-    insight = createInsight({ caches: [shop, young] })
+    insight = createInsight({ caches: [shop, young], freshness: { every: '1s' } })
     const mine = shop.namespace('mine')
     // A loop over more keys than there is room for, each read twice.
     for (let read = 0; read < 6000; read++) {
@@ -84,6 +84,20 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     await hands.hit(hands.button('Apply it'))
     await page.getByRole('button', { name: 'End that…' }).waitFor()
     expect([await lookAt(page), leftOf(context), faults]).toEqual([[], [], []])
+  })
+
+  it('tells how stale reads are, and how to have that checked where it is not', async () => {
+    young.source('page:', (key) => `the text of ${String(key)}`)
+    await young.refresh('page:1')
+    const reading = setInterval(() => void young.get('page:1'), 50)
+    onTestFinished(() => clearInterval(reading))
+    await open('advice/?cache=young')
+    await until('two checks', () => (insight.freshness('young')?.checked ?? 0) > 1)
+    await page.reload()
+    await page.getByRole('heading', { name: 'Stale reads' }).waitFor()
+    await page.getByText('not enough checks yet for an objective of at most 1 %').waitFor()
+    await page.getByRole('row', { name: /web-1.*0 %.*to/ }).waitFor()
+    expect([await lookAt(page), faults]).toEqual([[], []])
   })
 
   it('says what to do where nobody watches, and that too little was seen where somebody does, without an error in the console', async () => {

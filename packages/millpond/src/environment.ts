@@ -3,6 +3,7 @@ import { checkedElsewhere, checkOptions, nearest, type Shape } from './core/chec
 import type { KeyRing } from './core/codec-options.ts'
 import { MillpondError, reasonOf, show } from './core/errors.ts'
 import type { CacheOptions } from './create.ts'
+import type { FreshnessOptions } from './insight/freshness.ts'
 import { memory } from './memory/index.ts'
 
 /** Environment variables by name; `process.env` fits. */
@@ -21,6 +22,14 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
   ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
   ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
   ...named('CACHE_ANALYTICS_ENABLED', 'CACHE_USAGE_PREDICTION_ENABLED', 'CACHE_PREDICTIVE_LOADING_ENABLED'),
+  ...named('CACHE_FRESHNESS_CHECKS_ENABLED'),
+  CACHE_FRESHNESS_CHECKS_INTERVAL: (env, name) =>
+    besideFreshness(env) ?? (wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or leave it out'),
+  CACHE_STALENESS_OBJECTIVE: (env, name) =>
+    besideFreshness(env) ??
+    (/^0?\.\d{1,9}$/.test(env[name] ?? '')
+      ? undefined
+      : `${show(env[name])} is not a share of reads: give 0.01 for one in a hundred`),
   REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is also set: leave one of them out'),
   REDIS_PORT: (env, name) =>
     besideHost(env) ??
@@ -50,8 +59,9 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
  * cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process
  * encrypted; with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values
  * (`adaptiveTtl` of millpond/insight); `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and
- * `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it);
- * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in
+ * `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it),
+ * and so does `CACHE_FRESHNESS_CHECKS_ENABLED`, every `CACHE_FRESHNESS_CHECKS_INTERVAL` seconds (10), with
+ * `CACHE_STALENESS_OBJECTIVE` as the share of reads that may be stale (0.01); `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in
  * seconds (300). A variable that says what cannot be had is an error, never passed over, and so is one whose name is a
  * letter or two off (`CACHE_DEFUALT_TIMEOUT`); `own` names those that the program honours. What code says goes on top:
  * `createCache({ ...await fromEnvironment(), name })`.
@@ -170,9 +180,23 @@ async function insightOf(env: Environment): Promise<Pick<CacheOptions, 'insight'
   const isOn = (name: string): boolean => env[name] !== undefined && flag(env, name)
   const usagePrediction = isOn('CACHE_USAGE_PREDICTION_ENABLED')
   const predictiveLoading = isOn('CACHE_PREDICTIVE_LOADING_ENABLED')
-  if (!isOn('CACHE_ANALYTICS_ENABLED') && !usagePrediction && !predictiveLoading) return {}
+  const isChecking = isOn('CACHE_FRESHNESS_CHECKS_ENABLED')
+  if (!isOn('CACHE_ANALYTICS_ENABLED') && !usagePrediction && !predictiveLoading && !isChecking) return {}
   const { createInsight } = await import('./insight/index.ts')
-  return { insight: (cache) => createInsight({ caches: [cache], usagePrediction, predictiveLoading }) }
+  const freshness = isChecking && (await freshnessOf(env))
+  return { insight: (cache) => createInsight({ caches: [cache], usagePrediction, predictiveLoading, freshness }) }
+}
+
+function freshnessOf(env: Environment): Promise<FreshnessOptions> {
+  const { CACHE_FRESHNESS_CHECKS_INTERVAL: seconds, CACHE_STALENESS_OBJECTIVE: share } = env
+  const options = {
+    ...(seconds !== undefined && { every: Number(seconds) * 1000 }),
+    ...(share !== undefined && { objective: Number(share) }),
+  }
+  return madeOf('CACHE_STALENESS_OBJECTIVE', async () => {
+    ;(await import('./insight/freshness.ts')).freshnessSettings(options, 'freshness')
+    return options
+  })
 }
 
 const ringOf = (env: Environment): Promise<KeyRing> =>
@@ -196,6 +220,12 @@ function postgresUrl(url: string): string {
     'DATABASE_URL',
     `${show(kind)} is not PostgreSQL: give postgres://user:password@host:5432/name, or CACHE_SQLITE_PATH for a file; if it is not meant for the cache, use own: ['DATABASE_URL']`,
   )
+}
+
+function besideFreshness(env: Environment): string | undefined {
+  return env.CACHE_FRESHNESS_CHECKS_ENABLED === undefined
+    ? 'it has no effect without CACHE_FRESHNESS_CHECKS_ENABLED'
+    : undefined
 }
 
 function besideHost(env: Environment): string | undefined {

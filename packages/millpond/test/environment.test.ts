@@ -216,6 +216,30 @@ describe('insight', () => {
     )
   })
 
+  it('checks reads against their source where that is switched on, as often and for the objective that is said', async () => {
+    const env = {
+      CACHE_FRESHNESS_CHECKS_ENABLED: 'true',
+      CACHE_FRESHNESS_CHECKS_INTERVAL: '60',
+      CACHE_STALENESS_OBJECTIVE: '.02',
+    }
+    for (const [given, objective] of [
+      [env, 0.02],
+      [{ CACHE_FRESHNESS_CHECKS_ENABLED: 'on' }, 0.01],
+      [{ ...env, CACHE_FRESHNESS_CHECKS_ENABLED: 'off' }, undefined],
+    ] as const) {
+      const cache = createCache({ ...(await fromEnvironment(given)), name: 'shop' })
+      expect(insightOf(cache)?.freshness('shop')?.objective).toBe(objective)
+      await cache.close()
+    }
+    for (const [wrong, why] of [
+      [{ CACHE_STALENESS_OBJECTIVE: '0.01' }, /CACHE_STALENESS_OBJECTIVE: it has no effect without CACHE_FRESHNESS/],
+      [{ ...env, CACHE_STALENESS_OBJECTIVE: '1 %' }, /CACHE_STALENESS_OBJECTIVE: "1 %" is not a share of reads/],
+      [{ ...env, CACHE_STALENESS_OBJECTIVE: '0.001' }, /CACHE_STALENESS_OBJECTIVE: .*at least 0.004/],
+      [{ ...env, CACHE_FRESHNESS_CHECKS_INTERVAL: '0' }, /CACHE_FRESHNESS_CHECKS_INTERVAL: give seconds from 1/],
+    ] as const)
+      await expect(fromEnvironment(wrong)).rejects.toThrow(why)
+  })
+
   it('is closed with the cache that it was begun with', async () => {
     const closed: string[] = []
     const cache = createCache({ insight: (one) => ({ close: () => closed.push(one.name) }) })

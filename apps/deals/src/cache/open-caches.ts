@@ -170,11 +170,12 @@ function timesOf({ defaultTtlMs, insight }: CacheSettings): Pick<CacheOptions, '
 const MOST_WASTE = 0.01
 
 function insightFor({
-  insight: { isWatching, isPredicting, isLoadingAhead },
+  insight: { isWatching, isPredicting, isLoadingAhead, freshness },
 }: CacheSettings): Pick<CacheOptions, 'insight'> {
   if (!isWatching) return {}
   const usagePrediction = isPredicting && { waste: MOST_WASTE }
   return {
-    insight: (watched) => createInsight({ caches: [watched], usagePrediction, predictiveLoading: isLoadingAhead }),
+    insight: (watched) =>
+      createInsight({ caches: [watched], usagePrediction, predictiveLoading: isLoadingAhead, freshness }),
   }
 }

@@ -2,6 +2,7 @@
 // service's own cache.
 import { ROLE_SCOPES } from '@millpond/control'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../../../../packages/millpond/test/services/index.ts'
 import { isHit, SMALL, type Subject, startSubject } from '../service-under-test.ts'
 
 const ADMINISTRATOR = { userId: 1, organizationId: 1 }
@@ -151,5 +152,23 @@ test('with --insight on, what watches the cache answers in the control plane and
   } finally {
     await watched.stop()
   }
-  expect((await subject.get(`${BASE}/sizing/`, VIEWER)).status).toBe(501)
+  expect((await subject.get(`${BASE}/sizing/`, VIEWER)).json.why).toContain('insight is not running in any process')
+})
+
+test('with CACHE_FRESHNESS_CHECKS_ENABLED reads are checked against the database, and a change behind the cache is found', async () => {
+  const env = { CACHE_FRESHNESS_CHECKS_ENABLED: 'true', CACHE_FRESHNESS_CHECKS_INTERVAL: '1' }
+  const checked = await startSubject({ args: SMALL, env })
+  try {
+    const path = '/api/cached/organizations/1/roles/'
+    const seen = async () => {
+      expect((await checked.get(path, VIEWER)).status).toBe(200)
+      return (await checked.get(`${BASE}/freshness/`, VIEWER)).json
+    }
+    await until('a check', async () => ((await seen()).together?.checked ?? 0) > 0)
+    expect((await seen()).together).toMatchObject({ stale: 0, objective: 0.01 })
+    const { text } = await checked.get('/api/dashboard/metrics/prometheus/', ADMINISTRATOR)
+    expect(text).toMatch(/^millpond_freshness_checks_total\{cache="[^"]+",result="fresh"\} [1-9]/m)
+  } finally {
+    await checked.stop()
+  }
 })

@@ -4,6 +4,7 @@ import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
 import { bytes, count, percent, seconds } from '../terminal/units.ts'
+import { exitFor, tellWhyNothing } from './not-running.ts'
 
 export const cost: Command = {
   name: 'cost',
@@ -18,7 +19,7 @@ export const cost: Command = {
     'memory-million-requests',
     'tier-prices',
   ],
-  fields: ['cache_name', 'nodes'],
+  fields: ['cache_name', 'why', 'nodes'],
   example: 'millpond cost --cache-name shop --memory-gb-month 4 --million-loads 0.4',
   scope: 'metrics:read',
   async run(context) {
@@ -38,11 +39,12 @@ export const cost: Command = {
     })
     const cache_name = textAt(body, 'cache_name')
     const nodes = rowsAt(body, 'nodes')
-    await out.answer('cost', { cache_name, nodes }, () => {
+    await out.answer('cost', { cache_name, why: at(body, 'why'), nodes }, () => {
       out.line(styled('bold', text`${cache_name}`))
+      if (tellWhyNothing(out, body)) return
       for (const row of nodes) tell(out, row)
     })
-    return 'done'
+    return exitFor(body)
   },
 }
 

@@ -22,6 +22,7 @@ import {
   experimentsStop,
 } from './experiments.ts'
 import { exportPrometheus } from './export.ts'
+import { freshness } from './freshness.ts'
 import { healthCheck, testConnection } from './health.ts'
 import { imagesOptimize } from './images.ts'
 import { clear, invalidate } from './invalidate.ts'
@@ -100,6 +101,7 @@ export const COMMANDS: readonly Command[] = [
   experimentsApply,
   experimentsRollback,
   prediction,
+  freshness,
   exportPrometheus,
   prometheusRules,
   configList,

@@ -46,6 +46,7 @@ export const optimize: Command = {
       for (const cache of caches) tell(context, cache)
       for (const one of applied) tellApplied(context, one)
     })
+    if (caches.length > 0 && caches.every((cache) => textAt(cache, 'error') !== '')) return 'unavailable'
     return applied.map(({ operation }) => exitOf(operation)).find((exit): exit is ExitName => exit !== 'done') ?? 'done'
   },
 }

@@ -5,6 +5,7 @@ import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import type { ExitName } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
 import { count, percent } from '../terminal/units.ts'
+import { exitFor, tellWhyNothing } from './not-running.ts'
 
 export const prediction: Command = {
   name: 'prediction',
@@ -12,7 +13,7 @@ export const prediction: Command = {
   summary: 'show how well the next reads are predicted and what loading ahead brings; --load-ahead turns it on or off',
   positionals: [],
   options: ['cache-name', 'load-ahead', 'reason'],
-  fields: ['cache_name', 'nodes', 'operation'],
+  fields: ['cache_name', 'why', 'nodes', 'operation'],
   example: 'millpond prediction --cache-name shop --load-ahead off --reason "the source is slow today"',
   scope: 'metrics:read',
   async run(context): Promise<ExitName> {
@@ -26,13 +27,18 @@ export const prediction: Command = {
         ? null
         : await followed(context, client, await client.post('optimizations/prediction/', body, SOON), 'processes')
     const { body: found } = await client.get('optimizations/prediction/', cache)
-    const answer = { cache_name: textAt(found, 'cache_name'), nodes: rowsAt(found, 'nodes'), operation }
+    const answer = {
+      cache_name: textAt(found, 'cache_name'),
+      why: at(found, 'why'),
+      nodes: rowsAt(found, 'nodes'),
+      operation,
+    }
     await out.answer('prediction', answer, () => {
       out.line(styled('bold', text`${answer.cache_name}`))
-      for (const node of answer.nodes) tell(out, node)
+      if (!tellWhyNothing(out, found)) for (const node of answer.nodes) tell(out, node)
       if (operation !== null) tellOperation(context, operation)
     })
-    return operation === null ? 'done' : exitOf(operation)
+    return operation === null ? exitFor(found) : exitOf(operation)
   },
 }
 

@@ -4,6 +4,7 @@ import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
 import { count, percent, points } from '../terminal/units.ts'
+import { exitFor, tellWhyNothing } from './not-running.ts'
 
 const ASKED = {
   size: 'size',
@@ -18,7 +19,7 @@ export const whatIf: Command = {
   summary: 'simulate one other size, policy or time to live of memory, with its interval',
   positionals: [],
   options: ['cache-name', 'days', 'size', 'max-entries', 'max-bytes', 'more-bytes', 'policy', 'ttl-factor'],
-  fields: ['cache_name', 'together', 'nodes'],
+  fields: ['cache_name', 'why', 'together', 'nodes'],
   example: 'millpond what-if --cache-name shop --more-bytes 1073741824',
   scope: 'metrics:read',
   async run(context) {
@@ -38,15 +39,17 @@ export const whatIf: Command = {
     })
     const answer = {
       cache_name: textAt(body, 'cache_name'),
+      why: at(body, 'why'),
       together: at(body, 'together'),
       nodes: rowsAt(body, 'nodes'),
     }
     await out.answer('what-if', answer, () => {
       out.line(styled('bold', text`${answer.cache_name}`))
+      if (tellWhyNothing(out, body)) return
       for (const node of answer.nodes) tell(out, node)
       if (answer.nodes.length > 1 && answer.together !== null) out.line(text`  overall: ${brings(answer.together)}`)
     })
-    return 'done'
+    return exitFor(body)
   },
 }
 

@@ -9,6 +9,7 @@ import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
 import { ErasureLog } from './erasure-log.ts'
 import { ExperimentRunner, settled } from './experiment.ts'
+import { checkedReads } from './freshness.ts'
 import { hitsLimit } from './hits.ts'
 import { analyzed, costed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
@@ -77,6 +78,7 @@ export function actsOf(
     sizing: async (asked) => sized(insight, cache.info().name, asked),
     analyze: async (asked) => analyzed(insight, cache.info().name, asked),
     cost: async (asked) => costed(insight, cache.info().name, asked),
+    freshness: async () => checkedReads(insight, cache.info().name),
     prediction: async () => predicted(insight, cache.info().name),
     load_ahead: async (asked) => switched(insight, cache.info().name, asked),
     tune: (asked) => tuned(cache, asked),

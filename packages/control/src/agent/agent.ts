@@ -9,6 +9,7 @@ import { type Application, application as anApplication } from './application.ts
 import { ErasureLog } from './erasure-log.ts'
 import { ExperimentRunner } from './experiment.ts'
 import { type CacheReport, Figures } from './figures.ts'
+import { tallied } from './freshness.ts'
 import { ASKED, type Topic } from './requests.ts'
 import { settingsFor } from './settings.ts'
 
@@ -94,7 +95,8 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
       last !== undefined && figures.isLarge && last.ms > CHEAP_MS ? Math.min(MOST_REST_MS, last.ms * REST_FACTOR) : 0
     if (last !== undefined && at - last.at < restMs) return last.report
     const before = figures.isLarge ? process.cpuUsage() : undefined
-    const made = { ...figures.report(), erasures: heard.begun }
+    const freshness = tallied(insight, name)
+    const made = { ...figures.report(), erasures: heard.begun, ...(freshness !== undefined && { freshness }) }
     const { user, system } = before === undefined ? NOTHING : process.cpuUsage(before)
     last = { at, ms: (user + system) / 1000, report: made }
     return made

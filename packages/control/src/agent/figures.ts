@@ -27,6 +27,13 @@ export interface TierReport {
   readonly key_since: number | null
 }
 
+/** Checks of reads against their source; those of several processes are added up. */
+export interface FreshnessTally {
+  readonly objective: number
+  readonly checked: number
+  readonly stale: number
+}
+
 /** A node's report of one of its caches, each second. */
 export interface CacheReport {
   readonly cache: string
@@ -42,6 +49,8 @@ export interface CacheReport {
   readonly ttl_seconds: number | null
   /** How many erasures the program has started itself since its start; a watcher then asks for them. */
   readonly erasures?: number | undefined
+  /** Where reads are checked against their source: the last of those checks, and the share that may be stale. */
+  readonly freshness?: FreshnessTally | undefined
   /** The 50 busiest, and the rest together as `other`. */
   readonly namespaces: Readonly<Record<string, NamespaceReport>>
 }

@@ -142,6 +142,21 @@ export interface InsightAnswered {
       readonly is_off: boolean
     }[]
   } | null
+  /** `null`: reads are not checked against their source here. */
+  freshness: {
+    readonly objective: number
+    readonly checked: number
+    readonly stale: number
+    /** Of reads. `null`: none was checked yet. */
+    readonly stale_ratio: Shown['range'] | null
+    readonly state: 'met' | 'missed' | 'unknown'
+    readonly counts: {
+      readonly fresh: number
+      readonly stale: number
+      readonly failed: number
+      readonly unsettled: number
+    }
+  } | null
   /** `was_on`: before. `null`: prediction is not set up here. */
   load_ahead: { readonly was_on: boolean } | null
   tune: { readonly changes: readonly SettingChange[] }

@@ -208,6 +208,7 @@ export const ASKED = {
   sizing: z.strictObject({ days: insightDays }),
   analyze: z.strictObject({ days: insightDays }),
   cost: prices,
+  freshness: z.null(),
   prediction: z.null(),
   load_ahead: z.strictObject({ is_on: z.boolean() }),
   tune: memoryChange,

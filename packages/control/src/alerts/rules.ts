@@ -1,5 +1,7 @@
 // The alert rules, with the thresholds of SPEC M5 as defaults: the value that each evaluates, and its severities.
+import { judgeFreshness } from 'millpond/insight'
 import { z } from 'zod'
+import type { CacheReport } from '../agent/figures.ts'
 import type { FleetSnapshot, Point } from '../metrics/collector.ts'
 import { LEAST_REQUESTS } from '../metrics/health.ts'
 import { mean, ratio } from '../metrics/quantiles.ts'
@@ -35,6 +37,11 @@ export const rulesDocument = z.strictObject({
   hit_ratio_regression: rule
     .optional()
     .describe('above; drop of the hit ratio relative to the same hour on previous days, beyond the usual variation'),
+  stale_reads: rule
+    .optional()
+    .describe(
+      "above; lower bound of the share of stale reads, as a multiple of the objective, where processes check reads against their source (insight's freshness)",
+    ),
   tier_down: rule.optional().describe('1: the breaker of a tier is open in at least one process'),
   ledger_down: rule.optional().describe('1: the ledger does not answer at least one process'),
   consistency: rule
@@ -61,6 +68,7 @@ export const DEFAULT_RULES: Readonly<Record<RuleName, Rule>> = {
   regression: { enabled: true, levels: { medium: 3 } },
   p95_regression: { enabled: true, levels: { high: 4, medium: 2 } },
   hit_ratio_regression: { enabled: true, levels: { high: 0.15, medium: 0.05 } },
+  stale_reads: { enabled: true, levels: { high: 5, medium: 1 } },
   tier_down: { enabled: true, levels: { high: 1 } },
   ledger_down: { enabled: true, levels: { critical: 1 } },
   consistency: { enabled: true, levels: { medium: 1 } },
@@ -196,6 +204,15 @@ export function readingsOf({ window, minute, hour, snapshot }: Looked): Reading[
         `the ledger does not answer ${named(reports.filter(({ report }) => !report.ledger.is_up))}: memory is not trusted there`,
     },
   ]
+  const stale = staleness(reports)
+  if (stale !== undefined)
+    readings.push({
+      rule: 'stale_reads',
+      subject: '',
+      value: stale.low / stale.objective,
+      message: () =>
+        `at least ${percent(stale.low)} of reads are answered with what the source has changed since: the objective is ${percent(stale.objective)}`,
+    })
   const tiers = new Set(reports.flatMap(({ report }) => report.tiers.map(({ name }) => name)))
   for (const tier of tiers) {
     const open = reports.filter(({ report }) =>
@@ -225,6 +242,17 @@ export function readingsOf({ window, minute, hour, snapshot }: Looked): Reading[
       })
   }
   return readings
+}
+
+/** Of all processes that check reads together; the objective is the strictest. `undefined`: none has checked one. */
+function staleness(
+  reports: readonly { readonly report: CacheReport }[],
+): { readonly low: number; readonly objective: number } | undefined {
+  const tallies = reports.flatMap(({ report }) => report.freshness ?? [])
+  const objective = Math.min(...tallies.map((tally) => tally.objective))
+  const sumOf = (part: 'checked' | 'stale'): number => tallies.reduce((sum, tally) => sum + tally[part], 0)
+  const { share } = judgeFreshness(sumOf('checked'), sumOf('stale'), objective)
+  return share && { low: share.low, objective }
 }
 
 /** Every process that reports has run for a while. */

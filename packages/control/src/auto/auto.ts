@@ -129,12 +129,13 @@ export class AutoApply {
       return 'an experiment is running: two changes at a time would disturb each other'
     const by = await this.#changedBy(cache, now - settings.hands_off_seconds * 1000)
     if (by !== undefined) return `${by} changed the cache recently, and changes made by people are left alone`
-    const rows = await askInsight(this.#control, cache, 'analyze', { days: 7 }).catch((error: unknown) => {
+    const says = await askInsight(this.#control, cache, 'analyze', { days: 7 }).catch((error: unknown) => {
       if (error instanceof Problem) return error.message
       throw error
     })
-    if (typeof rows === 'string') return rows
-    for (const one of agreedOn(rows)) {
+    if (typeof says === 'string') return says
+    if (says.why !== null) return says.why
+    for (const one of agreedOn(says.nodes)) {
       if (one.impact < settings.min_impact_score || one.hit_ratio_change.low <= 0 || one.nodes < one.of_nodes) continue
       if (!settings.kinds.some((kind) => kind === one.kind) || one.change === null || one.undo === null) continue
       const undo = memoryChange.parse(one.undo)

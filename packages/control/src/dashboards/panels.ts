@@ -1,5 +1,6 @@
 // The panels of the Grafana dashboard: rows by the questions that they answer. Queries are built from the metric
 // definitions, so that none names a metric that is not exported.
+import { INSIGHT_METRICS } from 'millpond/insight'
 import { METRICS, type MetricDefinition } from 'millpond/observe'
 import { EXPERIMENT_REQUESTS, HEALTH, LATE } from '../metrics/definitions.ts'
 
@@ -255,6 +256,34 @@ const ROWS: readonly Row[] = [
         named('values {{outcome}}', rates(METRICS.compressedValues, 'outcome')),
       ),
       panel('Time spent on compression', 's', rates(METRICS.compressSeconds, 'op')),
+    ],
+  },
+  {
+    title: 'Insight',
+    panels: [
+      panel(
+        'Stale reads, by checks against the source',
+        'percentunit',
+        named('{{cache}}', last(INSIGHT_METRICS.staleReadRatio, 'cache', 'max')),
+        named('{{cache}} at least', last(INSIGHT_METRICS.staleReadRatioLow, 'cache', 'max')),
+        named('{{cache}} at most', last(INSIGHT_METRICS.staleReadRatioHigh, 'cache', 'max')),
+        named('{{cache}} objective', last(INSIGHT_METRICS.staleReadObjective, 'cache', 'min')),
+      ),
+      panel('Checks against the source', 'reqps', rates(INSIGHT_METRICS.freshnessChecks, 'cache, result')),
+      panel(
+        'Hit ratio at other sizes of memory',
+        'percentunit',
+        last(INSIGHT_METRICS.predictedHitRatio, 'cache, scale', 'avg'),
+        named('{{cache}} {{scale}} ±', last(INSIGHT_METRICS.predictedHitRatioError, 'cache, scale', 'max')),
+      ),
+      panel(
+        'Loading ahead: misses avoided, correct proposals',
+        'percentunit',
+        named('{{cache}} misses avoided', last(INSIGHT_METRICS.prefetchBenefit, 'cache', 'avg')),
+        named('{{cache}} correct', last(INSIGHT_METRICS.prefetchAccuracy, 'cache', 'avg')),
+        named('{{cache}} on: 1 is yes', last(INSIGHT_METRICS.prefetchOpen, 'cache', 'max')),
+      ),
+      panel('Proposals to load ahead', 'reqps', rates(INSIGHT_METRICS.prefetchProposals, 'cache, result')),
     ],
   },
   {

@@ -1,5 +1,6 @@
 // Recording and alert rules for Prometheus, with the control plane's own thresholds: for those who use Alertmanager,
 // and in case the control plane is down.
+import { INSIGHT_METRICS } from 'millpond/insight'
 import { METRICS } from 'millpond/observe'
 import { SEVERITIES, type Severity } from '../alerts/alerts.ts'
 import { DEFAULT_RULES, type Rule, type RuleName, YOUNG_SHARE } from '../alerts/rules.ts'
@@ -109,6 +110,14 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     and: ENOUGH,
     summary:
       '{{ $value | humanizePercentage }} of the reads of {{ $labels.cache }} are no longer hits, as they were at this hour a day ago',
+  },
+  stale_reads: {
+    name: 'StaleReads',
+    for: '10m',
+    value: `max by (cache) (${INSIGHT_METRICS.staleReadRatioLow.name} / ${INSIGHT_METRICS.staleReadObjective.name})`,
+    compare: '>',
+    summary:
+      'reads of {{ $labels.cache }} are stale: at least {{ $value | humanize }} times as many as the objective allows',
   },
   tier_down: {
     name: 'TierDown',

@@ -25,6 +25,10 @@ const report = z.object({
   ledger: z.object({ tier: z.string().max(128), is_up: z.boolean(), pending: z.number() }),
   ttl_seconds: z.number().nullable(),
   erasures: z.number().optional(),
+  freshness: z
+    .object({ objective: z.number().gt(0).lt(1), checked: z.number().min(0), stale: z.number().min(0) })
+    .refine(({ checked, stale }) => stale <= checked)
+    .optional(),
   namespaces: z.record(z.string().max(128), z.object({ counters: counts, gauges: counts })),
 })
 

@@ -6,13 +6,20 @@ import type { Asked, Topic } from '../agent/requests.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 
-type Told = 'sizing' | 'analyze' | 'cost' | 'prediction'
+type Told = 'sizing' | 'analyze' | 'cost' | 'prediction' | 'freshness'
 
 export interface NodeAnswer<T> {
   readonly node: string
   readonly error: string | null
-  /** `null`: the cache is not watched there, or the node did not answer. */
+  /** `null`: that part is not on there, or it did not answer. */
   readonly said: T | null
+}
+
+/** What the processes of a cache say. */
+export interface InsightAnswer<T> {
+  /** That part is on in no process, and how it is switched on: then nothing is said. `null`: it is on somewhere. */
+  readonly why: string | null
+  readonly nodes: NodeAnswer<T>[]
 }
 
 export type Agreed = Shown['recommendation'] & {
@@ -22,41 +29,43 @@ export type Agreed = Shown['recommendation'] & {
 }
 
 const DEADLINE_MS = 5000
+const INSIGHT = { part: 'insight', remedy: 'createInsight({ caches })' }
+/** How each part is called, and what begins it. */
+const PARTS: Readonly<Record<Told, { readonly part: string; readonly remedy: string }>> = {
+  sizing: INSIGHT,
+  analyze: INSIGHT,
+  cost: INSIGHT,
+  prediction: { part: 'prediction', remedy: 'createInsight({ caches, usagePrediction: true }) or predictiveLoading' },
+  freshness: { part: 'checking reads against their source', remedy: 'createInsight({ caches, freshness: true })' },
+}
 
-/** @throws Problem 501 if no process of the cache is watched, 502 if none answers */
+/** InsightAnswer of one process that a part is not on there. */
+export const notRunning = (topic: Told): string => `${PARTS[topic].part} is not running there`
+
+/** @throws Problem 502 where no process answers */
 export async function askInsight<T extends Told>(
   control: { readonly fleet: Fleet },
   cache: string,
   topic: T,
   asked: Asked<T>,
-): Promise<NodeAnswer<NonNullable<Answered[T]>>[]> {
+): Promise<InsightAnswer<NonNullable<Answered[T]>>> {
   const replies = await control.fleet.ask(cache, topic as Topic & T, asked as never, { deadlineMs: DEADLINE_MS })
-  const rows = replies.map(({ id, status, error, body }) => ({
+  const nodes = replies.map(({ id, status, error, body }) => ({
     node: id,
-    error:
-      status === 'answered'
-        ? body === null
-          ? topic === 'prediction'
-            ? NOT_PREDICTED
-            : NOT_WATCHED
-          : null
-        : (error ?? status),
+    error: status !== 'answered' ? (error ?? status) : body === null ? notRunning(topic) : null,
     said: status === 'answered' ? ((body ?? null) as NonNullable<Answered[T]> | null) : null,
   }))
-  if (rows.some(({ said }) => said !== null)) return rows
-  if (replies.some(({ status }) => status === 'answered'))
-    throw new Problem(
-      501,
-      'not_available',
-      topic === 'prediction'
-        ? `nothing predicts for ${cache}: use createInsight({ caches, usagePrediction: true }) or predictiveLoading in its process`
-        : `no insight watches ${cache}: use createControl({ caches, insight: createInsight({ caches }) }), or attach(cache, { insight }) in its process`,
-    )
-  throw new Problem(502, 'node_failed', `no process of ${cache} answered: ${rows[0]?.error ?? 'none is running'}`)
+  if (nodes.some(({ said }) => said !== null)) return { why: null, nodes }
+  if (replies.some(({ status }) => status === 'answered')) return { why: whyNothing(cache, topic), nodes }
+  throw new Problem(502, 'node_failed', `no process of ${cache} answered: ${nodes[0]?.error ?? 'none is running'}`)
 }
 
-const NOT_WATCHED = 'insight is not running there'
-const NOT_PREDICTED = 'prediction is not running there'
+function whyNothing(cache: string, topic: Told): string {
+  const { part, remedy } = PARTS[topic]
+  const given =
+    'give its result to createControl({ caches, insight }), or attach(cache, { insight }) in another process'
+  return `${part} is not running in any process of ${cache}: use ${remedy} there, and ${given}`
+}
 
 /**
  * Equal advice of several processes is merged, weighted by their reads; a process that has seen enough and does not

@@ -9,7 +9,7 @@ import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
 import { orLater } from '../operations/wait.ts'
-import { amount, days, evidence, NOT_WATCHED, range } from './insight-schemas.ts'
+import { amount, days, evidence, range, why } from './insight-schemas.ts'
 import { accepted, instant, operation } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
@@ -101,25 +101,24 @@ export const adviceRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'sizing/',
-    summary: 'Hit ratios at other sizes, policies and times to live, per process; 501 if insight is not running',
+    summary: 'Hit ratios at other sizes, policies and times to live, per process',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName, days: z.coerce.number().pipe(days).default(7) }),
     answers: {
       200: {
         description: 'With 95 % intervals and the evidence',
-        schema: z.object({ cache_name: z.string(), nodes: byNode(sizing) }),
+        schema: z.object({ cache_name: z.string(), why, nodes: byNode(sizing) }),
       },
-      501: NOT_WATCHED,
     },
     async handle({ control, principal, query }) {
       const cache = oneCache(control, principal, query.cache_name)
-      return json(200, { cache_name: cache, nodes: await askInsight(control, cache, 'sizing', { days: query.days }) })
+      return json(200, { cache_name: cache, ...(await askInsight(control, cache, 'sizing', { days: query.days })) })
     },
   }),
   defineRoute({
     method: 'GET',
     path: 'optimizations/cost/',
-    summary: 'What a cache costs and saves at the given prices, per process; 501 if insight is not running',
+    summary: 'What a cache costs and saves at the given prices, per process',
     scope: 'metrics:read',
     query: z.strictObject({
       cache_name: cacheName,
@@ -140,9 +139,8 @@ export const adviceRoutes: readonly Route[] = [
     answers: {
       200: {
         description: 'In the currency of the prices',
-        schema: z.object({ cache_name: z.string(), nodes: byNode(cost) }),
+        schema: z.object({ cache_name: z.string(), why, nodes: byNode(cost) }),
       },
-      501: NOT_WATCHED,
     },
     async handle({ control, principal, query }) {
       const { cache_name, tiers, ...asked } = query
@@ -157,16 +155,19 @@ export const adviceRoutes: readonly Route[] = [
           `tiers: ${tiers} is not valid: give prices above 0, as in redis.gb_month=2,redis.bytes=1000000000`,
         )
       await checkTiers(control, cache, Object.keys(given.data.tiers ?? {}))
-      const rows = await askInsight(control, cache, 'cost', given.data)
+      const says = await askInsight(control, cache, 'cost', given.data)
       const only = namespacesFor(principal, cache, undefined)
-      const nodes = rows.map(({ said, ...row }) => ({ ...row, said: said === null ? null : costShownTo(said, only) }))
-      return json(200, { cache_name: cache, nodes })
+      const nodes = says.nodes.map(({ said, ...row }) => ({
+        ...row,
+        said: said === null ? null : costShownTo(said, only),
+      }))
+      return json(200, { cache_name: cache, why: says.why, nodes })
     },
   }),
   defineRoute({
     method: 'POST',
     path: 'optimizations/analyze/',
-    summary: 'Bottlenecks and recommendations with their evidence; 501 if insight is not running',
+    summary: 'Bottlenecks and recommendations with their evidence',
     scope: 'metrics:read',
     body: z.strictObject({
       cache_name: cacheName,
@@ -180,35 +181,36 @@ export const adviceRoutes: readonly Route[] = [
           caches: z.array(
             z.object({
               cache_name: z.string(),
-              /** Why there is no result for one of several caches: it is not watched. */
-              error: z.string().nullable(),
+              error: z
+                .string()
+                .nullable()
+                .describe('why there is nothing: insight is not running in any process of the cache, or none answers'),
               recommendations: z.array(recommendation.extend({ nodes: z.number(), of_nodes: z.number() })),
               nodes: byNode(analysis),
             }),
           ),
         }),
       },
-      501: NOT_WATCHED,
     },
     async handle({ control, principal, body }) {
       const names = cachesFor(control, principal, body.cache_name)
       const refused: Problem[] = []
       const caches = await Promise.all(
         names.map(async (cache_name) => {
-          const rows = await askInsight(control, cache_name, 'analyze', { days: body.days }).catch((error: unknown) => {
+          const says = await askInsight(control, cache_name, 'analyze', { days: body.days }).catch((error: unknown) => {
             if (names.length > 1 && error instanceof Problem) return error
             throw error
           })
-          if (rows instanceof Problem) refused.push(rows)
-          if (rows instanceof Problem) return { cache_name, error: rows.message, recommendations: [], nodes: [] }
+          if (says instanceof Problem) refused.push(says)
+          if (says instanceof Problem) return { cache_name, error: says.message, recommendations: [], nodes: [] }
           const only = namespacesFor(principal, cache_name, undefined)
           const maySeeKeys = only === undefined && may(principal, 'keys:read')
-          const nodes = rows.map(({ said, ...row }) => ({
+          const nodes = says.nodes.map(({ said, ...row }) => ({
             ...row,
             said: said === null ? null : shownTo(said, only, maySeeKeys),
           }))
           const recommendations = agreedOn(nodes).filter(({ impact }) => impact >= body.min_impact_score)
-          return { cache_name, error: null, recommendations, nodes }
+          return { cache_name, error: says.why, recommendations, nodes }
         }),
       )
       const [first] = refused

@@ -16,4 +16,7 @@ export const evidence = z.object({
   is_enough: z.boolean(),
   why: z.string().nullable(),
 })
-export const NOT_WATCHED = { description: 'Insight runs in no process of the cache: see the detail' }
+export const why = z
+  .string()
+  .nullable()
+  .describe('that this is not running in any process of the cache, and how to switch it on; null where it is running')

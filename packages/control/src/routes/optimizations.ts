@@ -7,6 +7,7 @@ import { orLater } from '../operations/wait.ts'
 import { adviceRoutes } from './advice.ts'
 import { autoRoutes } from './auto.ts'
 import { experimentRoutes } from './experiments.ts'
+import { freshnessRoutes } from './freshness.ts'
 import { predictionRoutes } from './prediction.ts'
 import { accepted, health, operation } from './schemas.ts'
 import { whatIfRoutes } from './what-if.ts'
@@ -110,6 +111,7 @@ export const optimizationRoutes: readonly Route[] = [
   ...whatIfRoutes,
   ...autoRoutes,
   ...predictionRoutes,
+  ...freshnessRoutes,
   ...experimentRoutes,
 ]
 

@@ -4,8 +4,9 @@ import type { Answered } from '../agent/answers.ts'
 import { namespacesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
-import { askInsight } from '../operations/advice.ts'
+import { askInsight, notRunning } from '../operations/advice.ts'
 import { orLater } from '../operations/wait.ts'
+import { why } from './insight-schemas.ts'
 import { accepted, number, operation } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
@@ -49,8 +50,7 @@ export const predictionRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: PATH,
-    summary:
-      'Show how well the next reads are predicted and what loading ahead brings, per process; 501 if prediction is not running',
+    summary: 'Show how well the next reads are predicted and what loading ahead brings, per process',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: {
@@ -58,19 +58,17 @@ export const predictionRoutes: readonly Route[] = [
         description: 'Since memory has had its current settings',
         schema: z.object({
           cache_name: z.string(),
+          why,
           nodes: z.array(z.object({ node: z.string(), error: z.string().nullable(), said: prediction.nullable() })),
         }),
       },
-      501: { description: 'Prediction runs in no process of the cache: see the detail' },
     },
     async handle({ control, principal, query }) {
       const cache = oneCache(control, principal, query.cache_name)
       const only = namespacesFor(principal, cache, undefined)
-      const nodes = (await askInsight(control, cache, 'prediction', null)).map(({ said, ...row }) => ({
-        ...row,
-        said: shownTo(said, only),
-      }))
-      return json(200, { cache_name: cache, nodes })
+      const says = await askInsight(control, cache, 'prediction', null)
+      const nodes = says.nodes.map(({ said, ...row }) => ({ ...row, said: shownTo(said, only) }))
+      return json(200, { cache_name: cache, why: says.why, nodes })
     },
   }),
   defineRoute({
@@ -107,8 +105,7 @@ export const predictionRoutes: readonly Route[] = [
             )
             const nodes = replies.map(({ id, status, error, body: done }) => ({
               node: id,
-              error:
-                status !== 'answered' ? (error ?? status) : done === null ? 'prediction is not running there' : null,
+              error: status !== 'answered' ? (error ?? status) : done === null ? notRunning('prediction') : null,
               was_on: done?.was_on ?? null,
             }))
             const failed = nodes.filter(({ error }) => error !== null).length

@@ -6,7 +6,7 @@ import { oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { askInsight } from '../operations/advice.ts'
-import { amount, days, evidence, NOT_WATCHED, range } from './insight-schemas.ts'
+import { amount, days, evidence, range, why as whyNothing } from './insight-schemas.ts'
 
 const what = {
   size: z.coerce.number().positive().max(1e6).optional().describe('as a multiple of the current memory size'),
@@ -49,7 +49,7 @@ export const whatIfRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'sizing/what_if/',
-    summary: 'Simulate one other size, policy or time to live, per process and overall; 501 if insight is not running',
+    summary: 'Simulate one other size, policy or time to live, per process and overall',
     scope: 'metrics:read',
     query: z.strictObject({
       cache_name: z.string().max(128).optional(),
@@ -60,9 +60,13 @@ export const whatIfRoutes: readonly Route[] = [
       200: {
         description:
           'With 95 % intervals and the evidence; together: the average of the processes with data, weighted by reads',
-        schema: z.object({ cache_name: z.string(), together: change.nullable(), nodes: z.array(answer) }),
+        schema: z.object({
+          cache_name: z.string(),
+          why: whyNothing,
+          together: change.nullable(),
+          nodes: z.array(answer),
+        }),
       },
-      501: NOT_WATCHED,
     },
     async handle({ control, principal, query }) {
       const { cache_name, days: window, ...asked } = query
@@ -78,8 +82,8 @@ export const whatIfRoutes: readonly Route[] = [
         moreBytes,
         ttl: ttl === 'forever' ? Number.POSITIVE_INFINITY : ttl,
       }
-      const rows = await askInsight(control, cache, 'sizing', { days: window })
-      const nodes = rows.map(({ said, ...row }): Answer => {
+      const says = await askInsight(control, cache, 'sizing', { days: window })
+      const nodes = says.nodes.map(({ said, ...row }): Answer => {
         if (said === null)
           return {
             ...row,
@@ -101,7 +105,7 @@ export const whatIfRoutes: readonly Route[] = [
           why: why ?? null,
         }
       })
-      return json(200, { cache_name: cache, together: together(nodes), nodes })
+      return json(200, { cache_name: cache, why: says.why, together: together(nodes), nodes })
     },
   }),
 ]

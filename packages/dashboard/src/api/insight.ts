@@ -2,7 +2,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useAccess, useDashboard } from '../context.tsx'
 import { useLive } from '../shell/live.tsx'
-import { askQuietly } from './quiet.ts'
 import type { Known, MemoryChange, Operation, Page } from './types.ts'
 
 /** A number, and where it is in 95 of 100 cases. */
@@ -103,6 +102,13 @@ export interface NodeAnswer<T> {
   readonly said: T | null
 }
 
+/** Of the processes of a cache. */
+export interface InsightAnswer<T> {
+  /** That it runs in none of them, and how it is switched on. */
+  readonly why: string | null
+  readonly nodes: readonly NodeAnswer<T>[]
+}
+
 export interface AnalyzedCache {
   readonly cache_name: string
   readonly error: string | null
@@ -113,21 +119,14 @@ export interface AnalyzedCache {
 /** Evidence grows by the minute, not by the second. */
 const EVERY_MS = 15_000
 
-/** Whether anybody watches, and what each process says. */
+/** Whether insight watches it, and what each process says. */
 export function useSizing(cache: string | undefined) {
   const { client } = useDashboard()
   const { offers, may } = useAccess()
   const live = useLive()
   return useQuery({
     queryKey: ['sizing', cache],
-    queryFn: ({ signal }) =>
-      askQuietly<{ readonly nodes: readonly NodeAnswer<Sized>[] }>(
-        client,
-        offers('POST', 'batch/'),
-        'sizing/',
-        { cache_name: cache, days: 30 },
-        signal,
-      ),
+    queryFn: ({ signal }) => client.get<InsightAnswer<Sized>>('sizing/', { cache_name: cache, days: 30 }, signal),
     refetchInterval: live.every(EVERY_MS),
     enabled: cache !== undefined && offers('GET', 'sizing/') && may('metrics:read'),
   })
@@ -207,15 +206,38 @@ export function usePrediction(cache: string | undefined) {
   return useQuery({
     queryKey: ['prediction', cache],
     queryFn: ({ signal }) =>
-      askQuietly<{ readonly nodes: readonly NodeAnswer<Predicted>[] }>(
-        client,
-        offers('POST', 'batch/'),
-        'optimizations/prediction/',
-        { cache_name: cache },
-        signal,
-      ),
+      client.get<InsightAnswer<Predicted>>('optimizations/prediction/', { cache_name: cache }, signal),
     refetchInterval: live.every(EVERY_MS),
     enabled: cache !== undefined && offers('GET', 'optimizations/prediction/') && may('metrics:read'),
+  })
+}
+
+export interface Checked {
+  readonly objective: number
+  readonly checked: number
+  readonly stale: number
+  readonly stale_ratio: Range | null
+  readonly state: string
+}
+
+export type CheckedNode = NodeAnswer<
+  Checked & { readonly counts: { readonly failed: number; readonly unsettled: number } }
+>
+
+export function useFreshness(cache: string | undefined) {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['freshness', cache],
+    queryFn: ({ signal }) =>
+      client.get<{
+        readonly why: string | null
+        readonly together: Checked | null
+        readonly nodes: readonly CheckedNode[]
+      }>('freshness/', { cache_name: cache }, signal),
+    refetchInterval: live.every(EVERY_MS),
+    enabled: cache !== undefined && offers('GET', 'freshness/') && may('metrics:read'),
   })
 }
 

@@ -7,6 +7,7 @@ const NAMES: Readonly<Record<string, string>> = {
   regression: 'Slower than an hour ago',
   p95_regression: 'Slower than usual',
   hit_ratio_regression: 'Fewer hits than usual',
+  stale_reads: 'Stale reads',
   tier_down: 'Tier down',
   ledger_down: 'Ledger down',
   consistency: 'Late invalidations',

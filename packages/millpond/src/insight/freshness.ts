@@ -8,8 +8,8 @@ import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey, type Key } from '../core/key.ts'
 import type { Recorder } from '../core/recorder.ts'
 import { hashValue } from '../core/value-hash.ts'
-import { metric } from '../observe/definitions.ts'
 import type { Collector } from '../observe/index.ts'
+import { INSIGHT_METRICS } from './definitions.ts'
 import { Loadable, type Sources } from './predict/loadable.ts'
 import { shareOf } from './share.ts'
 import type { Range } from './sizing.ts'
@@ -51,11 +51,17 @@ export interface FreshnessReport {
   readonly share?: Range
   /** `unknown`: the objective lies within the interval. */
   readonly state: 'met' | 'missed' | 'unknown'
-  /**
-   * Since it began: loads that failed; and those while the key was written or something was invalidated, which say
-   * nothing.
-   */
+  /** Since it began. */
+  readonly counts: FreshnessCounts
+}
+
+/** Checks by what came of them. */
+export interface FreshnessCounts {
+  readonly fresh: number
+  readonly stale: number
+  /** The loader failed. */
   readonly failed: number
+  /** The key was written, or something was invalidated, meanwhile: that says nothing. */
   readonly unsettled: number
 }
 
@@ -87,25 +93,6 @@ const CACHE = check(
     Array.isArray(Reflect.get(value, 'sources')),
   'a cache, as createCache makes it',
 )
-const CHECKED = metric(
-  'counter',
-  'millpond_freshness_checks_total',
-  ['cache', 'result'],
-  'Reads whose value was loaded anew and compared: fresh, stale, failed, or unsettled.',
-)
-const SHARE = metric(
-  'gauge',
-  'millpond_stale_read_ratio',
-  ['cache'],
-  'Of the last 1,024 reads that were checked, those whose value the source had changed.',
-)
-const LOW = metric(
-  'gauge',
-  'millpond_stale_read_ratio_low',
-  ['cache'],
-  'The lower end of the 95 % interval of millpond_stale_read_ratio.',
-)
-const OBJECTIVE = metric('gauge', 'millpond_stale_read_objective', ['cache'], 'The share of reads that may be stale.')
 
 /**
  * Checks reads of a cache against its source from now on: of those since the last check one is drawn, its key is loaded
@@ -118,19 +105,40 @@ const OBJECTIVE = metric('gauge', 'millpond_stale_read_objective', ['cache'], 'T
  */
 export function watchFreshness(cache: FreshnessCache, options: FreshnessOptions = {}): Freshness {
   CACHE(cache, 'watchFreshness')
-  checkOptions<FreshnessOptions>(options, OPTIONS, 'watchFreshness')
-  const { every = '10s', objective = 0.01, clock = systemClock() } = options
-  const everyMs = parseDuration(every, 'watchFreshness.every')
+  const { everyMs, objective } = freshnessSettings(options, 'watchFreshness')
+  return new Checks(cache, everyMs, objective, options.clock ?? systemClock())
+}
+
+/** Options, checked. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
+export function freshnessSettings(
+  options: FreshnessOptions,
+  at: string,
+): { readonly everyMs: number; readonly objective: number } {
+  checkOptions<FreshnessOptions>(options, OPTIONS, at)
+  const { every = '10s', objective = 0.01 } = options
+  const everyMs = parseDuration(every, `${at}.every`)
   if (!(everyMs >= LEAST_MS && everyMs < Number.POSITIVE_INFINITY))
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `watchFreshness.every: ${show(every)} is not allowed: give '1s' or longer`,
-    )
-  return new Checks(cache, everyMs, objective, clock)
+    throw new MillpondError('OPTION_INVALID', `${at}.every: ${show(every)} is not allowed: give '1s' or longer`)
+  return { everyMs, objective }
+}
+
+/**
+ * What checks say, of one process or of several added up: the share of reads that is stale with its 95 % interval,
+ * absent before one was checked, and whether the objective is met.
+ * @param stale of those that were `checked`
+ */
+export function judgeFreshness(
+  checked: number,
+  stale: number,
+  objective: number,
+): Pick<FreshnessReport, 'share' | 'state'> {
+  if (checked === 0) return { state: 'unknown' }
+  const share = shareOf(stale, checked)
+  return { share, state: share.low > objective ? 'missed' : share.high <= objective ? 'met' : 'unknown' }
 }
 
 class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'invalidate'>> {
-  readonly collector: Collector = (emit) => this.#emit(emit)
+  readonly collector: Collector = (emit) => emitFreshness(emit, this.report())
   readonly #cache: FreshnessCache
   readonly #name: string
   readonly #everyMs: number
@@ -178,14 +186,16 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
   }
 
   report(): FreshnessReport {
-    const { fresh, stale: staleEver, failed, unsettled } = this.#counts
-    const checked = Math.min(KEPT, fresh + staleEver)
+    const checked = Math.min(KEPT, this.#counts.fresh + this.#counts.stale)
     const stale = this.#outcomes.reduce((sum, outcome) => sum + outcome, 0)
-    const base = { cache: this.#name, objective: this.#objective, checked, stale, failed, unsettled }
-    if (checked === 0) return { ...base, state: 'unknown' }
-    const share = shareOf(stale, checked)
-    const state = share.low > this.#objective ? 'missed' : share.high <= this.#objective ? 'met' : 'unknown'
-    return { ...base, share, state }
+    return {
+      cache: this.#name,
+      objective: this.#objective,
+      checked,
+      stale,
+      counts: { ...this.#counts },
+      ...judgeFreshness(checked, stale, this.#objective),
+    }
   }
 
   close(): void {
@@ -235,15 +245,6 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
     counts[isStale ? 'stale' : 'fresh']++
   }
 
-  #emit(emit: Parameters<Collector>[0]): void {
-    const { cache, share, objective } = this.report()
-    for (const [result, count] of Object.entries(this.#counts)) emit(CHECKED, { cache, result }, count)
-    emit(OBJECTIVE, { cache }, objective)
-    if (share === undefined) return
-    emit(SHARE, { cache }, share.value)
-    emit(LOW, { cache }, share.low)
-  }
-
   /** Above 0, below 1: xorshift (George Marsaglia, 2003). */
   #draw(): number {
     let state = this.#random
@@ -253,4 +254,17 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
     this.#random = state
     return ((state >>> 0) + 0.5) / 2 ** 32
   }
+}
+
+/** For a collector. */
+export function emitFreshness(
+  emit: Parameters<Collector>[0],
+  { cache, share, objective, counts }: FreshnessReport,
+): void {
+  for (const [result, count] of Object.entries(counts)) emit(INSIGHT_METRICS.freshnessChecks, { cache, result }, count)
+  emit(INSIGHT_METRICS.staleReadObjective, { cache }, objective)
+  if (share === undefined) return
+  emit(INSIGHT_METRICS.staleReadRatio, { cache }, share.value)
+  emit(INSIGHT_METRICS.staleReadRatioLow, { cache }, share.low)
+  emit(INSIGHT_METRICS.staleReadRatioHigh, { cache }, share.high)
 }

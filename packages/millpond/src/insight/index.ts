@@ -13,6 +13,7 @@ export {
 export type { Prices, SourcePrices, TierPrices } from './cost/prices.ts'
 export type { CostAction, CostReport, Money, PatternCost, TierCost } from './cost/report.ts'
 export { Curve, type Outcome, type Scenario } from './curve.ts'
+export { INSIGHT_METRICS } from './definitions.ts'
 export type { Evidence } from './evidence.ts'
 export { type AfterChange, judgeChange } from './experiments/before-after.ts'
 export { addCounts, type Column, type Counts, noCounts, type Sums } from './experiments/counts.ts'
@@ -44,9 +45,11 @@ export type { Bottleneck, CacheHealth, Deduction } from './findings.ts'
 export {
   type Freshness,
   type FreshnessCache,
+  type FreshnessCounts,
   type FreshnessOptions,
   type FreshnessReport,
   type FreshnessSpace,
+  judgeFreshness,
   watchFreshness,
 } from './freshness.ts'
 export {

@@ -20,6 +20,15 @@ import { checkPrices, type Prices } from './cost/prices.ts'
 import { type CostReport, costOf, nothingCosted } from './cost/report.ts'
 import { type Evidence, evidenceOf, type Seen } from './evidence.ts'
 import { type Bottleneck, bottlenecksOf, type CacheHealth, healthOf, type JudgedCache } from './findings.ts'
+import {
+  type Freshness,
+  type FreshnessCache,
+  type FreshnessOptions,
+  type FreshnessReport,
+  type FreshnessSpace,
+  freshnessSettings,
+  watchFreshness,
+} from './freshness.ts'
 import { inShort, type Prediction } from './predict/figures.ts'
 import { predictionSettings, type UsagePrediction } from './predict/options.ts'
 import { type PredictedCache, Predicting } from './predict/prediction.ts'
@@ -44,11 +53,14 @@ export interface InsightCache extends WatchedCache {
   info(): ReturnType<WatchedCache['info']> &
     ReturnType<JudgedCache['info']> & { readonly cacheLevels: readonly { readonly name: string }[] }
   configure(changes: Change): Promise<unknown>
-  /** Needed by `usagePrediction` and `predictiveLoading`. */
+  /** Needed by `usagePrediction`, `predictiveLoading` and `freshness`. */
   readonly sources?: PredictedCache['sources']
   namespace?(
     name: string,
-  ): ReturnType<PredictedCache['namespace']> & WarmPlanCache & ReturnType<BenchmarkedCache['namespace']>
+  ): ReturnType<PredictedCache['namespace']> &
+    WarmPlanCache &
+    ReturnType<BenchmarkedCache['namespace']> &
+    FreshnessSpace
 }
 
 export interface InsightOptions {
@@ -60,6 +72,8 @@ export interface InsightOptions {
   readonly usagePrediction?: boolean | UsagePrediction | undefined
   /** Loads what is guessed, where a loader is registered for it, as long as that brings anything. Default false. */
   readonly predictiveLoading?: boolean | undefined
+  /** Checks reads against their source now and then, as `watchFreshness` does: see `freshness`. Default false. */
+  readonly freshness?: boolean | Omit<FreshnessOptions, 'clock'> | undefined
 }
 
 export interface WindowOptions {
@@ -150,6 +164,8 @@ export interface Insight {
   cost(cache: string, options: CostOptions): CostReport
   /** How well next reads are guessed, and what loading them ahead brings; `undefined` where that is not switched on. */
   prediction(cache: string): Prediction | undefined
+  /** How many reads are stale, by what was checked; `undefined` where that is not switched on. */
+  freshness(cache: string): FreshnessReport | undefined
   /**
    * Begins or ends loading ahead what is guessed, while the process runs; guessing goes on.
    * @throws MillpondError `OPTION_INVALID` where nothing is predicted
@@ -179,6 +195,7 @@ const OPTIONS: Shape<InsightOptions> = {
   clock: clockCheck,
   usagePrediction: checkedElsewhere,
   predictiveLoading: flag,
+  freshness: checkedElsewhere,
 }
 /** Patterns with a curve of their own, where prediction needs the memory of the others. */
 const PATTERNS_BESIDE = 4
@@ -211,8 +228,9 @@ const HOT_KEYS = 20
  */
 export function createInsight(options: InsightOptions): Insight {
   checkOptions<InsightOptions>(options, OPTIONS, 'createInsight')
-  const { caches, clock = systemClock(), predictiveLoading = false } = options
+  const { caches, clock = systemClock(), predictiveLoading = false, freshness = false } = options
   const prediction = predictionSettings(options.usagePrediction ?? false, predictiveLoading)
+  if (typeof freshness !== 'boolean') freshnessSettings(freshness, 'createInsight.freshness')
   const studies = new Map<string, Watched>()
   for (const cache of caches) {
     const { name } = cache.info()
@@ -225,6 +243,10 @@ export function createInsight(options: InsightOptions): Insight {
       cache,
       study: new Study(cache, clock, prediction === undefined ? undefined : PATTERNS_BESIDE),
       predicting: prediction === undefined ? undefined : new Predicting(predictable(cache, name), clock, prediction),
+      freshness:
+        freshness === false
+          ? undefined
+          : watchFreshness(checkable(cache, name), { ...(freshness === true ? {} : freshness), clock }),
     })
   }
   const of = (name: string): Watched => {
@@ -299,15 +321,17 @@ export function createInsight(options: InsightOptions): Insight {
       return costOf({ cache: name, watching, seen, evidence, prices: options.prices, tiers, bytes: memory?.bytes ?? 0 })
     },
     prediction: (name) => of(name).predicting?.figures,
+    freshness: (name) => of(name).freshness?.report(),
     loadAhead(name, isOn) {
       flag(isOn, 'loadAhead')
       predictedOf(name, 'loadAhead').loadAhead(isOn)
     },
     warmPlan: (name, options = {}) => planOf(predictedOf(name, 'warmPlan'), predictable(of(name).cache, name), options),
     close() {
-      for (const { study, predicting } of studies.values()) {
+      for (const { study, predicting, freshness: checks } of studies.values()) {
         study.close()
         predicting?.close()
+        checks?.close()
       }
     },
   }
@@ -326,6 +350,7 @@ interface Watched {
   readonly cache: InsightCache
   readonly study: Study
   readonly predicting: Predicting | undefined
+  readonly freshness: Freshness | undefined
 }
 
 /** @throws MillpondError `OPTION_INVALID` */
@@ -335,6 +360,16 @@ function predictable(cache: InsightCache, name: string): PredictedCache & WarmPl
   throw new MillpondError(
     'OPTION_INVALID',
     `createInsight: nothing can be predicted for ${show(name)}: it lacks the sources and namespaces of a cache from createCache`,
+  )
+}
+
+/** @throws MillpondError `OPTION_INVALID` */
+function checkable(cache: InsightCache, name: string): FreshnessCache {
+  const { sources, namespace } = cache
+  if (sources !== undefined && namespace !== undefined) return cache as FreshnessCache
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `createInsight.freshness: ${show(name)} cannot be checked: it lacks the sources and namespaces of a cache from createCache`,
   )
 }
 

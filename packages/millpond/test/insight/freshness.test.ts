@@ -1,6 +1,6 @@
 // Reads checked against their source: how many were stale, what is not counted, and what it never does.
 import { createCache, type Key, memory } from 'millpond'
-import { watchFreshness } from 'millpond/insight'
+import { createInsight, insightCollector, watchFreshness } from 'millpond/insight'
 import { createRegistry, prometheusText } from 'millpond/observe'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, expect, it, test } from 'vitest'
@@ -43,8 +43,7 @@ it('finds the share of reads that the source has changed since, and heals what i
     objective: 0.01,
     checked: 0,
     stale: 0,
-    failed: 0,
-    unsettled: 0,
+    counts: { fresh: 0, stale: 0, failed: 0, unsettled: 0 },
     state: 'unknown',
   })
   for (let at = 0; at < 600; at++) {
@@ -139,12 +138,12 @@ it('what was invalidated or written while it was loaded says nothing, and a load
   await hit()
   during = async () => void (await cache.set('user:1', 'Grace'))
   await hit()
-  expect(freshness.report()).toMatchObject({ checked: 0, unsettled: 2, failed: 0 })
+  expect(freshness.report()).toMatchObject({ checked: 0, counts: { unsettled: 2, failed: 0 } })
   during = async () => {
     throw new Error('the source is away')
   }
   await hit()
-  expect(freshness.report()).toMatchObject({ checked: 0, unsettled: 2, failed: 1 })
+  expect(freshness.report()).toMatchObject({ checked: 0, counts: { unsettled: 2, failed: 1 } })
   during = async () => undefined
   await hit()
   expect(freshness.report()).toMatchObject({ checked: 1, stale: 1, state: 'missed' })
@@ -180,4 +179,49 @@ test.each([
   ends.push(() => cache.close())
   expect(() => watchFreshness(cache, options)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
   expect(() => watchFreshness({} as never)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+})
+
+it('as a part of insight it is asked by the name of the cache, exported with the rest, and ends with it', async () => {
+  const clock = fakeClock()
+  const cache = createCache({ name: 'shop', tiers: [memory({ pressure: false })], clock })
+  const insight = createInsight({ caches: [cache], clock, freshness: { every: '1s', objective: 0.05 } })
+  ends.push(() => cache.close())
+  let loads = 0
+  cache.source('user:', () => ++loads)
+  const second = async () => {
+    await cache.get('user:1')
+    clock.advance(1000)
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await cache.refresh('user:1')
+  await second()
+  expect(insight.freshness('shop')).toMatchObject({ objective: 0.05, checked: 1, stale: 1, share: { value: 1 } })
+  const registry = createRegistry()
+  registry.collect(insightCollector(insight))
+  expect(prometheusText(registry)).toContain('millpond_stale_read_ratio_high{cache="shop"} 1')
+  insight.close()
+  const before = loads
+  await second()
+  expect(loads).toBe(before)
+})
+
+it('options of it are checked before anything is watched, and what is not a cache of ours cannot be checked', () => {
+  const cache = createCache({ name: 'shop' })
+  ends.push(() => cache.close())
+  for (const [freshness, why] of [
+    [{ objective: 0.001 }, /createInsight.freshness.objective/],
+    [{ every: '10ms' }, /createInsight.freshness.every/],
+    ['yes', /createInsight.freshness/],
+    [{ evry: '10s' }, /every/],
+  ] as const)
+    expect(() => createInsight({ caches: [cache], freshness: freshness as never })).toThrow(why)
+  const { name, info, describe, configure, record } = cache
+  const bare = {
+    name,
+    info: info.bind(cache),
+    describe: describe.bind(cache),
+    configure: configure.bind(cache),
+    record: record.bind(cache),
+  }
+  expect(() => createInsight({ caches: [bare], freshness: true })).toThrow(/"shop" cannot be checked/)
 })

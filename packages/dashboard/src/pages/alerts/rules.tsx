@@ -59,6 +59,7 @@ const LOOKS_AT: Readonly<Record<string, string>> = {
   regression: 'average time of a read, as a multiple of the last hour',
   p95_regression: '95th percentile of reads, as a multiple of the usual value',
   hit_ratio_regression: 'drop of the hit ratio below the usual value, in points',
+  stale_reads: 'stale reads, at least, as a multiple of the objective',
   tier_down: 'a tier that is bypassed',
   ledger_down: 'a ledger that does not answer',
   consistency: 'invalidations that are waiting or were missed',
@@ -73,6 +74,8 @@ const LOOKS_AT: Readonly<Record<string, string>> = {
 /** Either so or not. */
 const SWITCHES: ReadonlySet<string> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'compliance'])
 
+const MULTIPLES: ReadonlySet<string> = new Set(['regression', 'p95_regression', 'stale_reads'])
+
 const SIDES: Readonly<Record<string, string>> = { hit_ratio: 'below', consistency: 'from' }
 
 /** Units are in the names. */
@@ -86,6 +89,6 @@ function shown(numbers: Numbers, name: string, value: number): string {
         : undefined
   const side = SIDES[name] ?? 'above'
   if (name === 'hit_ratio_regression') return `${side} ${numbers.short(100 * value)}\u00a0points`
-  if (name === 'regression' || name === 'p95_regression') return `${side} ${numbers.short(value)}\u00a0×`
+  if (MULTIPLES.has(name)) return `${side} ${numbers.short(value)}\u00a0×`
   return `${side} ${figure === undefined ? numbers.short(value) : `${figure.value}\u00a0${figure.unit}`}`
 }

@@ -22,6 +22,7 @@ import { Apply, type Tried } from './apply.tsx'
 import { ByItself } from './by-itself.tsx'
 import { Evidence } from './evidence.tsx'
 import { amountOf, settingsOf, speakerOf } from './figures.ts'
+import { StaleReads } from './freshness.tsx'
 import { HotKeys } from './hot-keys.tsx'
 import { Change, mostOf, Whisker } from './interval.tsx'
 import { Watched } from './off.tsx'
@@ -70,6 +71,7 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
         )}
         {said !== undefined && said.bottlenecks.length > 0 && <Bottlenecks said={said} cache={cache} />}
         {said !== undefined && <HotKeys tiers={said.hot_keys} cache={cache} />}
+        <StaleReads cache={cache} />
         <LoadingAhead cache={cache} />
         <AppliedChanges cache={cache} />
         <ByItself cache={cache} />

@@ -1,9 +1,8 @@
 // What stands where a page of insight would be: not installed, not switched on, or nothing that can be judged.
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { type NodeAnswer, type Sized, useSizing } from '../../api/insight.ts'
+import { type InsightAnswer, type NodeAnswer, type Sized, useSizing } from '../../api/insight.ts'
 import { useCacheName } from '../../api/queries.ts'
-import type { Quiet } from '../../api/quiet.ts'
 import { useAccess } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
 import { State } from '../../parts/section.tsx'
@@ -32,7 +31,7 @@ export function Watched({
 }) {
   const { offers } = useAccess()
   const cache = useCacheName()
-  const sizing: UseQueryResult<Quiet<{ readonly nodes: readonly NodeAnswer<Sized>[] }>> = useSizing(cache)
+  const sizing: UseQueryResult<InsightAnswer<Sized>> = useSizing(cache)
   if (!offers(...route) || !offers('GET', 'sizing/'))
     return (
       <NotInstalled title={`${title} is not available here`} route={route.join(' ')}>
@@ -43,7 +42,7 @@ export function Watched({
   return (
     <Answer query={sizing} what={title}>
       {(answer) =>
-        answer.is === 'off' ? <Off title={title} about={about} cache={cache} /> : children(cache, answer.said.nodes)
+        answer.why === null ? children(cache, answer.nodes) : <Off title={title} about={about} cache={cache} />
       }
     </Answer>
   )

@@ -17,7 +17,7 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
   const { numbers } = useDashboard()
   const { data } = usePrediction(cache)
   // Where nothing is predicted there is nothing to say.
-  if (data?.is !== 'on') return null
+  if (data === undefined || data.why !== null) return null
   const share = (value: number | null | undefined) =>
     value === null || value === undefined ? (
       <span className="is-unknown">not known yet</span>
@@ -36,7 +36,7 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
     >
       <Table
         caption="Loading ahead by process"
-        rows={data.said.nodes}
+        rows={data.nodes}
         isDense
         keyOf={({ node }: NodeAnswer<Predicted>) => node}
         columns={[
