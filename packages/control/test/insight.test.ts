@@ -323,7 +323,7 @@ describe('freshness/', () => {
         {
           node: expect.any(String),
           error: null,
-          said: { ...nothing, counts: { fresh: 0, stale: 0, failed: 0, unsettled: 0 } },
+          said: { ...nothing, counts: { fresh: 0, stale: 0, failed: 0, unsettled: 0, volatile: 0 } },
         },
       ],
     })

@@ -166,6 +166,10 @@ function timesOf({ defaultTtlMs, insight }: CacheSettings): Pick<CacheOptions, '
   return { defaults: { jitter }, adaptiveTtl: adaptiveTtl(ttlBounds(defaultTtlMs)) }
 }
 
+/** A response carries the moment at which it was stored: its ETag says whether it has changed. */
+const unstamped = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'etag' in value ? value.etag : value
+
 /** Loads in vain, of all loads: a query more is what the cache is there to spare. */
 const MOST_WASTE = 0.01
 
@@ -174,8 +178,9 @@ function insightFor({
 }: CacheSettings): Pick<CacheOptions, 'insight'> {
   if (!isWatching) return {}
   const usagePrediction = isPredicting && { waste: MOST_WASTE }
+  const checks = freshness && { ...freshness, select: unstamped }
   return {
     insight: (watched) =>
-      createInsight({ caches: [watched], usagePrediction, predictiveLoading: isLoadingAhead, freshness }),
+      createInsight({ caches: [watched], usagePrediction, predictiveLoading: isLoadingAhead, freshness: checks }),
   }
 }

@@ -166,6 +166,7 @@ test('with CACHE_FRESHNESS_CHECKS_ENABLED reads are checked against the database
     }
     await until('a check', async () => ((await seen()).together?.checked ?? 0) > 0)
     expect((await seen()).together).toMatchObject({ stale: 0, objective: 0.01 })
+    expect((await seen()).nodes[0].said.counts.volatile).toBe(0)
     const { text } = await checked.get('/api/dashboard/metrics/prometheus/', ADMINISTRATOR)
     expect(text).toMatch(/^millpond_freshness_checks_total\{cache="[^"]+",result="fresh"\} [1-9]/m)
   } finally {

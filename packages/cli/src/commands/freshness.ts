@@ -63,7 +63,12 @@ function tell(out: Context['out'], node: Row): void {
     at(said, 'stale_ratio') === null
       ? 'no read was checked yet'
       : `${share('value')} of reads are stale (95 %: ${share('low')} to ${share('high')})`
+  const changing = numberAt(said, 'counts', 'volatile') ?? 0
+  const volatile =
+    changing === 0
+      ? ''
+      : `, ${count(changing)} gave a new value each time: compare part of the value (freshness.select)`
   out.line(
-    text`  ${name}: ${ratio}: ${of('stale')} of ${of('checked')} checks; ${of('counts', 'failed')} loads failed, ${of('counts', 'unsettled')} were overtaken by a change`,
+    text`  ${name}: ${ratio}: ${of('stale')} of ${of('checked')} checks; ${of('counts', 'failed')} loads failed, ${of('counts', 'unsettled')} were overtaken by a change${volatile}`,
   )
 }

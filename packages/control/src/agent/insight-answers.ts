@@ -155,6 +155,7 @@ export interface InsightAnswered {
       readonly stale: number
       readonly failed: number
       readonly unsettled: number
+      readonly volatile: number
     }
   } | null
   /** `was_on`: before. `null`: prediction is not set up here. */

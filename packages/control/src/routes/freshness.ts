@@ -18,8 +18,10 @@ const judged = {
 const checks = z.object({
   ...judged,
   counts: z
-    .object({ fresh: z.number(), stale: z.number(), failed: z.number(), unsettled: z.number() })
-    .describe('since the process began; unsettled: written or invalidated meanwhile, which says nothing'),
+    .object({ fresh: z.number(), stale: z.number(), failed: z.number(), unsettled: z.number(), volatile: z.number() })
+    .describe(
+      'since the process began; unsettled: written or invalidated meanwhile; volatile: two loads in a row differ. Neither is counted as fresh or stale',
+    ),
 })
 
 export const freshnessRoutes: readonly Route[] = [

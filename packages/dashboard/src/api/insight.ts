@@ -221,7 +221,7 @@ export interface Checked {
 }
 
 export type CheckedNode = NodeAnswer<
-  Checked & { readonly counts: { readonly failed: number; readonly unsettled: number } }
+  Checked & { readonly counts: { readonly failed: number; readonly unsettled: number; readonly volatile: number } }
 >
 
 export function useFreshness(cache: string | undefined) {

@@ -1,6 +1,6 @@
 // How often readers are given what the source has changed since: now and then one of the keys that were read is loaded
 // anew, and compared.
-import { check, checkOptions, clock as clockCheck, duration, type Shape } from '../core/checks.ts'
+import { check, checkOptions, clock as clockCheck, duration, fn, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -29,13 +29,18 @@ export interface FreshnessSpace {
 }
 
 export interface FreshnessOptions {
-  /** One load at most in this time, from a second on. Default `'10s'`. */
+  /** One check at most in this time, from a second on: one load, or two if the first differs. Default `'10s'`. */
   readonly every?: Duration | undefined
   /**
    * The share of reads that may be answered with what the source has changed since, at least 0.004, as 1,024 checks
    * tell of no less, and below 1. Default 0.01.
    */
   readonly objective?: number | undefined
+  /**
+   * What of a value is compared, such as its ETag: a time stamp within tells nothing of whether it is stale. Default:
+   * all of it.
+   */
+  readonly select?: ((value: unknown, key: Key) => unknown) | undefined
   /** Default: the machine's. */
   readonly clock?: Clock | undefined
 }
@@ -63,6 +68,8 @@ export interface FreshnessCounts {
   readonly failed: number
   /** The key was written, or something was invalidated, meanwhile: that says nothing. */
   readonly unsettled: number
+  /** Two loads in a row differ, too, so that none can be compared with what is held: see `select`. */
+  readonly volatile: number
 }
 
 export interface Freshness {
@@ -83,6 +90,7 @@ const OPTIONS: Shape<FreshnessOptions> = {
     (value): value is number => typeof value === 'number' && value >= LEAST_OBJECTIVE && value < 1,
     `a share of at least ${LEAST_OBJECTIVE}, of which ${KEPT} checks can tell that it is met, and below 1`,
   ),
+  select: fn('a function that returns what of a value is compared'),
   clock: clockCheck,
 }
 const CACHE = check(
@@ -106,7 +114,8 @@ const CACHE = check(
 export function watchFreshness(cache: FreshnessCache, options: FreshnessOptions = {}): Freshness {
   CACHE(cache, 'watchFreshness')
   const { everyMs, objective } = freshnessSettings(options, 'watchFreshness')
-  return new Checks(cache, everyMs, objective, options.clock ?? systemClock())
+  const { select = (value) => value, clock = systemClock() } = options
+  return new Checks(cache, { everyMs, objective, select, clock })
 }
 
 /** Options, checked. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
@@ -137,16 +146,23 @@ export function judgeFreshness(
   return { share, state: share.low > objective ? 'missed' : share.high <= objective ? 'met' : 'unknown' }
 }
 
+interface Settings extends Required<Pick<FreshnessOptions, 'objective'>> {
+  readonly everyMs: number
+  readonly select: (value: unknown, key: Key) => unknown
+  readonly clock: Clock
+}
+
 class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'invalidate'>> {
   readonly collector: Collector = (emit) => emitFreshness(emit, this.report())
   readonly #cache: FreshnessCache
   readonly #name: string
   readonly #everyMs: number
   readonly #objective: number
+  readonly #select: Settings['select']
   readonly #clock: Clock
   readonly #loadable: Loadable
   readonly #outcomes = new Uint8Array(KEPT)
-  readonly #counts = { fresh: 0, stale: 0, failed: 0, unsettled: 0 }
+  readonly #counts = { fresh: 0, stale: 0, failed: 0, unsettled: 0, volatile: 0 }
   #seen = 0
   /** The read after so many is the next that is drawn, if no check comes before. */
   #next = 1
@@ -158,11 +174,12 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
   #stopTimer: (() => void) | undefined
   #stopRecording: (() => void) | undefined
 
-  constructor(cache: FreshnessCache, everyMs: number, objective: number, clock: Clock) {
+  constructor(cache: FreshnessCache, { everyMs, objective, select, clock }: Settings) {
     this.#cache = cache
     this.#name = cache.info().name
     this.#everyMs = everyMs
     this.#objective = objective
+    this.#select = select
     this.#clock = clock
     this.#loadable = new Loadable(cache)
     this.#stopRecording = cache.record(this)
@@ -228,21 +245,26 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
       const key = decodeKey(drawn.key)
       const held = await space.get(key, { quiet: true })
       // It has left meanwhile: nobody is given it any more.
-      if (held !== undefined) this.#note(hashValue(held) !== hashValue(await space.refresh(key)))
+      if (held !== undefined) await this.#compare(space, key, held)
     } catch {
       this.#counts.failed++
     }
     this.#own = undefined
   }
 
-  #note(isStale: boolean): void {
+  async #compare(space: FreshnessSpace, key: Key, held: unknown): Promise<void> {
     const counts = this.#counts
-    if (this.#isDisturbed) {
-      counts.unsettled++
-      return
+    const hashOf = (value: unknown): number => hashValue(this.#select(value, key))
+    const before = hashOf(held)
+    const now = hashOf(await space.refresh(key))
+    // Of a source that never gives the same value twice no read could be fresh.
+    const isVolatile = now !== before && !this.#isDisturbed && now !== hashOf(await space.refresh(key))
+    if (this.#isDisturbed) counts.unsettled++
+    else if (isVolatile) counts.volatile++
+    else {
+      this.#outcomes[(counts.fresh + counts.stale) % KEPT] = now === before ? 0 : 1
+      counts[now === before ? 'fresh' : 'stale']++
     }
-    this.#outcomes[(counts.fresh + counts.stale) % KEPT] = isStale ? 1 : 0
-    counts[isStale ? 'stale' : 'fresh']++
   }
 
   /** Above 0, below 1: xorshift (George Marsaglia, 2003). */

@@ -43,7 +43,7 @@ it('finds the share of reads that the source has changed since, and heals what i
     objective: 0.01,
     checked: 0,
     stale: 0,
-    counts: { fresh: 0, stale: 0, failed: 0, unsettled: 0 },
+    counts: { fresh: 0, stale: 0, failed: 0, unsettled: 0, volatile: 0 },
     state: 'unknown',
   })
   for (let at = 0; at < 600; at++) {
@@ -181,14 +181,56 @@ test.each([
   expect(() => watchFreshness({} as never)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
 })
 
+it('a source that never gives the same value twice is not called stale: its time stamp is left out, or nothing is said', async () => {
+  const { cache, freshness, read, second } = set((key) => ({ key, at: ++time }))
+  let time = 0
+  await cache.refresh('user:1')
+  await read('user:1')
+  await second()
+  expect(freshness.report()).toMatchObject({ checked: 0, state: 'unknown', counts: { stale: 0, volatile: 1 } })
+})
+
+it('compares what is selected, and a selection that throws is a check that failed', async () => {
+  for (const [select, wanted] of [
+    [(value: unknown) => (value as { key: string }).key, { fresh: 1, volatile: 0 }],
+    [
+      () => {
+        throw new Error('no such field')
+      },
+      { fresh: 0, failed: 1 },
+    ],
+  ] as const) {
+    const clock = fakeClock()
+    const cache = createCache({ name: 'shop', tiers: [memory({ pressure: false })], clock })
+    let time = 0
+    cache.source('user:', (key) => ({ key, at: ++time }))
+    const freshness = watchFreshness(cache, { every: '1s', clock, select })
+    ends.push(
+      () => cache.close(),
+      () => freshness.close(),
+    )
+    await cache.refresh('user:1')
+    await cache.get('user:1')
+    clock.advance(1000)
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(freshness.report().counts).toMatchObject(wanted)
+  }
+  expect(() => watchFreshness(createCache({ name: 'other' }), { select: 'etag' as never })).toThrow(/select/)
+})
+
 it('as a part of insight it is asked by the name of the cache, exported with the rest, and ends with it', async () => {
   const clock = fakeClock()
   const cache = createCache({ name: 'shop', tiers: [memory({ pressure: false })], clock })
   const insight = createInsight({ caches: [cache], clock, freshness: { every: '1s', objective: 0.05 } })
   ends.push(() => cache.close())
   let loads = 0
-  cache.source('user:', () => ++loads)
+  let name = 'Ada'
+  cache.source('user:', () => {
+    loads++
+    return name
+  })
   const second = async () => {
+    name += '!'
     await cache.get('user:1')
     clock.advance(1000)
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))

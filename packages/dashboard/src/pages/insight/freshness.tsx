@@ -26,7 +26,7 @@ export function StaleReads({ cache }: { readonly cache: string }) {
     <Section
       title="Stale reads"
       note={<Verdict together={together} />}
-      footer="A read is drawn at random, its key is loaded anew and the values are compared. Keys without a registered loader are not checked."
+      footer="A read is drawn at random, its key is loaded anew and the values are compared. Keys without a registered loader are not checked. New each time: two loads in a row differ, by a time stamp, say; freshness.select names what to compare."
     >
       <Table
         caption="Stale reads by process"
@@ -70,6 +70,11 @@ export function StaleReads({ cache }: { readonly cache: string }) {
             name: 'Overtaken by a change',
             isNumber: true,
             cell: ({ said }) => (said === null ? '' : numbers.count(said.counts.unsettled)),
+          },
+          {
+            name: 'New each time',
+            isNumber: true,
+            cell: ({ said }) => (said === null ? '' : numbers.count(said.counts.volatile)),
           },
         ]}
       />
