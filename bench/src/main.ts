@@ -29,7 +29,7 @@ const HELP = `usage: npm run bench -- [options]
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
   --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth alone
-  --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster has it
+  --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster and values have it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
   --save          measure as the gate does and write bench/baseline.json`
@@ -69,7 +69,7 @@ else if (values.rows === 'keys')
     progress,
   )
 else if (values.rows === 'values')
-  await benchValues(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
+  await benchValues(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress, values.json)
 else if (values.rows === 'growth')
   await benchGrowth(numbers(values.sizes ?? (values.quick ? '100000' : '1000000'), '--sizes'), progress)
 else if (values.rows === 'codecs')

@@ -14,7 +14,7 @@ const SETS = 2_000
 const WARM_UP = 5
 
 /** Written out, as a service or a driver makes them: none shares a part with another. */
-const VALUES: Readonly<Record<string, (i: number) => object>> = {
+const VALUES: Readonly<Record<string, (i: number) => unknown>> = {
   'one field: { id }': (i) => ({ id: i }),
   'small row: 3 fields': (i) => ({ id: i, name: 'a name', active: true }),
   'row of 8 fields': (i) => ({
@@ -37,25 +37,54 @@ const VALUES: Readonly<Record<string, (i: number) => object>> = {
   'with two dates': (i) => ({ id: i, createdAt: new Date(1.7e12 + i), until: new Date(1.8e12 + i) }),
   'with a long text': (i) => ({ id: i, body: JSON.parse(`"${i} ${'x'.repeat(500)}"`) }),
   'with two fractions': (i) => ({ id: i, price: i + 0.5, tax: i / 7 }),
+  'a list of ten numbers': (i) => Array.from({ length: 10 }, (_, at) => i + at),
+  'a list of ten fractions': (i) => Array.from({ length: 10 }, (_, at) => i + at / 7),
+  'a text of 500 characters': (i) => JSON.parse(`"${String(i).padEnd(500, 'x')}"`),
+  'a whole number': (i) => i,
+  'a fraction': (i) => i + 0.5,
 }
 
-export async function benchValues(rounds: number, progress: (line: string) => void): Promise<void> {
+/** Bytes of a value of some shape with its place in the cache; what a set costs over storing its JSON text. */
+export interface ValueFigures {
+  readonly value: string
+  readonly ours: number
+  readonly lru: number
+  readonly json: number
+  readonly set: Spread
+  readonly setAsItIs: Spread
+}
+
+type Spread = ReturnType<typeof spread>
+
+/** `isJson`: the figures, and nothing else. */
+export async function benchValues(rounds: number, progress: (line: string) => void, isJson: boolean): Promise<void> {
   setFlagsFromString('--expose-gc')
   globalThis.gc = runInNewContext('gc')
-  const rows: string[][] = []
-  for (const [name, make] of Object.entries(VALUES)) {
-    progress(`values: ${name}`)
-    rows.push([name, ...(await bytesOf(make)), ...costsOf(make, rounds)])
+  const figures: ValueFigures[] = []
+  for (const [value, make] of Object.entries(VALUES)) {
+    progress(`values: ${value}`)
+    figures.push({ value, ...(await bytesOf(make)), ...costsOf(make, rounds) })
   }
+  if (isJson) console.log(JSON.stringify(figures))
+  else print(figures)
+}
+
+function print(figures: readonly ValueFigures[]): void {
   console.log(
     '\nBytes of one value in the heap, with its place in the cache; cost of one set over storing its JSON in lru-cache, in the same round: median and half',
   )
   console.log(
     'the spread between quarters. JSON is text, which nobody can change either; it makes text of dates, and each hit must parse it.\n',
   )
+  const told = ({ median, low, high }: Spread) => `${median.toFixed(2)} ± ${((high - low) / 2).toFixed(2)}`
   printTable([
     ['value', 'millpond, bytes', 'lru-cache, bytes', 'its JSON in lru-cache', 'set', 'set as it is in lru-cache'],
-    ...rows,
+    ...figures.map(({ value, ours, lru, json, set, setAsItIs }) => [
+      value,
+      ...[ours, lru, json].map((bytes) => bytes.toFixed(0)),
+      told(set),
+      told(setAsItIs),
+    ]),
   ])
 }
 
@@ -71,7 +100,7 @@ function ours(): Put {
 }
 
 function lru(): Put {
-  const cache = new LRUCache<string, object | string>({ max: COUNT })
+  const cache = new LRUCache<string, object>({ max: COUNT })
   return (key, value) => {
     cache.set(key, value as object)
   }
@@ -82,17 +111,18 @@ const asJson =
   (key, value) =>
     put(key, JSON.stringify(value))
 
-async function bytesOf(make: (i: number) => object): Promise<string[]> {
-  const bytes: string[] = []
+async function bytesOf(make: (i: number) => unknown): Promise<Pick<ValueFigures, 'ours' | 'lru' | 'json'>> {
+  const bytes: number[] = []
   for (const open of [ours, lru, () => asJson(lru())]) {
     // Compiled code and hidden classes are no values: they are made before the measure.
     await growth(open, make)
-    bytes.push((await growth(open, make)).toFixed(0))
+    bytes.push(await growth(open, make))
   }
-  return bytes
+  const [own = Number.NaN, theirs = Number.NaN, json = Number.NaN] = bytes
+  return { ours: own, lru: theirs, json }
 }
 
-async function growth(open: () => Put, make: (i: number) => object): Promise<number> {
+async function growth(open: () => Put, make: (i: number) => unknown): Promise<number> {
   const keys = Array.from({ length: COUNT }, (_, i): string => JSON.parse(`"value:${1_000_000 + i}"`))
   const before = await inUse()
   const put = open()
@@ -102,23 +132,20 @@ async function growth(open: () => Put, make: (i: number) => object): Promise<num
   return (after - before) / COUNT
 }
 
-function costsOf(make: (i: number) => object, rounds: number): string[] {
+function costsOf(make: (i: number) => unknown, rounds: number): Pick<ValueFigures, 'set' | 'setAsItIs'> {
   const values = Array.from({ length: SETS }, (_, i) => make(i))
   const keys = values.map((_, i) => `value:${i}`)
   const ways = { ours: ours(), asItIs: lru(), json: asJson(lru()) }
-  const costs: Record<string, number[]> = { ours: [], asItIs: [], json: [] }
+  const costs = { ours: [] as number[], asItIs: [] as number[], json: [] as number[] }
   for (let round = -WARM_UP; round < rounds; round++) {
-    for (const [way, put] of Object.entries(ways)) {
+    for (const way of ['ours', 'asItIs', 'json'] as const) {
+      const put = ways[way]
       const before = process.cpuUsage()
       for (let turn = 0; turn < 10; turn++) for (let i = 0; i < SETS; i++) put(keys[i] as string, values[i])
       const { user, system } = process.cpuUsage(before)
-      if (round >= 0) costs[way]?.push(user + system)
+      if (round >= 0) costs[way].push(user + system)
     }
   }
-  return ['ours', 'asItIs'].map((way) => {
-    const { median, low, high } = spread(
-      (costs[way] as number[]).map((cost, round) => cost / (costs.json?.[round] ?? 1)),
-    )
-    return `${median.toFixed(2)} ± ${((high - low) / 2).toFixed(2)}`
-  })
+  const overJson = (own: readonly number[]) => spread(own.map((cost, round) => cost / (costs.json[round] ?? 1)))
+  return { set: overJson(costs.ours), setAsItIs: overJson(costs.asItIs) }
 }

@@ -88,6 +88,13 @@ describe('a page', () => {
       isolated: [{ name: 'millpond, isolated', row: 'hit, object', ns: 40 }],
       bytes: [],
     },
+    small: {
+      ...taken,
+      values: [
+        { value: 'one field', ours: 78, lru: 100, json: 90, set: 1.3 },
+        { value: 'ten rows', ours: 120, lru: 119, json: 90, set: 0.5 },
+      ],
+    },
     worth: {
       ...taken,
       seconds: 30,
@@ -108,7 +115,7 @@ describe('a page', () => {
 
   test('says when and where each section was taken, and the versions of contenders', () => {
     expect(text.match(/Taken on 2026-01-01 at `abc1234`, two cores, load average 0\.2 when it began\./g)).toHaveLength(
-      4,
+      5,
     )
     expect(text).toContain('| | millpond | cacheable (2.5.0) |')
   })
@@ -116,6 +123,8 @@ describe('a page', () => {
   test('hides nothing that is against us', () => {
     expect(text).toContain('| hit fresh | 1.25 |')
     expect(text).toContain('| getOrSet hit prebuilt | 0.11 | **0.090** |')
+    expect(text).toContain('| one field | **78** | 100 | 90 | 1.30 |')
+    expect(text).toContain('| ten rows | 120 | 119 | 90 | **0.50** |')
     expect(text).toContain('2 are wrong')
     expect(text).toContain('| under 100 ms | not kept |')
     expect(text).toContain('| loop | **3.1** | 2.5 | 9.0 |')
@@ -123,7 +132,7 @@ describe('a page', () => {
   })
 
   test('says of a section that nobody has taken that it is not there', () => {
-    expect(renderPage({}).match(/Not taken yet/g)).toHaveLength(4)
+    expect(renderPage({}).match(/Not taken yet/g)).toHaveLength(5)
   })
 
   test('the README has its figures in the place that is marked, and a README without one is refused', () => {

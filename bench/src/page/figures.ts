@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { BytesAnswer } from '../bytes.ts'
+import type { ValueFigures } from '../values.ts'
 
 /** Where, when and at which state a section was taken. */
 export interface Taken {
@@ -30,6 +31,16 @@ export interface Fast extends Taken {
   readonly awaited: readonly Awaited[]
   readonly isolated: readonly Awaited[]
   readonly bytes: readonly BytesAnswer[]
+}
+
+export interface Small extends Taken {
+  /** Bytes are those of a value with its place in the cache. */
+  readonly values: readonly ValueSize[]
+}
+
+export interface ValueSize extends Pick<ValueFigures, 'value' | 'ours' | 'lru' | 'json'> {
+  /** Cost of a set over storing the value's JSON text in lru-cache: the median. */
+  readonly set: number
 }
 
 /** Over lru-cache in the same round: the median. */
@@ -76,11 +87,12 @@ export interface Smart extends Taken {
 export interface Figures {
   readonly right?: Right
   readonly fast?: Fast
+  readonly small?: Small
   readonly worth?: Worth
   readonly smart?: Smart
 }
 
-export const SECTIONS = ['right', 'fast', 'worth', 'smart'] as const
+export const SECTIONS = ['right', 'fast', 'small', 'worth', 'smart'] as const
 export type Section = (typeof SECTIONS)[number]
 
 const FILE = fileURLToPath(new URL('../../figures.json', import.meta.url))

@@ -1,14 +1,14 @@
 // The page of benchmarks, and the line of figures in the README: made of the figures and of nothing else.
 import { formatTable } from '../table.ts'
-import type { Awaited, Fast, Figures, Right, Smart, Taken, Worth } from './figures.ts'
+import type { Awaited, Fast, Figures, Right, Small, Smart, Taken, Worth } from './figures.ts'
 
 const HEAD = `# Benchmarks
 
 Written by \`npm run bench:page\` from \`bench/figures.json\`; the tests compare them. Each section says when, where and at which state it was taken, and which command prints it: run that to have it
 anew on your machine. Ratios matter, not seconds. Contenders stand in their documented set-up, in the same run, in turn.`
 
-export function renderPage({ right, fast, worth, smart }: Figures): string {
-  return `${[HEAD, renderRight(right), renderFast(fast), renderWorth(worth), renderSmart(smart)].join('\n\n')}\n`
+export function renderPage({ right, fast, small, worth, smart }: Figures): string {
+  return `${[HEAD, renderRight(right), renderFast(fast), renderSmall(small), renderWorth(worth), renderSmart(smart)].join('\n\n')}\n`
 }
 
 function renderRight(right: Right | undefined): string {
@@ -78,6 +78,27 @@ function renderFast(fast: Fast | undefined): string {
 out, ours also hashes the whole key, weighs, stamps and judges; where a loader runs, ours keeps track of who waits for whom, of what moves meanwhile, and of a deadline; of a key of a batch storing is most (in a full cache each pushes another one out, which is weighed,
 chosen and noted with its cause), then a load and the cause of the miss, which figures and guarantees are made of; JSON text is cheap to set, and refuses nothing that it loses;
 a \`set\` that is awaited checks its options and tells the ledger, where a cache without one writes into a \`Map\`; CacheableMemory clones on each hit what ours clones and freezes once, with the \`set\`.`,
+  ].join('\n\n')
+}
+
+function renderSmall(small: Small | undefined): string {
+  const head = '## Small?'
+  if (small === undefined) return notTaken(head)
+  return [
+    head,
+    `\`npm run bench -- --rows values\`. ${told(small)}`,
+    `Bytes of one value in the heap with its place in the cache, key aside; no TTL. ${named('lru-cache', small)} holds the very object that it was given, ours a frozen clone. *Set*: CPU time over storing the value's JSON text in lru-cache, in the same round; below 1 is faster.`,
+    formatTable([
+      ['', 'millpond', 'lru-cache', 'its JSON in lru-cache', 'set'],
+      ...small.values.map(({ value, ours, lru, json, set }) => [
+        value,
+        better(ours.toFixed(0), ours <= lru),
+        lru.toFixed(0),
+        json.toFixed(0),
+        better(set.toFixed(2), set < 1),
+      ]),
+    ]),
+    'Text takes less where there are many small objects, and each hit has to parse it. For each object that is set V8 is called to freeze it and to say that it has no symbols, which text need not be asked, and which would else be dropped without a word; so many small objects cost more to set than their text does, and one row, dates or long texts less. Lists of fractions are where lru-cache takes less: V8 keeps their bare numbers side by side, and makes an object of each when the list is frozen.',
   ].join('\n\n')
 }
 

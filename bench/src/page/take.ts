@@ -9,7 +9,8 @@ import { type Cell, COLUMNS, mean, worstAgainstLru } from '../hit-ratio/measure.
 import { isolatedContenders } from '../isolated.ts'
 import type { Results } from '../results.ts'
 import { ROWS } from '../rows.ts'
-import type { Course, Fast, Figures, Right, Section, Smart, Taken, Worth } from './figures.ts'
+import type { ValueFigures } from '../values.ts'
+import type { Course, Fast, Figures, Right, Section, Small, Smart, Taken, Worth } from './figures.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const OVER = 'lru-cache'
@@ -40,6 +41,7 @@ export async function take(section: Section, extent: Extent): Promise<Figures> {
   const note = extent.note === undefined ? {} : { note: extent.note }
   if (section === 'right') return { right: { ...(await takeRight(extent)), ...note } }
   if (section === 'fast') return { fast: { ...(await takeFast(extent)), ...note } }
+  if (section === 'small') return { small: { ...(await takeSmall(extent)), ...note } }
   if (section === 'worth') return { worth: { ...(await takeWorth(extent)), ...note } }
   return extent.traces === undefined ? {} : { smart: { ...(await takeSmart(extent.traces)), ...note } }
 }
@@ -108,6 +110,17 @@ function costsOf(results: Results, entries: number, { names, rows }: Plan) {
         return ratio === undefined ? [] : [{ name, row, ratio }]
       }),
     )
+}
+
+async function takeSmall({ quick }: Extent): Promise<Small> {
+  const taken = stamp([OVER])
+  const answer: ValueFigures[] = await program('bench/dist/main.js', [
+    ...['--rows', 'values', '--json', '--rounds', quick ? '1' : '9'],
+  ])
+  return {
+    ...taken,
+    values: answer.map(({ value, ours, lru, json, set }) => ({ value, ours, lru, json, set: set.median })),
+  }
 }
 
 async function takeWorth({ quick }: Extent): Promise<Worth> {
