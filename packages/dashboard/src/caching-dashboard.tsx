@@ -5,8 +5,8 @@ import { Shell } from './shell/shell.tsx'
 
 /**
  * The whole dashboard, to be mounted in a page of your own.
- * @throws TypeError naming the prop that is not allowed @example import '@millpond/dashboard/style.css';
- * <CachingDashboard apiBaseUrl="/api/admin/caching" />
+ * @throws TypeError naming the invalid prop @example import '@millpond/dashboard/style.css'; <CachingDashboard
+ * apiBaseUrl="/api/admin/caching" />
  */
 export function CachingDashboard(props: CachingDashboardProps) {
   return (

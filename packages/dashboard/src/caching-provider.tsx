@@ -1,4 +1,4 @@
-// What stands around the dashboard and each of its parts: client, sign-in, stream, place, style.
+// The context of the dashboard and its parts: client, sign-in, stream, navigation, style.
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react'
 import { batched } from './api/batch.ts'
@@ -18,7 +18,7 @@ import { LiveProvider } from './shell/live.tsx'
 import { usePreferences } from './shell/preferences.ts'
 import { PreferencesContext } from './shell/preferences-context.ts'
 
-/** Those of the dashboard, and what stands within. */
+/** The dashboard's props, and its children. */
 export interface CachingProviderProps extends CachingDashboardProps {
   readonly children: ReactNode
 }
@@ -46,8 +46,8 @@ export function CachingProvider({ children, ...props }: CachingProviderProps) {
   const onToken = useCallback((given: string | undefined) => {
     token.current = given
   }, [])
-  // Functions written into the host's JSX are new at each of its renders: another client each time would sign in anew
-  // and begin the page again.
+  // Inline functions of the host are new at each of its renders: a new client each time would sign in again and restart
+  // the page.
   const given = useRef({ fetcher, auth })
   given.current = { fetcher, auth }
   const routes = useRef<ReadonlySet<string>>(new Set())
@@ -129,7 +129,7 @@ function createQueries(onRefused: () => void): QueryClient {
       queries: {
         staleTime: 1000,
         networkMode: 'always',
-        // Only what may go away by itself is tried again.
+        // Only transient failures are retried.
         retry: (failures, error) =>
           failures < AGAIN && (!(error instanceof ApiError) || error.status === 0 || error.status >= 500),
         refetchIntervalInBackground: false,

@@ -1,12 +1,12 @@
-// Options that programs give, looked at when they are given. What is wrong throws at once: which option, the value, and
-// what to give instead.
+// Options are validated when they are passed. An error is thrown at once: which option, its value, and what to pass
+// instead.
 
 interface Check {
   readonly test: (value: unknown) => boolean
   readonly wanted: string
 }
 
-/** One check for each option. */
+/** One check per option. */
 type Checks<O> = { readonly [K in keyof O]-?: Check }
 
 export const text = (wanted = 'a text'): Check => ({
@@ -22,7 +22,7 @@ export const oneOf = (...names: readonly string[]): Check => ({
   wanted: names.map((name) => `'${name}'`).join(' or '),
 })
 
-/** @throws TypeError naming the option, the value and what to give. */
+/** @throws TypeError naming the option, the value and what to pass instead. */
 export function checkOptions<O extends object>(given: unknown, checks: Checks<O>, at: string): asserts given is O {
   if (!isOptions(given)) throw refused(at, given, 'an object')
   for (const [name, value] of Object.entries(given)) {
@@ -36,14 +36,14 @@ export function checkOptions<O extends object>(given: unknown, checks: Checks<O>
 const isNameOf = <C extends object>(name: string, checks: C): name is Extract<keyof C, string> =>
   Object.hasOwn(checks, name)
 
-/** A Promise, a Map or a Date is an object too, and says nothing. */
+/** A Promise, a Map or a Date is also an object, but has no options. */
 export const isOptions = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Object]'
 
 const refused = (at: string, value: unknown, wanted: string): TypeError =>
   new TypeError(`[millpond] ${at}: ${shown(value)} is not allowed: give ${wanted}`)
 
-/** A name with the same letters, in whatever order and case, was meant. */
+/** An option with the same letters, in any order and case, was probably meant. */
 function meant(name: string, names: readonly string[]): string {
   const letters = (text: string): string => [...text.toLowerCase()].sort().join('')
   const near = names.find((known) => letters(known) === letters(name))

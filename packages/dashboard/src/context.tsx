@@ -1,4 +1,4 @@
-// What every part of the dashboard needs: the client, who is signed in, how numbers and times are written.
+// The shared context: the client, the signed-in user, and how numbers and times are formatted.
 import { createContext, useContext } from 'react'
 import type { CacheClient } from './api/client.ts'
 import type { Session } from './api/types.ts'
@@ -11,13 +11,13 @@ export interface Dashboard {
   readonly times: Times
   readonly environment: { readonly label: string; readonly color?: string | undefined } | undefined
   readonly readOnly: boolean
-  /** Key names are shown as their hash. */
+  /** Key names are shown as a hash. */
   readonly redact: 'none' | 'names'
   readonly refreshHz: number
   readonly initialRange: string
   /** Pages that are shown; undefined: all. */
   readonly pages: readonly string[] | undefined
-  /** The page is the whole window: its title is the document's. */
+  /** The dashboard is the whole window and sets the document's title. */
   readonly isPage: boolean
   readonly root: () => HTMLElement
 }
@@ -30,15 +30,15 @@ export function useDashboard(): Dashboard {
   return dashboard
 }
 
-/** Who is signed in, and which routes the server has. */
+/** The signed-in user, and the server's routes. */
 export interface Access {
   readonly session: Session
   /** Whether the server has the route: `offers('POST', 'invalidations/plan/')`. */
   readonly offers: (method: string, path: string) => boolean
-  /** Whether an action is open to the caller: never shown where it would be refused. */
+  /** Whether the caller may take an action: actions that would be refused are not shown. */
   readonly may: (scope: string) => boolean
   readonly signOut: () => void
-  /** Milliseconds that the server's clock is ahead of this browser's; 0 where they agree to within some seconds. */
+  /** Milliseconds by which the server's clock is ahead of this browser's; 0 if they agree within a few seconds. */
   readonly skewMs: number
 }
 

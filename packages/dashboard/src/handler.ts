@@ -1,21 +1,23 @@
-// Serves the dashboard's page: one function from Request to Response, for the control plane's server or any other.
+// Serves the dashboard: one function from Request to Response, for the control plane's server or any other.
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkOptions, flag, isOptions, text } from './checks.ts'
 
-/** Where the page is and what it is told. */
+/** The page's location and configuration. */
 export interface DashboardOptions {
-  /** What every path of the page begins with. Default `/admin/caching/`. */
+  /** The prefix of the page's paths. Default `/admin/caching/`. */
   readonly base?: string | undefined
-  /** Where the admin API is, as a path of the same origin. Default `/api/admin/caching`. */
+  /** The path of the admin API, on the same origin. Default `/api/admin/caching`. */
   readonly apiBaseUrl?: string | undefined
   /** A badge beside the name; `production` is red. Default: none. */
   readonly environment?: { readonly label: string; readonly color?: string | undefined } | undefined
-  /** No action is offered. Default false. */
+  /** Offers no actions. Default false. */
   readonly readOnly?: boolean | undefined
-  /** Trust `X-Forwarded-Prefix` of a proxy that strips a prefix from the path. Default false: anybody could send it. */
+  /**
+   * Trust `X-Forwarded-Prefix` of a proxy that strips a prefix from the path. Default false: any client could send it.
+   */
   readonly trustPrefix?: boolean | undefined
 }
 
@@ -34,7 +36,7 @@ function isBadge(value: unknown): boolean {
   return typeof label === 'string' && ['string', 'undefined'].includes(typeof color) && Object.keys(rest).length === 0
 }
 
-/** Answers requests below its base; undefined for every other path. */
+/** Answers requests below its base; undefined for other paths. */
 export type DashboardHandler = (request: Request) => Promise<Response | undefined>
 
 const BUILT = fileURLToPath(new URL('../dist/app/', import.meta.url))
@@ -44,7 +46,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
   '.json': 'application/json',
 }
-/** Nothing from elsewhere and nothing inline: styles of elements are set by script, which this allows. */
+/** Nothing from other origins and nothing inline: styles of elements are set by script, which this permits. */
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
 const HEADERS = {
@@ -59,12 +61,11 @@ interface Built {
 }
 
 /**
- * The page of the dashboard, read once from what the build made. Deep links answer the page; files have a hash in their
+ * The page of the dashboard, read once from the build's output. Deep links return the page; files have a hash in their
  * name and never change.
  * @throws TypeError naming the option that is not allowed
- * @example
- * const page = dashboard({ environment: { label: 'Production' } })
- * const answer = (await page(request)) ?? (await control.fetch(request))
+ * @example const page = dashboard({ environment: { label: 'Production' } }) const answer = (await page(request)) ??
+ * (await control.fetch(request))
  */
 export function dashboard(options: DashboardOptions = {}): DashboardHandler {
   checkOptions<DashboardOptions>(options, OPTIONS, 'dashboard')

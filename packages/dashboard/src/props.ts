@@ -1,4 +1,4 @@
-// What the component is told, looked at when it is rendered: hosts in JavaScript have no compiler that would.
+// The component's props, validated when it is rendered: hosts in JavaScript have no compiler to do so.
 import { checkOptions, flag, fn, isOptions, oneOf, text, that } from './checks.ts'
 import type { Addresses } from './place/addresses.ts'
 import { PAGES } from './shell/pages.ts'
@@ -6,56 +6,55 @@ import { RANGES } from './shell/range.ts'
 import { THEME_TOKENS, type ThemeToken } from './shell/theme.ts'
 
 /**
- * Everything has a default: `<CachingDashboard />` asks the admin API of its own origin and signs in by a token field.
+ * Everything has a default: `<CachingDashboard />` calls the admin API of its own origin and signs in by a token field.
  */
 export interface CachingDashboardProps {
   /** Default `/api/admin/caching`. */
   readonly apiBaseUrl?: string
   /** Default: the browser's `fetch`. */
   readonly fetcher?: (url: string, init: RequestInit) => Promise<Response>
-  /** Headers that sign the caller in, asked before each call. With it there is no token field. */
+  /** Headers that sign the caller in, requested before each call. With it there is no token field. */
   readonly auth?: () => Readonly<Record<string, string>>
-  /** Names of the pages to show: `['keys', 'invalidate']`. Default: all. Now is always there. */
+  /** Names of the pages to show: `['keys', 'invalidate']`. Default: all. Now is always shown. */
   readonly pages?: readonly string[]
   /** `5m`, `15m` (default), `1h`, `6h`, `24h`, `7d`. */
   readonly initialRange?: string
-  /** How often live numbers are asked for, 1 to 4 a second. Default 1. */
+  /** How often live numbers are requested, 1 to 4 times a second. Default 1. */
   readonly refreshHz?: number
-  /** No action is offered, whatever the role. Default false. */
+  /** Offers no actions, whatever the role. Default false. */
   readonly readOnly?: boolean
   /** Default `system`. */
   readonly theme?: 'light' | 'dark' | 'system'
   /**
-   * Colours, fonts and corners of your own: `{ accent: '#5b2be0', font: 'Inter, sans-serif' }`. For both schemes at
-   * once: `light-dark(#5b2be0, #b9a5ff)`. Default: none.
+   * Custom colours, fonts and corners: `{ accent: '#5b2be0', font: 'Inter, sans-serif' }`. For both schemes:
+   * `light-dark(#5b2be0, #b9a5ff)`. Default: none.
    */
   readonly tokens?: Partial<Record<ThemeToken, string>>
   /**
-   * `shadow`: within a shadow root with a style of its own, so that neither page nor dashboard styles the other.
+   * `shadow`: within a shadow root with its own style, which isolates the styles of page and dashboard.
    * Default `none`: import `@millpond/dashboard/style.css`.
    */
   readonly isolate?: 'none' | 'shadow'
   /**
-   * Of your Content-Security-Policy, for the one `<style>` that a browser without constructed style sheets needs in a
-   * shadow root. Default: none.
+   * The nonce of your Content-Security-Policy, for the one `<style>` that a browser without constructed style sheets
+   * needs in a shadow root. Default: none.
    */
   readonly nonce?: string
   /** BCP 47. Default `en`. */
   readonly locale?: string
   /** IANA name. Default: the browser's. */
   readonly timeZone?: string
-  /** Told of the place in the dashboard (`keys/?key=a`) whenever it changes. */
+  /** Called with the location in the dashboard (`keys/?key=a`) whenever it changes. */
   readonly onNavigate?: (place: string) => void
   /** A badge beside the name; `production` is red. */
   readonly environment?: { readonly label: string; readonly color?: string }
-  /** `names`: keys are shown as a hash. Default: what the reader chose under Settings, else `none`. */
+  /** `names`: keys are shown as a hash. Default: the user's choice under Settings, else `none`. */
   readonly redact?: 'none' | 'names'
   /**
-   * How places are written into the address bar. Default: behind `#/`, which leaves the host application's router
-   * alone.
+   * How locations are written into the URL. Default: behind `#/`, which does not affect the host application's router.
    */
   readonly addresses?: Addresses
-  /** The dashboard is the whole page: it names the document and scrolls the window. Default false. */
+  /** The dashboard is the whole page: it sets the document's title and scrolls the window. Default false. */
   readonly isPage?: boolean
 }
 
@@ -96,7 +95,7 @@ const PROPS = {
   isPage: flag,
 }
 
-/** @throws TypeError naming the prop, the value and what to give. */
+/** @throws TypeError naming the prop, the value and what to pass instead. */
 export function checkProps(props: unknown): asserts props is CachingDashboardProps {
   checkOptions<CachingDashboardProps>(props, PROPS, 'CachingDashboard')
 }

@@ -29,7 +29,9 @@ export const judgement = z.object({
       keys: count,
       verdict: z.enum(VERDICTS),
       why: z.string().nullable(),
-      gain: difference.nullable().describe('the metric per read: above 0 is better'),
+      gain: difference
+        .nullable()
+        .describe('the difference of the metric per read from the first arm: above 0 is better'),
       hit_ratio: difference.nullable(),
       loads: difference.nullable(),
       slow: difference.nullable(),

@@ -39,7 +39,9 @@ const prediction = z.object({
       candidates: count,
       read_ratio: count,
       loss: number,
-      base_loss: number.describe('accuracy of a baseline that only knows how often candidates are read'),
+      base_loss: number.describe(
+        'log loss of a baseline that only knows how often candidates are read: lower is better',
+      ),
       is_off: z.boolean(),
     }),
   ),

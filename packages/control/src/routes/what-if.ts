@@ -40,7 +40,7 @@ const answer = change.extend({
   error: z.string().nullable(),
   evidence: evidence.nullable(),
   hit_ratio: z.number().nullable().describe('measured'),
-  size: amount.nullable().describe('the memory settings that were simulated'),
+  size: amount.nullable().describe('the memory size that was simulated'),
   why: z.string().nullable().describe('why there is no result'),
 })
 type Answer = z.output<typeof answer>

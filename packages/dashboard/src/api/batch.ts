@@ -1,7 +1,7 @@
-// Questions that are asked at once go in one request, where the server takes it: a page with six parts opens with one.
+// Queries that are made at once go in one request, if the server supports it: a page with six parts opens with one.
 import { ApiError, type CacheClient, type Query, search } from './client.ts'
 
-/** As many as the server takes at once. */
+/** The server's limit. */
 const MOST = 20
 
 interface Question {
@@ -19,7 +19,7 @@ interface Part {
   readonly retry_after: string | null
 }
 
-/** The same client; its `get`s of one turn travel together. */
+/** The same client; its `get`s of one tick are sent together. */
 export function batched(client: CacheClient, isOffered: () => boolean): CacheClient {
   let waiting: Question[] = []
   const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> => {
@@ -27,7 +27,7 @@ export function batched(client: CacheClient, isOffered: () => boolean): CacheCli
     return new Promise<unknown>((answer, fail) => {
       if (waiting.length === 0) setTimeout(flush, 0)
       waiting.push({ path, query, signal, answer, fail })
-    }) as Promise<T> // what a route answers is trusted, as by the client
+    }) as Promise<T> // responses are trusted, as in the client
   }
   const flush = (): void => {
     const questions = waiting.filter(({ signal, fail }) => {

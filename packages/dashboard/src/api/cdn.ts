@@ -1,4 +1,4 @@
-// What the routes below cdn/ answer.
+// Responses of the routes below cdn/.
 
 export interface CdnEdge {
   readonly edge: string
@@ -44,7 +44,7 @@ export interface CdnFolder {
   readonly has_images: boolean
 }
 
-/** An upload of a folder, or what was made of its pictures. */
+/** An upload of a folder, or the results of optimising its images. */
 export interface CdnWork {
   readonly id: string
   readonly kind: 'upload_assets' | 'optimize_images'
@@ -66,7 +66,7 @@ export interface CdnWork {
   } | null
 }
 
-/** What each vendor says, or why it says nothing. */
+/** What each vendor reports, or why it reports nothing. */
 export interface CdnByEdge<T> {
   readonly edges: readonly {
     readonly edge: string

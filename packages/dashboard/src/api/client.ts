@@ -1,5 +1,5 @@
-// The admin API as a browser calls it: one base, one way to sign in, problem documents (RFC 9457) as errors. Works
-// without React.
+// The admin API for browsers: one base, one way to sign in, problem documents (RFC 9457) as errors. Works without
+// React.
 
 import { checkOptions, fn, text } from '../checks.ts'
 
@@ -9,7 +9,7 @@ export interface CacheClientOptions {
   readonly apiBaseUrl?: string | undefined
   /** Default: the browser's `fetch`. */
   readonly fetcher?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
-  /** Headers that sign the caller in; asked before each call. */
+  /** Headers that sign the caller in; requested before each call. */
   readonly auth?: (() => Readonly<Record<string, string>>) | undefined
 }
 
@@ -26,21 +26,21 @@ export interface CacheClient {
   readonly base: string
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>
   send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, options?: SendOptions): Promise<T>
-  /** The answer itself: an export, a stream. */
+  /** The raw response: an export, a stream. */
   raw(method: string, path: string, options?: SendOptions & { readonly body?: unknown }): Promise<Response>
 }
 
-/** What the server refused, or that it did not answer (`status` 0). */
+/** The server's refusal, or that it did not answer (`status` 0). */
 export class ApiError extends Error {
-  /** The HTTP status; 0 where there was no answer. */
+  /** The HTTP status; 0 without a response. */
   readonly status: number
-  /** What went wrong, as the control plane calls it. */
+  /** The control plane's error code. */
   readonly code: string
-  /** By which its log tells of this request. */
+  /** Identifies the request in its log. */
   readonly requestId: string | undefined
-  /** How long it asks to be left alone. */
+  /** How long it asks to wait. */
   readonly retryAfterMs: number | undefined
-  /** The problem document as it came. */
+  /** The problem document. */
   readonly document: Readonly<Record<string, unknown>>
 
   constructor(
@@ -60,7 +60,7 @@ export class ApiError extends Error {
     this.retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined
   }
 
-  /** Of an answer: its status, its body as JSON where it is, its headers. */
+  /** Of a response: its status, its body as JSON if it is, its headers. */
   static of(status: number, body: unknown, headers: Headers): ApiError {
     const fields = isRecord(body) ? body : {}
     const detail = typeof fields.detail === 'string' ? fields.detail : `the server answered ${status}`
@@ -75,7 +75,7 @@ const OPTIONS = {
 }
 
 /**
- * Asks the routes of a control plane, with the credentials of whoever uses the page.
+ * Calls the routes of a control plane, with the credentials of the page's user.
  * @throws TypeError naming the option that is not allowed @example const client = createCacheClient({ auth: () => ({
  * Authorization: `Bearer ${token}` }) })
  */
@@ -113,7 +113,7 @@ export function createCacheClient(options: CacheClientOptions = {}): CacheClient
     if (!response.ok) throw ApiError.of(response.status, await response.json().catch(() => undefined), response.headers)
     return response
   }
-  // What a route answers is trusted as the server's schema has it: the only place where it is.
+  // Responses are trusted to match the server's schema: the only place where they are.
   const read = async <T>(response: Response): Promise<T> =>
     (response.status === 204 ? undefined : await response.json()) as T
   return {
@@ -134,7 +134,7 @@ export function search(query: Query = {}): string {
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** `crypto.randomUUID` is there over TLS and on loopback only. */
+/** `crypto.randomUUID` exists only over TLS and on loopback. */
 function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

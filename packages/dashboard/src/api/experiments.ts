@@ -1,4 +1,4 @@
-// Experiments between settings of a cache: what they say, and what may be done with them.
+// Experiments between settings of a cache: their results, and the actions on them.
 import { useQuery } from '@tanstack/react-query'
 import { useAccess, useDashboard } from '../context.tsx'
 import { useLive } from '../shell/live.tsx'
@@ -77,7 +77,7 @@ export interface Experiment {
 
 const EVERY_MS = 5000
 
-/** Those of a cache, the newest first. */
+/** Those of a cache, newest first. */
 export function useExperiments(cache: string | undefined) {
   const { client } = useDashboard()
   const { offers, may } = useAccess()

@@ -1,10 +1,10 @@
-// What insight says of a cache: other sizes, policies and times to live, advice, and what of it was carried out.
+// Insight's results for a cache: other sizes, policies and TTLs, recommendations, and those that were applied.
 import { useQuery } from '@tanstack/react-query'
 import { useAccess, useDashboard } from '../context.tsx'
 import { useLive } from '../shell/live.tsx'
 import type { Known, MemoryChange, Operation, Page } from './types.ts'
 
-/** A number, and where it is in 95 of 100 cases. */
+/** A number with its 95 % interval. */
 export interface Range {
   readonly value: number
   readonly low: number
@@ -41,7 +41,7 @@ export interface PolicyPoint {
 }
 
 export interface TtlPoint {
-  /** `null`: until they are pushed out. */
+  /** `null`: until they are evicted. */
   readonly factor: Known
   readonly change: Range
 }
@@ -66,7 +66,7 @@ export interface Recommendation {
   readonly cost: Amount | null
   readonly risk: string
   readonly impact: number
-  /** Processes that say so, of those that have seen enough. */
+  /** Processes that give this advice, of those that have seen enough. */
   readonly nodes: number
   readonly of_nodes: number
 }
@@ -132,7 +132,7 @@ export function useSizing(cache: string | undefined) {
   })
 }
 
-/** @param isWatched asked only where somebody watches */
+/** @param isWatched it is only queried if the cache is watched */
 export function useAnalysis(cache: string | undefined, isWatched: boolean) {
   const { client } = useDashboard()
   const { offers, may } = useAccess()
@@ -170,7 +170,7 @@ export interface Trend {
   readonly why: readonly string[]
 }
 
-/** They move by the hour. */
+/** They change by the hour. */
 const TRENDS_EVERY_MS = 300_000
 
 export function useTrends(cache: string | undefined) {

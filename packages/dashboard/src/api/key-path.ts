@@ -1,4 +1,4 @@
-// How a key is asked for. It goes in the query: no path holds "." and "..", and proxies decode what stands in one.
+// How a key is requested. It goes into the query: a path cannot hold "." and "..", and proxies decode paths.
 import type { Query } from './client.ts'
 
 /** Path and query of a route below `keys/{key}/`. */

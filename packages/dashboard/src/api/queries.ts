@@ -1,4 +1,4 @@
-// The questions that several pages ask, so that each is asked once.
+// Queries that several pages share, so that each is made once.
 import { useQuery } from '@tanstack/react-query'
 import { useAccess, useDashboard } from '../context.tsx'
 import { usePlace } from '../place/place.tsx'
@@ -6,12 +6,12 @@ import { useLive } from '../shell/live.tsx'
 import { useRange } from '../shell/range.ts'
 import type { Alert, Columns, Configuration, Marker, Operation, Page, Summary } from './types.ts'
 
-/** Points of a chart: a column of pixels or two for each. */
+/** Points of a chart: about one per pixel column or two. */
 const POINTS = 240
-/** The stream brings seconds; how they add up to steps is asked for. */
+/** The stream brings seconds; their sums over longer steps are queried. */
 const EXACT_MS = 60_000
 
-/** Every cache as it is now. */
+/** The present state of every cache. */
 export function useSummaries() {
   const { client, refreshHz } = useDashboard()
   const { offers, may } = useAccess()
@@ -24,7 +24,7 @@ export function useSummaries() {
   })
 }
 
-/** The cache that the address names, else the first. */
+/** The cache in the URL, else the first. */
 export function useCacheName(): string | undefined {
   const { query } = usePlace()
   const { session } = useAccess()

@@ -1,4 +1,4 @@
-// What the routes below regions/ answer.
+// Responses of the routes below regions/.
 
 export interface RegionFilling {
   readonly from: string
@@ -16,7 +16,7 @@ export interface Region {
   /** `null`: its stores do not answer. */
   readonly standing: 'serving' | 'drained' | 'filling' | null
   readonly nodes: readonly string[]
-  /** By the regions whose processes are seen. */
+  /** By the regions whose processes are visible. */
   readonly seen_from: readonly {
     readonly region: string
     readonly lag_seconds: number | null

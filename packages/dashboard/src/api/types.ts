@@ -1,4 +1,4 @@
-// What the routes answer, as far as the pages read it. Names and units are the server's own.
+// The routes' responses, as far as the pages read them. Names and units are the server's own.
 
 export type * from './types/access.ts'
 export type * from './types/alerts.ts'

@@ -1,2 +1,2 @@
-// Style sheets are Vite's to bundle; the types only need to know that there are some.
+// Style sheets are bundled by Vite; the types only need to know that they exist.
 declare module '*.css' {}

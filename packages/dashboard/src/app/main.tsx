@@ -1,5 +1,4 @@
-// The page that the control plane serves: the dashboard over the whole window, with what the server wrote into the
-// page's head.
+// The page that the control plane serves: the dashboard in the whole window, configured by the page's head.
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { CachingDashboard } from '../caching-dashboard.tsx'

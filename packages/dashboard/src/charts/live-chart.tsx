@@ -1,4 +1,4 @@
-// A chart over time: shapes as SVG, words as HTML, so that text never stretches. A sentence says what it shows, a table
+// A chart over time: shapes as SVG, text as HTML, so that text never stretches. A sentence says what it shows, a table
 // holds its numbers.
 import { type PointerEvent, type ReactNode, useMemo, useState } from 'react'
 import { useDashboard } from '../context.tsx'
@@ -18,33 +18,33 @@ import {
   WIDTH,
 } from './scale.ts'
 
-/** One line, or one layer. */
+/** One line, or one layer of a stack. */
 export interface ChartSeries {
   readonly name: string
   readonly v: readonly (number | null)[]
   /** A CSS colour. */
   readonly color: string
-  /** Of its mark beside its name, so that no series is told by its colour alone; default `square`. */
+  /** The shape of its mark, so that a series is not identified by colour alone; default `square`. */
   readonly shape?: 'circle' | 'square' | 'diamond' | 'triangle'
-  /** What had to be fetched is solid, what was kept is tinted. */
+  /** Values from the source are solid, cached ones are tinted. */
   readonly fill?: 'kept' | 'solid'
   readonly isThin?: boolean
 }
 
-/** A letter above the chart, at a moment. */
+/** A letter above the chart, at a point in time. */
 export interface ChartMark {
   readonly at: number
   readonly letter: string
   readonly title: string
 }
 
-/** A value to compare with, over the whole span. */
+/** A reference value over the whole span. */
 export interface ChartReference {
   readonly name: string
   readonly value: number
 }
 
-/** What a chart shows, and over which span. */
+/** The contents of a chart, and its span. */
 export interface LiveChartProps {
   readonly title: string
   readonly unit: string
@@ -53,17 +53,17 @@ export interface LiveChartProps {
   /** Epoch seconds, the ends of the steps. */
   readonly t: readonly number[]
   readonly series: readonly ChartSeries[]
-  /** Series stand on each other. */
+  /** Series are stacked. */
   readonly isStacked?: boolean
   readonly isPartial?: boolean
   readonly from: number
   readonly to: number
-  /** Largest value of the axis; default: what the series need. */
+  /** Largest value of the axis; default: fits the series. */
   readonly max?: number | undefined
   readonly marks?: readonly ChartMark[]
-  /** What is usual, or aimed at: a grey band behind the lines. */
+  /** The usual or target range: a grey band behind the lines. */
   readonly reference?: ChartReference | undefined
-  /** Spans within that nothing is known of: epoch seconds. */
+  /** Gaps with unknown values: epoch seconds. */
   readonly missing?: readonly Hole[]
   readonly format: (value: number) => string
   readonly className?: string
@@ -72,7 +72,7 @@ export interface LiveChartProps {
 
 const LABEL_APART = 15
 
-/** A chart over time, with a sentence and a table of the same. */
+/** A chart over time, with a sentence and a table of the same data. */
 export function LiveChart(props: LiveChartProps) {
   const {
     title,
@@ -221,7 +221,7 @@ export function LiveChart(props: LiveChartProps) {
         )}
         {shown.map(
           ({ name, color, shape, v }, index) =>
-            // A line that has no value now is named where it was last seen.
+            // A line without a current value is labelled at its last one.
             ends[index] !== undefined && (
               <span
                 key={name}
@@ -295,7 +295,7 @@ function AsTable({ title, unit, t, series, format }: LiveChartProps) {
   )
 }
 
-/** Letters that would lie on each other share a flag. The newest has the first letter. */
+/** Letters that would overlap share a flag. The newest has the first letter. */
 function together(marks: readonly ChartMark[], leastMs: number): readonly ChartMark[] {
   const groups: ChartMark[][] = []
   for (const mark of [...marks].sort((a, b) => b.at - a.at)) {

@@ -1,6 +1,6 @@
-// A line in its stretches: where nothing is known there is none.
+// Splits a line into segments at gaps.
 
-/** Stretches without a hole; a lone value is drawn as one that lasts a step. */
+/** Segments without a gap; a single value is drawn as one step wide. */
 export function runsOf(
   v: readonly (number | null)[],
 ): readonly { readonly from: number; readonly values: readonly number[] }[] {

@@ -1,4 +1,4 @@
-// Where values stand in a plot of 1,000 by 100, and which round numbers its axes bear.
+// The position of values in a plot of 1,000 by 100, and the round numbers of its axes.
 
 export const WIDTH = 1000
 export const HEIGHT = 100
@@ -11,11 +11,11 @@ export function roundUp(value: number): number {
   return step * power
 }
 
-/** Only numbers that are some: what a division by zero, or a sum over nothing, has left is not known either. */
+/** Finite numbers only: the result of a division by zero, or of an empty sum, is unknown. */
 export const known = (values: readonly (number | null)[]): readonly (number | null)[] =>
   values.map((value) => (Number.isFinite(value) ? value : null))
 
-/** Where an axis has a word, from above: no middle that would read like one of its ends. */
+/** Where an axis has labels, from the top: no middle label that would read like one of the ends. */
 export function axisValues(max: number, format: (value: number) => string): readonly number[] {
   const middle = format(max / 2)
   return middle === format(max) || middle === format(0) ? [max, 0] : [max, max / 2, 0]
@@ -30,7 +30,7 @@ export function linear(max: number): Axis {
   return { max, y: (value) => HEIGHT - (HEIGHT * Math.min(Math.max(value, 0), max)) / max }
 }
 
-/** Round instants of a zone, four or five of them. @param offset how far its clocks are ahead of UTC at a time */
+/** Round times of a zone, four or five of them. @param offset how far its clocks are ahead of UTC at a time */
 export function timeTicks(from: number, to: number, offset: (at: number) => number = () => 0): readonly number[] {
   const steps = [10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800].map(
     (seconds) => seconds * 1000,
@@ -38,8 +38,7 @@ export function timeTicks(from: number, to: number, offset: (at: number) => numb
   const step = steps.find((each) => (to - from) / each <= 5) ?? 604_800_000
   const ticks: number[] = []
   if (!(from <= to)) return ticks // no data: an axis of no span
-  // By the clocks of the zone; the night in which they change is an hour longer, or has an hour of which two names are
-  // one time.
+  // In local time; in the night of a clock change a day has an hour more or less.
   for (let local = Math.ceil((from + offset(from)) / step) * step; ; local += step) {
     const guess = local - offset(from)
     const at = local - offset(guess)
@@ -48,12 +47,10 @@ export function timeTicks(from: number, to: number, offset: (at: number) => numb
   }
 }
 
-/** How wide a value is drawn that has no neighbour. */
+/** The width of a value without neighbours. */
 const ALONE = 4
 
-/**
- * A path over the points that are known: what is not known is a gap. A value between two gaps is a dot, not nothing.
- */
+/** A path through the known points: unknown ones are gaps. A value between two gaps is a dot. */
 export function linePath(xs: readonly number[], ys: readonly (number | null)[]): string {
   let path = ''
   let isDrawing = false
@@ -94,7 +91,7 @@ export function areaPath(
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at)
 
-/** Pushes labels apart that would lie on each other; keeps their order. */
+/** Moves overlapping labels apart, in their order. */
 export function apart(ys: readonly number[], least: number): readonly number[] {
   const order = ys.map((y, at) => ({ y, at })).sort((a, b) => a.y - b.y)
   let below = Number.NEGATIVE_INFINITY
@@ -113,7 +110,7 @@ export interface Hole {
   readonly to: number
 }
 
-/** Where between two steps more than one is missing: what lies there is not known, and no line is drawn over it. */
+/** Where more than one step is missing: the values in between are unknown, and no line is drawn. */
 export function holes(t: readonly number[], step: number): readonly Hole[] {
   return t.flatMap((to, at) => {
     const from = t[at - 1]

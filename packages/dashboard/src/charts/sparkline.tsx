@@ -1,4 +1,4 @@
-// A line without axes, beside the number that it leads to. Where nothing is known there is no line.
+// A line without axes, beside its latest number. Gaps are left open.
 import { useId } from 'react'
 import { runsOf } from './runs.ts'
 
@@ -6,7 +6,7 @@ const WIDTH = 100
 const HEIGHT = 32
 
 export interface SparklineProps {
-  /** What it says, for who cannot see it. */
+  /** The text alternative. */
   readonly label: string
   readonly v: readonly (number | null)[]
   readonly min: number

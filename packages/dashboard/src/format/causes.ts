@@ -1,4 +1,4 @@
-// Why reads miss, in words. The list is closed: it is the library's.
+// Descriptions of why reads miss. The list is complete: it is the library's.
 import type { Counts, Criteria } from '../api/types.ts'
 
 const CAUSES: Readonly<Record<string, string>> = {
@@ -36,7 +36,7 @@ export interface CauseShare {
   readonly share: number
 }
 
-/** Most first; what is beyond `most` as one. */
+/** Largest first; those beyond `most` are combined. */
 export function causeShares(counts: Counts, most = 4): readonly CauseShare[] {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
   if (all === 0) return []
@@ -51,8 +51,8 @@ export function causeShares(counts: Counts, most = 4): readonly CauseShare[] {
 }
 
 /**
- * What an invalidation was aimed at: its kind and its text.
- * @param keyName how a key is written
+ * The target of an invalidation: its kind and its text.
+ * @param keyName how a key is formatted
  */
 export function aim(
   criteria: Criteria | undefined,
@@ -65,7 +65,7 @@ export function aim(
     of('tag', criteria?.tags) ??
     of('pattern', criteria?.patterns) ??
     of('key', criteria?.keys?.map(keyName)) ??
-    // Addresses that nothing answered: there was nothing to forget.
+    // URLs without a stored answer: there was nothing to invalidate.
     (criteria?.keys === undefined ? undefined : { kind: 'keys', text: 'none', more: 0 }) ?? {
       kind: 'model',
       text: `${criteria?.model ?? 'unknown'}${criteria?.id === undefined ? '' : ` ${criteria.id}`}`,

@@ -1,7 +1,7 @@
-// Names written one a line. What a line would lose, such as a space at its end or a line break, stands in the quotes of
-// JSON.
+// Names written one per line. A name that a line cannot represent, such as one with a trailing space or a line break,
+// is written as a JSON string.
 
-/** The names of a text, empty lines left out. */
+/** The names in a text, without empty lines. */
 export function linesOf(text: string): readonly string[] {
   return text
     .split(/\r?\n/)
@@ -10,7 +10,7 @@ export function linesOf(text: string): readonly string[] {
     .map((line) => unquoted(line) ?? line)
 }
 
-/** A name as a line that `linesOf` reads back as it was. */
+/** A name as a line that `linesOf` parses back. */
 export function lineOf(name: string): string {
   const isPlain = name.trim() === name && !/[\r\n]/.test(name) && unquoted(name) === undefined
   return isPlain ? name : JSON.stringify(name)

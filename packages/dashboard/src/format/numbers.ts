@@ -1,4 +1,4 @@
-// Numbers as people read them: no more digits than are known, a comma for thousands, a true minus, the unit apart.
+// Number formatting: no more digits than are significant, a comma for thousands, a true minus sign, the unit separate.
 
 export interface Figure {
   readonly value: string
@@ -19,19 +19,19 @@ const SPANS = [
   [1, 's'],
 ] as const
 type Step = readonly [seconds: number, unit: string]
-/** Less is not nothing. */
+/** Smaller is not zero. */
 const LEAST_PERCENT = 0.05
 export const MINUS = '\u2212'
 
 export function createNumbers(locale: string) {
-  // "negative": what is rounded to nothing has no sign.
+  // "negative": what rounds to zero has no sign.
   const plain = (digits: number) =>
     new Intl.NumberFormat(locale, { maximumFractionDigits: digits, signDisplay: 'negative' })
   const whole = plain(0)
   const kept = new Map([0, 1, 2, 3].map((digits) => [digits, plain(digits)]))
   const number = (value: number, digits = 0): string => (kept.get(digits) ?? whole).format(value).replace('-', MINUS)
 
-  /** Three digits that count, at most two behind the point. */
+  /** Three significant digits, at most two decimals. */
   const short = (value: number): string => {
     const size = Math.abs(value)
     return number(value, size === 0 || size >= 100 ? 0 : size >= 10 ? 1 : 2)
@@ -44,9 +44,9 @@ export function createNumbers(locale: string) {
     number,
     short,
     count: (value: number): string => number(value),
-    /** A count with what is counted. */
+    /** A count with its unit. */
     counted: (value: number, one: string, more: string): string => `${number(value)} ${value === 1 ? one : more}`,
-    /** As many digits behind the point for all, so that they stand under each other. */
+    /** The same number of decimals for all, so that they align. */
     fixed: (value: number, digits: number): string =>
       new Intl.NumberFormat(locale, {
         minimumFractionDigits: digits,
@@ -55,7 +55,7 @@ export function createNumbers(locale: string) {
       })
         .format(value)
         .replace('-', MINUS),
-    /** A share from 0 to 1 as percent. */
+    /** A share from 0 to 1 as a percentage. */
     percent: (share: number): Figure => {
       const percent = share * 100
       if (percent > 0 && percent < LEAST_PERCENT) return { value: `< ${number(LEAST_PERCENT, 1)}`, unit: '%' }
@@ -63,14 +63,14 @@ export function createNumbers(locale: string) {
       return { value: number(percent, near), unit: '%' }
     },
     bytes: (bytes: number): Figure => scaled(bytes, BYTES),
-    /** A duration that was measured. */
+    /** A measured duration. */
     ms: (ms: number): Figure => {
       if (ms === 0) return { value: '0', unit: 'ms' }
       if (Math.abs(ms) < 1) return { value: number(ms, Math.abs(ms) < 0.1 ? 3 : 2), unit: 'ms' }
       if (Math.abs(ms) < 10_000) return { value: short(ms), unit: 'ms' }
       return inUnit(ms / 1000, largest(ms / 1000))
     },
-    /** A duration that somebody set. */
+    /** A configured duration. */
     span: (seconds: number): Figure => inUnit(seconds, exact(seconds) ?? largest(seconds)),
     signed: (value: number, digits = 0): string =>
       (value > 0 && number(value, digits) !== number(0) ? '+' : '') + number(value, digits),
@@ -79,11 +79,11 @@ export function createNumbers(locale: string) {
   function inUnit(seconds: number, [per, unit]: Step): Figure {
     return { value: short(seconds / per), unit }
   }
-  /** The largest unit that leaves it above 1. */
+  /** The largest unit in which it is above 1. */
   function largest(seconds: number): Step {
     return SPANS.find(([at]) => seconds >= 2 * at) ?? [1, 's']
   }
-  /** The largest unit that keeps the number whole. */
+  /** The largest unit in which it is a whole number. */
   function exact(seconds: number): Step | undefined {
     return SPANS.find(([per]) => seconds >= per && Number.isInteger(seconds / per))
   }

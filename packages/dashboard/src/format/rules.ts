@@ -1,4 +1,4 @@
-// Alert rules as people call them; in the API and in configuration they have their own names.
+// Display names of the alert rules; the API and configurations use other names.
 const NAMES: Readonly<Record<string, string>> = {
   hit_ratio: 'Hit ratio',
   memory_ratio: 'Memory in use',

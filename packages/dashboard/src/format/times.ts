@@ -1,4 +1,4 @@
-// Times: absolute as a clock shows them, relative as people say them.
+// Times: absolute, and relative.
 
 export interface TimesOptions {
   readonly locale: string
@@ -53,7 +53,7 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
       )
       return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000
     },
-    /** The clock within a day of `now`, else the day. */
+    /** The time if it is within a day of `now`, else the date. */
     short: (at: number, now: number): string =>
       Math.abs(now - at) < DAY_MS / 2 ? clockOf(at) : `${date.format(at)}, ${minutes.format(at)}`,
     /** Date, time and zone. */
@@ -71,10 +71,10 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
 
 export type Times = ReturnType<typeof createTimes>
 
-/** What is left of a time: as on a stop-watch, from two days on in days. */
+/** A remaining time like a stopwatch, or in days if there are at least two. */
 export const timeLeft = (ms: number): string => (ms < 2 * DAY_MS ? stopwatch(ms) : `${Math.floor(ms / DAY_MS)} d`)
 
-/** Minutes and seconds as a stop-watch has them: 3:12, 1:02:07. */
+/** Minutes and seconds like a stopwatch: 3:12, 1:02:07. */
 export function stopwatch(ms: number): string {
   const all = Math.max(0, Math.floor(ms / 1000))
   const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor((all % 3600) / 60), all % 60]

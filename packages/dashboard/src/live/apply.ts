@@ -1,4 +1,4 @@
-// What a message of the stream changes in the answers that pages show.
+// Applies messages of the stream to the cached responses that pages show.
 import type { QueryClient } from '@tanstack/react-query'
 import type { Columns, Summary } from '../api/types.ts'
 import type { Heard } from './follow.ts'
@@ -6,11 +6,11 @@ import { type Tick, withTick } from './tick.ts'
 
 export interface Gap {
   readonly at: number
-  /** Messages that were left out; undefined: nobody knows how many. */
+  /** Messages that were dropped; undefined: an unknown number. */
   readonly dropped: number | undefined
 }
 
-/** An operation that runs tells each of its steps: what shows it asks once a while. */
+/** A running operation sends each of its steps: queries of it are refreshed only once in a while. */
 const ASK_MS = 400
 
 export function createApply(queries: QueryClient, onGap: (gap: Gap) => void): (message: Heard) => void {
@@ -25,7 +25,7 @@ export function createApply(queries: QueryClient, onGap: (gap: Gap) => void): (m
       }, ASK_MS),
     )
   }
-  // The server is ours, and its messages are trusted as its answers are.
+  // The server is ours: its messages are trusted like its responses.
   return ({ event, data }) => {
     if (event === 'summary') takeSummary(queries, data as Summary)
     else if (event === 'tick') takeTick(queries, data as Tick)

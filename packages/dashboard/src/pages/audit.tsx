@@ -146,7 +146,7 @@ const COLUMNS = [
   { name: 'Detail', folded: 'wide' as const, cell: (row: AuditRow) => <Detail row={row} /> },
 ]
 
-/** Of a look at a value, the key. */
+/** The key, for a viewed value. */
 function Target({ row: { action, target } }: { readonly row: AuditRow }) {
   const keyName = useKeyName()
   return <Name>{action === 'value.read' ? keyName(target) : target}</Name>

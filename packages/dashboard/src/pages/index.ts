@@ -1,4 +1,4 @@
-// Which component stands for which page.
+// The component of each page.
 import type { ComponentType } from 'react'
 import { Access } from './access.tsx'
 import { Alerts } from './alerts/alerts.tsx'

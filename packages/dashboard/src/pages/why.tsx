@@ -43,7 +43,7 @@ export function Why() {
   )
 }
 
-/** The question; another address is another one. */
+/** The query; another URL is another query. */
 function Ask({
   name,
   namespace,

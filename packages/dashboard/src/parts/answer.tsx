@@ -1,5 +1,5 @@
-// What stands between a question to the server and its page: bones while it is late, words when it fails, the last
-// answer with its age beside an error.
+// The states of a query: a skeleton while it is late, a message when it fails, the last result with its age beside an
+// error.
 import type { UseQueryResult } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
 import { ApiError } from '../api/client.ts'
@@ -7,7 +7,7 @@ import { CopyButton } from './copy.tsx'
 import { Notice } from './section.tsx'
 import { Time } from './words.tsx'
 
-/** Shows the answer; an error beside what was known before, never instead of it. */
+/** Shows the result; an error is shown beside earlier data, never instead of it. */
 export function Answer<T>({
   query,
   what,
@@ -45,7 +45,7 @@ export function Failure({
 }: {
   readonly error: unknown
   readonly what: string
-  /** When what is shown below was read. */
+  /** When the data below was read. */
   readonly since?: number | undefined
   readonly retry?: (() => void) | undefined
   readonly isTrying?: boolean
@@ -102,10 +102,10 @@ function reason(problem: ApiError | undefined): string {
   return `The server answered ${problem.status}.`
 }
 
-/** Long enough for what is asked next, once it is known of which cache. */
+/** Long enough for a query that first needs the cache's name. */
 const UNASKED_MS = 2000
 
-/** Nobody asks, and so nothing comes: said, where bones would promise that it does. */
+/** The query is disabled, so no result will come: it says so, since a skeleton would promise one. */
 function Unasked({ what }: { readonly what: string }) {
   const [isSure, setSure] = useState(false)
   useEffect(() => {
@@ -116,7 +116,7 @@ function Unasked({ what }: { readonly what: string }) {
   return <Notice>{what}: not available. Your credential does not include this, or there is no cache yet.</Notice>
 }
 
-/** Shown only after 300 ms, so that what comes at once does not flicker. */
+/** Shown only after 300 ms, so that fast results do not flicker. */
 export function Bones() {
   const [isLate, setLate] = useState(false)
   useEffect(() => {

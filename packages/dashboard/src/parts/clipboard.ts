@@ -1,9 +1,9 @@
-// Puts a text on the clipboard. Over plain HTTP from another machine browsers have no `navigator.clipboard`; what is
-// selected can be copied all the same.
+// Copies a text to the clipboard. Over plain HTTP from another machine browsers have no `navigator.clipboard`; a
+// selection can still be copied.
 
-/** @param beside the element to stand beside: in an open dialog nothing outside of it can be selected */
+/** @param beside a neighbouring element: in an open dialog nothing outside of it can be selected */
 export async function copyText(text: string, beside: HTMLElement): Promise<void> {
-  // Not there, whatever the types say.
+  // May be missing, whatever the types say.
   const clipboard: Clipboard | undefined = navigator.clipboard
   if (clipboard !== undefined) return clipboard.writeText(text)
   const field = Object.assign(document.createElement('textarea'), { className: 'sr', value: text, readOnly: true })

@@ -1,4 +1,4 @@
-// Copies a text; says that it did, and how to copy by hand where the browser does not allow it.
+// Copies a text; confirms it, or says how to copy by hand if the browser does not permit it.
 import { type MouseEvent, useEffect, useState } from 'react'
 import { copyText } from './clipboard.ts'
 import { Icon } from './icon.tsx'

@@ -1,4 +1,4 @@
-// A dialog: the browser's own, so that focus, Escape and what lies behind are the browser's business.
+// A dialog: the browser's own, which handles focus, Escape and the inert background.
 import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
 import { usePressBeside } from './press-beside.ts'
 
@@ -16,7 +16,7 @@ export function Dialog({
   const ref = useRef<HTMLDialogElement>(null)
   const heading = useId()
   const beside = usePressBeside(onClose)
-  // In the same turn as it comes and goes: no key that is pressed next may find the focus on its way.
+  // In the same tick as it opens and closes, so that the next key press finds the focus in place.
   useLayoutEffect(() => {
     const dialog = ref.current
     if (dialog === null || dialog.open) return
@@ -25,8 +25,8 @@ export function Dialog({
     dialog.showModal()
     return () => {
       dialog.close()
-      // Once the page is as it will be: what opened the dialog may be gone by what was done in it, and a new page
-      // begins at its heading.
+      // After the page has settled: the element that opened the dialog may be gone, and a new page starts at its
+      // heading.
       queueMicrotask(() => {
         if (!(place instanceof Document || place instanceof ShadowRoot)) return
         if (place.activeElement !== null && place.activeElement !== document.body) return

@@ -1,4 +1,4 @@
-// The dashboard's glyphs, drawn inline: no sprite, no request.
+// The dashboard's icons, drawn inline: no sprite, no request.
 import type { ReactNode } from 'react'
 
 const stroke = { fill: 'none', stroke: 'currentColor', strokeWidth: 1.5 }

@@ -1,4 +1,4 @@
-// A key as it may be shown: whole, or where the host application redacts names, as a short mark of it.
+// A key for display: in full, or as a short hash if the host application redacts names.
 import { useDashboard } from '../context.tsx'
 import { Link, placeOf } from '../place/place.tsx'
 
@@ -21,7 +21,7 @@ export function KeyLink({
   )
 }
 
-/** How a key is written here; the same function while the dashboard is the same. */
+/** How keys are formatted here; a stable function. */
 export function useKeyName(): (name: string) => string {
   const { redact } = useDashboard()
   return redact === 'names' ? redacted : whole
@@ -29,17 +29,17 @@ export function useKeyName(): (name: string) => string {
 
 const whole = (name: string): string => name
 
-/** FNV-1a over UTF-16: to tell names apart on a screen, not to hide them from whoever can guess. */
+/** FNV-1a over UTF-16: to tell names apart on a screen, not to hide them from someone who can guess. */
 function redacted(name: string): string {
   let hash = 0x811c9dc5
   for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193)
   return `key ${(hash >>> 0).toString(16).padStart(8, '0')}`
 }
 
-/** Where keys stand in what the server answers. */
+/** Where keys occur in the server's responses. */
 const OF_KEYS = new Set(['key', 'keys'])
 
-/** Data for people to read, with its keys written as they are written here. */
+/** Data for display, with its keys formatted like all others. */
 export function useKeysIn(): (data: unknown) => unknown {
   const { redact } = useDashboard()
   return redact === 'names' ? hidden : (data) => data

@@ -1,4 +1,4 @@
-// A field for names, one a line. Keys that a link brought are not written out where names are hidden.
+// A field for names, one per line. Keys from a link are not written out if names are hidden.
 import { useDashboard } from '../context.tsx'
 import { linesOf } from '../format/lines.ts'
 import { useKeyName } from './key-name.tsx'
@@ -18,10 +18,10 @@ export function Lines({
   readonly label: string
   readonly hint?: string
   readonly text: string
-  /** What the address brought. */
+  /** The value from the URL. */
   readonly given: string
   readonly isOfKeys: boolean
-  /** The form is not sent without it. */
+  /** The form cannot be submitted without it. */
   readonly isRequired?: boolean
   /** Of an empty field. */
   readonly rows?: number

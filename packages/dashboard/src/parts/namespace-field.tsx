@@ -1,7 +1,7 @@
-// Which namespace: a list where all are known, a field to type in where there are more than the server names.
+// Selects a namespace: a list if all are known, a text field if there are more than the server names.
 import { useId } from 'react'
 
-/** The server names those that are asked most, and puts the rest together. */
+/** The server names the busiest, and combines the rest. */
 export const REST = 'other'
 
 export function NamespaceField({
@@ -14,7 +14,7 @@ export function NamespaceField({
 }: {
   readonly label: string
   readonly value: string
-  /** What the empty choice means. */
+  /** The meaning of the empty choice. */
   readonly none: string
   readonly known: readonly { readonly name: string }[]
   readonly className?: string

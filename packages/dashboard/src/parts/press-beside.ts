@@ -1,9 +1,9 @@
-// What closes a dialog by a press beside it.
+// Closes a dialog by a click beside it.
 import { type MouseEvent, type PointerEvent, useRef } from 'react'
 
 /**
- * For a `<dialog>`. A press counts that has begun and ended beside it: a selection drawn out of a field ends there,
- * too, and must not take what was typed with it.
+ * For a `<dialog>`. A click counts only if it began and ended beside it: a selection dragged out of a field also ends
+ * there, and must not discard what was typed.
  */
 export function usePressBeside(onPress: () => void) {
   const hasBegun = useRef(false)

@@ -1,4 +1,4 @@
-// How a page is divided: ruled sections, titles, notices, states that stand for a part which has nothing to show.
+// The structure of a page: ruled sections, titles, notices, and empty states.
 import { type ReactNode, useId } from 'react'
 import { type Glyph, Icon } from './icon.tsx'
 
@@ -41,7 +41,7 @@ export function PageTitle({
   readonly say?: ReactNode
   readonly actions?: ReactNode
   readonly crumbs?: readonly ReactNode[]
-  /** The title is a key: it wraps and is whole. */
+  /** The title is a key: it wraps and is not cut. */
   readonly isKey?: boolean
 }) {
   return (
@@ -84,7 +84,7 @@ export function Notice({
   readonly children: ReactNode
   readonly more?: ReactNode
   readonly actions?: ReactNode
-  /** Read aloud at once. */
+  /** Announced at once. */
   readonly isAlert?: boolean
 }) {
   const icon = glyph ?? (tone === 'plain' ? undefined : tone === 'proven' ? 'ok' : tone)
@@ -101,7 +101,7 @@ export function Notice({
   )
 }
 
-/** Stands where a part would be: what is so, what still works, what to press. */
+/** An empty state: what is the case, what still works, what to do. */
 export function State({
   label,
   title,

@@ -1,4 +1,4 @@
-// Whether somebody can see the page at all: what is costly waits while nobody can.
+// Whether the page is visible: expensive work waits until it is.
 import { useSyncExternalStore } from 'react'
 
 const follow = (listener: () => void): (() => void) => {

@@ -1,9 +1,9 @@
-// Who answered: a tier by hue, lightness and shape.
+// The answering tier, by hue, lightness and shape.
 import { capitalised } from '../format/text.ts'
 
 export type SourceKind = 'memory' | 'redis' | 'far' | 'origin'
 
-/** A circle for memory, a square for a server of memory, a diamond for what lies on a disk or an edge. */
+/** A circle for memory, a square for a memory server, a diamond for disk or edge. */
 export function sourceKind(tier: string): SourceKind {
   if (tier === 'origin') return 'origin'
   if (tier === 'memory') return 'memory'
@@ -21,7 +21,7 @@ export const sourceName = (tier: string): string => NAMES[tier] ?? capitalised(t
 
 const SHAPES = { memory: 'circle', redis: 'square', far: 'diamond', origin: 'triangle' } as const
 
-/** As its mark is drawn wherever it is named. */
+/** Drawn like its mark. */
 export const sourceShape = (tier: string) => SHAPES[sourceKind(tier)]
 
 export const sourceColor = (tier: string): string => `var(--mp-source-${sourceKind(tier)})`

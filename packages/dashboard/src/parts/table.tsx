@@ -1,12 +1,12 @@
-// A table that folds into cards where it is narrow, and keeps its roles there.
+// A table that folds into cards on narrow screens, and keeps its roles.
 import type { ReactNode } from 'react'
 
 export interface Column<Row> {
   readonly name: string
-  /** Not shown as a heading, for columns of buttons. */
+  /** Visually hidden, for columns of buttons. */
   readonly isSilent?: boolean
   readonly isNumber?: boolean
-  /** How it behaves as a card: over the whole width, at the right of the name, or left out. */
+  /** Its layout as a card: full width, to the right of the name, or omitted. */
   readonly folded?: 'wide' | 'right' | 'skip'
   readonly cell: (row: Row) => ReactNode
 }
@@ -27,7 +27,7 @@ export function Table<Row>({
   readonly keyOf: (row: Row) => string
   readonly toneOf?: (row: Row) => 'wrong' | 'quiet' | undefined
   readonly footer?: ReactNode
-  /** Of many rows: short as cards, too. */
+  /** For many rows: compact as cards, too. */
   readonly isDense?: boolean
 }) {
   const [first, ...rest] = columns

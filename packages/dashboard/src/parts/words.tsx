@@ -1,12 +1,11 @@
-// Small pieces of text: a figure with its unit, a word with its glyph, a time, a name that cannot turn its sentence
-// around.
+// Small pieces of text: a number with its unit, a word with its icon, a time, a name in bidi isolation.
 import { type CSSProperties, type ReactNode, useContext, useEffect, useState } from 'react'
 import { AccessContext, useDashboard } from '../context.tsx'
 import type { Figure } from '../format/numbers.ts'
 import { type Glyph, Icon } from './icon.tsx'
 
-/** Custom properties for a style: set by script, so that a strict CSP lets them pass. */
-export const vars = (values: Readonly<Record<`--${string}`, string | number>>): CSSProperties => values as CSSProperties // React takes them, its types do not
+/** Custom properties for a style: set by script, which a strict CSP permits. */
+export const vars = (values: Readonly<Record<`--${string}`, string | number>>): CSSProperties => values as CSSProperties // React accepts them, its types do not
 
 export function Unit({ figure }: { readonly figure: Figure }) {
   return (
@@ -35,7 +34,7 @@ const GLYPH: Readonly<Record<Tone, Glyph>> = {
   unknown: 'unknown',
 }
 
-/** A state: colour, glyph and word together. */
+/** A state: colour, icon and word together. */
 export function Word({
   tone,
   glyph,
@@ -53,7 +52,7 @@ export function Word({
   )
 }
 
-/** A name from elsewhere: a key, a tag, a namespace. Isolated, so that another direction of writing stays inside. */
+/** An external name: a key, a tag, a namespace. Isolated, so that its writing direction stays inside. */
 export function Name({ children, className }: { readonly children: string; readonly className?: string }) {
   return (
     <code dir="auto" translate="no" className={className} title={children.length > 40 ? children : undefined}>
@@ -62,7 +61,7 @@ export function Name({ children, className }: { readonly children: string; reado
   )
 }
 
-/** The clock, ticking once a second while the page is seen. */
+/** The current time, updated every second while the page is visible. */
 export function useNow(everyMs = 1000): number {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {
@@ -74,14 +73,14 @@ export function useNow(everyMs = 1000): number {
   return now
 }
 
-/** The server's clock, as far as this browser can tell. */
+/** The server's time, as far as this browser can tell. */
 export function useServerNow(everyMs = 1000): number {
   return useNow(everyMs) + useSkew()
 }
 
 export const useSkew = (): number => useContext(AccessContext)?.skewMs ?? 0
 
-/** A time: short in the text, whole with its zone on hover. */
+/** A time: short in the text, in full with its zone on hover. */
 export function Time({ at, relative = false }: { readonly at: string | number; readonly relative?: boolean }) {
   const { times } = useDashboard()
   const ms = typeof at === 'number' ? at : Date.parse(at)

@@ -1,14 +1,14 @@
-// How a place in the dashboard is written into the address bar: as a path of a page of its own, or behind "#" inside of
-// another application's page.
+// How a location in the dashboard is written into the URL: as a path of its own page, or behind "#" within another
+// application's page.
 
-/** The way between places and addresses. */
+/** Converts between locations and URLs. */
 export interface Addresses {
-  /** The place at which the browser is: `keys/?key=a`. */
+  /** The browser's current location: `keys/?key=a`. */
   read(): string
-  /** What a link to a place has as its `href`. */
+  /** The `href` of a link to a location. */
   href(place: string): string
   write(place: string, options?: { readonly replace?: boolean }): void
-  /** Told when the browser goes back or forth. */
+  /** Called when the browser goes back or forward. */
   onChange(listener: () => void): () => void
 }
 

@@ -1,5 +1,4 @@
-// Where in the dashboard one is. The address holds the whole state of a page, so that a link shows the same to whoever
-// opens it.
+// The location in the dashboard. The URL holds the whole state of a page, so that a link shows the same to others.
 import {
   createContext,
   type MouseEvent,
@@ -25,7 +24,7 @@ interface Navigation extends Place {
 
 const PlaceContext = createContext<Navigation | undefined>(undefined)
 
-/** A place as text: `keys/?key=a`. What is undefined or empty is left out. */
+/** A location as text: `keys/?key=a`. Undefined and empty values are omitted. */
 export function placeOf(page: string, query: Readonly<Record<string, string | number | undefined>> = {}): string {
   const given = Object.entries(query).flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [[name, String(value)]],
@@ -87,7 +86,7 @@ export interface LinkProps {
   readonly onFollow?: (() => void) | undefined
 }
 
-/** A true link: it can be opened in another tab, copied and read aloud; a plain click stays in this page. */
+/** A real link: it can be opened in another tab, copied and read aloud; a plain click stays in this page. */
 export function Link({ to, children, className, title, current, onFollow }: LinkProps) {
   const { addresses, go } = usePlace()
   const follow = (event: MouseEvent) => {

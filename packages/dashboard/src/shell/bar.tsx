@@ -1,4 +1,4 @@
-// The bar on top: where one is, search, how fresh the page is, which span of time it shows.
+// The top bar: the current location, search, the age of the data, the time span.
 import { useCacheName } from '../api/queries.ts'
 import { useAccess, useDashboard } from '../context.tsx'
 import { Brand, Icon } from '../parts/icon.tsx'
@@ -57,7 +57,7 @@ export function Bar({ openPalette }: { readonly openPalette: () => void }) {
   )
 }
 
-/** Which cache the page is about, where there are several. */
+/** The cache of the page, if there are several. */
 function Caches() {
   const { session } = useAccess()
   const { page, query, go } = usePlace()

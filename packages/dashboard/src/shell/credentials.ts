@@ -1,14 +1,10 @@
-// What this browser holds of a sign-in. A cookie that scripts cannot read where the server gives one; else the token,
-// for this tab only.
+// This browser's sign-in: a cookie that scripts cannot read if the server sets one; else the token, for this tab only.
 
 const key = (base: string): string => `millpond ${base}`
 
 export interface Credentials {
   readonly token: string | undefined
-  /**
-   * Whether asking the server who is signed in has a chance: a question without one would only put an error into the
-   * console.
-   */
+  /** Whether it is worth asking the server who is signed in: a failing request would show an error in the console. */
   readonly isLikely: boolean
 }
 
@@ -21,7 +17,7 @@ export function keepToken(base: string, token: string): void {
   read(() => sessionStorage.setItem(key(base), token))
 }
 
-/** From now on the cookie speaks. */
+/** From now on the cookie is used. */
 export function keepCookie(base: string): void {
   read(() => sessionStorage.removeItem(key(base)))
   read(() => localStorage.setItem(key(base), 'cookie'))
@@ -32,7 +28,7 @@ export function forgetCredentials(base: string): void {
   read(() => localStorage.removeItem(key(base)))
 }
 
-/** Storage may be forbidden by the browser or its owner: then nothing is held. */
+/** Storage may be blocked by the browser or its owner: then nothing is stored. */
 function read<T>(work: () => T): T | undefined {
   try {
     return work()

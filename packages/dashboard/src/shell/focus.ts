@@ -1,9 +1,8 @@
-// Keeps the focus where somebody works by keyboard: a button that is switched off while its work is done gets it back,
-// and what is left of the place gets it where the focused element is gone. Left alone, browsers let it fall to the
-// document.
+// Keeps the keyboard focus in place: a button that is disabled while its action runs gets it back, and if the focused
+// element is removed, its surroundings get it. By default browsers reset it to the document.
 import { type RefObject, useEffect } from 'react'
 
-/** Stands within the root, which in a shadow root is there later than what renders it. */
+/** Must be within the root, which in a shadow root is mounted later than its renderer. */
 export function FocusKept({ root }: { readonly root: RefObject<HTMLElement | null> }) {
   useEffect(() => {
     const held = root.current
@@ -13,7 +12,7 @@ export function FocusKept({ root }: { readonly root: RefObject<HTMLElement | nul
 }
 
 function keepFocus(root: HTMLElement): () => void {
-  /** What lies around the focused element: once it is gone it does not know any more. */
+  /** The surroundings of the focused element: once it is removed, they can no longer be determined. */
   let around: readonly HTMLElement[] = []
   let waitsFor: HTMLElement | undefined
   const watcher = new MutationObserver(() => {
@@ -40,7 +39,7 @@ function keepFocus(root: HTMLElement): () => void {
   const onFocusOut = ({ target, relatedTarget }: FocusEvent) => {
     if (relatedTarget !== null || !(target instanceof HTMLElement)) return
     queueMicrotask(() => {
-      if (hasFocus(root) || (target.isConnected && !target.matches(':disabled'))) return // left for elsewhere, or by a click beside it
+      if (hasFocus(root) || (target.isConnected && !target.matches(':disabled'))) return // moved elsewhere, or by a click beside it
       waitsFor = target
       watcher.observe(root, { subtree: true, childList: true, attributeFilter: ['disabled'] })
       settle(target)
@@ -55,12 +54,12 @@ function keepFocus(root: HTMLElement): () => void {
   }
 }
 
-/** Parts of a page that are worth being in. */
+/** Parts of a page that can take the focus. */
 const PLACES = 'dialog, section, main'
 
 /**
- * Also elsewhere on the page: what a host application's own field has is not taken from it. Within a shadow root it is
- * the root's host that the document names.
+ * Also elsewhere on the page: focus in a host application's field is not taken from it. Within a shadow root,
+ * `document.activeElement` is the root's host.
  */
 function hasFocus({ ownerDocument }: HTMLElement): boolean {
   const { activeElement, body } = ownerDocument

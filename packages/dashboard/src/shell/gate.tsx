@@ -1,4 +1,4 @@
-// The gate: signs in, learns who is there and which routes the server has, and closes again when the server says 401.
+// The gate: signs in, loads the user and the server's routes, and closes again when the server says 401.
 import { useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
 import { ApiError, type CacheClient, isRecord } from '../api/client.ts'
@@ -17,10 +17,10 @@ type GateState =
 
 const AGAIN_MS = 5000
 
-/** A server that is away, or fails, may be well in a moment. */
+/** An unreachable or failing server may recover in a moment. */
 const mayPass = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || error.status >= 500)
 
-/** How tokens of the control plane begin: those of a host application have no session to be made of. */
+/** The prefix of the control plane's tokens: those of a host application have no session to be created from. */
 const OWN = 'mp_'
 
 export interface GateProps {
@@ -28,11 +28,11 @@ export interface GateProps {
   readonly readOnly: boolean
   /** The host application signs its users in: no field for a token. */
   readonly isHosted: boolean
-  /** Told of the token that calls are to carry; undefined: none. */
+  /** Called with the token that calls carry; undefined: none. */
   readonly onToken: (token: string | undefined) => void
-  /** Told which routes the server has. */
+  /** Called with the server's routes. */
   readonly onRoutes: (routes: ReadonlySet<string>) => void
-  /** Counts the times that the server said 401 to a page. */
+  /** How often the server has said 401 to a page. */
   readonly refusals: number
   readonly children: ReactNode
 }
@@ -54,7 +54,7 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
             : new Set(session.routes)
         const { token } = heldCredentials(client.base)
         if (!isHosted && token?.startsWith(OWN) && routes.has('POST session/')) {
-          // Without a cookie the token serves, for this tab.
+          // Without a cookie the token is used, for this tab.
           const isKept = await client.send('POST', 'session/', {}).then(
             () => true,
             () => false,
@@ -82,15 +82,14 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
     if (isHosted || heldCredentials(client.base).isLikely) void enter()
   }, [enter, isHosted, client])
 
-  // Whoever opens the page while the server restarts need not stay beside it.
+  // A page opened while the server restarts recovers by itself.
   useEffect(() => {
     if (state.is !== 'failed' || !mayPass(state.error)) return
     const timer = setTimeout(() => void enter(true), AGAIN_MS)
     return () => clearTimeout(timer)
   }, [state, enter])
 
-  // A page was told 401: the token was revoked or has ended. What is on screen stays where it is until somebody signs
-  // in again.
+  // A page got a 401: the token was revoked or has expired. The screen's contents stay until the user signs in again.
   useEffect(() => {
     if (refusals === 0) return
     if (isHosted) return
@@ -111,7 +110,7 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
       offers: (method, path) => routes.has(`${method} ${path}`),
       may: (scope) => session.scopes.includes(scope) && (!readOnly || scope.endsWith(':read')),
       signOut: () => {
-        if (routes.has('DELETE session/')) void client.send('DELETE', 'session/').catch(() => undefined) // the cookie is dropped here in any case
+        if (routes.has('DELETE session/')) void client.send('DELETE', 'session/').catch(() => undefined) // the cookie is dropped in any case
         forgetCredentials(client.base)
         onToken(undefined)
         queries.clear()
@@ -160,11 +159,11 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
   return <AccessContext.Provider value={access}>{children}</AccessContext.Provider>
 }
 
-/** No header can carry it; it may be one that nobody sees. */
+/** No header can carry it; it may be an invisible character. */
 const nameOf = (sign: string): string =>
   `the sign “${sign}” (U+${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}) in it`
 
-/** Less is the time that the answer took. */
+/** Smaller differences are the response time. */
 const AGREE_MS = 5000
 
 function skewOf(now: string | undefined): number {
@@ -172,7 +171,7 @@ function skewOf(now: string | undefined): number {
   return Math.abs(skew) > AGREE_MS ? skew : 0
 }
 
-/** `GET configurations/{id}/`, read from the document that the server makes of its own routes. */
+/** `GET configurations/{id}/`, from the server's OpenAPI document. */
 function routesOf(document: unknown, base: string): ReadonlySet<string> {
   const paths = isRecord(document) && isRecord(document.paths) ? document.paths : {}
   return new Set(

@@ -1,4 +1,4 @@
-// What the keys do.
+// The keyboard shortcuts.
 import { Dialog } from '../parts/dialog.tsx'
 import { PAGES } from './pages.ts'
 

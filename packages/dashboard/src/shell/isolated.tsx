@@ -1,8 +1,8 @@
-// A shadow root around the dashboard: its style comes with it, and the page's stays out.
+// A shadow root around the dashboard, with its own style and without the page's.
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { createPortal } from 'react-dom'
 
-/** What is inherited crosses into a shadow root; this ends it. */
+/** Inherited properties cross into a shadow root; this resets them. */
 const HOST = ':host { all: initial; display: block; min-height: 100% }'
 
 export function Isolated({ nonce, children }: { readonly nonce: string | undefined; readonly children: ReactNode }) {
@@ -30,11 +30,11 @@ export function Isolated({ nonce, children }: { readonly nonce: string | undefin
   return <div ref={host}>{root !== undefined && createPortal(children, root)}</div>
 }
 
-/** A constructed sheet is no inline style: no policy forbids it. */
+/** A constructed style sheet is not an inline style: no policy blocks it. */
 function adopt(shadow: ShadowRoot, css: string, nonce: string | undefined): void {
   const { adoptedStyleSheets: constructed } = shadow
   if (constructed === undefined) {
-    // A web view of years ago.
+    // For old web views.
     const style = Object.assign(document.createElement('style'), {
       textContent: css,
       ...(nonce !== undefined && { nonce }),

@@ -1,4 +1,4 @@
-// Whether the page follows the server: live, polling, paused, or lost. Every question that repeats asks here how often.
+// Whether the page follows the server: live, polling, paused, or lost. It sets the interval of every repeated query.
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
 import { useAccess, useDashboard } from '../context.tsx'
@@ -12,16 +12,16 @@ export interface Live {
   readonly setPaused: (isPaused: boolean) => void
   /** For `refetchInterval`: false while paused. */
   readonly every: (ms: number) => number | false
-  /** Of what the stream brings: asked for while there is none, else as often as `liveMs` says (default: never). */
+  /** For data that the stream brings: polled while there is no stream, else every `liveMs` (default: never). */
   readonly pushed: (ms: number, liveMs?: number) => number | false
   readonly isStreaming: boolean
-  /** The last thing that the stream has left out. */
+  /** The latest gap of the stream. */
   readonly gap: Gap | undefined
 }
 
 const LiveContext = createContext<Live | undefined>(undefined)
 
-/** How long nothing is polled for while nobody knows yet whether there is a stream. */
+/** How long not to poll while it is unknown whether there is a stream. */
 const JOINING_MS = 5000
 const TOPICS = ['summary', 'series', 'alerts', 'operations']
 
@@ -54,7 +54,7 @@ function useSharedStream(isWanted: boolean, onGap: (gap: Gap) => void): StreamSt
   const queries = useQueryClient()
   const isOffered = offers('GET', 'stream/') && may('metrics:read')
   const [state, setState] = useState<StreamState | 'joining'>(isOffered ? 'joining' : 'off')
-  // Another user's tab, or one with other rights, leads none of ours.
+  // Another user's tab, or one with other permissions, does not provide our stream.
   const name = `millpond ${client.base} ${[session.name, session.role, session.scopes, session.namespaces].join(' ')}`
   useEffect(() => {
     if (!isWanted || !isOffered) return setState('off')
@@ -68,7 +68,7 @@ function useSharedStream(isWanted: boolean, onGap: (gap: Gap) => void): StreamSt
   return state
 }
 
-/** Whether the event stream is there, what it left out, and how to hold it still. */
+/** Whether the stream is connected, its gaps, and pausing it. */
 export function useLive(): Live {
   const live = useContext(LiveContext)
   if (live === undefined) throw new Error('this part of the dashboard needs <CachingDashboard> around it')
@@ -77,11 +77,11 @@ export function useLive(): Live {
 
 export interface Freshness {
   readonly state: 'asking' | 'polling' | 'lost'
-  /** When the newest answer on this page came. */
+  /** When the newest data on this page arrived. */
   readonly at: number | undefined
 }
 
-/** Of all questions that the page has open. */
+/** Of all open queries of the page. */
 export function useFreshness(): Freshness {
   const client = useQueryClient()
   const [freshness, setFreshness] = useState<Freshness>({ state: 'asking', at: undefined })

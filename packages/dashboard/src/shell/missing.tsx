@@ -1,4 +1,4 @@
-// Pages that are not: a wrong address, and parts that the server does not have.
+// Missing pages: an unknown URL, and features that the server does not have.
 import type { ReactNode } from 'react'
 import { State } from '../parts/section.tsx'
 import { Link } from '../place/place.tsx'
@@ -16,7 +16,7 @@ export function Missing() {
   )
 }
 
-/** A part whose routes the server does not have: what it would show, and how to have it. */
+/** A feature whose routes the server does not have: what it would show, and how to enable it. */
 export function NotInstalled({
   title,
   route,

@@ -1,11 +1,11 @@
-// Every page: its name, where it stands in the navigation, the key that opens it.
+// Every page: its name, its place in the navigation, its shortcut.
 import type { Access } from '../context.tsx'
 
 export interface PageEntry {
   readonly page: string
   readonly name: string
   readonly shortcut?: string
-  /** Words under which the palette finds it, too. */
+  /** Further search terms for the command palette. */
   readonly also?: string
 }
 
@@ -52,7 +52,7 @@ export const PAGE_GROUPS: readonly PageGroup[] = [
   { name: undefined, pages: [{ page: 'settings', name: 'Settings', also: 'theme dark light time zone' }] },
 ]
 
-/** Whether a page is shown to this caller by this application. */
+/** Whether the application shows a page to this caller. */
 export function isOpen(page: string, access: Pick<Access, 'may'>, shown: readonly string[] | undefined): boolean {
   return (shown === undefined || page === '' || shown.includes(page)) && (page !== 'audit' || access.may('audit:read'))
 }

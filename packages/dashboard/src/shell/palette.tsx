@@ -1,4 +1,4 @@
-// The palette: pages by name, and what can be done with whatever was typed.
+// The command palette: pages by name, and actions on what was typed.
 import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { type Access, useAccess, useDashboard } from '../context.tsx'
 import { lineOf } from '../format/lines.ts'
@@ -20,7 +20,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const ref = useRef<HTMLDialogElement>(null)
   const list = useId()
   const beside = usePressBeside(onClose)
-  // In the same turn as it comes and goes: what is typed next goes into its field, and the focus back to where it was.
+  // In the same tick as it opens and closes, so that typing goes into its field, and the focus back to where it was.
   useLayoutEffect(() => {
     const dialog = ref.current
     if (dialog !== null && !dialog.open) dialog.showModal()
@@ -96,14 +96,12 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   )
 }
 
-/**
- * Names are taken as they are typed, spaces at their ends too; where there are such, the name without them comes first.
- */
+/** Names are taken literally, including spaces at their ends; if there are any, the trimmed name comes first. */
 function choicesFor(typedText: string, access: Access, shown: readonly string[] | undefined): readonly Choice[] {
   const { offers } = access
   const text = typedText.trim()
   const wanted = text.toLowerCase()
-  const words = wanted.split(/\s+/) // in whichever order they come to mind
+  const words = wanted.split(/\s+/) // in any order
   const pages = PAGES.filter(
     ({ page, name, also = '' }) =>
       isOpen(page, access, shown) && words.every((word) => `${name} ${also}`.toLowerCase().includes(word)),

@@ -1,4 +1,4 @@
-// Hands what a person set to the page on which it is set.
+// The user's preferences and their setters.
 import { createContext, useContext } from 'react'
 import type { Preferences } from './preferences.ts'
 

@@ -1,8 +1,9 @@
-// What a person set for this browser: theme, time zone, whether names of keys are shown. A prop of the component wins.
+// The user's preferences in this browser: theme, time zone, whether key names are shown. A prop of the component takes
+// precedence.
 import { useCallback, useMemo, useState } from 'react'
 
 export type Theme = 'light' | 'dark' | 'system'
-/** `names`: keys are shown as marks of them. */
+/** `names`: keys are shown as hashes. */
 export type Redaction = 'none' | 'names'
 
 export interface Preferences {
@@ -11,7 +12,7 @@ export interface Preferences {
   readonly timeZone: string | undefined
   readonly redact: Redaction
   readonly set: (change: Kept) => void
-  /** Set by the host application: not to be chosen here. */
+  /** Set by the host application: not selectable here. */
   readonly fixed: { readonly theme: boolean; readonly timeZone: boolean; readonly redact: boolean }
 }
 
@@ -31,7 +32,7 @@ export function usePreferences(given: Kept): Preferences {
       try {
         localStorage.setItem(KEY, JSON.stringify(after))
       } catch {
-        // Storage is forbidden here: the choice lasts as long as the page.
+        // Storage is blocked: the choice lasts as long as the page.
       }
       return after
     })

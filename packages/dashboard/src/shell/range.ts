@@ -1,4 +1,4 @@
-// The span of time that a page shows; it is part of the address.
+// The time span of a page; part of the URL.
 import { useDashboard } from '../context.tsx'
 import { usePlace } from '../place/place.tsx'
 

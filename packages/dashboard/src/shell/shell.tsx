@@ -1,4 +1,4 @@
-// The frame around every page: bar, navigation, the page itself with a boundary for what fails in it.
+// The frame around every page: bar, navigation, and the page with an error boundary.
 import { Component, type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import { useAlerts, useCacheName } from '../api/queries.ts'
 import { useAccess, useDashboard } from '../context.tsx'
@@ -22,7 +22,7 @@ export function Shell() {
   const key = query.get('key')
   const keyName = useKeyName()
   const live = useLive()
-  // Counted: what the browser has closed and not yet told of is opened anew.
+  // Counted, so that a dialog that the browser has closed without an event can be reopened.
   const [open, setOpen] = useState<{ readonly what: 'palette' | 'help'; readonly nth: number } | undefined>()
   const close = useCallback(() => setOpen(undefined), [])
   const openPalette = useCallback(() => setOpen((before) => ({ what: 'palette', nth: (before?.nth ?? 0) + 1 })), [])
@@ -32,7 +32,7 @@ export function Shell() {
   const main = useRef<HTMLElement>(null)
   const entry = PAGES.find((each) => each.page === page)
 
-  // A new page begins at its top, and a screen reader at its heading.
+  // A new page starts at its top, with a screen reader at its heading.
   const before = useRef(page)
   useEffect(() => {
     if (isPage)
@@ -71,7 +71,7 @@ export function Shell() {
   )
 }
 
-/** What a printed page would not say: of what, when, by whom, and where it is. */
+/** Context for a printed page: cache, time, user and URL. */
 function PaperHead() {
   const { environment, redact, times } = useDashboard()
   const { session } = useAccess()
@@ -93,7 +93,7 @@ function Navigation() {
   const { page, query } = usePlace()
   const access = useAccess()
   const ref = useRef<HTMLElement>(null)
-  // Which span and which cache one looks at goes along from page to page.
+  // The time span and the cache are kept from page to page.
   const [range, cache] = [query.get('range') ?? undefined, query.get('cache') ?? undefined]
   return (
     <nav className="side" id="millpond-side" ref={ref} popover="auto" aria-label="Main">
@@ -136,7 +136,7 @@ function Firing() {
   )
 }
 
-/** For who is read to: what begins or ends elsewhere than where they are. */
+/** Announces to screen readers what starts or ends elsewhere. */
 function Announced() {
   const { data } = useAlerts('firing')
   const count = data?.data.length ?? 0
@@ -147,14 +147,14 @@ function Announced() {
   )
 }
 
-/** Seen on hover; the list of keys says it to those who do not see it. */
+/** Shown on hover; the shortcut list has it for others. */
 const Shortcut = ({ keys }: { readonly keys: string }) => (
   <span className="shortcut" aria-hidden="true">
     <kbd>{keys}</kbd>
   </span>
 )
 
-/** What fails in one page leaves the frame standing. */
+/** An error in a page leaves the frame intact. */
 class Boundary extends Component<{ readonly name: string; readonly children: ReactNode }, { readonly error: unknown }> {
   override state: { readonly error: unknown } = { error: undefined }
   static getDerivedStateFromError(error: unknown) {

@@ -1,4 +1,4 @@
-// The keyboard: `g` and a letter go to a page, single letters act. Never while one writes.
+// Keyboard shortcuts: `g` and a letter open a page, single letters act. Inactive while typing.
 import { useLayoutEffect, useRef } from 'react'
 import { placeOf, usePlace } from '../place/place.tsx'
 import { PAGES } from './pages.ts'
@@ -13,9 +13,9 @@ export interface ShortcutActions {
 
 export function useShortcuts({ openPalette, togglePause, openHelp }: ShortcutActions): void {
   const { go } = usePlace()
-  /** When `g` was pressed; also where the page has changed since. */
+  /** When `g` was pressed; kept across page changes. */
   const begun = useRef(0)
-  // With the page, not after it: whoever sees it can press a key.
+  // Registered with the page, so that a key pressed right after rendering works.
   useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && !event.altKey && letterOf(event).toLowerCase() === 'k') {
@@ -42,13 +42,13 @@ export function useShortcuts({ openPalette, togglePause, openHelp }: ShortcutAct
   }, [go, openPalette, togglePause, openHelp])
 }
 
-/** Where the layout has no Latin letters: the one that stands on this key elsewhere. */
+/** For keyboard layouts without Latin letters: the physical key's letter. */
 function letterOf({ key, code }: KeyboardEvent): string {
   const isForeign = key.length === 1 && key > '~' && code.startsWith('Key')
   return isForeign ? code.slice('Key'.length).toLowerCase() : key
 }
 
-/** Letters do nothing in these. */
+/** Letters are text in these. */
 const WITHOUT_TEXT: ReadonlySet<string> = new Set(['radio', 'checkbox', 'range', 'button', 'submit'])
 
 function isWriting(event: KeyboardEvent): boolean {

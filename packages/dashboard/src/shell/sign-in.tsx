@@ -1,4 +1,4 @@
-// Sign in with a token: the field for it, and how to make one.
+// Signing in with a token: its field, and how to create one.
 import { type FormEvent, useId, useState } from 'react'
 import { Brand } from '../parts/icon.tsx'
 import { Notice, State } from '../parts/section.tsx'
@@ -8,7 +8,7 @@ export function SignIn({
   isBusy,
   onToken,
 }: {
-  /** Why the last try, or the session before, ended. */
+  /** Why the last attempt, or the previous session, ended. */
   readonly said: string | undefined
   readonly isBusy: boolean
   readonly onToken: (token: string) => void

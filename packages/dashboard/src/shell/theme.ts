@@ -1,5 +1,6 @@
 /**
- * Tokens that a host application may set; all others follow from these or are about meaning, which no theme changes.
+ * Design tokens that a host application may set; all others are derived from these, or carry a meaning and are not
+ * themed.
  */
 export const THEME_TOKENS = [
   'page',
@@ -25,5 +26,5 @@ export const THEME_TOKENS = [
   'radius-3',
 ] as const
 
-/** The custom property `--mp-NAME`, without its beginning. */
+/** The custom property `--mp-NAME`, without its prefix. */
 export type ThemeToken = (typeof THEME_TOKENS)[number]

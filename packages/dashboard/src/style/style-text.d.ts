@@ -1,4 +1,4 @@
-// The whole style as a text, which the build makes of the style sheets.
+// The whole style as text, which the build generates from the style sheets.
 declare module '@millpond/dashboard/style-text' {
   const css: string
   export default css

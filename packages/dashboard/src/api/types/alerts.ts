@@ -16,7 +16,7 @@ export interface Alert {
   readonly note: string | null
 }
 
-/** Of which nobody is told for a while. */
+/** For which notifications are paused. */
 export interface Silenced {
   readonly id: string
   /** `null`: every one. */

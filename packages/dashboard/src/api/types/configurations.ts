@@ -28,7 +28,7 @@ export interface ConfigurationVersion {
 
 export type Changes = Readonly<Record<string, { readonly from: unknown; readonly to: unknown }>>
 
-/** Of the settings of memory. */
+/** Of memory's settings. */
 export interface MemoryChange {
   readonly max_entries?: number
   readonly max_bytes?: number

@@ -1,6 +1,6 @@
-// Figures of caches, tiers and namespaces, now and over time.
+// Metrics of caches, tiers and namespaces, now and over time.
 
-/** `null`: not known. Never read as 0. */
+/** `null`: unknown. Never treated as 0. */
 export type Known = number | null
 
 export type Counts = Readonly<Record<string, number>>
@@ -74,7 +74,7 @@ export interface Summary {
   readonly health: Health
   readonly as_of: string
   readonly nodes: { readonly total: number; readonly late: readonly string[]; readonly unseen: string | null }
-  /** Of its processes; none where the cache has no regions. */
+  /** Of its processes; empty if the cache has no regions. */
   readonly regions: readonly string[]
   readonly total: Figures
   readonly last_minute: (Figures & { readonly seconds: number }) | null

@@ -1,4 +1,4 @@
-// Keys with their copies, and single events of a cache.
+// Keys with their copies, and individual events of a cache.
 import type { Known } from './figures.ts'
 import type { Page } from './session.ts'
 
@@ -27,12 +27,12 @@ export interface Group {
 
 export interface GroupPage extends Page<Group> {
   readonly scanned: number
-  /** Where counts of hits stop. */
+  /** Where hit counts saturate. */
   readonly hits_limit?: Known
   readonly is_complete: boolean
 }
 
-/** What one tier of one node has of a key. */
+/** What one tier of one node knows of a key. */
 export interface Copy {
   readonly tier: string
   readonly scope: string
@@ -74,14 +74,14 @@ export interface Explanation {
   }[]
 }
 
-/** One thing that a cache did: `event` on the stream. */
+/** One event of a cache: `event` on the stream. */
 export interface TailRow {
   readonly kind: string
   readonly namespace: string
   readonly node: string
   readonly at: number
   readonly key?: string
-  /** Only the beginning of the key is there. */
+  /** The key is truncated. */
   readonly is_cut?: boolean
   readonly tier?: string
   readonly cause?: string
@@ -96,7 +96,7 @@ export interface TailRow {
 export interface TailRound {
   readonly cache_name: string
   readonly rows: readonly TailRow[]
-  /** What the rows are a sample of; `null`: not told to who is limited to namespaces. */
+  /** How many events the rows are a sample of; `null`: hidden from callers limited to namespaces. */
   readonly seen: Known
   readonly silent: readonly string[]
 }

@@ -6,7 +6,7 @@ export interface Session {
   readonly scopes: readonly string[]
   readonly namespaces: readonly string[] | null
   readonly max_keys: number | null
-  /** Caches that the caller may look at; servers before 0.2 do not say. */
+  /** Caches that the caller may see; absent from servers before 0.2. */
   readonly caches?: readonly string[]
   /** The server's clock. */
   readonly now?: string

@@ -1,4 +1,4 @@
-// Alerts: what fires, what fired, with what it measured and who ended it.
+// Alerts, firing and past, with their values and who resolved them.
 import { useAlerts } from '../../api/queries.ts'
 import type { Alert } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'

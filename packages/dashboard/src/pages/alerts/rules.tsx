@@ -1,4 +1,4 @@
-// Which rules raise alerts, and from which value on.
+// Alert rules and their thresholds.
 import { useQuery } from '@tanstack/react-query'
 import type { AlertRules } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -71,14 +71,14 @@ const LOOKS_AT: Readonly<Record<string, string>> = {
   compliance: 'a violated compliance requirement',
 }
 
-/** Either so or not. */
+/** Boolean rules. */
 const SWITCHES: ReadonlySet<string> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'compliance'])
 
 const MULTIPLES: ReadonlySet<string> = new Set(['regression', 'p95_regression', 'stale_reads'])
 
 const SIDES: Readonly<Record<string, string>> = { hit_ratio: 'below', consistency: 'from' }
 
-/** Units are in the names. */
+/** Units are part of the names. */
 function shown(numbers: Numbers, name: string, value: number): string {
   const figure = name.endsWith('_ratio')
     ? numbers.percent(value)

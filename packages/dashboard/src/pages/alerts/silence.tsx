@@ -1,4 +1,4 @@
-// Silences a rule in a cache for a while: alerts go on being raised and listed, only nobody is told.
+// Silences a rule in a cache for a while: alerts are still raised and listed, but not sent.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import type { Alert } from '../../api/types.ts'

@@ -1,4 +1,4 @@
-// What nobody is told of for a while, until when, and its end.
+// Silences: what they cover, until when, and ending them.
 import { useQuery } from '@tanstack/react-query'
 import type { Page, Silenced } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'

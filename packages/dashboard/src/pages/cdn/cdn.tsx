@@ -1,5 +1,5 @@
-// The CDN: what is on its way to the edge, a purge by hand, what became of the last ones, static files and pictures,
-// and how the edges are.
+// The CDN: invalidations on their way, purging by hand, the latest purges, static files and images, and the state of
+// the edges.
 import { useQuery } from '@tanstack/react-query'
 import type { CdnStatus } from '../../api/cdn.ts'
 import { useAccess, useDashboard } from '../../context.tsx'

@@ -1,4 +1,4 @@
-// How the edges are and where, as reported by their vendors and as probes have met them.
+// The edges and their state, as their vendors report it and as probes have found it.
 import { useQuery } from '@tanstack/react-query'
 import type { CdnByEdge, CdnEdge, CdnHealth, CdnPlace } from '../../api/cdn.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -9,10 +9,10 @@ import { Time, Word } from '../../parts/words.tsx'
 import { useLive } from '../../shell/live.tsx'
 import { withoutMarks } from './marks.ts'
 
-/** Of a vendor whose edge is one site. */
+/** For a vendor whose edge is a single site. */
 const NO_SITE: Readonly<Record<string, string>> = { millpond: 'itself' }
 
-/** How well edges are changes slowly, and each look asks their vendors. */
+/** The state of edges changes slowly, and each look calls their vendors. */
 const LOOK_MS = 30_000
 
 function useByEdge<T>(path: string) {
@@ -73,7 +73,7 @@ function Badly({ word, why }: { readonly word: string; readonly why: string }) {
 }
 
 const TONES = { degraded: 'warning', down: 'critical' } as const
-/** What is not well first; a vendor has hundreds. */
+/** Unhealthy ones first; a vendor has hundreds. */
 const ORDER = ['down', 'degraded', 'ok', 'unknown']
 const SHOWN_PLACES = 50
 

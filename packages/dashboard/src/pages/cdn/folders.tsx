@@ -1,4 +1,4 @@
-// Folders of the host: their static files are uploaded, their pictures made smaller.
+// Folders of the host: uploading their static files, optimising their images.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { CdnFolder, CdnWork } from '../../api/cdn.ts'
 import type { Page } from '../../api/types.ts'
@@ -10,7 +10,7 @@ import { Time, Word } from '../../parts/words.tsx'
 import { useLive } from '../../shell/live.tsx'
 import { withoutMarks } from './marks.ts'
 
-/** Of each kind of work. */
+/** For each kind of work. */
 const SHOWN = 10
 
 export function Folders({ folders }: { readonly folders: readonly CdnFolder[] }) {

@@ -1,4 +1,4 @@
-// Messages of vendors stand in rows that name the vendor.
+// Vendors' messages are shown in rows that name the vendor.
 
-/** Without "[millpond] [cloudflare]" before it. */
+/** Without the prefix "[millpond] [cloudflare]". */
 export const withoutMarks = (message: string): string => message.replace(/^(?:\[\w+\] )+/, '')

@@ -1,4 +1,4 @@
-// What is purged at the edge: by invalidations on their way, by hand, and what became of it.
+// Purges at the edge: by pending invalidations, by hand, and their results.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import type { CdnOutletState, CdnPurge } from '../../api/cdn.ts'
@@ -53,7 +53,7 @@ export function Purge() {
         tags: linesOf(written.tags),
         ...(written.reason.trim() === '' ? {} : { reason: written.reason.trim() }),
       }),
-    // What was written since is for the next one.
+    // Text entered since then is for the next one.
     onSuccess: (_, written) => {
       setPaths((now) => (now === written.paths ? '' : now))
       setTags((now) => (now === written.tags ? '' : now))

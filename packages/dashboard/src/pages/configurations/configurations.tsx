@@ -1,4 +1,4 @@
-// Configurations: the list, or the one that the address names.
+// Configurations: the list, or the one in the URL.
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { Configuration, Page } from '../../api/types.ts'
@@ -22,7 +22,7 @@ export function Configurations() {
   return id === null ? <ConfigOverview /> : <OneConfiguration id={id} />
 }
 
-/** Every stored configuration in a table, with what the caller may do to them. */
+/** A table of every stored configuration, with the caller's actions. */
 export function ConfigOverview() {
   const { client, numbers } = useDashboard()
   const { may, offers } = useAccess()

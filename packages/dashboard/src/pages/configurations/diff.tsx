@@ -1,4 +1,4 @@
-// What a version changed: as it was, as it is.
+// The changes of a version: before, after.
 import type { Changes } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import { FIELD_NAMES, isField, written } from './fields.ts'

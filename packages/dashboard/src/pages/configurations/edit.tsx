@@ -1,5 +1,5 @@
-// Makes or changes a configuration: a form, then the server's plan of what differs, then the change with the version it
-// was based on.
+// Creates or changes a configuration: a form, then the server's plan of the differences, then the change against the
+// version it was based on.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useId, useState } from 'react'
 import { ApiError } from '../../api/client.ts'

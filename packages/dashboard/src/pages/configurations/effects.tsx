@@ -1,5 +1,5 @@
-// What a change of a configuration would do in the processes that run its cache: what memory lets go of, and what that
-// costs the source.
+// The effects of a configuration change in the processes that run its cache: what memory evicts, and what that costs
+// the source.
 import { useDashboard } from '../../context.tsx'
 import { Notice } from '../../parts/section.tsx'
 import { Unit } from '../../parts/words.tsx'
@@ -8,11 +8,11 @@ import { Unit } from '../../parts/words.tsx'
 export interface Effect {
   readonly node: string
   readonly drops: readonly { readonly tier: string; readonly bytes: number; readonly why: string }[]
-  /** At least so many more than now, fewer below 0; `null`: not known. */
+  /** The minimum increase over now; negative: a decrease; `null`: unknown. */
   readonly loads_per_second?: number | null
 }
 
-/** Less is said as none. */
+/** Smaller changes are shown as none. */
 const LEAST = 0.01
 
 export function Effects({ effects }: { readonly effects: readonly Effect[] }) {

@@ -1,4 +1,4 @@
-// The fields of a configuration: what each is called on screen and how its value is written.
+// The fields of a configuration: their labels and formats.
 import type { ConfigurationDocument } from '../../api/types.ts'
 import type { Numbers } from '../../format/numbers.ts'
 
@@ -30,12 +30,12 @@ export function written(field: string, value: unknown, numbers: Numbers): string
   return typeof value === 'string' ? value.replaceAll('_', ' ') : JSON.stringify(value)
 }
 
-/** The fields in which two documents differ, in the order of the form. */
+/** The fields that differ between two documents, in the form's order. */
 export function changed(from: ConfigurationDocument | undefined, to: ConfigurationDocument): readonly Field[] {
   return FIELDS.filter((field) => from?.[field] !== to[field])
 }
 
-/** A view carries more than its document; a PUT takes the document. */
+/** A view contains more than the document that a PUT takes. */
 export function documentOf(view: ConfigurationDocument): ConfigurationDocument {
   const { name, cache_type, strategy, ttl_seconds, max_size_mb, compression_enabled, is_active, priority } = view
   return { name, cache_type, strategy, ttl_seconds, max_size_mb, compression_enabled, is_active, priority }

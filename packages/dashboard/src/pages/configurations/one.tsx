@@ -1,4 +1,4 @@
-// One configuration: its versions, what each changed, how to change it, roll it back, test its connection or delete it.
+// One configuration: its versions and their changes; editing it, rolling it back, testing its connection, deleting it.
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { Changes, Configuration, ConfigurationVersion, Page } from '../../api/types.ts'
@@ -22,7 +22,7 @@ export function OneConfiguration({ id }: { readonly id: string }) {
   const live = useLive()
   const [open, setOpen] = useState<'edit' | 'roll back' | undefined>()
   const close = () => setOpen(undefined)
-  const path = `configurations/${encodeURIComponent(id)}/` // the address may say anything
+  const path = `configurations/${encodeURIComponent(id)}/` // the URL may contain anything
   const one = useQuery({
     queryKey: ['configurations', id],
     queryFn: ({ signal }) => client.get<Configuration>(path, {}, signal),

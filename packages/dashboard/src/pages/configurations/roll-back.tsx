@@ -1,4 +1,4 @@
-// Puts an earlier version in force again, after a look at what that changes.
+// Restores an earlier version, after showing what that changes.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { Configuration, ConfigurationVersion } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'

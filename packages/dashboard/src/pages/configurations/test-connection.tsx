@@ -1,4 +1,4 @@
-// Tests what a configuration connects to, step by step; a failed test is an answer, too.
+// Tests a configuration's connection, step by step; a failed test is a regular answer.
 
 import { useMutation } from '@tanstack/react-query'
 import { useDashboard } from '../../context.tsx'
@@ -97,7 +97,7 @@ export function TestConnection({ id }: { readonly id: string }) {
   )
 }
 
-/** Warnings of steps stand beside them already. */
+/** Warnings of steps are listed there already. */
 const toldBy = (steps: readonly Step[], said: string): boolean =>
   steps.some(({ tier, remedy }) => said === `${tier}: ${remedy}`)
 

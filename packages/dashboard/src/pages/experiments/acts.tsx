@@ -1,4 +1,4 @@
-// What may be done with an experiment: stop it, set its winner for all keys, take that back; each after a second look.
+// Actions on an experiment: stop it, apply its winner to all keys, roll that back; each with a confirmation.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { Experiment } from '../../api/experiments.ts'

@@ -1,5 +1,4 @@
-// The arms beside each other: what decides, with the interval that always holds, and what is watched so that no harm is
-// done.
+// The arms side by side: the deciding metric with its always-valid interval, and the guard metrics.
 import type { ArmSays, Difference, Experiment } from '../../api/experiments.ts'
 import { useDashboard } from '../../context.tsx'
 import { Table } from '../../parts/table.tsx'

@@ -1,4 +1,4 @@
-// Begins an experiment: what is tried, on which share of the keys, and a look at what will happen before it does.
+// Starts an experiment: what is tried, on which share of the keys, with a preview.
 
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
@@ -19,7 +19,7 @@ type Kind = keyof typeof KINDS
 const POLICIES = ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']
 const isKind = (value: string): value is Kind => value in KINDS
 
-/** The two arms: what is there, and what is tried. */
+/** The two arms: the current settings, and the tried ones. */
 function armsOf(kind: Kind, value: string, share: number): readonly [ArmPlan, ArmPlan] {
   const number = Number(value)
   if (kind === 'ttl') return [{ name: 'as it is' }, { name: `${value} s`, ttl_seconds: number, share }]

@@ -1,5 +1,4 @@
-// How the interval has narrowed: the gain of each arm over time, with the band that always holds, and the same as a
-// table.
+// How the interval has narrowed: the gain of each arm over time with its always-valid band, and the same as a table.
 
 import type { Experiment } from '../../api/experiments.ts'
 import type { Range } from '../../api/insight.ts'
@@ -30,7 +29,7 @@ export function Course({ experiment }: { readonly experiment: Experiment }) {
 
 interface Props {
   readonly name: string
-  /** What is above 0. */
+  /** The part above 0. */
   readonly gained: string
   readonly seen: readonly Point[]
 }
@@ -39,7 +38,7 @@ function CourseOf({ name, gained, seen }: Props) {
   const { numbers } = useDashboard()
   const [first, last] = [seen[0], seen.at(-1)]
   if (first === undefined || last === undefined || first === last) return null
-  // Of the widest at the beginning the edges are cut off: what matters is how it ends.
+  // The wide bands at the beginning are cut off: the end matters.
   const later = seen.slice(Math.floor(seen.length / 4))
   const most = Math.max(0.005, ...later.map(({ low, high }) => Math.max(Math.abs(low), Math.abs(high))))
   const x = ({ at }: Point): number => ((at - first.at) / (last.at - first.at)) * WIDTH

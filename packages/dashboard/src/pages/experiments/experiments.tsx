@@ -1,5 +1,4 @@
-// Experiments: two settings side by side on live traffic, what each has come to, when it is sure, and what to do with
-// that.
+// Experiments: two settings side by side on live traffic, their results, their significance, and the next action.
 import { useState } from 'react'
 import { type Experiment, useExperiments } from '../../api/experiments.ts'
 import { useCacheName } from '../../api/queries.ts'

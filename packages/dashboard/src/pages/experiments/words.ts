@@ -1,9 +1,9 @@
-// What the page of experiments says in words.
+// Texts of the experiments page.
 import type { ArmPlan, Experiment } from '../../api/experiments.ts'
 import type { Numbers } from '../../format/numbers.ts'
 import { spelled } from '../../format/text.ts'
 
-/** The title: what is so now. */
+/** The title: the present state. */
 export function verdictOf({ judgement: { verdict, winner }, decided, state, applied }: Experiment): string {
   if (applied !== null)
     return applied.is_undone ? `${applied.arm} was applied and rolled back` : `${applied.arm} is applied to all keys`
@@ -35,13 +35,11 @@ export function phaseOf({ phase, ended, kind }: Experiment): string {
   return `ended, since ${Object.entries(why).find(([word]) => word === ended)?.[1] ?? 'it is over'}`
 }
 
-/**
- * The server's sentence: of the time when it became sure, which stays the verdict; until then what is still missing.
- */
+/** The server's sentence: once significant it stays the verdict; until then it says what is missing. */
 export const reasonOf = (numbers: Numbers, { judgement, decided }: Experiment): string =>
   spelled(numbers, (decided ?? judgement).text.replace(/^not enough data: /, ''))
 
-/** What an arm is. */
+/** A description of an arm. */
 export function settingOf(numbers: Numbers, { ttl_seconds, refresh_ahead, memory }: ArmPlan): string {
   const life = ttl_seconds === undefined ? undefined : numbers.span(ttl_seconds)
   const parts = [

@@ -1,5 +1,4 @@
-// Advice: what would help, by how much, how sure that is, what it costs, and how it is taken back; where misses come
-// from; the hottest keys.
+// Recommendations: their benefit, certainty, cost and undo; the causes of misses; the hottest keys.
 
 import { type ReactNode, useState } from 'react'
 import {

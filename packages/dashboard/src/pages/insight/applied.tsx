@@ -1,4 +1,4 @@
-// Advice that was carried out: when, by whom, where it holds, and how it is taken back.
+// Applied recommendations: when, by whom, where they are in force, and their undo.
 import { useState } from 'react'
 import { type Applied, useApplied } from '../../api/insight.ts'
 import { useAccess, useDashboard } from '../../context.tsx'

@@ -1,4 +1,4 @@
-// Carries out a change of memory after a look at what it is, where it holds and for how long.
+// Applies a change of memory after showing what it is, where it applies and for how long.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import type { Applied } from '../../api/insight.ts'
@@ -18,7 +18,7 @@ export interface Tried {
   readonly reason: string
 }
 
-/** So long is waited for the processes before it goes on without us. */
+/** After this time it no longer waits for the processes. */
 const WAIT = { Prefer: 'wait=10' }
 
 export function Apply({

@@ -1,4 +1,4 @@
-// Whether advice is carried out by itself: what is under way, what came of it, and letting it or not.
+// Automatic changes: what is in progress, their results, and switching them on and off.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { MemoryChange } from '../../api/types.ts'

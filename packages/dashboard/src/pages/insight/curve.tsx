@@ -1,4 +1,4 @@
-// The miss-ratio curve: misses by size of memory with their 95 % band, today's size and another one marked, and the
+// The miss-ratio curve: misses by memory size with their 95 % band, the current size and a chosen one marked, and the
 // same as a table.
 import { type ReactNode, useState } from 'react'
 import type { Sized, SizePoint } from '../../api/insight.ts'

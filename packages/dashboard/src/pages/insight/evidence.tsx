@@ -1,4 +1,4 @@
-// What the figures rest on: since when, how many reads, of how many keys; each process for itself.
+// The basis of the figures: since when, how many reads, of how many keys; by process.
 
 import type { NodeAnswer, Sized } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
@@ -17,7 +17,7 @@ export function Evidence({
   readonly nodes: readonly NodeAnswer<Sized>[]
   readonly page: string
   readonly cache: string
-  /** The process whose figures are on the page; undefined: of all of them. */
+  /** The process whose figures are shown; undefined: of all of them. */
   readonly shown?: string | undefined
 }) {
   const { numbers } = useDashboard()

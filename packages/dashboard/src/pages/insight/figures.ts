@@ -1,12 +1,9 @@
-// The arithmetic of the pages of insight: what lies between two sizes, whose word is shown, how a change is written.
+// Arithmetic of the insight pages: interpolation between sizes, choosing a process, formatting a change.
 import type { Amount, NodeAnswer, Range, Sized, SizePoint } from '../../api/insight.ts'
 import type { MemoryChange } from '../../api/types.ts'
 import type { Figure, Numbers } from '../../format/numbers.ts'
 
-/**
- * Misses of all reads at a size between those that were asked about: straight lines between them, over the logarithm of
- * the size.
- */
+/** The miss ratio at a size between those that were simulated: linear interpolation over the logarithm of the size. */
 export function missAt(sizes: readonly SizePoint[], factor: number): Range | undefined {
   const next = sizes.findIndex((point) => point.factor >= factor)
   const [below, above] = [sizes[next - 1], sizes[next]]
@@ -23,7 +20,7 @@ export function missAt(sizes: readonly SizePoint[], factor: number): Range | und
   }
 }
 
-/** Misses of all reads as a shadow of the policy that is there had them, where one had that size. */
+/** The miss ratio of a shadow with the current policy, if one had that size. */
 export function ownAt({ policies, policy, hit_ratio }: Sized, factor: number): Range | undefined {
   const own = policies.find((point) => point.policy === policy && Math.abs(point.factor - factor) < 1e-9)
   return own === undefined ? undefined : missOf(plus(own.change, hit_ratio))
@@ -37,13 +34,13 @@ const plus = ({ value, low, high }: Range, by: number): Range => ({
 
 export const missOf = ({ value, low, high }: Range): Range => ({ value: 1 - value, low: 1 - high, high: 1 - low })
 
-/** The smallest size from which on more memory brings less than a point of all reads. */
+/** The smallest size above which more memory brings less than a percentage point of all reads. */
 export function kneeOf(sizes: readonly SizePoint[]): SizePoint | undefined {
   const last = sizes.at(-1)
   return last === undefined ? undefined : sizes.find(({ hit_ratio }) => last.hit_ratio.value - hit_ratio.value < 0.01)
 }
 
-/** Who has seen enough and most is asked first. */
+/** The process with enough data and the most of it comes first. */
 export function speakerOf<T extends Sized>(
   nodes: readonly NodeAnswer<T>[],
   wanted: string | null,
@@ -65,13 +62,13 @@ export function amountOf(numbers: Numbers, { unit, amount }: Amount): Figure {
   return unit === 'bytes' ? numbers.bytes(amount) : { value: numbers.count(amount), unit: 'entries' }
 }
 
-/** "+6.1 points": points of a hundred reads. */
+/** "+6.1 points": percentage points of all reads. */
 export function points(numbers: Numbers, share: number): string {
   const value = round(share * 100)
   return (value > 0 ? '+' : '') + numbers.fixed(value, 1)
 }
 
-/** Nothing is "−0". */
+/** Zero is never "−0". */
 const round = (value: number): number => Math.round(value * 10) / 10 || 0
 
 const POLICIES: Readonly<Record<string, string>> = {
@@ -85,7 +82,7 @@ export const policyName = (policy: string): string => POLICIES[policy] ?? policy
 
 const WORDS = { max_entries: 'entries at most', max_bytes: 'memory at most', policy: 'policy' } as const
 
-/** One row a setting: what it is called, and what it is. */
+/** One row per setting: its label, and its value. */
 export function settingsOf(
   numbers: Numbers,
   change: MemoryChange,

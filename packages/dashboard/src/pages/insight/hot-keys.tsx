@@ -1,4 +1,4 @@
-// The keys that are read most, by tier, as an estimate with its error.
+// The most read keys, by tier, as estimates with their error.
 import type { Analyzed } from '../../api/insight.ts'
 import { useSummaries } from '../../api/queries.ts'
 import { useDashboard } from '../../context.tsx'
@@ -41,7 +41,7 @@ export function HotKeys({ tiers, cache }: { readonly tiers: Analyzed['hot_keys']
   )
 }
 
-/** Outside of the default namespace a key is told behind the name of its own. */
+/** Outside of the default namespace, a key is prefixed by its namespace. */
 function HotKey({
   said,
   cache,

@@ -1,10 +1,10 @@
-// A change with its 95 % interval: the number, and where it lies beside nought.
+// A change with its 95 % interval: the number, and its position relative to zero.
 import type { Range } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
 import { vars } from '../../parts/words.tsx'
 import { points } from './figures.ts'
 
-/** "+6.1 (4.9 to 7.2)": points of a hundred reads. */
+/** "+6.1 (4.9 to 7.2)": percentage points of all reads. */
 export function Change({ change }: { readonly change: Range }) {
   const { numbers } = useDashboard()
   return (
@@ -17,7 +17,7 @@ export function Change({ change }: { readonly change: Range }) {
   )
 }
 
-/** @param most what the whole width stands for, to either side */
+/** @param most the value at the full width, in either direction */
 export function Whisker({ change: { value, low, high }, most }: { readonly change: Range; readonly most: number }) {
   const at = (share: number): number => 50 + 50 * Math.min(1, Math.max(-1, share / most))
   return (

@@ -1,4 +1,4 @@
-// What stands where a page of insight would be: not installed, not switched on, or nothing that can be judged.
+// Shown in place of an insight page: not installed, not switched on, or not enough data.
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { type InsightAnswer, type NodeAnswer, type Sized, useSizing } from '../../api/insight.ts'
@@ -15,7 +15,7 @@ const ON = `import { createInsight } from 'millpond/insight'
 const insight = createInsight({ caches: [cache] })
 createControl({ caches: [cache], insight })  // or, in another process: attach(cache, { insight })`
 
-/** Shows what a watched cache says; else why nothing can be said, and what to do. */
+/** Shows the results of a watched cache; else why there are none, and what to do. */
 export function Watched({
   title,
   route,

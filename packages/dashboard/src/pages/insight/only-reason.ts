@@ -1,4 +1,4 @@
-// What the page says once instead of in each row.
+// A reason that the page shows once instead of in each row.
 
 interface Foreseen {
   readonly per_day: unknown
@@ -6,7 +6,7 @@ interface Foreseen {
   readonly why: readonly string[]
 }
 
-/** Where nothing can be said of before and after of any figure, and for one reason: that reason. */
+/** The reason, if no metric can be compared and all have the same one. */
 export function onlyReason(rows: readonly Foreseen[]): string | undefined {
   const reasons = new Set(
     rows.map(({ forecast, per_day: perDay, why }) => (forecast === null && perDay === null ? why.join('; ') : '')),

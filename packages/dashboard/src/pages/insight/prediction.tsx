@@ -1,5 +1,4 @@
-// Loading ahead: whether what is read next is loaded before it is asked for, and what that brings, each process for
-// itself.
+// Prefetching: whether predicted keys are loaded ahead, and the effect, by process.
 import { type NodeAnswer, type Predicted, usePrediction } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
 import { Section } from '../../parts/section.tsx'

@@ -1,5 +1,4 @@
-// Sizing: what another size of memory, another policy and other times to live would have brought, on the traffic just
-// seen.
+// Sizing: what another memory size, policy and other TTLs would have brought, on recent traffic.
 
 import {
   type NodeAnswer,
@@ -111,7 +110,7 @@ function Headline({ said, node, isOne }: { readonly said: Sized; readonly node: 
   )
 }
 
-/** By what the policy that is there does at twice and at half the size; where it has no shadow, by the curve. */
+/** By what the current policy does at twice and at half the size; without such a shadow, by the curve. */
 function verdictOf({ policies, policy, sizes, capacity }: Sized, shown: (change: number) => string): string {
   if (capacity === null) return 'There is no size to judge'
   const own = (factor: number): { readonly value: number; readonly low: number } | undefined => {
@@ -127,7 +126,7 @@ function verdictOf({ policies, policy, sizes, capacity }: Sized, shown: (change:
   return 'The memory has the right size'
 }
 
-/** As the advice has it. */
+/** As in the recommendation. */
 const LEAST = 0.005
 const MOST_LOSS = 0.01
 

@@ -1,10 +1,10 @@
-// Too little has been seen: how far it is, or why that is not the reason.
+// Not enough data: the progress, or the actual reason.
 import type { Sized } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
 import { capitalised, spelled } from '../../format/text.ts'
 import { Time } from '../../parts/words.tsx'
 
-/** Reads below which nothing is said. */
+/** Reads below which there are no results. */
 const ENOUGH = 10_000
 
 export function SoFar({ said: { evidence, capacity } }: { readonly said: Pick<Sized, 'evidence' | 'capacity'> }) {

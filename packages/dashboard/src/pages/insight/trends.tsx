@@ -1,5 +1,4 @@
-// Where the cache is heading: how its figures move from day to day, and what they will be a day from now, each with its
-// interval.
+// Trends: how metrics move from day to day, and their forecast for tomorrow, each with its interval.
 
 import { type Range, type Trend, useTrends } from '../../api/insight.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -80,7 +79,7 @@ export function Trends({ cache }: { readonly cache: string }) {
   )
 }
 
-/** Where nothing can be said of before and after, a table would say so in each of its cells. */
+/** If nothing can be compared, a table would say so in every cell. */
 function NowAlone({ rows, reason }: { readonly rows: readonly Trend[]; readonly reason: string }) {
   const { numbers } = useDashboard()
   return (
@@ -100,7 +99,7 @@ function NowAlone({ rows, reason }: { readonly rows: readonly Trend[]; readonly 
   )
 }
 
-/** As many digits as tell the ends of the interval apart. */
+/** As many digits as distinguish the ends of the interval. */
 function ranged(numbers: Numbers, name: string, { value, low, high }: Range, isChange = false): string {
   const [per, unit] = unitOf(numbers, name, Math.max(Math.abs(low), Math.abs(high)), isChange)
   const digits = digitsOf((high - low) / per, value / per)
@@ -108,7 +107,7 @@ function ranged(numbers: Numbers, name: string, { value, low, high }: Range, isC
   return `${a}${unit} (${b} to ${c})`
 }
 
-/** What one of the unit is, and how it is written after a number. */
+/** The size of a unit, and its suffix. */
 function unitOf(numbers: Numbers, name: string, size: number, isChange: boolean): readonly [per: number, unit: string] {
   if (name === 'hit_ratio') return [0.01, isChange ? ' points' : ' %']
   if (name === 'get_p95_ms') return [1, ' ms']
@@ -120,7 +119,7 @@ function unitOf(numbers: Numbers, name: string, size: number, isChange: boolean)
 const BYTES: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
 const MOST_DIGITS = 2
 
-/** Two digits of the interval's width; of one without a width, three of the value. */
+/** Two digits of the interval's width; without a width, three of the value. */
 function digitsOf(width: number, value: number): number {
   const shown =
     width > 0 ? -Math.floor(Math.log10(width)) + 1 : value === 0 ? 0 : 2 - Math.floor(Math.log10(Math.abs(value)))

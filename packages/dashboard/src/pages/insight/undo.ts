@@ -1,4 +1,4 @@
-// What takes a change of memory back.
+// The undo of a memory change.
 import type { MemoryChange } from '../../api/types.ts'
 
 interface Changed {
@@ -7,8 +7,7 @@ interface Changed {
 }
 
 /**
- * What was there before, as the processes say. Undefined where nothing was changed, or where they had different
- * settings.
+ * The previous settings, as the processes report them. Undefined if nothing was changed, or their settings differed.
  */
 export function undoOf(nodes: readonly Changed[]): MemoryChange | undefined {
   const before = new Map<string, unknown>()
@@ -19,7 +18,7 @@ export function undoOf(nodes: readonly Changed[]): MemoryChange | undefined {
     if (before.has(name) && before.get(name) !== from) return undefined
     before.set(name, from)
   }
-  // A process that does not name a setting had the new one already.
+  // A process that does not report a setting already had the new one.
   if (rows.length !== before.size * answered.length) return undefined
   const [entries, megabytes, policy] = [before.get('max_entries'), before.get('max_size_mb'), before.get('policy')]
   const undo = {
@@ -30,5 +29,5 @@ export function undoOf(nodes: readonly Changed[]): MemoryChange | undefined {
   return Object.keys(undo).length === 0 ? undefined : undo
 }
 
-/** As configurations count them. */
+/** In the units of configurations. */
 const MEGABYTE = 1024 * 1024

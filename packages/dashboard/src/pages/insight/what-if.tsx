@@ -1,4 +1,4 @@
-// Another size: chosen under the curve, and what it would bring and cost.
+// Another size: chosen below the curve, and its benefit and cost.
 import { useEffect, useState } from 'react'
 import type { Sized } from '../../api/insight.ts'
 import type { Figures } from '../../api/types.ts'
@@ -11,7 +11,7 @@ import { Curve, REACH } from './curve.tsx'
 import { amountOf, kneeOf, missAt, ownAt, points, readsPerSecond } from './figures.ts'
 
 const GIGABYTE = 1e9
-/** So long after the last move of the slider the address says where it is. */
+/** How long after the slider's last move the URL is updated. */
 const SETTLED_MS = 300
 
 export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals: Figures | undefined }) {
@@ -210,7 +210,7 @@ function sized(numbers: Numbers, { capacity }: Sized, factor: number): string {
   return `${value} ${unit}`
 }
 
-/** Within the reach of the curve; not a number: twice. */
+/** Within the range of the curve; not a number: twice the size. */
 function within(factor: number): number {
   return Number.isFinite(factor) && factor > 0 ? Math.min(REACH, Math.max(1 / REACH, factor)) : 2
 }

@@ -1,4 +1,4 @@
-// What came of an invalidation: acknowledged, late, without proof, and probed are four different things.
+// The results of an invalidation: acknowledged, late, unproven, and probed are distinguished.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { InvalidationResult, Operation } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'

@@ -1,4 +1,4 @@
-// The way to an invalidation: what, the plan of the server, the confirmation.
+// Composing an invalidation: the target, the server's plan, the confirmation.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useCacheName, useSummaries } from '../../api/queries.ts'
@@ -64,13 +64,13 @@ export function Composer() {
   const cache = draft.cache === '' ? usual : draft.cache
   const caches = summaries.data?.caches ?? []
   const namespaces = caches.find(({ cache_name }) => cache_name === cache)?.namespaces ?? []
-  // Kept while another is made, so that what one looks at, and the focus in it, stay.
+  // Kept while a new one is made, so that the view and its focus stay.
   const [made, setMade] = useState<Plan | undefined>()
   const plan = useMutation({
     mutationFn: (asked: Draft) =>
       client.send<{ readonly plan: Plan }>('POST', 'invalidations/plan/', bodyOf(asked, cache)),
   })
-  // Told with the call, which only the last call is: an earlier answer that comes late changes nothing.
+  // Handled per call: a late answer of an earlier call changes nothing.
   const ask = (asked: Draft) => plan.mutate(asked, { onSuccess: (answer) => setMade(answer.plan) })
   const run = useMutation({
     mutationFn: ({ id, confirm }: { readonly id: string; readonly confirm: string | undefined }) =>
@@ -95,7 +95,7 @@ export function Composer() {
     event.preventDefault()
     ask(draft)
   }
-  // Another mode is another plan: the server holds the mode with it.
+  // Another mode is another plan: the server stores the mode with it.
   const setMode = (mode: 'soft' | 'hard') => {
     setDraft((before) => ({ ...before, mode }))
     ask({ ...draft, mode })

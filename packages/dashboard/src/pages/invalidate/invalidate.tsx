@@ -1,5 +1,5 @@
-// Invalidate: say what, see the plan, confirm, watch the answers, read the probe, undo. Below it, what was invalidated
-// before.
+// Invalidate: choose a target, see the plan, confirm, watch the acknowledgements, read the probe, undo. Below, the
+// history.
 import { useQuery } from '@tanstack/react-query'
 import { useInvalidations } from '../../api/queries.ts'
 import type { Operation } from '../../api/types.ts'

@@ -1,4 +1,4 @@
-// What a plan says: how much would go, which traffic is on it, soft or hard, and the confirmation that it asks for.
+// A plan: how much it removes, the traffic on it, soft or hard, and its confirmation.
 import { type FormEvent, useState } from 'react'
 import type { Plan } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
@@ -122,7 +122,7 @@ export function Confirm({
 }: {
   readonly plan: Plan
   readonly isRunning: boolean
-  /** False while another plan is made in the place of this one. */
+  /** False while a new plan is being made. */
   readonly isReady: boolean
   readonly onRun: (confirm: string | undefined) => void
 }) {
@@ -130,7 +130,7 @@ export function Confirm({
   const [typed, setTyped] = useState('')
   const { needs_confirmation: isGuarded, confirm } = plan.guard
   const keyName = useKeyName()
-  // Where names are hidden, the mark of a key stands for it.
+  // If names are hidden, a key's hash stands for it.
   const wanted = plan.criteria.keys?.includes(confirm) === true ? keyName(confirm) : confirm
   const isRight = !isGuarded || typed === wanted
   const submit = (event: FormEvent) => {

@@ -1,4 +1,4 @@
-// One stop on the way of an invalidation.
+// One step of an invalidation.
 import type { ReactNode } from 'react'
 import { Icon } from '../../parts/icon.tsx'
 

@@ -1,5 +1,5 @@
-// Whether every process answers with the same bytes: by a hash of the value, which itself is not shown. The look is in
-// the audit log.
+// Whether every process has the same bytes: by a hash of the value, which is not shown. The access is recorded in the
+// audit log.
 import { useMutation } from '@tanstack/react-query'
 import { ofKey } from '../../api/key-path.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -22,7 +22,7 @@ interface Compared {
   }[]
 }
 
-/** So many tell two values apart for the eye. */
+/** So many characters suffice to tell two values apart by eye. */
 const SHOWN = 8
 
 export function SameBytes({

@@ -1,4 +1,4 @@
-// Every copy of a key, one row for each tier and node, the odd one first, and what it still does to users.
+// Every copy of a key, one row for each tier and node, the deviating one first, with its effect on users.
 
 import type { Copy, Explanation, Known } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
@@ -21,9 +21,7 @@ export interface Placed {
 
 const isHeld = ({ state }: Copy): boolean => state === 'fresh' || state === 'stale'
 
-/**
- * A tier that nodes share is the same for all of them. Odd: it answers, with something older than another that answers.
- */
+/** A shared tier is the same for all nodes. Odd: it serves an older value than another copy. */
 export function copiesOf({ nodes }: Explanation): readonly Placed[] {
   const shared = new Set<string>()
   const placed = nodes.flatMap(({ node, tiers, hits_limit: hitsLimit }) =>

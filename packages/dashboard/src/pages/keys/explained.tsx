@@ -1,4 +1,5 @@
-// Why a key hits or misses: a verdict in a sentence, then tier by tier, with who took it where that was asked for here.
+// Why a key hits or misses: a verdict in a sentence, then tier by tier, with who invalidated it if that was requested
+// here.
 
 import type { Explanation } from '../../api/types.ts'
 import { causeName } from '../../format/causes.ts'

@@ -1,4 +1,4 @@
-// Entries of memory together: by tag or pattern, or one by one as the hottest and the largest.
+// Entries of memory, grouped by tag or pattern, or listed as the hottest and the largest.
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { Group, GroupPage, Known } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -11,10 +11,10 @@ import { Table } from '../../parts/table.tsx'
 import { Name, Unit } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 
-/** What the figures are, for the foot of each table. */
+/** The footnote of each table. */
 export const HITS = 'Hits as remembered by the eviction policy, which stops counting at a + and forgets old hits.'
 
-/** A count that has come to where its policy stops says no more than that. */
+/** A saturated hit count is only a lower bound. */
 export const hitsOf = (numbers: Numbers, hits: number, limit: Known | undefined): string =>
   numbers.count(hits) + (typeof limit === 'number' && hits >= limit ? '+' : '')
 

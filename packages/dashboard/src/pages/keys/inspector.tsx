@@ -1,4 +1,4 @@
-// One key: every copy, why it misses, who took it, its value behind a veil, what can be done with it.
+// One key: every copy, why it misses, who invalidated it, its value on request, and the actions on it.
 import { useQuery } from '@tanstack/react-query'
 import { ofKey } from '../../api/key-path.ts'
 import type { Explanation, Page } from '../../api/types.ts'
@@ -17,14 +17,14 @@ import { Explained } from './explained.tsx'
 import { Tags } from './tags.tsx'
 import { Value } from './value.tsx'
 
-/** Which key: as code writes it, a tuple as the text of an array. */
+/** The key as in code, a tuple as the text of an array. */
 export interface KeyInspectorProps {
   readonly name: string
   readonly namespace: string
   readonly cache: string | undefined
 }
 
-/** Every copy of a key, why it misses, who took it, and what can be done with it. */
+/** Every copy of a key, why it misses, who invalidated it, and the actions on it. */
 export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
   const { client, numbers, redact } = useDashboard()
   const { addresses } = usePlace()

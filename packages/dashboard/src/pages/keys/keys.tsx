@@ -1,4 +1,4 @@
-// Keys: what memory holds, by name, by tag, hottest or largest first; or the one key that the address names.
+// Keys: the contents of memory, by name, by tag, hottest or largest first; or the key in the URL.
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { useCacheName, useSummaries } from '../../api/queries.ts'
 import type { KeyPage, KeyRow } from '../../api/types.ts'

@@ -1,4 +1,4 @@
-// All namespaces of a cache, with the course of their hit ratios.
+// All namespaces of a cache, with their hit ratios over time.
 import { useColumns, useSummaries } from '../../api/queries.ts'
 import { useDashboard } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'

@@ -1,4 +1,4 @@
-// The tags of an entry, each a link to what carries it.
+// The tags of an entry, each a link to the entries that carry it.
 import { Name } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 

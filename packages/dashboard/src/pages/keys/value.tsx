@@ -1,4 +1,4 @@
-// The value of a key, behind a veil: a permission of its own, and each look is in the audit log.
+// The value of a key, hidden at first: it needs a permission, and each access is in the audit log.
 import { useMutation } from '@tanstack/react-query'
 import { ofKey } from '../../api/key-path.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -8,7 +8,7 @@ import { Icon } from '../../parts/icon.tsx'
 import { Section } from '../../parts/section.tsx'
 
 const NEW_LINE = '\n'
-/** A page with more characters than that in one field does not answer for seconds. */
+/** A field with more characters freezes the page for seconds. */
 const MOST_SHOWN = 200_000
 
 interface Revealed {

@@ -1,4 +1,4 @@
-// What the tail knows: the newest rows, what they are a sample of, and where some are missing.
+// The state of the tail: the newest rows, the size of their sample, and gaps.
 import type { Known, TailRound, TailRow } from '../../api/types.ts'
 import type { Heard, StreamState } from '../../live/follow.ts'
 
@@ -10,17 +10,17 @@ export interface Tail {
   readonly state: StreamState
   /** Newest first. */
   readonly lines: readonly Line[]
-  /** Events a second, and how many of them are rows, over the last rounds. */
+  /** Events per second, and the share that is shown, over the last rounds. */
   readonly seenPerSecond: Known
   readonly shownPerSecond: number
-  /** Messages that were left out in all; undefined among them: nobody knows how many. */
+  /** Messages dropped in total; undefined: an unknown number. */
   readonly dropped: number
   readonly gaps: number
   readonly silent: readonly string[]
   readonly rounds: readonly { readonly at: number; readonly seen: Known; readonly rows: number }[]
 }
 
-/** Lines that are kept; what is older is gone. */
+/** The most lines that are kept. */
 const MOST_LINES = 500
 const RATE_MS = 5000
 export const EMPTY: Tail = {
@@ -40,7 +40,7 @@ export type Step =
 
 let lineIds = 0
 
-/** Processes answer one after another; rows of one moment stay in the order they came in. */
+/** Processes answer one after another; rows of the same time stay in order of arrival. */
 const newestFirst = (rows: readonly TailRow[]): readonly TailRow[] => rows.toReversed().sort((a, b) => b.at - a.at)
 
 export function next(tail: Tail, step: Step): Tail {

@@ -1,4 +1,4 @@
-// Live: single reads, writes and invalidations as they happen, a fair sample of them, with what is missing said.
+// Live: individual reads, writes and invalidations as they happen, a fair sample with its gaps marked.
 import type { ReactNode } from 'react'
 import { useCacheName, useSummaries } from '../../api/queries.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -17,7 +17,7 @@ import { useTail } from './tail.ts'
 
 const SHOWN = 60
 
-/** What one can ask for, and which events that is. */
+/** The filters, and their events. */
 const KINDS = [
   { name: 'hits', label: 'Hits', of: ['hit', 'stale'] },
   { name: 'misses', label: 'Misses', of: ['miss'] },
@@ -142,7 +142,7 @@ function textOf({ key = '', cause = '', tier = '', node, targets = [] }: Line): 
   return [key, cause, tier, node, ...targets.map(({ name }) => name)].join(' ')
 }
 
-/** How many there are, and which share of them is here. */
+/** The number of events, and the share that is shown. */
 function Budget({ tail, isPaused }: { readonly tail: Tail; readonly isPaused: boolean }) {
   const { numbers } = useDashboard()
   if (isPaused) return <>paused</>

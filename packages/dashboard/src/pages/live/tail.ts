@@ -1,4 +1,4 @@
-// The rows of the tail while somebody looks.
+// The rows of the tail while the page is visible.
 import { useEffect, useReducer } from 'react'
 import { useDashboard } from '../../context.tsx'
 import { follow } from '../../live/follow.ts'

@@ -24,7 +24,7 @@ export function Charts({ summary, changes }: { readonly summary: Summary; readon
 
 type Values = readonly (number | null)[]
 
-/** With an unknown step in each hole, so that no line is drawn across it. */
+/** With an unknown step in each gap, so that no line is drawn across it. */
 function parted({ t, series }: Columns, between: readonly Hole[]): Pick<Columns, 't' | 'series'> {
   if (between.length === 0) return { t, series }
   const after = new Set(between.map(({ from }) => from))
@@ -161,14 +161,14 @@ function ThreeCharts({
 
 const MINUTE_MS = 60_000
 
-/** All of the span that was asked for; while little of it is known, so much that this fills two thirds. */
+/** The whole requested span; while little of it is known, shorter, so that the data fills two thirds. */
 function spanOf(t: readonly number[], reads: Values, to: number, wanted: number): number {
   const begun = t.find((_, at) => typeof reads[at] === 'number')
   if (begun === undefined) return wanted
   return Math.min(wanted, Math.max(3 * MINUTE_MS, Math.ceil((1.5 * (to - begun * 1000)) / MINUTE_MS) * MINUTE_MS))
 }
 
-/** What the hit ratio is measured against: the usual of this hour of the week, while there is none the target. */
+/** The reference of the hit ratio: the usual value at this hour of the week, or the target until it is known. */
 function expected({ health }: Summary): ChartReference | undefined {
   const part = health.parts.find(({ name }) => name === 'hit_ratio')
   return part?.target == null || part.state !== 'known'

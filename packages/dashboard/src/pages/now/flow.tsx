@@ -1,4 +1,4 @@
-// Which tier answers: a stream that lets part of itself down at every tier. Width is share.
+// Which tier answers: a flow that loses a part at every tier. Width is share.
 import type { Summary } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import type { Figure } from '../../format/numbers.ts'
@@ -13,14 +13,14 @@ interface Pool {
   readonly p99: number | null
   readonly isOpen: boolean
   readonly isOn: boolean
-  /** Bytes a second, of a tier that has a store of its own. */
+  /** Bytes per second, for a tier with a store of its own. */
   readonly read: number | null
   readonly written: number | null
 }
 
 const STREAM = 92
 const TOP = 3
-/** Half of it is the width of a whole stream where it falls. */
+/** Half the width of the whole flow where it falls. */
 const FALL = 78
 
 /** From the last minute. */
@@ -153,7 +153,7 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
 
 const perSecondOf = ({ value, unit }: Figure): Figure => ({ value, unit: `${unit}/s` })
 
-/** The last stays on top and goes farthest; each falls where its words stand. */
+/** The last one is on top and goes furthest; each falls at its label. */
 function bands(pools: readonly Pool[]): readonly { readonly tier: string; readonly d: string }[] {
   const step = 860 / pools.length
   let top = TOP

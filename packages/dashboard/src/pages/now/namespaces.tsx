@@ -1,4 +1,4 @@
-// Namespaces by what they have cost their source, each with the course of its hit ratio.
+// Namespaces by what they have cost their source, with their hit ratios over time.
 import type { Columns, NamespaceRow, Summary } from '../../api/types.ts'
 import { Sparkline } from '../../charts/sparkline.tsx'
 import { useDashboard } from '../../context.tsx'
@@ -12,7 +12,7 @@ import { useRange } from '../../shell/range.ts'
 
 const SHOWN = 12
 
-/** The costliest: by misses times what a load takes, since their processes began. */
+/** The costliest: by misses times load time, since their processes started. */
 export function Namespaces({
   summary,
   series,
@@ -110,7 +110,7 @@ export function NamespaceTable({
           isNumber: true,
           cell: (row) => (row.load_avg_ms === null ? 'no data' : <Unit figure={numbers.ms(row.load_avg_ms)} />),
         },
-        // A course needs its room.
+        // A chart needs space.
         ...(courses.size === 0
           ? [
               {
@@ -127,7 +127,7 @@ export function NamespaceTable({
   )
 }
 
-/** Hits of a namespace in the time that is looked at. */
+/** Hits of a namespace in the selected span. */
 export function Course({
   name,
   v = [],

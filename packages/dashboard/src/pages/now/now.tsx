@@ -1,4 +1,4 @@
-// Now: is it us, which tier, since when, what changed, what to press.
+// Now: is it us, which tier, since when, what changed, what to do.
 import { useAlerts, useCacheName, useColumns, useSummaries } from '../../api/queries.ts'
 import { useAccess } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
@@ -31,7 +31,7 @@ function NowOfCaches() {
   const cache = useCacheName()
   const changes = useChanges(cache)
   const alerts = useAlerts('firing')
-  // The charts ask for them too: asked here, they come with the figures.
+  // The charts query them too: queried here, they arrive with the metrics.
   const series = useColumns(cache).data?.series
   const course = series?.find(({ name }) => name === 'health_score')?.v
   const range = useRange()

@@ -1,4 +1,4 @@
-// The lists of Now: what fires, what changed, what would help.
+// The lists of Now: firing alerts, changes, recommendations.
 
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { Alert, Operation, Summary } from '../../api/types.ts'
@@ -154,7 +154,7 @@ export function Aimed({ operation }: { readonly operation: Operation }) {
   )
 }
 
-/** Only what this caller may do, and what the server can do. */
+/** Only what the caller may do, and the server supports. */
 export function WhatHelps({ changes, summary }: { readonly changes: readonly Change[]; readonly summary: Summary }) {
   const { may, offers } = useAccess()
   const { numbers } = useDashboard()

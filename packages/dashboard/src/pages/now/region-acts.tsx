@@ -1,4 +1,4 @@
-// What may be done to a region, each after a second look: drained, filled, let serve.
+// Actions on a region, each with a confirmation: drain, fill, serve.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ApiError } from '../../api/client.ts'

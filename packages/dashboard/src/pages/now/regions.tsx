@@ -1,5 +1,4 @@
-// The regions of a cache: how each stands, what the others know of it and what waits for it, and one drained, filled or
-// let serve.
+// The regions of a cache: their state, their lag as seen by the others, and draining, filling and restoring them.
 import { useQuery } from '@tanstack/react-query'
 import type { Region } from '../../api/regions.ts'
 import type { Page } from '../../api/types.ts'

@@ -1,4 +1,4 @@
-// The health score, drawn as what is left of 100: each loss hatched in its place, what is not known makes it a range.
+// The health score, drawn as what is left of 100: each deduction hatched in its place; unknown parts make it a range.
 import type { Health, HealthPart } from '../../api/types.ts'
 import { Sparkline } from '../../charts/sparkline.tsx'
 import { useDashboard } from '../../context.tsx'
@@ -19,11 +19,11 @@ const partName = ({ name, detail }: HealthPart): string =>
 
 export interface HealthScoreProps {
   readonly health: Health
-  /** What the score was in the time that is looked at, oldest first; `null` where nobody knows. Default: not drawn. */
+  /** The score over the selected span, oldest first; `null` if unknown. Default: not drawn. */
   readonly course?: readonly (number | null)[] | undefined
 }
 
-/** The score of one cache and what took points off it. */
+/** The score of one cache with its deductions. */
 export function HealthScore({ health, course = [] }: HealthScoreProps) {
   const { score, parts } = health
   const lost = parts.filter(({ deduction }) => deduction > 0)
@@ -115,7 +115,7 @@ export function HealthScore({ health, course = [] }: HealthScoreProps) {
   )
 }
 
-/** Less than that is no news. */
+/** A smaller change is not shown. */
 const LEAST_FALL = 5
 
 function Course({ course, now }: { readonly course: readonly (number | null)[]; readonly now: number }) {

@@ -1,5 +1,4 @@
-// Is it us, where, since when: one sentence that could be read out on a call, then the split that proves it. Only what
-// was measured.
+// Is it us, where, since when: one sentence for an incident call, then the split that proves it. Measured values only.
 
 import type { ReactNode } from 'react'
 import type { HealthPart, Summary } from '../../api/types.ts'
@@ -86,7 +85,7 @@ function Sentence({ summary, changes, shares }: SentenceProps): ReactNode {
   return <Troubled part={worst} />
 }
 
-/** Named only where the largest cause is an invalidation, and one of that kind was made here a short while ago. */
+/** Named only if the largest cause is an invalidation, and one of that kind was made here recently. */
 function Because({ changes, shares }: Pick<SentenceProps, 'changes' | 'shares'>): ReactNode {
   const { times } = useDashboard()
   const { skewMs } = useAccess()

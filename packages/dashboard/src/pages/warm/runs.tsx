@@ -1,4 +1,4 @@
-// What was warmed, and what is being warmed.
+// Past and running warming.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { Operation, Page } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -106,7 +106,7 @@ function Progress({ operation: { result } }: { readonly operation: Operation }) 
   )
 }
 
-/** What was asked for by a name that the application registered, or keys. */
+/** The registered name that was requested, or keys. */
 function whatOf({ request }: Operation): string {
   if (request?.name !== undefined) return request.name
   const { cache_type: type, organization, model, view, api, critical } = request ?? {}

@@ -1,4 +1,4 @@
-// Warm: keys loaded before they are asked for, at a pace; plans that are kept, and what ran.
+// Warming: keys loaded in advance, at a given pace; stored plans, and their runs.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useCacheName } from '../../api/queries.ts'
