@@ -1,5 +1,5 @@
-// The service's own files as assets: named after their content, compressed beforehand, and kept beside the data, where
-// also those of an earlier build wait for pages that name them.
+// The service's own static files: hashed names, compressed in advance, stored beside the data, where those of earlier
+// builds also remain for pages that reference them.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CdnError, type CdnFolderOptions } from '@millpond/cdn'
@@ -7,7 +7,7 @@ import { type AssetManifest, assetUrls, folderStore, type ManifestObject, upload
 
 export const STATIC_FOLDER = fileURLToPath(new URL('../static', import.meta.url))
 const BASE = '/assets/'
-/** Where another process of the same folder does the same at the same time. */
+/** If another process of the same folder does the same at the same time. */
 const TRIES = 5
 
 export interface Asset extends Pick<ManifestObject, 'content_type' | 'cache_control' | 'sha256'> {
@@ -16,13 +16,13 @@ export interface Asset extends Pick<ManifestObject, 'content_type' | 'cache_cont
 }
 
 export interface Assets {
-  /** As the control plane may upload it again. */
+  /** The options for uploading it again from the control plane. */
   readonly folder: CdnFolderOptions
-  /** The address of a file of `static`. */
+  /** The URL of a file of `static`. */
   url(path: string): Promise<string>
   /**
    * @param key what follows `/assets/`.
-   * @param takes encodings that the client reads. Undefined: there is none of that name.
+   * @param takes encodings that the client accepts. Undefined: there is none of that name.
    */
   find(key: string, takes: readonly string[]): Promise<Asset | undefined>
 }
@@ -32,7 +32,7 @@ export function openAssets(folder: string): Assets {
   let uploaded: Promise<AssetManifest> | undefined
   const manifest = (): Promise<AssetManifest> => {
     uploaded ??= upload(TRIES).catch((error: unknown) => {
-      // A disk that was full may not be for ever.
+      // A full disk may have space again later.
       uploaded = undefined
       throw error
     })
@@ -52,7 +52,7 @@ export function openAssets(folder: string): Assets {
     if (known !== undefined) return known
     const body = to.read(key).then((found) => found?.body)
     bodies.set(key, body)
-    // A read that failed once may not fail again.
+    // A failed read may succeed the next time.
     body.catch(() => bodies.delete(key))
     return body
   }
@@ -68,7 +68,7 @@ export function openAssets(folder: string): Assets {
       ] as const) {
         const object = Object.hasOwn(objects, key + ending) ? objects[key + ending] : undefined
         if (object === undefined || (encoding !== undefined && !takes.includes(encoding))) continue
-        // A variant by its own name is no asset of a page.
+        // A variant's own name is not a page's asset.
         if (object.content_encoding !== encoding) continue
         const body = await bodyOf(key + ending)
         if (body !== undefined) return { ...object, body, encoding }

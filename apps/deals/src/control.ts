@@ -33,9 +33,9 @@ const ROLES: ReadonlyMap<string, Role> = new Map([
 ])
 
 /**
- * Each request asks the HTTP cache first, which holds what anybody may see, and so misses for all that is private: of a
- * service that is well half to two thirds of all reads are hits. A get waits for what it loads, and one analysis takes
- * as long as a thousand hits.
+ * Each request asks the HTTP cache first, which only holds public answers and so misses for private ones: in a healthy
+ * service half to two thirds of all reads are hits. A get includes its load, and one analysis takes as long as a
+ * thousand hits.
  */
 const ALERT_RULES = {
   hit_ratio: { levels: { critical: 0.2, high: 0.35, medium: 0.45 } },
@@ -44,25 +44,23 @@ const ALERT_RULES = {
 
 export interface ControlParts {
   readonly cache: Cache | undefined
-  /** What watches it. Undefined: nobody does. */
+  /** The insight that watches it. Undefined: none. */
   readonly insight: Insight | undefined
-  /** The edge before the service. Undefined: none. */
+  /** The edge in front of the service. Undefined: none. */
   readonly cdn: Cdn | undefined
-  /** What people name: organisations, kinds of answers. */
+  /** The names that people use: organisations, kinds of answers. */
   readonly application: Application
   readonly folder: string
   readonly settings: CacheSettings
   readonly credentials: Pick<Settings, 'adminToken' | 'metricsToken'>
   readonly nodeId: string
   readonly say: (line: string) => void
-  /**
-   * The member whom a request's demo token names in the organisation that runs the service; undefined: nobody of it.
-   */
+  /** The member named by a request's demo token, in the organisation that runs the service; undefined: none. */
   readonly member: (request: Request) => Promise<Granted | undefined>
   readonly addressOf: (request: Request) => string | undefined
 }
 
-/** @throws StartError when its store cannot be opened. */
+/** @throws StartError if its store cannot be opened. */
 export async function openControl({
   cache,
   insight,

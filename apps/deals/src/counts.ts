@@ -1,4 +1,4 @@
-// What is counted, and what the figures are read from.
+// Counters, and the sources of the figures.
 import type { Cache } from 'millpond'
 import type { HttpStats } from 'millpond/http'
 import type { Insight } from 'millpond/insight'
@@ -33,17 +33,17 @@ export interface Sources {
   readonly response: Cache | undefined
   readonly front: Cache | undefined
   readonly records: Cache | undefined
-  /** What watches the cache. Undefined: nobody does. */
+  /** The insight that watches the cache. Undefined: none. */
   readonly insight: Insight | undefined
   /** What this region knows of the others. Undefined: there are none. */
   readonly regions: RegionsHeard | undefined
   /** How values are kept. */
   readonly values: Values | undefined
   readonly startedAt: number
-  /** What the HTTP cache before the routes has done; its hits never reach them. */
+  /** The counts of the HTTP cache in front of the routes; its hits never reach them. */
   readonly httpStats: () => HttpStats | undefined
   readonly warming: Progress
-  /** Redis was asked for and does not answer. */
+  /** Redis was configured and does not answer. */
   readonly isRedisMissing: () => boolean
 }
 

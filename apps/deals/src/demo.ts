@@ -8,7 +8,7 @@ export interface Demo {
   readonly organization: { readonly id: number; readonly name: string }
   /** One of its deals, to try a write on. */
   readonly deal: { readonly id: number; readonly title: string } | undefined
-  /** Absent when nobody active has the role any more. */
+  /** Absent if no active user has the role any more. */
   readonly viewer: string | undefined
   readonly manager: string | undefined
   readonly administrator: string | undefined

@@ -1,25 +1,25 @@
-// The edges before the service: a caching proxy of its own on another port, as a CDN would be, and those that the
-// environment names. The cache's invalidations purge them.
+// The edges in front of the service: its own caching proxy on another port, in place of a CDN, and those in the
+// environment. The cache's invalidations purge them.
 import { type Cdn, type CdnFolderOptions, type CdnOutlet, createCdn, type Edge, millpondProxy } from '@millpond/cdn'
 import { type CachingProxy, type ProxyOptions, startProxy } from '@millpond/proxy'
 import type { Settings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 export interface ServiceEdge {
-  /** Of its own; undefined: there is none, or it is elsewhere. */
+  /** Its own; undefined: there is none, or it is elsewhere. */
   readonly url: string | undefined
   readonly cdn: Cdn
-  /** Of the HTTP cache alone: what it holds is what an edge holds. Undefined: there is no edge. */
+  /** For the HTTP cache only: an edge holds what it holds. Undefined: there is no edge. */
   readonly outlet: CdnOutlet | undefined
-  /** From now on its own one asks the service. */
+  /** Connects its own edge to the service. */
   before(service: string): void
   close(): Promise<void>
 }
 
-/** Until the service listens, so that nobody is asked. */
+/** Until the service listens, it has no origin. */
 const NOBODY = 'http://127.0.0.1:9'
 const MEMORY = '64mb'
-/** What its own one is called, among those of the environment. */
+/** The name of its own edge, among those of the environment. */
 export const OWN_EDGE = 'edge'
 
 export interface EdgeParts {
@@ -27,7 +27,7 @@ export interface EdgeParts {
   readonly say: (line: string) => void
 }
 
-/** @throws StartError where its port is taken. */
+/** @throws StartError if its port is in use. */
 export async function openEdge(
   { host, edgePort, edges, cache }: Pick<Settings, 'host' | 'edgePort' | 'edges' | 'cache'>,
   { folders, say }: EdgeParts,
@@ -88,5 +88,5 @@ async function openOwn(host: string, port: number): Promise<OwnEdge> {
   }
 }
 
-/** It was asked for. */
+/** It was configured. */
 const adminOf = ({ adminPort }: CachingProxy): number => adminPort ?? 0

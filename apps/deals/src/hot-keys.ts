@@ -1,9 +1,9 @@
-// The keys asked for most of late, of each organisation.
+// The hottest keys of each organisation.
 import { FadingKeys } from 'millpond/observe'
 
 export interface HotKey {
   readonly key: string
-  /** An older read counts less: half after 15 minutes. At most `error` too high. */
+  /** Older reads count less: half after 15 minutes. Overestimates by at most `error`. */
   readonly count: number
   readonly error: number
 }
@@ -12,14 +12,14 @@ export interface HotKeys {
   count(key: string, organizationId: number | null): void
   /** Of one organisation, or of all (null). */
   top(organizationId: number | null, limit: number): HotKey[]
-  /** The organisations asked about most. */
+  /** The most requested organisations. */
   organizations(limit: number): number[]
 }
 
 const CAPACITY = 2_000
 
 export function createHotKeys(): HotKeys {
-  // The sketch knows keys only, so the organisation goes in front: `7 v1:deal_stats:7:30`.
+  // The sketch only knows keys, so they are prefixed by the organisation: `7 v1:deal_stats:7:30`.
   const sketch = new FadingKeys(CAPACITY)
   const organizations = new FadingKeys(CAPACITY)
   return {

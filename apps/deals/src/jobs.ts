@@ -1,5 +1,5 @@
-// What runs by the clock and what is queued: warming, invalidation, maintenance, reports, over all processes of the
-// service; and invalidations that could not be delivered, in each.
+// Scheduled and queued work: warming, invalidation, maintenance, reports, over all processes of the service; and
+// invalidations that could not be delivered, in each.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cache } from 'millpond'
@@ -14,14 +14,14 @@ import type { Observation } from './observation.ts'
 import type { Views } from './records/views.ts'
 
 export interface JobParts {
-  /** Undefined when it is off: then there are no jobs but the settling of invalidations. */
+  /** Undefined if it is off: then the only jobs are settling invalidations. */
   readonly cache: Cache | undefined
   readonly warming: Warming
   readonly invalidation: Invalidation
   readonly strategic: StrategicCache
   readonly observation: Observation
   readonly views: Pick<Views, 'fold'>
-  /** The busiest first, where nobody has been seen yet. */
+  /** The busiest first; used before there is any traffic. */
   readonly busiest: (limit: number) => Promise<readonly number[]>
   /** Undefined: no warming. */
   readonly warmEveryMs: number | undefined
@@ -30,7 +30,7 @@ export interface JobParts {
   readonly say: (line: string) => void
 }
 
-/** What an organisation's caches, or all of them, are to be filled or emptied of. */
+/** What is to be warmed or invalidated, in an organisation's caches or in all of them. */
 export interface OrganizationJob {
   readonly organization_id?: number | undefined
   readonly kinds?: readonly (typeof KIND_NAMES)[number][] | undefined
@@ -41,16 +41,16 @@ export interface Jobs {
   /** Queues it; resolves with the job's id. Undefined: the cache is off. */
   warmOrganizationCaches(job: OrganizationJob): Promise<string> | undefined
   invalidateOrganizationCaches(job: OrganizationJob): Promise<string> | undefined
-  /** The repeated ones, with their last runs. */
+  /** The repeated jobs, with their last runs. */
   repeated(): Promise<object[]>
-  /** Warms what is asked for first, and begins to run jobs. */
+  /** Warms the most requested first, and starts running jobs. */
   start(): void
   /** Stops the clock and waits for what is running. */
   stop(): Promise<void>
 }
 
 const SETTLE_EVERY_MS = 2_000
-/** How many organisations are warmed at the start, and looked after by the collector and the critical paths. */
+/** How many organisations are warmed at the start, and maintained by the collector and the critical paths. */
 const FIRST = 200
 const HOT = 10
 const KEPT_REPORTS = 120
@@ -125,7 +125,7 @@ export function createJobs(parts: JobParts): Jobs {
   }
 }
 
-/** A run of which much failed is a failed run. */
+/** A run with many failures is a failed run. */
 function told({ warmed, fresh, failed }: Warmed): void {
   if (failed > (warmed + fresh + failed) / 20)
     throw new Error(`${failed} of ${warmed + fresh + failed} answers could not be computed`)
@@ -169,7 +169,7 @@ function writeReport(folder: string, dueAt: number, report: object): void {
   for (const name of old) rmSync(join(reports, name))
 }
 
-/** In each process, with or without a cache: what could not be delivered is its own. Never twice at once. */
+/** In each process, with or without a cache: undelivered invalidations are its own. Never twice at once. */
 function settle(invalidation: Invalidation, say: (line: string) => void): { stop(): Promise<void> } {
   let current: Promise<unknown> | undefined
   const turn = (): void => {

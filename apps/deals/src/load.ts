@@ -6,7 +6,7 @@ import { figuresOf, reportText } from './load/report.ts'
 import { runLoad, type Say } from './load/run.ts'
 import { StartError } from './start-error.ts'
 
-/** Of each signal that ends it, as a shell shows it. */
+/** The exit code for each signal, as shells define it. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 
 try {

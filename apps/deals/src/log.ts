@@ -1,7 +1,7 @@
-// Structured lines for machines (`--log-level`), on standard error: what people read is on standard output.
+// Structured log lines (`--log-level`) on standard error: text for people is on standard output.
 import { createLog, type Level, type Log } from 'millpond/observe'
 
-/** Undefined: nobody asked for lines. */
+/** Undefined: no log lines. */
 export function openLog(level: Level | undefined, nodeId: string): Log | undefined {
   if (level === undefined) return undefined
   return createLog({

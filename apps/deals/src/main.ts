@@ -1,5 +1,5 @@
-// The entry of `npm start`: reads the options, and has the service started. What a wrong option comes to is told before
-// any of it is loaded.
+// The entry of `npm start`: parses the options, and starts the service. A wrong option is reported before anything is
+// loaded.
 import { HELP, readSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 

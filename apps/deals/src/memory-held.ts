@@ -1,5 +1,5 @@
-// How much of what memory holds is values that may be answered with: "memory efficiency". Walks all entries, so it is
-// for a report and not for each request.
+// The share of memory held by live values: "memory efficiency". Scans all entries, so it is for reports and not for
+// each request.
 import { type Cache, decodeKey } from 'millpond'
 import { weighBeside } from 'millpond/memory'
 import type { Sources } from './counts.ts'

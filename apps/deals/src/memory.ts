@@ -1,5 +1,5 @@
-// `npm run bench:memory`: what the answers of all organisations take in memory (L1) and in the SQLite file (L2):
-// packed, compressed and selected, beside the same without.
+// `npm run bench:memory`: the size of all organisations' answers in memory (L1) and in the SQLite file (L2): packed,
+// compressed and selected, next to the same without.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const HELP = `usage: npm run bench:memory -- [options]
   --deals N            (10000)
   --json               the figures as JSON`
 
-/** What is held when everything that the service warms has been asked for once. */
+/** The size when everything that the service warms has been requested once. */
 async function holdAll(settings: Settings, folder: string, isCompact: boolean): Promise<Held> {
   const { db, dataset, today } = await prepareData(settings, () => undefined)
   const place = join(folder, isCompact ? 'compact' : 'plain')

@@ -10,11 +10,11 @@ export interface MoreNodes {
 
 const SAID = /Deals node \d+ is ready: (\S+)/
 
-/** What each process of the service is called, the first one first. */
+/** The names of the service's processes, the first one first. */
 export const processNames = ({ nodes, regions }: Pick<Settings, 'nodes' | 'regions'>): readonly string[] =>
   regions?.names ?? Array.from({ length: nodes }, (_, at) => `node ${at + 1}`)
 
-/** Starts all but the first process, once that has filled the database; each is ready when this resolves. */
+/** Starts all but the first process, once that has filled the database; resolves when each is ready. */
 export async function startMoreNodes(
   settings: Settings,
   secret: string,
@@ -52,7 +52,7 @@ export async function startMoreNodes(
   }
 }
 
-/** The first process has filled the database again. */
+/** The first process has refilled the database. */
 const withoutReset = (args: readonly string[]): readonly string[] => args.filter((arg) => arg !== '--reset')
 
 function ready(child: ChildProcess, name: string, isLogging: boolean, say: (line: string) => void): Promise<string> {
@@ -65,7 +65,7 @@ function ready(child: ChildProcess, name: string, isLogging: boolean, say: (line
       }
     }
     child.stdout?.on('data', tell)
-    // Lines for machines stay as they are.
+    // Structured log lines stay as they are.
     if (isLogging) child.stderr?.pipe(process.stderr, { end: false })
     else child.stderr?.on('data', tell)
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code} before it was ready`)))

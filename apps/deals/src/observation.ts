@@ -1,4 +1,4 @@
-// What the service has seen since its start: requests, answers by kind and tier, latencies, hot keys, database queries.
+// Figures of the service since its start: requests, answers by kind and tier, latencies, hot keys, database queries.
 import type { Cache } from 'millpond'
 import type { Prediction } from 'millpond/insight'
 import { createHistogram, type Histogram } from 'millpond/observe'
@@ -13,9 +13,9 @@ import { createExporter } from './prometheus.ts'
 export interface Observation {
   readonly observe: Observe
   readonly onAnswer: (route: string, status: number, ms: number) => void
-  /** The figures of the front page and of the load driver: numbers, no names of anybody's data. */
+  /** The figures of the front page and of the load driver: numbers, without names from the data. */
   live(): ReturnType<typeof describeLive>
-  /** The same, with what has to be looked for entry by entry. */
+  /** The same, with figures that need a scan of the entries. */
   liveWhole(): ReturnType<typeof describeLive> & {
     readonly memory_efficiency: number | null
     readonly memory_hits: ReturnType<typeof latencyOf>
@@ -29,7 +29,7 @@ export interface Observation {
 
 export interface ObservationOptions {
   readonly sources: () => Sources
-  /** False: keys are not followed. */
+  /** False: keys are not tracked. */
   readonly isMonitoring: boolean
 }
 
@@ -98,7 +98,7 @@ function count(tally: Tally, { result, tier = 'memory' }: Outcome, ms: number): 
   else tally.bypassed++
 }
 
-/** Share of answers from the cache; null before the first. A collapsed wait is no hit. */
+/** Share of answers from the cache; null before the first. A collapsed wait is not a hit. */
 export function hitRateOf(tallies: Iterable<Tally>): number | null {
   let hits = 0
   let all = 0
@@ -177,7 +177,7 @@ function predictionShown(prediction: Prediction | undefined) {
   return { prediction: { state, accuracy: accuracy ?? null, benefit: benefit ?? null, loads, used, wasted, lost } }
 }
 
-/** How far behind the others this region may be. */
+/** How far this region may lag behind the others. */
 function describeRegions({ regions }: Sources) {
   if (regions === undefined) return null
   const others = regions.heard().map(({ region, lagMs, isHeard }) => ({
@@ -188,7 +188,7 @@ function describeRegions({ regions }: Sources) {
   return { own: regions.own, others }
 }
 
-/** What compression and selection have saved, and by which key is sealed. */
+/** What compression and selection have saved, and the encryption key in use. */
 function describeValues({ values, strategic, response, front }: Sources) {
   if (values === undefined) return null
   const figures = [strategic, response, front].flatMap((space) => space?.stats().compression ?? [])

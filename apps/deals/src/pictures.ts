@@ -1,5 +1,5 @@
-// A picture for each organisation: drawn from its name and sector when it is first asked for, made smaller by jobs, and
-// forgotten when it is changed.
+// An image for each organisation: drawn from its name and sector on the first request, optimised by jobs, and
+// invalidated when it is changed.
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ export const PICTURES_PATH = '/images/'
 
 export interface Pictures {
   fetch(request: Request): Promise<Response>
-  /** `<picture>`, for a place that is so many pixels wide. @param alt escaped */
+  /** `<picture>`, for a place of this width in pixels. @param alt escaped */
   markup(organizationId: number, width: number, alt: string, loading?: 'eager' | 'lazy'): string
   /** Those of organisations that are among the tags of a write. */
   forget(tags: readonly string[]): Promise<void>
@@ -36,7 +36,7 @@ const FORMATS: readonly (readonly [format: ImageFormat, type: string])[] = [
 
 const nameOf = (organizationId: number): string => `organizations/${organizationId}.png`
 
-/** Undefined where the cache is off, which keeps them. */
+/** Undefined if the cache, which stores them, is off. */
 export function openPictures(
   { pictures: cache }: Pick<Caches, 'pictures'>,
   db: Database,
@@ -48,7 +48,7 @@ export function openPictures(
     cache,
     base: PICTURES_PATH,
     keys: { current: 'k1', keys: { k1: signingKey(folder) } },
-    // Whoever has one asks again soon: its address stays when the organisation gets another name.
+    // Clients revalidate soon: its URL stays when the organisation gets another name.
     maxAge: '5m',
     onError,
     async source(name) {
@@ -67,7 +67,7 @@ export function openPictures(
       const answer = await images.fetch(request)
       const [, id] = /\/organizations\/(\d+)\.png$/.exec(new URL(request.url).pathname) ?? []
       if (id === undefined || answer.headers.get('cache-tag') === null) return answer
-      // What a write forgets is forgotten here and at the edge by the same tag.
+      // A write invalidates it here and at the edge by the same tag.
       for (const [field, value] of Object.entries(
         edgeTagFields([scope.organization(Number(id)), groupTag.organization(Number(id))]),
       ))
@@ -93,10 +93,7 @@ export function openPictures(
   }
 }
 
-/**
- * The same words give the same picture: colours from one to another, discs of light upon them, and a grain as film has
- * it.
- */
+/** Deterministic for the same words: a gradient with discs of light and film grain. */
 export async function drawn(words: string): Promise<Uint8Array> {
   const random = createRandom(createHash('sha256').update(words).digest().readUInt32LE(0))
   const hue = random.whole(0, 359)
@@ -149,10 +146,7 @@ function colour(hue: number, lightness: number): Colour {
   return [part(0), part(8), part(4)]
 }
 
-/**
- * Made at the first start, so that addresses stay when the service is started again, and hold in every process of the
- * folder.
- */
+/** Created at the first start, so that URLs stay valid across restarts, and in every process of the folder. */
 function signingKey(folder: string): string {
   const path = join(folder, KEY_FILE)
   mkdirSync(folder, { recursive: true })

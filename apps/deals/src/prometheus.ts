@@ -1,4 +1,4 @@
-// The service's own metrics beside the library's, as Prometheus text.
+// The service's own metrics in addition to the library's, as Prometheus text.
 import { insightCollector } from 'millpond/insight'
 import { createMonitor, createRegistry, guardCollector, jobCollector, type MetricDefinition } from 'millpond/observe'
 import type { Counts, Sources } from './counts.ts'

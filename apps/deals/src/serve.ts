@@ -1,4 +1,4 @@
-// Starts the service with its further processes, says where it is, stops on Ctrl-C.
+// Starts the service with its further processes, prints its URL, stops on Ctrl-C.
 import { randomBytes } from 'node:crypto'
 import { isError } from 'millpond/options'
 import { CONTROL_PATH, DASHBOARD_PATH } from './control.ts'
@@ -24,7 +24,7 @@ export async function serve(settings: Settings, args: readonly string[], say: Sa
   run(service, settings, more.urls, say, more)
 }
 
-/** Beside the first process, which says all there is to say. */
+/** For further processes: the first one prints everything. */
 function runNode(service: Service, node: number, say: Say): void {
   say(`Deals node ${node} is ready: ${service.url}/`)
   const stop = stopOnce(() => service.close())
@@ -63,7 +63,7 @@ ${service.edge === undefined ? '' : `  its edge: ${service.edge}/ (kept there un
     say('stopped')
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
-  // Begun by the load run: it does not outlive it.
+  // Started by the load run: it does not outlive it.
   process.on('disconnect', () => process.exit())
 }
 

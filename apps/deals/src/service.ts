@@ -1,4 +1,4 @@
-// Puts the service together: data, caches, routes, jobs, server.
+// Assembles the service: data, caches, routes, jobs, server.
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
@@ -39,10 +39,10 @@ import { StartError, startOrExplain } from './start-error.ts'
 
 export interface Service {
   readonly url: string
-  /** Of the edge before it. */
+  /** Of the edge in front of it. */
   readonly edge: string | undefined
   readonly demo: Demo
-  /** The tiers in use, fastest first; none when the cache is off. */
+  /** The tiers in use, fastest first; none if the cache is off. */
   readonly tiers: readonly string[]
   readonly database: string
   /** Stops taking requests, finishes those under way, stores what is being stored. */
@@ -50,7 +50,7 @@ export interface Service {
 }
 
 const DRAIN_MS = 5_000
-/** Routes of the page itself and what it shows itself by: no answers of the service. */
+/** Routes of the page itself and its own queries: not answers of the service. */
 const OF_THE_PAGE = /\/api\/live$|^GET \/(?:$|assets\/|images\/)/
 
 /** @throws StartError with one line for the person who starts it. */
@@ -182,7 +182,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       sessions,
       metricsToken: settings.metricsToken,
     }
-    // What a process that was killed left undone comes before the first answer.
+    // The unfinished work of a killed process comes before the first answer.
     await invalidation.settlePending().catch(() => undefined)
     const server = await listen(settings, front, (url) =>
       createApp({
@@ -257,7 +257,7 @@ function checkPort({ host, port }: Settings): Promise<void> {
   })
 }
 
-/** Longer than whoever asks keeps a connection: who closes it first cuts off a request that is on its way. */
+/** Longer than clients keep a connection: closing it first would cut off a request in flight. */
 const KEEP_ALIVE_MS = 65_000
 
 function listen(
@@ -292,7 +292,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new StartError(`cannot listen on ${host}:${port} (${error.message}): choose another with --host or --port`)
 }
 
-/** Whose pictures are shown beside. */
+/** The organisations whose images are shown. */
 const OTHERS = 6
 
 const otherOrganizations = (db: Database, id: number) =>

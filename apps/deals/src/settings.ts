@@ -1,4 +1,4 @@
-// Options of the command line and of the environment, checked before anything is opened or made.
+// Options of the command line and of the environment, validated before anything is opened or created.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CdnError, type Edge, edgesFromEnvironment } from '@millpond/cdn'
@@ -13,7 +13,7 @@ import { StartError } from './start-error.ts'
 export interface Settings {
   readonly host: string
   readonly port: number
-  /** Of an edge of its own before the service; undefined: none. */
+  /** The port of its own edge; undefined: none. */
   readonly edgePort: number | undefined
   /** Edges elsewhere, which it purges. */
   readonly edges: readonly Edge[]
@@ -23,32 +23,32 @@ export interface Settings {
   readonly databaseUrl: string | undefined
   /** The folder of a sales pipeline to import; undefined: generate. */
   readonly data: string | undefined
-  /** Undefined: the default sizes, or what is there. */
+  /** Undefined: the default sizes, or the existing data. */
   readonly sizes: Sizes | undefined
-  /** Fill again although there is data. */
+  /** Fill again even if there is data. */
   readonly isReset: boolean
   /** "Now" for statistics, as a day number; undefined: the newest date in the data. */
   readonly asOf: number | undefined
   readonly cache: CacheSettings
   readonly tokenSecret: string | undefined
   /**
-   * Credentials that are known beforehand: of an administrator of the cache, from anywhere, and of whoever reads its
+   * Credentials that are known beforehand: for an administrator of the cache, from anywhere, and for reading its
    * metrics.
    */
   readonly adminToken: string | undefined
   readonly metricsToken: string | undefined
-  /** Processes of one cache, each on a port of its own. */
+  /** Processes of one cache, each on its own port. */
   readonly nodes: number
   /** Structured lines for machines; undefined: none. */
   readonly logLevel: Level | undefined
-  /** This one among them: the first starts the others. */
+  /** Including this one: the first starts the others. */
   readonly node: number
-  /** Each a process with a cache of its own, over the same data; undefined: there are none. */
+  /** Each a process with its own cache, over the same data; undefined: there are none. */
   readonly regions: Regions | undefined
 }
 
 export interface Regions {
-  /** The first is the origin: the others ask it for what they lack. */
+  /** The first is the origin: the others read from it what they lack. */
   readonly names: readonly string[]
   /** The one of this process. */
   readonly own: string
@@ -64,25 +64,25 @@ export interface CacheSettings {
   readonly isInvalidating: boolean
   readonly isMonitoring: boolean
   readonly isWarming: boolean
-  /** Answers are packed and compressed outside memory, and kept without what nobody reads again. */
+  /** Answers are packed and compressed outside memory, without fields that are never read again. */
   readonly isCompact: boolean
-  /** What leaves the process is sealed. */
+  /** What leaves the process is encrypted. */
   readonly isEncrypted: boolean
-  /** The key, or keys; undefined: one is made beside the cache. */
+  /** The key, or keys; undefined: one is created beside the cache. */
   readonly encryptionKey: string | undefined
   readonly warmEveryMs: number
   readonly insight: InsightSettings
-  /** Scopes that begin so are not invalidated: a fault for the load run to find. */
+  /** Scopes with this prefix are not invalidated: a fault for the load run to find. */
   readonly plantedFault: string | undefined
 }
 
-/** What watches the cache: each is a switch of its own. */
+/** Insight: each part has its own switch. */
 export interface InsightSettings {
   /** Sizing, advice and costs. */
   readonly isWatching: boolean
-  /** Guesses what is read next. */
+  /** Predicts what is read next. */
   readonly isPredicting: boolean
-  /** Loads it ahead, too. */
+  /** Prefetches it, too. */
   readonly isLoadingAhead: boolean
   /** Checks a read against the database so often, and the share of reads that may be stale; undefined: never. */
   readonly freshness: { readonly every: number; readonly objective: number } | undefined
@@ -149,12 +149,11 @@ const REGION = /^[\w-]{1,63}$/
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Undefined when help was asked for. @throws StartError naming the option, its value and the remedy. */
+/** Undefined if help was requested. @throws StartError naming the option, its value and the remedy. */
 export function readSettings(args: readonly string[], env: Environment): Settings | undefined {
   const given = parseOptions(args)
   if (given.help) return undefined
-  // As of a variable of the shell that is not set: it must not listen on all addresses, nor fill the folder that
-  // somebody stands in.
+  // An empty value, as from an unset shell variable, must not mean all addresses, nor the current folder.
   const empty = Object.entries(given).find(([, value]) => value === '')
   if (empty !== undefined) throw new StartError(`--${empty[0]} "" is empty: give a value, or leave it out`)
   const folder = resolve(given.dir ?? '.data')
@@ -192,10 +191,7 @@ function parseOptions(args: readonly string[]) {
   }
 }
 
-/**
- * `--users -5` as `--users=-5`: a number below zero is a value that is refused by its own line, not an option that
- * nobody knows.
- */
+/** `--users -5` as `--users=-5`: a negative number is a value with its own error, not an unknown option. */
 export function withValues(
   args: readonly string[],
   options: Readonly<Record<string, { readonly type: string }>>,
@@ -260,7 +256,7 @@ function readCache(
   }
 }
 
-/** The environment names parts, and has the last word on them. */
+/** The environment lists features, and takes precedence. */
 function readInsight(isWanted: boolean, env: Environment): InsightSettings {
   const isLoadingAhead = flag('CACHE_PREDICTIVE_LOADING_ENABLED', env, isWanted)
   const isPredicting = flag('CACHE_USAGE_PREDICTION_ENABLED', env, isWanted) || isLoadingAhead
@@ -324,7 +320,7 @@ function readCluster(env: Environment): readonly RedisHost[] | undefined {
   })
 }
 
-/** Where Redis is; undefined: none was asked for. */
+/** The URL of Redis; undefined: not configured. */
 export const redisOptions = ({ redisUrl, redisCluster }: CacheSettings): RedisTierOptions | undefined =>
   redisCluster !== undefined ? { cluster: redisCluster } : redisUrl !== undefined ? { url: redisUrl } : undefined
 
@@ -401,7 +397,7 @@ function readRegions(
     throw new StartError(
       `--regions ${shown}: ${JSON.stringify(wrong)} is no name of a region: give names of up to 63 letters, digits, - and _, as us-east-1,eu-west-1`,
     )
-  // Each has a folder, and some file systems do not tell A from a.
+  // Each has a folder, and some file systems are case-insensitive.
   const again = names.find((name, at) => names.slice(0, at).some((other) => other.toLowerCase() === name.toLowerCase()))
   if (again !== undefined)
     throw new StartError(`--regions ${shown}: ${JSON.stringify(again)} is there twice: name each region once`)
@@ -434,7 +430,7 @@ function whole(name: string, value: string, least: number, most: number): number
   throw new StartError(`${name} ${JSON.stringify(value)} is not allowed: give a whole number from ${least} to ${most}`)
 }
 
-/** An empty variable counts as none. */
+/** An empty variable counts as unset. */
 function text(value: string | undefined): string | undefined {
   return value === undefined || value.trim() === '' ? undefined : value.trim()
 }
@@ -443,7 +439,7 @@ function protocolOf(url: string): string {
   return URL.canParse(url) && new URL(url).hostname !== '' ? new URL(url).protocol : ''
 }
 
-/** Without what may be a password. */
+/** Without a possible password. */
 function hidden(url: string): string {
   return url.replace(/\/\/[^@/]*@/, '//***@')
 }

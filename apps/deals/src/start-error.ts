@@ -1,4 +1,4 @@
-// A start that cannot go on: one line that shows the value and the remedy, exit code 2.
+// An error that prevents the start: one line that shows the value and the remedy, exit code 2.
 import { MillpondError } from 'millpond'
 import { isError } from 'millpond/options'
 
@@ -9,7 +9,7 @@ export class StartError extends Error {
   }
 }
 
-/** @throws StartError in the place of what a tier, a key or a folder was refused for. */
+/** @throws StartError in place of the error of a tier, a key or a folder. */
 export function startOrExplain<T>(make: () => T): T {
   try {
     return make()

@@ -1,5 +1,4 @@
-// What the service registers with the control plane: the names that its people use, and what they stand for in its
-// cache.
+// What the service registers with the control plane: the names that people use, and what they stand for in its cache.
 import type { Application, CacheType, NamedAt, NamedPlan } from '@millpond/control'
 import type { Cache } from 'millpond'
 import type { Database } from '../db/database.ts'
@@ -25,7 +24,7 @@ const ENDPOINTS: Readonly<Record<string, readonly KindName[]>> = {
   '/api/dashboard/overview-advanced/': ['overview'],
 }
 const SCOPE = 'organization'
-/** In reports of how well each is covered. */
+/** In reports of their coverage. */
 const MOST_LISTED = 200
 const LAYERS = ['strategic', 'response'] as const
 

@@ -1,4 +1,4 @@
-// The HTTP cache before the routes: answers that are for anybody leave without the framework, until what they show
+// The HTTP cache in front of the routes: public answers are served without the framework, until the data that they show
 // changes.
 import type { RequestListener } from 'node:http'
 import type { CdnOutlet } from '@millpond/cdn'
@@ -8,13 +8,13 @@ import type { Caches } from './open-caches.ts'
 /** `pending`: it could not be purged in time, and will be. */
 export type EdgeState = 'purged' | 'pending'
 
-/** Of a write's answer. */
+/** For a write's answer. */
 const EDGE_MS = 2_000
 
-/** Who has not applied it within so many milliseconds, as a receipt says it. */
+/** Processes that have not applied it within so many milliseconds, as in a receipt. */
 export type Acked = (options: { readonly timeout: number }) => Promise<readonly string[]>
 
-/** What a purge came to. */
+/** The result of a purge. */
 interface Forgot {
   /** Absent: there is no edge. */
   readonly edge?: EdgeState
@@ -22,33 +22,34 @@ interface Forgot {
 }
 
 export interface Front {
-  /** Stands before the application. */
+  /** Wraps the application. */
   before(application: RequestListener): RequestListener
   /**
-   * Forgets the answers that carry one of the tags, and with an edge before it waits until that has, too, within
-   * bounds. Undefined: the cache is off.
+   * Invalidates the answers that carry one of the tags, and with an edge in front waits for that too, within limits.
+   * Undefined: the cache is off.
    */
   forget(tags: readonly string[]): Promise<Forgot | undefined>
-  /** What was purged at the edge for that, the latest first. */
+  /** The resulting purges at the edge, latest first. */
   purges(): readonly EdgePurged[]
   /** Undefined when the cache is off. */
   stats(): HttpStats | undefined
 }
 
-/** A purge of a write, as the page shows it. */
+/** A purge caused by a write, as the page shows it. */
 export interface EdgePurged {
   /** Epoch milliseconds. */
   readonly at: number
   readonly tags: readonly string[]
   /**
-   * `waiting`: for the edge, or for its limit; `purged` once; `settled`: once more, for answers that were on their way.
+   * `waiting`: for the edge, or for its rate limit; `purged` once; `settled`: purged again, for answers that were in
+   * flight.
    */
   readonly state: 'waiting' | 'purged' | 'settled'
-  /** What the write waited for it. */
+  /** How long the write waited for it. */
   readonly ms: number
 }
 
-/** Purges that the page may show. */
+/** The most purges that the page may show. */
 const KEPT = 8
 
 const OFF: Front = {
@@ -58,14 +59,14 @@ const OFF: Front = {
   stats: () => undefined,
 }
 
-/** @param outlet to an edge that keeps what this cache holds. Undefined: there is none. */
+/** @param outlet to an edge that stores the contents of this cache. Undefined: there is none. */
 export function createFront(
   { front }: Pick<Caches, 'front'>,
   outlet: CdnOutlet | undefined,
   onError: (error: unknown) => void,
 ): Front {
   if (front === undefined) return OFF
-  // What is past its time is of no use here: the layers behind have it, or make it anew.
+  // Stale entries are useless here: the layers behind have the answer, or compute it.
   const http = createHttpCache(front, { name: 'deals-http', keepStale: 0, onError })
   const latest: (Omit<EdgePurged, 'state'> & { readonly id: string })[] = []
   return {
@@ -73,7 +74,7 @@ export function createFront(
     forget: async (tags) => {
       const receipt = await http.purge({ tags })
       const acked: Acked | undefined = receipt.acked?.bind(receipt)
-      // It is in the outbox: it will be told, and the note of the write is not to be settled before.
+      // It is in the outbox and will be delivered; the write's note must not be settled before.
       if (!receipt.isApplied) throw new Error('the invalidation has not reached the shared tier')
       if (outlet === undefined) return { acked }
       const from = performance.now()

@@ -1,4 +1,4 @@
-// Forgetting: after a write exactly what it touched, on demand an organisation, a user, a kind, a layer, everything.
+// Invalidation: after a write exactly what it touched; on demand an organisation, a user, a kind, a layer, everything.
 import type { Receipt } from 'millpond'
 import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
@@ -18,15 +18,15 @@ export interface Written<T> {
   readonly versions: Readonly<Record<string, number>>
   readonly write: number
   /**
-   * `pending`: committed, but the cache's shared tier could not be told yet; it will be, and this process already
-   * knows.
+   * `pending`: committed, but the cache's shared tier is unreachable; it will be told later, and this process has
+   * already applied it.
    */
   readonly invalidation: 'done' | 'pending' | 'off'
-  /** What was forgotten for it; absent where nothing was, or could not be yet. */
+  /** What was invalidated; absent if nothing was, or could not be yet. */
   readonly forgotten: Forgotten | undefined
 }
 
-/** What one layer said of an invalidation. */
+/** The result of an invalidation in one layer. */
 export interface LayerReceipt {
   readonly layer: LayerName
   /** As the log and `explain` name it. */
@@ -41,30 +41,30 @@ export interface Forgotten {
   readonly receipts: readonly LayerReceipt[]
   /** Absent: there is no edge. */
   readonly edge?: EdgeState
-  /** What came of it in each region within `REGIONS_MS`, this one first. Absent: there are none. */
+  /** The result in each region within `REGIONS_MS`, this one first. Absent: there are none. */
   readonly regions?: Receipt['regions']
-  /** Brought along by a read, that read sees nothing older. */
+  /** With this token, a read sees nothing older. */
   readonly token: string
 }
 
 type Work<T> = (tx: Writer) => Promise<Changed<T>>
 
 export interface WriteOptions {
-  /** A collection writes it, and tells the cache of records itself. Default false. */
+  /** A collection writes it, and invalidates the cache of records itself. Default false. */
   readonly isThrough?: boolean
 }
 
 export interface Invalidation {
-  /** Runs a write and forgets what it touched before it answers. @throws Refused */
+  /** Runs a write and invalidates what it touched before it answers. @throws Refused */
   write<T>(work: Work<T>, options?: WriteOptions): Promise<Written<T>>
-  /** Several in one transaction. What is refused costs the others nothing. */
+  /** Several in one transaction. A refused one does not affect the others. */
   writeAll<T>(works: readonly Work<T>[], options?: WriteOptions): Promise<readonly (Written<T> | Refused)[]>
   invalidateOrganizationCaches(id: number): Promise<Forgotten>
-  /** What is made of a user's data; with an organisation, what the user is shown there. */
+  /** Everything derived from a user's data; with an organisation, what the user is shown there. */
   invalidateUserRelatedCaches(userId: number, organizationId?: number): Promise<Forgotten>
   /**
-   * Kinds of one organisation, or of all (null). `layer` `response` leaves the strategic cache as it is; else both
-   * forget.
+   * Kinds of one organisation, or of all (null). `layer` `response` leaves the strategic cache as it is; otherwise both
+   * are invalidated.
    */
   invalidateKinds(kinds: readonly KindName[], organizationId: number | null, layer?: Layer['name']): Promise<Forgotten>
   /** Applies the notes of writes whose invalidation was never acknowledged. Resolves with how many there were. */
@@ -73,21 +73,21 @@ export interface Invalidation {
 
 export interface InvalidationOptions {
   readonly db: Database
-  /** From the data upwards: the strategic cache forgets before the responses that are made from it. */
+  /** Bottom-up: the strategic cache is invalidated before the responses that are made from it. */
   readonly layers: readonly [strategic: Layer, response: Layer]
   /** Rows by their ids. */
   readonly records: Caches['records']
-  /** Drawn from the data. Undefined: there are none. */
+  /** Derived from the data. Undefined: there are none. */
   readonly pictures: Pick<Pictures, 'forget'> | undefined
-  /** Made from the responses, so it forgets last, whichever layer was meant. */
+  /** Made from the responses, so invalidated last, whichever layer was meant. */
   readonly front: Pick<Front, 'forget'>
   /** False: writes invalidate nothing, answers are as old as their TTL. */
   readonly isEnabled: boolean
-  /** Scopes that begin so are left out: only for proving that such a fault is found. */
+  /** Scopes with this prefix are skipped: only for proving that such a fault is detected. */
   readonly plantedFault: string | undefined
 }
 
-/** Of tags: does a record carry it? */
+/** For tags: whether a record carries it. */
 const isOfRecord = (tag: string): boolean => tag.startsWith('deal:') || tag.startsWith('user:')
 
 /** How long a write's answer waits for the other regions. */
@@ -106,7 +106,7 @@ export function createInvalidation({
 }: InvalidationOptions): Invalidation {
   const token = (): string => tokenOf([...layers.map(({ cache }) => cache), records])
   /**
-   * A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being
+   * If a layer's shared tier is unreachable, this process still applies the invalidation, and the other layer is still
    * told.
    */
   const forgetHere = async (
@@ -142,7 +142,7 @@ export function createInvalidation({
   }
   const forget = async (...about: Parameters<typeof forgetHere>): Promise<Forgotten> =>
     everywhere(await forgetHere(...about))
-  /** Nothing of one user alone is in the HTTP cache, which holds what anybody may see. */
+  /** The HTTP cache holds only public answers, so nothing of a single user. */
   const forgetKeys = async (questions: readonly Question[]): Promise<Forgotten> => {
     const from = performance.now()
     const receipts: LayerReceipt[] = []
@@ -222,8 +222,8 @@ export function createInvalidation({
 }
 
 /**
- * What only the outbox has is in force in this process alone, as what failed is: the note of the write stays until the
- * shared tier has it.
+ * An invalidation that is only in the outbox, like a failed one, is in force in this process only: the write's note
+ * stays until the shared tier has it.
  * @throws Error
  */
 function applied(receipt: Receipt): Receipt {
@@ -241,7 +241,7 @@ const shownReceipt = (layer: LayerName, { id, ms, tiers }: Receipt): LayerReceip
 /** A step of one of the namespaces. */
 interface Step {
   readonly acked: Acked | undefined
-  /** Absent: of a purge, which does not tell. */
+  /** Absent for a purge, which has none. */
   readonly regions?: Receipt['regions']
 }
 
@@ -251,7 +251,7 @@ interface ForgottenHere {
   readonly steps: readonly Step[]
 }
 
-/** All steps are waited for together; a region has applied the whole when it has applied each of them. */
+/** All steps are awaited together; a region has applied the whole when it has applied each of them. */
 async function everywhere({ forgotten, steps }: ForgottenHere): Promise<Forgotten> {
   const told = steps.flatMap(({ regions = [] }) => (regions.length > 0 ? [regions] : []))
   const [first] = told

@@ -1,4 +1,4 @@
-// The kinds of answers: how long each is kept, and what an HTTP cache is told.
+// The kinds of answers: how long each is kept, and its HTTP caching headers.
 
 const MINUTE = 60_000
 
@@ -7,12 +7,9 @@ export interface Kind {
   readonly ttlMs: number | null
   /** The exact `Cache-Control` of its answers. */
   readonly cacheControl: string
-  /**
-   * After which share of its time the data is computed anew behind who asks for it; absent: it is computed when
-   * somebody needs it.
-   */
+  /** The share of its TTL after which it is refreshed in the background on a read; absent: it is computed on demand. */
   readonly refreshAhead?: number
-  /** When it is warmed, among the others of an organisation. */
+  /** Its position when an organisation is warmed. */
   readonly priority: 'high' | 'medium' | 'low'
 }
 
@@ -29,9 +26,8 @@ export const KINDS = {
 } as const satisfies Record<string, Kind>
 
 /**
- * Between which times to live are chosen, where they follow the values of kinds without a time of their own. Changes
- * are announced here, so that nothing has to live shorter than it does by the settings: it may only be loaded less
- * often.
+ * The range of adaptive TTLs, for kinds without a TTL of their own. Changes are announced here, so TTLs never need to
+ * be shorter than configured: they only reduce loads.
  */
 export const ttlBounds = (defaultTtlMs: number) => ({
   minTtl: defaultTtlMs,
@@ -50,7 +46,7 @@ export const MODELS: Readonly<Record<string, readonly KindName[]>> = {
   Deal: ['deal_statistics', 'analytics', 'performance', 'overview', 'search'],
 }
 
-/** Tags beside the scopes of the data: a kind, an organisation, a kind within an organisation. */
+/** Tags in addition to the scopes of the data: a kind, an organisation, a kind within an organisation. */
 export const groupTag = {
   kind: (kind: KindName) => `kind:${kind}`,
   organization: (id: number) => `organization:${id}`,

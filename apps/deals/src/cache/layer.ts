@@ -1,4 +1,4 @@
-// One of the two layers: a cache namespace that answers through itself, and tells where the answer came from.
+// One of the two layers: a cache namespace that answers read-through, and reports the source of each answer.
 import { buildKey, type Cache } from 'millpond'
 import { wrappers } from 'millpond/http/wrappers'
 import type { Versions } from '../db/versions.ts'
@@ -6,11 +6,11 @@ import { groupTag, KINDS, type Kind, type KindName, ttlBounds } from './kinds.ts
 
 export type LayerName = 'strategic' | 'response'
 
-/** Where an answer came from. */
+/** The source of an answer. */
 export interface Outcome {
-  /** `collapsed`: waited for a load that was under way. `bypass`: the cache is off. */
+  /** `collapsed`: waited for a running load. `bypass`: the cache is off. */
   readonly result: 'hit' | 'miss' | 'collapsed' | 'bypass'
-  /** The tier that had it; absent where it was loaded. */
+  /** The tier that had it; absent if it was loaded. */
   readonly tier?: string
 }
 
@@ -21,23 +21,23 @@ export interface Fetched<T> {
   readonly outcome: Outcome
 }
 
-/** What is asked for. Its key is `v1:{kind}:{parts}`. */
+/** The identity of a question. Its key is `v1:{kind}:{parts}`. */
 export interface Question {
   readonly kind: KindName
   readonly key: string
-  /** The organisation it belongs to; null where it spans all. */
+  /** The organisation that it belongs to; null if it spans all. */
   readonly organizationId: number | null
 }
 
-/** What is loaded for a layer: the versions of the data decide what invalidates it. */
+/** A loaded value of a layer: the versions of its data determine what invalidates it. */
 export interface Held {
   readonly versions: Versions
 }
 
-/** A way to an answer, with the cache before it. */
+/** A question's answer, through the cache. */
 export interface Method<A extends readonly unknown[], T> {
   (...args: A): Promise<Fetched<T>>
-  /** Loads anew and stores, whatever is held. */
+  /** Loads and stores it, whatever is cached. */
   renew(...args: A): Promise<Fetched<T>>
 }
 
@@ -45,17 +45,17 @@ export interface Layer {
   readonly name: LayerName
   /** Undefined when the cache is off. */
   readonly cache: Cache | undefined
-  /** Puts the cache before what makes an answer. */
+  /** Puts the cache in front of what computes an answer. */
   method<A extends readonly unknown[], T>(
     kind: KindName,
     ask: (...args: A) => Question,
     load: (...args: A) => Promise<T & Held>,
   ): Method<A, T>
-  /** The same, for who must see nothing older than the bearer of the token has seen. */
+  /** The same, with nothing older than the token's bearer has seen. */
   after(token: string): Layer
 }
 
-/** Told of every answer of a layer. */
+/** Called for every answer of a layer. */
 export type Observe = (layer: LayerName, asked: Question, outcome: Outcome, ms: number) => void
 
 /** `question('organization', 'org:data', 7)` has the key `v1:org:data:7`. */
@@ -81,13 +81,13 @@ export interface LayerOptions {
   /** Milliseconds, for kinds without a time of their own. */
   readonly defaultTtlMs: number
   readonly observe: Observe
-  /** For reads that are nobody's, as warming's: they count nothing. Default false. */
+  /** For reads without a user, such as warming's: they are not counted. Default false. */
   readonly isQuiet?: boolean
-  /** Who asks now, for whoever predicts what comes next. Default: nobody is told apart. */
+  /** The current session, for prediction. Default: sessions are not distinguished. */
   readonly session?: (() => string | undefined) | undefined
   /**
-   * Data of kinds without a time of their own lives as long as it is found unchanged. Of finished bodies, which say
-   * when they were made, none is ever the same. Default false.
+   * Adaptive TTLs for kinds without a TTL of their own, from how often data is unchanged. Finished bodies contain their
+   * creation time, so they always differ. Default false.
    */
   readonly isChoosingTtl?: boolean
 }
@@ -122,7 +122,7 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
       tags: ([args]: readonly [A], { versions }: Held) => [...groupTags(ask(...args)), ...Object.keys(versions)],
       quiet: isQuiet,
       session,
-      // Of responses too: as long as one is fresh, nobody asks for what it is made of.
+      // Also for responses: while one is fresh, what it is made from is not read.
       ...(refreshAhead !== undefined && { refreshAhead }),
       ...(token !== undefined && { after: () => token }),
     }
@@ -140,7 +140,8 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
           outcome: tier !== 'loader' ? { result: 'hit', tier } : { result: isJoined ? 'collapsed' : 'miss' },
         }
       })
-    // Deleting first and loading after is safe beside writes; storing a value that was read before would not be.
+    // Deleting first and loading afterwards is safe with concurrent writes; storing a value that was read before is
+    // not.
     const renew = async (...args: A): Promise<Fetched<T>> => {
       await held.invalidate(args)
       return get(...args)
@@ -152,7 +153,7 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
 
 const BYPASS: Outcome = { result: 'bypass' }
 
-/** What beside the versions of its data invalidates an answer. */
+/** What invalidates an answer in addition to the versions of its data. */
 export function groupTags({ kind, organizationId }: Question): string[] {
   return organizationId === null
     ? [groupTag.kind(kind)]

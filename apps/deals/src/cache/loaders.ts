@@ -1,5 +1,5 @@
-// The loaders of both layers by families of keys, so that whoever has a key alone (warming, an undo, an operator) can
-// have it loaded.
+// The loaders of both layers by key prefixes, so that callers with only a key (warming, an undo, an operator) can have
+// it loaded.
 import type { Cache, SourceLoad } from 'millpond'
 import { ANALYTICS_TYPES, type AnalyticsType, type Answers } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
@@ -9,7 +9,7 @@ import { groupTags, type Held, type Question } from './layer.ts'
 import type { Bodies } from './responses.ts'
 import { asked } from './strategic.ts'
 
-/** The questions of the service, whatever they are answered with. */
+/** The questions of the service, whatever answers them. */
 type Doors<T> = {
   organization(id: number): Promise<T>
   roles(id: number): Promise<T>
@@ -30,7 +30,7 @@ interface Call {
 const idOf = (text: string | undefined): number | undefined =>
   text !== undefined && /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined
 
-/** By what keys begin with, after `v1:` or `v1:api_response:`; undefined for a key that nobody asks for. */
+/** By the beginning of keys, after `v1:` or `v1:api_response:`; undefined for a key that is never requested. */
 const FAMILIES: Readonly<Record<string, (parts: readonly string[]) => Call | undefined>> = {
   'org:data': ([id]) =>
     ofOne(idOf(id), (one) => ({ question: asked.organization(one), ask: (doors) => doors.organization(one) })),
@@ -64,7 +64,7 @@ const FAMILIES: Readonly<Record<string, (parts: readonly string[]) => Call | und
         }
       },
     ),
-  // Of searches only those whose words stand in the key as they are.
+  // Only searches whose words appear literally in the key.
   search: ([id, text, stage, page]) =>
     ofTwo(idOf(id), idOf(page), (one, at) => {
       const search: SearchQuestion = {
@@ -92,7 +92,7 @@ export interface LoaderParts {
   readonly answers: Answers
   readonly bodies: Bodies
   readonly defaultTtlMs: number
-  /** The cache chooses how long data of kinds without a time of their own lives. */
+  /** The cache chooses TTLs for data of kinds without their own. */
   readonly isChoosingTtl: boolean
 }
 
@@ -120,8 +120,7 @@ function register(
 ): void {
   const load: SourceLoad = async (key, context) => {
     const call = callOf(String(key).slice(prefix.length).split(':'))
-    // A key that is read and made again must come out the same, or its answer would stand under a name that nobody asks
-    // for.
+    // A parsed key must be rebuilt identically, or its answer would be stored under a name that is never requested.
     if (call === undefined || !String(key).endsWith(call.question.key.slice('v1:'.length))) return undefined
     const loaded = await call.ask(doors)
     context.addTags(...groupTags(call.question), ...Object.keys(loaded.versions))

@@ -1,4 +1,4 @@
-// The tiers of the service: memory, Redis when it is asked for, a SQLite file; and the two layers upon them.
+// The tiers of the service: memory, Redis if configured, a SQLite file; and the two layers on top.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'libsql'
@@ -20,25 +20,25 @@ export interface Caches {
   readonly cache: Cache | undefined
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
-  /** Of rows by their ids: what collections read and write. */
+  /** Rows by their ids, for collections. */
   readonly records: Cache | undefined
   /** Of whole HTTP answers. */
   readonly front: Cache | undefined
-  /** Of pictures, as they are given. */
+  /** Images as served. */
   readonly pictures: Cache | undefined
   /** How values are kept. Undefined: off. */
   readonly values: Values | undefined
-  /** What watches the cache. Undefined: nobody does. */
+  /** The insight that watches the cache. Undefined: none. */
   readonly insight: Insight | undefined
   /** What this region knows of the others. Undefined: there are none. */
   readonly regions: RegionsHeard | undefined
-  /** Redis was asked for and does not answer now. */
+  /** Redis was configured and does not answer now. */
   isRedisMissing(): boolean
   close(): Promise<void>
 }
 
 const MEMORY = '128mb'
-/** Large, and asked for only when a response is made of them: the response lies in memory, and they below it. */
+/** Large, and read only to make a response: the response is in memory, and they are below it. */
 const BELOW_MEMORY = ['deal_statistics', 'analytics', 'performance', 'overview'] as const
 const NO_CACHES: Caches = {
   cache: undefined,
@@ -61,7 +61,7 @@ interface OpenOptions {
   readonly openRegions?: (() => EdgeTier) | undefined
 }
 
-/** @throws StartError when a tier's option or file cannot be used. A Redis that does not answer is no error. */
+/** @throws StartError if a tier's option or file cannot be used. An unreachable Redis is not an error. */
 export async function openCaches(
   settings: CacheSettings,
   folder: string,
@@ -91,8 +91,8 @@ export async function openCaches(
       ...insightFor(settings),
       // Shared by all processes of this folder: each job is run by one of them.
       jobs: sqliteJobs({ database: jobs }),
-      // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was
-      // made of it.
+      // Responses are made from strategic answers, and HTTP answers from responses: invalidating one invalidates what
+      // was made from it.
       dependencies: 'tracked',
       // For people who name a model (`millpond invalidate --model Deal`); the service itself knows what it changed, and
       // names less.
@@ -102,7 +102,7 @@ export async function openCaches(
           { related: kinds.map((kind) => ({ tag: groupTag.kind(kind) })) },
         ]),
       ),
-      // What an edge that is away has not heard of outlives this process.
+      // Pending purges of an unreachable edge outlive this process.
       ...(outlets.length > 0 && { outlets, outbox: sqliteOutbox({ path: join(folder, 'outbox.sqlite') }) }),
       codec: values.codec,
       ...(log !== undefined && { log }),
@@ -119,8 +119,8 @@ export async function openCaches(
     ),
   )
   const strategic = cache.namespace('strategic')
-  // A body is made of a strategic answer, which one process computes for all: to make it twice costs less than to ask
-  // who does.
+  // Making a body from a strategic answer, which one process computes for all, costs less than coordinating who makes
+  // it.
   const response = cache.namespace('response', {
     singleFlight: 'process',
     ...(values.select && { select: values.select }),
@@ -133,8 +133,8 @@ export async function openCaches(
     jobs.close()
   }
   const isRedisMissing = () => redisAt !== undefined && !response.stats().ledger.isUp
-  // A region hears of what the others forget in a namespace once it has been asked for something there.
-  // And what an edge has not heard of is told there as soon as its namespace is asked.
+  // A region hears of the others' invalidations in a namespace once the namespace has been used there.
+  // Pending purges of an edge are also delivered once their namespace is used.
   const looked =
     regions !== undefined
       ? [strategic, response, records, front, pictures]
@@ -159,7 +159,7 @@ export async function openCaches(
   }
 }
 
-/** What has a time to live of its own keeps it; the rest lives as long as the settings say, or as its values do. */
+/** Kinds with their own TTL keep it; the others use the configured TTL, or an adaptive one. */
 function timesOf({ defaultTtlMs, insight }: CacheSettings): Pick<CacheOptions, 'defaults' | 'adaptiveTtl'> {
   const jitter = 0.05
   if (!insight.isChoosingTtl) return { defaults: { ttl: defaultTtlMs, jitter } }

@@ -1,5 +1,5 @@
-// Warming of the service's caches: the loaders of all keys, and plans of what comes first. It is not traffic: it goes
-// through the same caches, and counts as nobody's reads.
+// Warming of the service's caches: the loaders of all keys, and plans of what comes first. It is not traffic: it uses
+// the same caches, but its reads are not counted.
 import type { Database } from '../db/database.ts'
 import { createAnswers } from '../queries/answers.ts'
 import { createLayer } from './layer.ts'
@@ -10,7 +10,7 @@ import { createStrategicCache, type StrategicCache } from './strategic.ts'
 import { createWarming, type Warming } from './warming.ts'
 
 export interface OpenWarmingParts {
-  /** Counted apart. */
+  /** Counted separately. */
   readonly db: Database
   readonly caches: Caches
   readonly today: number

@@ -1,5 +1,5 @@
-// Several regions on one machine: each has a store and a ledger of its own, asks the origin for what it lacks, and
-// forgets what any of them invalidates.
+// Several regions on one machine: each has its own store and ledger, reads from the origin what it lacks, and applies
+// the invalidations of all.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EdgeTier, edge } from 'millpond/tiers/edge'
@@ -10,11 +10,11 @@ import { type Regions, redisOptions, type Settings } from '../settings.ts'
 /** What a region knows of the others. */
 export type RegionsHeard = NonNullable<EdgeTier['ledger']['regions']>
 
-/** Where a process keeps all but the data, which the regions share. */
+/** Where a process keeps everything but the data, which the regions share. */
 export const folderOf = ({ folder, regions }: Pick<Settings, 'folder' | 'regions'>, region = regions?.own): string =>
   region === undefined ? folder : join(folder, 'regions', region)
 
-/** Over Redis, where that is asked for, with a prefix for each region; else over a SQLite file for each. */
+/** Over Redis, if configured, with a prefix for each region; else over a SQLite file for each. */
 export function openRegions({ names, own }: Regions, settings: Settings, say: (line: string) => void): EdgeTier {
   const redisAt = redisOptions(settings.cache)
   const onWarning = ({ message }: { readonly message: string }): void => say(`cache: ${message}`)

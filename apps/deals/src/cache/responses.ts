@@ -8,9 +8,9 @@ import type { KindName } from './kinds.ts'
 import { type Fetched, groupTags, type Held, type Layer, type Outcome, type Question } from './layer.ts'
 import { asked, asResponse, type StrategicCache } from './strategic.ts'
 
-/** A body that is ready to be sent. */
+/** A body ready to be sent. */
 export interface Body {
-  /** Null: there is no such thing. */
+  /** Null: not found. */
   readonly text: string | null
   readonly etag: string
   /** Epoch milliseconds. */
@@ -20,12 +20,12 @@ export interface Body {
 
 export interface Response {
   readonly kind: KindName
-  /** Beside the versions of its body. */
+  /** In addition to the versions of its body. */
   readonly tags: readonly string[]
   readonly body: Body
   readonly ttlMs: number
   readonly outcome: Outcome
-  /** What the layer below said, where it was asked. */
+  /** The source in the layer below, if it was read. */
   readonly below: Outcome | undefined
 }
 
@@ -56,7 +56,7 @@ function createMakers(strategic: StrategicCache) {
   }
 }
 
-/** Bodies alone: for loaders that are registered. */
+/** Only bodies: for registered loaders. */
 export function createBodies(strategic: StrategicCache) {
   const make = createMakers(strategic)
   return {
@@ -77,7 +77,7 @@ export type Bodies = ReturnType<typeof createBodies>
 
 export function createResponses({ method }: Layer, strategic: StrategicCache) {
   const make = createMakers(strategic)
-  /** What the layer below said, of bodies that were just made. */
+  /** The source in the layer below, for bodies that were just made. */
   const belows = new WeakMap<Body, Outcome>()
   const respond = <A extends readonly unknown[]>(
     kind: KindName,
@@ -111,7 +111,7 @@ export function createResponses({ method }: Layer, strategic: StrategicCache) {
 
 export type Responses = ReturnType<typeof createResponses>
 
-/** With the versions, which become its tags. They stand in the text, and need not be kept beside it. */
+/** Including the versions, which become its tags. They are in the text, and need not be stored separately. */
 function makeBody<T>({ data, versions, changedAt }: Reading<T>, shape: (data: T) => object | null): Body & Held {
   const shaped = shape(data)
   const text = shaped === null ? null : JSON.stringify({ ...shaped, version: versions })

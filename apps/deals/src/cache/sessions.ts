@@ -1,8 +1,8 @@
-// Who asks while a request is answered: told to whoever predicts what is read next.
+// The session of the current request, for prediction.
 import { AsyncLocalStorage } from 'node:async_hooks'
 
 export interface Sessions {
-  /** Answers a request of this session; `undefined`: of nobody who is known. */
+  /** Runs a request in this session; `undefined`: of an unknown user. */
   run<T>(session: string | undefined, answer: () => T): T
   current(): string | undefined
 }

@@ -1,5 +1,5 @@
-// What people ask of the cache, done as operations of its control plane: planned, acknowledged by every process,
-// probed, and on record as whoever asked.
+// Cache actions by people, run as operations of its control plane: planned, acknowledged by every process, probed, and
+// recorded in the caller's name.
 import { type ControlPlane, ControlProblem, type HostInvalidation, type OperationView } from '@millpond/control'
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
@@ -19,23 +19,23 @@ export interface Meant {
   readonly userId?: number | undefined
 }
 
-/** As people and the audit name who asks. */
+/** The caller's name, as people and the audit log know it. */
 export interface Asker {
   readonly actor: string
   readonly address?: string | undefined
 }
 
-/** What an invalidation came to. */
+/** The result of an invalidation. */
 export interface Invalidated {
   readonly operation: string
-  /** `partial`: a process or a tier has not heard of it yet, and is asked again. */
+  /** `partial`: a process or a tier has not applied it yet, and is retried. */
   readonly state: string
   readonly tags: readonly string[]
   readonly duration_ms: number
   readonly receipts: readonly LayerReceipt[]
-  /** Which process has applied it. */
+  /** Whether each process has applied it. */
   readonly nodes: readonly { readonly id: string; readonly status: string }[]
-  /** Keys that were looked up afterwards, and those of them that were still there as before. */
+  /** Keys that were probed afterwards, and those of them that were still old. */
   readonly probe: { readonly checked: number; readonly old: readonly string[] }
 }
 
@@ -47,21 +47,21 @@ interface LayerReceipt {
   readonly tiers: readonly { readonly name: string; readonly ok: boolean }[]
 }
 
-/** Warming, as whoever asked for it follows it. */
+/** Warming, as its caller follows it. */
 export interface WarmJob {
   readonly job: string
   readonly state: 'running' | 'done' | 'failed'
   readonly error?: string
   readonly organizations?: number
   readonly warmed?: number
-  /** There already. */
+  /** Already fresh. */
   readonly fresh?: number
   readonly failed?: number
   readonly duration_ms?: number
 }
 
 export interface Steering {
-  /** @throws ControlProblem 502 where no tier could be told */
+  /** @throws ControlProblem 502 if no tier could be told */
   invalidate(meant: Meant, asker: Asker): Promise<Invalidated>
   /** Resolves as soon as it runs; `ended` when it has ended. */
   warm(meant: Omit<Meant, 'userId'>, asker: Asker): Promise<{ readonly id: string; readonly ended: Promise<WarmJob> }>
@@ -140,7 +140,7 @@ const outcome = z.object({
 })
 const request = z.object({ criteria: z.object({ tags: z.array(z.string()).default([]) }) })
 
-/** Of the layers: what else lies in the cache is none of theirs. */
+/** Of the layers only: other contents of the cache do not belong to them. */
 const LAYERS: readonly string[] = ['strategic', 'response'] satisfies readonly LayerName[]
 
 function invalidatedOf({ id, state, result, request: given }: OperationView): Invalidated {

@@ -1,4 +1,4 @@
-// The strategic cache: what is expensive to compute, kept as data. Responses are made from it.
+// The strategic cache: expensive results, kept as data. Responses are made from it.
 import type { AnalyticsType, Answers } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
 import type { Period } from '../queries/window.ts'
@@ -19,7 +19,7 @@ export const asked = {
     question('search', ['search'], id, id, text, stage ?? '', page),
 }
 
-/** The same questions as `Answers`, answered from the cache where it knows. */
+/** The same questions as `Answers`, answered from the cache if possible. */
 export function createStrategicCache({ method }: Layer, answers: Answers) {
   const getDealAnalytics = method('analytics', asked.analytics, answers.analytics)
   return {
@@ -32,7 +32,7 @@ export function createStrategicCache({ method }: Layer, answers: Answers) {
     getPerformanceMetrics: method('performance', asked.performance, answers.performance),
     getOverview: method('overview', asked.overview, answers.overview),
     searchDeals: method('search', asked.search, answers.search),
-    /** Computes the analytics that dashboards open with anew, so that nobody waits for them. */
+    /** Recomputes the analytics of dashboards, so that users do not wait for them. */
     collectAnalytics: (id: number) => getDealAnalytics.renew(id, 30, 'overview'),
   }
 }

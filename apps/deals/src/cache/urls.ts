@@ -1,4 +1,5 @@
-// Which entries answer a URL of the service, where the URL alone says so: what depends on who asks is found by its key.
+// Which entries answer a URL of the service, if the URL alone determines it: answers that depend on the user are found
+// by key.
 import type { UrlEntry } from '@millpond/control'
 import { PERIODS } from '../queries/window.ts'
 import type { Question } from './layer.ts'

@@ -1,5 +1,5 @@
-// How answers are kept: packed and compressed outside memory, sealed where that is asked for, and without what nobody
-// asks of them again.
+// How answers are stored: packed and compressed outside memory, encrypted if configured, and without fields that are
+// never read again.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,9 +10,9 @@ import type { CacheSettings } from '../settings.ts'
 
 export interface Values {
   readonly codec: Codec
-  /** What is kept of a response; undefined: all of it. */
+  /** The fields of a response that are kept; undefined: all of them. */
   readonly select: ((value: unknown) => unknown) | undefined
-  /** The id of the key that seals; undefined: nothing is sealed. */
+  /** The id of the encryption key; undefined: nothing is encrypted. */
   keyId(): string | undefined
   selected(): Selected
 }
@@ -26,16 +26,16 @@ export interface Selected {
 
 const KEY_FILE = 'cache-keys.json'
 
-/** @throws MillpondError `KEYRING_INVALID` or `KEYRING_UNREACHABLE` for keys that cannot be used. */
+/** @throws MillpondError `KEYRING_INVALID` or `KEYRING_UNREACHABLE` for unusable keys. */
 export function createValues({ isCompact, isEncrypted, encryptionKey }: CacheSettings, folder: string): Values {
   const ring = isEncrypted ? ringOf(folder, encryptionKey) : undefined
   const selected = { values: 0, bytes: 0 }
-  // The versions stand in the text of the response too, and are its tags: whoever reads a response asks for neither.
+  // The versions are also in the text of the response, and are its tags: readers of a response need neither.
   const withoutVersions = select({ omit: ['versions'] })
   return {
     codec: valueCodec({
       ...(isCompact && { format: 'packed', compress: 'auto' }),
-      // Nothing here is a secret beside what a stranger wrote: titles and names are those of the organisation itself.
+      // Nothing here is secret next to attacker-controlled text: titles and names belong to the organisation itself.
       ...(ring !== undefined && { encrypt: ring, mixesSecrets: false }),
     }),
     select: isCompact
@@ -50,7 +50,7 @@ export function createValues({ isCompact, isEncrypted, encryptionKey }: CacheSet
   }
 }
 
-/** The environment's keys; else those of a file beside the cache, made at the first start. */
+/** The environment's keys; else those of a file beside the cache, created at the first start. */
 function ringOf(folder: string, given: string | undefined): KeyRing {
   if (given !== undefined) return environmentKeyring('CACHE_ENCRYPTION_KEY', { CACHE_ENCRYPTION_KEY: given })
   const path = join(folder, KEY_FILE)

@@ -1,5 +1,5 @@
-// Warming: plans of the answers that an organisation's users open first, by priority, through the loaders that are
-// registered for their keys.
+// Warming: plans of the answers that an organisation's users open first, by priority, through the loaders registered
+// for their keys.
 import type { Cache, CacheEvents, WarmPlan, WarmReport } from 'millpond'
 import type { Database } from '../db/database.ts'
 import { ANALYTICS_TYPES } from '../queries/answers.ts'
@@ -11,7 +11,7 @@ import { asked, asResponse } from './strategic.ts'
 export interface Warmed {
   readonly organizations: number
   readonly warmed: number
-  /** There already. */
+  /** Already fresh. */
   readonly fresh: number
   readonly failed: number
   readonly ms: number
@@ -20,7 +20,7 @@ export interface Warmed {
 export interface WarmOptions {
   /** Default: all. */
   readonly kinds?: readonly KindName[]
-  /** `response` (the default) warms the strategic cache too, because responses are made from it. */
+  /** `response` (the default) also warms the strategic cache, because responses are made from it. */
   readonly layer?: 'strategic' | 'response'
   readonly signal?: AbortSignal
 }
@@ -31,9 +31,9 @@ export interface Warming {
   warmAllOrganizations(options?: WarmOptions): Promise<Warmed>
   /** Those with the most activity, the busiest first. */
   warmBusiestOrganizations(limit: number, options?: WarmOptions): Promise<Warmed>
-  /** What most visits begin with. Dashboards and profiles are made anew, so that none expires before the next time. */
+  /** What most visits begin with. Dashboards and profiles are reloaded, so that none expires before the next run. */
   warmCriticalPaths(organizations: readonly number[], signal: AbortSignal): Promise<Warmed>
-  /** What is going on now, and what it has cost since the start. */
+  /** The present activity, and its cost since the start. */
   progress(): Progress
 }
 
@@ -48,16 +48,16 @@ export interface PlanProgress {
 export interface Progress {
   readonly isRunning: boolean
   readonly plans: readonly PlanProgress[]
-  /** Answers made since the start, those of plans that are under way too. */
+  /** Answers made since the start, including those of running plans. */
   readonly warmed: number
   readonly failed: number
   readonly queries: number
 }
 
 export interface WarmingParts {
-  /** Counted apart. */
+  /** Counted separately. */
   readonly db: Database
-  /** Undefined when the cache is off: then nothing is warmed. */
+  /** Undefined if the cache is off: then nothing is warmed. */
   readonly cache: Cache | undefined
 }
 
@@ -176,7 +176,7 @@ async function questionsOf(
   }
 }
 
-/** Nobody signs in for a user who is not active. In the order of the organisations. */
+/** Inactive users do not sign in. In the order of the organisations. */
 async function activeMembers(db: Database, organizations: readonly number[]) {
   const members = []
   for (const id of organizations)

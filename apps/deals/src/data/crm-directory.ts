@@ -1,4 +1,4 @@
-// Who and what the pipeline refers to: accounts, products, agents with their managers and offices.
+// The entities that the pipeline refers to: accounts, products, agents with their managers and offices.
 import { type Finding, type Note, readLines } from './crm-file.ts'
 import { loose, NO_ACCOUNT, readCents, readWhole, spell } from './crm-values.ts'
 
@@ -14,12 +14,12 @@ export interface Account {
 
 export interface Agent {
   readonly name: string
-  /** Empty when nobody is named. */
+  /** Empty if none is named. */
   readonly manager: string
   readonly office: string
 }
 
-/** Names as the reference files spell them. An account or agent that is not listed joins them. */
+/** Names as the reference files spell them. Unlisted accounts and agents are added. */
 export interface Directory {
   readonly accounts: ReadonlyMap<string, Account>
   readonly agents: ReadonlyMap<string, Agent>

@@ -15,11 +15,11 @@ export interface Place {
   readonly teamId: number | null
 }
 
-/** Two people whom the files do not know, so that each role can be tried. */
+/** Two people who are not in the files, so that each role can be tried. */
 const DEMO = { viewer: 'Demo Viewer', administrator: 'Demo Administrator' } as const
 
 /**
- * Adds everyone; agents and their managers join each organisation for which they have a deal. Answers where a deal
+ * Adds everyone; agents and their managers join each organisation for which they have a deal. Returns where a deal
  * belongs.
  */
 export function addEveryone(
@@ -90,7 +90,7 @@ function numbered(names: readonly string[]): Map<string, number> {
 
 function addOrganizations(add: AddRow, accounts: readonly Account[], ids: ReadonlyMap<string, number>): void {
   const isChild = (account: Account) => ids.has(account.parent) && account.parent !== account.name
-  // Parents of children first: a row may refer only to one that was given before it. The files know one level.
+  // Parents before children: a row may only refer to earlier ones. The files have one level.
   const depth = (account: Account): number => (isChild(account) ? 1 : 0)
   for (const account of accounts.toSorted((a, b) => depth(a) - depth(b))) {
     add('organizations', {

@@ -1,4 +1,4 @@
-// How a value of the sales pipeline is read: dates, amounts, names that are nearly right.
+// Parsing values of the sales pipeline: dates, amounts, misspelt names.
 import { dayOf } from '../db/days.ts'
 
 /** The organisation of deals whose account the file leaves empty. */
@@ -32,7 +32,7 @@ export function spell(text: string): string {
   return MISSPELT.get(text) ?? text
 }
 
-/** A name without what people vary: case, spaces, punctuation. */
+/** A name without the usual variations: case, spaces, punctuation. */
 export function loose(name: string): string {
   return name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
 }

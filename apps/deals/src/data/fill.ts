@@ -18,9 +18,9 @@ const WITH_SEQUENCE: readonly TableName[] = [
 ]
 
 export interface Fill {
-  /** How the data was made: a start with the same words keeps it. */
+  /** How the data was made: a start with the same description keeps it. */
   readonly source: string
-  /** Adds rows, and yields now and then how many deals are done: there, rows may go out. */
+  /** Adds rows, and yields now and then the number of finished deals: at these points rows may be flushed. */
   readonly produce: (add: AddRow) => Iterable<number>
   readonly progress?: (deals: number) => void
 }

@@ -12,7 +12,7 @@ import { summarise, writeReport } from './report.ts'
 
 export interface Prepared {
   readonly db: Database
-  /** Another one with every fill: what was cached of other data is never accepted. */
+  /** A new one with every fill: cached answers of other data are never accepted. */
   readonly dataset: string
   /** "Now" for statistics. */
   readonly today: number
@@ -26,11 +26,11 @@ interface Source extends Fill {
   readonly deals: number
   /** Undefined for generated data. */
   readonly imported: Import | undefined
-  /** The user asked for this data, not for whatever is there. */
+  /** The user asked for this data, not for existing data. */
   readonly isAsked: boolean
 }
 
-/** @throws StartError when the data or the database cannot be used; then nothing was made. */
+/** @throws StartError if the data or the database cannot be used; then nothing was created. */
 export async function prepareData(settings: Settings, say: Say): Promise<Prepared> {
   const source = readSource(settings)
   const db = await openDatabase(

@@ -1,4 +1,4 @@
-// What an import found, line by line in a file and summed up on the screen.
+// The findings of an import, line by line in a file and summed up on the screen.
 import { writeFileSync } from 'node:fs'
 import type { Finding } from './crm-file.ts'
 

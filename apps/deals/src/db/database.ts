@@ -1,4 +1,4 @@
-// The data: SQLite by default, PostgreSQL by a URL, behind one query builder that counts what it asks.
+// The data: SQLite by default, PostgreSQL by a URL, behind one query builder that counts its statements.
 import { Kysely, type KyselyConfig, type Transaction } from 'kysely'
 import type { Engine } from './engine.ts'
 import { migrate } from './migrations.ts'
@@ -11,12 +11,12 @@ export type Writer = Transaction<Schema>
 
 export interface Database {
   readonly engine: Engine
-  /** As shown to people: a path, or a URL without its password. */
+  /** For display: a path, or a URL without its password. */
   readonly location: string
   readonly kysely: Kysely<Schema>
-  /** How many statements were sent since the start; of `apart`, its own alone. */
+  /** How many statements were sent since the start; for `apart`, only its own. */
   readonly queries: () => number
-  /** Runs `read` in one snapshot: nothing that it sees changes under it. */
+  /** Runs `read` in one snapshot. */
   snapshot<T>(read: (tx: Reader) => Promise<T>): Promise<T>
   write<T>(work: (tx: Writer) => Promise<T>): Promise<T>
   /** The same data for work that is counted by itself (in the whole, too). */
@@ -29,7 +29,7 @@ export type Where =
   | { readonly engine: 'sqlite'; readonly path: string }
   | { readonly engine: 'postgres'; readonly url: string }
 
-/** Its beginning and its end are statements of a transaction, too. */
+/** Beginning and ending a transaction are statements, too. */
 const FRAME = 2
 
 /** Opens and migrates. Throws `StartError` for a database that cannot be used. */

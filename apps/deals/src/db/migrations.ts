@@ -80,7 +80,7 @@ async function createFirstTables(tx: Transaction<Schema>, engine: Engine): Promi
   for (const statement of statements) await statement.execute(tx)
 }
 
-/** For writes that reach the database after they were acknowledged: what makes storing one twice harmless. */
+/** For writes that reach the database after they were acknowledged: makes storing one twice harmless. */
 async function addQueuedWrites(tx: Transaction<Schema>): Promise<void> {
   const statements = [
     sql`alter table activities add column request_id text`,

@@ -86,7 +86,7 @@ interface Activities {
   day: number
   minutes: number
   /**
-   * What a request that is stored later is known by, so that it is stored once however often it is sent; null of those
+   * Identifies a request that is stored later, so that it is stored once however often it is sent; null for requests
    * that were never queued.
    */
   request_id: string | null

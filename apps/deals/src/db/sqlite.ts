@@ -8,7 +8,7 @@ import { StartError } from '../start-error.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_MS = 2_000
-/** Run as they are: libsql leaves a prepared one that met a lock half way. */
+/** Run directly: libsql leaves a prepared statement that met a lock half-way. */
 const FRAME = /^(begin|commit|rollback)$/
 const READS = /^select /
 
@@ -17,10 +17,10 @@ export function sqliteDialect(path: string): { dialect: Dialect; location: strin
   return { dialect: new SqliteDialect({ database: withKeptStatements(database) }), location: path }
 }
 
-/** Of those that were used last: statements differ by how many values a list has. */
+/** The most recently used ones: statements differ by the number of values in a list. */
 const KEPT = 256
 
-/** Kysely has a statement made for each query: for what reads, that takes a quarter of the query's time. */
+/** Kysely prepares a statement for each query, which for reads takes a quarter of the query's time. */
 function withKeptStatements(database: Sqlite.Database): SqliteDatabase {
   const kept = new Map<string, SqliteStatement>()
   const frame = (sql: string): SqliteStatement => ({

@@ -1,10 +1,11 @@
-// Data versions. A scope is a piece of the data ("the deals of organisation 5"): its number moves in the transaction of
-// each write that touches it, an answer names the numbers that it shows, and the cache uses the same words as tags.
+// Data versions. A scope is a piece of the data ("the deals of organisation 5"): its number increases in the
+// transaction of each write that touches it, an answer lists the numbers of what it shows, and the cache uses the same
+// words as tags.
 import type { Database, Reader, Writer } from './database.ts'
 
 export type Versions = Readonly<Record<string, number>>
 
-/** Moves with every write: the order of all writes. Never a tag. */
+/** Increases with every write: the order of all writes. Never a tag. */
 export const EVERY_WRITE = '*'
 
 export const scope = {
@@ -20,7 +21,7 @@ export const scope = {
   allDeals: () => 'all:deals',
 }
 
-/** What a query found, and what it depends on. */
+/** The result of a query, and what it depends on. */
 export interface Reading<T> {
   readonly data: T
   readonly versions: Versions
@@ -28,7 +29,7 @@ export interface Reading<T> {
   readonly changedAt: number
 }
 
-/** Reads data and the versions of its scopes in one snapshot. A scope that never moved has version 0. */
+/** Reads data and the versions of its scopes in one snapshot. A scope that was never changed has version 0. */
 export function readAt<T>(
   db: Database,
   scopes: readonly string[],
@@ -48,7 +49,7 @@ export function readAt<T>(
 
 const fillTimes = new WeakMap<Database, number>()
 
-/** Asked once: data is filled before anybody reads it, or not at all. */
+/** Read once: data is filled before it is first read, or not at all. */
 async function fillTimeOf(db: Database, tx: Reader): Promise<number> {
   const known = fillTimes.get(db)
   if (known !== undefined) return known
@@ -59,7 +60,7 @@ async function fillTimeOf(db: Database, tx: Reader): Promise<number> {
   return at
 }
 
-/** Of those that have moved; any other is 0. */
+/** Of those that have changed; any other is 0. */
 export async function versionsOf(tx: Reader, scopes: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const rows = await tx.selectFrom('data_versions').select(['scope', 'version']).where('scope', 'in', scopes).execute()
   return new Map(rows.map((row) => [row.scope, row.version]))
@@ -70,8 +71,8 @@ export async function versionOf(tx: Reader, name: string): Promise<number> {
 }
 
 /**
- * Moves the scopes. Must be a write's first statement: the row `*` makes writers wait for each other,
- * so that the order of the numbers is the order of the commits.
+ * Increases the scopes' versions. Must be a write's first statement: the row `*` makes writers wait for each other, so
+ * that the order of the numbers is the order of the commits.
  */
 export async function lockVersions(tx: Writer, at: number): Promise<number> {
   const moved = await move(tx, [EVERY_WRITE], at)

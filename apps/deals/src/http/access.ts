@@ -1,4 +1,4 @@
-// Who asks, and may they? Decided before any cached answer but the two public ones.
+// Authentication and authorisation, decided before any cached answer but the two public ones.
 import type { StrategicCache } from '../cache/strategic.ts'
 import type { UserPermissions } from '../queries/users.ts'
 import type { Ctx } from './context.ts'
@@ -34,8 +34,7 @@ export interface Access {
   here(c: Ctx, permission?: Permission): Promise<Granted>
   isMember(userId: number, organizationId: number): Promise<boolean>
   /**
-   * The active member of the organisation whom a token in the header names; for requests that are known to come from
-   * this machine.
+   * The active member of the organisation whom a token in the header names; for requests that are known to be local.
    */
   member(request: Request, organizationId: number): Promise<Granted | undefined>
 }
@@ -93,8 +92,8 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
 }
 
 /**
- * The header, or for a link in a browser `?access_token=`: demo tokens only, on loopback only. `scheme`: what was
- * brought in place of a token.
+ * The header, or for a link in a browser `?access_token=`: demo tokens only, on loopback only. `scheme`: what was sent
+ * in place of a token.
  */
 function credentialsOf(c: Ctx): { readonly token: string | undefined; readonly scheme?: string } {
   const header = c.req.header('authorization')

@@ -1,4 +1,4 @@
-// The HTTP face of the service: routes, one optional trailing slash, problem documents for everything that goes wrong.
+// The HTTP interface of the service: routes, an optional trailing slash, problem documents for all errors.
 import type { HttpBindings } from '@hono/node-server'
 import type { ControlPlane } from '@millpond/control'
 import { Hono } from 'hono'
@@ -23,10 +23,10 @@ export type AppParts = ReadParts &
   StaticParts & {
     readonly control: ControlPlane
     readonly door: ControlDoor
-    /** Undefined: nobody predicts. */
+    /** Undefined: without prediction. */
     readonly sessions: Sessions | undefined
     readonly onError: (error: unknown) => void
-    /** Told of every answer: its route (never its path, which has ids), its status and its milliseconds. */
+    /** Called for every answer with its route (never its path, which has ids), its status and its milliseconds. */
     readonly onAnswer: (route: string, status: number, ms: number) => void
   }
 
@@ -41,7 +41,7 @@ export function createApp(parts: AppParts) {
       performance.now() - from,
     )
   })
-  // The length of what GET would have sent (RFC 9110, 9.3.2): a body that is dropped is not counted by anybody else.
+  // The length of what GET would have sent (RFC 9110, 9.3.2), since the framework drops the body without counting it.
   app.use(async (c, next) => {
     await next()
     if (c.req.method !== 'HEAD' || c.res.body === null) return
@@ -82,7 +82,7 @@ export function createApp(parts: AppParts) {
   return app
 }
 
-/** A known path with another method says which ones there are. */
+/** For a known path with another method, the allowed ones. */
 function notFound(app: Hono<{ Bindings: HttpBindings }>, method: string, path: string): Problem {
   const plain = path.replace(/\/$/, '')
   const methods = app.routes

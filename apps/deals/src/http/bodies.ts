@@ -1,4 +1,4 @@
-// What the bodies of writes may hold. Unknown names are refused, so that a typing error is not a silent no-op.
+// The schemas of write bodies. Unknown names are refused, so that a typo is not a silent no-op.
 import { z } from 'zod'
 import { KIND_NAMES } from '../cache/kinds.ts'
 import { OPEN_STAGES, STAGES } from '../db/schema.ts'
@@ -66,7 +66,7 @@ export const warmRequest = z.strictObject({
   organization_id: id.optional(),
   user_id: id.optional(),
 })
-/** The same, but an empty one says nothing: it must not drop everything. */
+/** The same, but an empty one means nothing: it must not drop everything. */
 export const invalidateRequest = warmRequest.refine(
   (asked) => Object.keys(asked).length > 0,
   `names nothing to drop: give cache_type ("all" for everything, or one of strategic, response, ${KIND_NAMES.join(', ')}), organization_id or user_id`,

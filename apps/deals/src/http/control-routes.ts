@@ -1,5 +1,5 @@
-// The admin API of the cache, as the control plane answers it, and the dashboard over it. Demo tokens are known here
-// from this very machine only, as everywhere.
+// The admin API of the cache, as the control plane answers it, and the dashboard over it. Demo tokens are only accepted
+// from this machine, as everywhere.
 import type { HttpBindings } from '@hono/node-server'
 import type { ControlPlane } from '@millpond/control'
 import { dashboard } from '@millpond/dashboard/handler'
@@ -8,7 +8,7 @@ import { CONTROL_PATH, DASHBOARD_PATH } from '../control.ts'
 import { isFromLoopback } from './loopback.ts'
 
 export interface ControlDoor {
-  /** What is known of a request beside what it says of itself. */
+  /** Facts about a request besides its own contents. */
   readonly arrivals: WeakMap<Request, { readonly isFromHere: boolean; readonly address: string | undefined }>
 }
 

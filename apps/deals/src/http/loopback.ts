@@ -1,10 +1,10 @@
-// Is this request from this very machine, and meant for it?
+// Whether a request comes from this machine, and is meant for it.
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 
 /**
- * True only for a direct connection over loopback whose Host is a loopback name: a page on the internet whose name was
- * pointed at 127.0.0.1 sends its own name, and a proxy says for whom it asks.
+ * True only for a direct connection over loopback whose Host is a loopback name: a page on the internet whose name
+ * resolves to 127.0.0.1 sends its own name, and a proxy adds forwarding headers.
  */
 export function isFromLoopback(request: IncomingMessage): boolean {
   const { forwarded, host = '' } = request.headers

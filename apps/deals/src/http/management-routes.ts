@@ -1,4 +1,4 @@
-// What operators use: the state of the cache, its analytics and metrics, warming and invalidation.
+// Routes for operators: the state of the cache, its analytics and metrics, warming and invalidation.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
 import { type ControlPlane, ControlProblem } from '@millpond/control'
@@ -23,14 +23,14 @@ export interface ManagementParts {
   readonly control: Pick<ControlPlane, 'summary'>
   readonly jobs: Jobs
   readonly observation: Observation
-  /** Reads the metrics, from anywhere. Undefined: members alone do. */
+  /** A token that may read the metrics, from anywhere. Undefined: only members may. */
   readonly metricsToken: string | undefined
 }
 
 export function managementRoutes({ access, steering, control, jobs, observation, metricsToken }: ManagementParts) {
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
 
-  /** An administrator acts on the own organisation; those who run the service on any, and by default on all. */
+  /** An administrator acts on their own organisation; those who run the service on any, and by default on all. */
   const readMeant = async (
     c: Ctx,
     granted: Granted,
@@ -57,7 +57,7 @@ export function managementRoutes({ access, steering, control, jobs, observation,
   routes.get('/api/cache-management/jobs/:id', async (c) => {
     const granted = await access.here(c, 'cache.manage')
     onlyQuery(c, 'organization')
-    // Another organisation's is none: that it exists is not to be told either.
+    // One of another organisation does not exist for the caller: even its existence is not revealed.
     const job = await steering?.job(c.req.param('id'), granted.access.is_staff ? null : granted.organizationId)
     if (job === undefined) throw new Problem(404, 'there is no such job, or it ended long ago')
     return c.json(job, 200, { 'Cache-Control': 'no-store' })
@@ -108,7 +108,7 @@ function asOurs(error: unknown): never {
   throw error
 }
 
-/** Compared by hashes, so that the time that it takes tells nothing of the token. */
+/** Compared by hashes, so that the timing reveals nothing of the token. */
 function isToken(header: string | undefined, token: string | undefined): boolean {
   if (header === undefined || token === undefined) return false
   const [given, wanted] = [header, `Bearer ${token}`].map((text) => createHash('sha256').update(text).digest())
@@ -126,7 +126,7 @@ function within(ms: number, ended: Promise<WarmJob>): Promise<WarmJob | undefine
   return Promise.race([ended, late]).finally(() => clearTimeout(timer))
 }
 
-/** 200 with what came of it, where the client has waited for it; else 202 with where to look. */
+/** 200 with the result, if the client has waited for it; else 202 with where to look. */
 function answerOf(c: Ctx, id: string, job: WarmJob = { job: id, state: 'running' }) {
   const waited = waitMs(c) > 0
   const head = { 'Cache-Control': 'no-store', ...(waited && { 'Preference-Applied': 'wait' }) }

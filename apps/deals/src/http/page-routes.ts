@@ -1,4 +1,4 @@
-// The front page and the figures it asks for.
+// The front page and its figures.
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Assets } from '../assets.ts'
@@ -38,7 +38,7 @@ export function pageRoutes({ observation, facts, edge, assets, pictures }: PageP
       assets.url('mark.svg'),
     ])
     const files = { style, script, mark, picture: pictures?.markup, edges }
-    // Tokens are shown only to this machine: nobody else could use them.
+    // Tokens are shown only on this machine: they are useless elsewhere.
     const page = renderPage(
       isFromLoopback(c.env.incoming) ? facts : { ...facts, viewer: undefined, manager: undefined },
       files,
@@ -48,7 +48,7 @@ export function pageRoutes({ observation, facts, edge, assets, pictures }: PageP
   routes.get('/api/live', (c) => {
     onlyQuery(c, 'whole')
     const isHere = isFromLoopback(c.env.incoming)
-    // To walk all entries is for this machine to ask, and what was written is for it to see.
+    // Scanning all entries, and seeing what was written, is only for this machine.
     const live = c.req.query('whole') !== undefined && isHere ? observation.liveWhole() : observation.live()
     return c.json({ ...live, edge: describeEdge(edge, isHere) }, 200, { 'Cache-Control': 'no-store' })
   })

@@ -1,11 +1,11 @@
-// The front page: what runs, on which tiers, how well, and a link to everything that can be asked.
+// The front page: what is running, on which tiers, how well, and a link to everything that can be queried.
 import { DASHBOARD_PATH } from '../control.ts'
 import type { Pictures } from '../pictures.ts'
 import type { Regions } from '../settings.ts'
 
 export interface PageFacts {
   readonly organization: { readonly id: number; readonly name: string }
-  /** Some more, whose pictures are shown. */
+  /** Some more, whose images are shown. */
   readonly others: readonly { readonly id: number; readonly name: string }[]
   /** One of its deals, to try a write on. */
   readonly deal: { readonly id: number; readonly title: string } | undefined
@@ -14,7 +14,7 @@ export interface PageFacts {
   readonly tiers: readonly string[]
   /** Undefined: there are none. */
   readonly regions: Regions | undefined
-  /** Where this process was told to listen, those of other regions above or below it; 0: wherever there is room. */
+  /** The port that this process was told to listen on, with other regions' above or below it; 0: any free one. */
   readonly port: number
   readonly today: string
   readonly url: string
@@ -23,14 +23,14 @@ export interface PageFacts {
   readonly manager: string | undefined
 }
 
-/** What the page is made of beside facts. */
+/** What the page needs besides facts. */
 export interface PageFiles {
   readonly style: string
   readonly script: string
   readonly mark: string
   /** `<picture>` of an organisation. Undefined: there are none. */
   readonly picture: Pictures['markup'] | undefined
-  /** The edges that are purged, by their names; a page of this machine's own has an address. */
+  /** The edges that are purged, by name; a local page of its own has a URL. */
   readonly edges: readonly { readonly name: string; readonly vendor: string; readonly url: string | undefined }[]
 }
 
@@ -127,7 +127,7 @@ function regionsLine({ regions, port }: PageFacts): string {
   return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and a write in one invalidates the entry in all. Open ${names.length === 2 ? 'both' : 'two of them'}, raise the deal in one, and see the other’s figures change. In the dashboard you can see, drain and fill each region.</p>`
 }
 
-/** A write, and exactly what it takes away: the same questions before and after it. */
+/** A write, and exactly what it invalidates: the same questions before and after it. */
 function writePanel({ deal, manager, organization, counts }: PageFacts): string {
   if (deal === undefined || manager === undefined) return ''
   const own = `/api/cached/organizations/${organization.id}`
@@ -253,7 +253,7 @@ function link({ title, path, as }: Entry, { viewer, manager }: PageFacts): strin
   return `<li><a href="${escaped(href)}" data-path="${escaped(path)}"${data}><strong>${escaped(title)}</strong><code>${breakable(path)}</code><span class="who">${as}</span></a></li>`
 }
 
-/** A path that may be broken after its marks, not inside its words. */
+/** A path that may break after its separators, not inside its words. */
 function breakable(path: string): string {
   return path
     .split(/(?<=[/?])|(?=&)/)

@@ -1,4 +1,4 @@
-// Parameters and bodies: malformed is 400, readable but not allowed is 422.
+// Parameters and bodies: malformed is 400, well-formed but not allowed is 422.
 import type { z } from 'zod'
 import { STAGES } from '../db/schema.ts'
 import { ANALYTICS_TYPES, type AnalyticsType } from '../queries/answers.ts'
@@ -37,7 +37,7 @@ export function readAnalyticsType(text = 'overview'): AnalyticsType {
 }
 
 /**
- * Refuses names that the route does not read, and what is said twice: neither must be answered as if it were not there.
+ * Refuses unknown and repeated parameters: neither must be silently ignored.
  * @throws Problem 422
  */
 export function onlyQuery(c: Ctx, ...names: readonly string[]): void {
@@ -50,7 +50,7 @@ export function onlyQuery(c: Ctx, ...names: readonly string[]): void {
   if (faults.length > 0) throw unprocessable(faults)
 }
 
-/** The words in one form, so that one search is one cache entry. */
+/** Normalises the words, so that equal searches share a cache entry. */
 export function readSearch(c: Ctx): SearchQuestion {
   const given = c.req.query('q') ?? ''
   const stage = c.req.query('stage') ?? null
@@ -75,10 +75,7 @@ function readWhole(at: string, text: string): number {
   return Number(text)
 }
 
-/**
- * The id of that name in a body that may be anything yet: who may not write there hears that first, not what is wrong
- * with the body.
- */
+/** The id in an unchecked body: a caller without permission gets that error first, not validation errors. */
 export async function peekId(c: Ctx, name: string): Promise<number | undefined> {
   const given: unknown = await c.req
     .text()
@@ -88,7 +85,7 @@ export async function peekId(c: Ctx, name: string): Promise<number | undefined> 
   return typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= MAX_ID ? id : undefined
 }
 
-/** The JSON body, checked. @throws Problem 400, 415, 422 */
+/** The JSON body, validated. @throws Problem 400, 415, 422 */
 export async function readBody<S extends z.ZodType>(c: Ctx, schema: S): Promise<z.infer<S>> {
   if (!/^application\/(.+\+)?json *(;|$)/i.test(c.req.header('content-type') ?? '')) {
     throw new Problem(415, 'send the body as JSON, with Content-Type: application/json')
@@ -104,7 +101,7 @@ export async function readBody<S extends z.ZodType>(c: Ctx, schema: S): Promise<
   throw unprocessable(checked.error.issues.map((issue) => ({ at: `/${issue.path.join('/')}`, detail: issue.message })))
 }
 
-/** What the client is willing to wait (RFC 7240, 4.3): `wait`, or `wait=30`; 0 where it says nothing. */
+/** How long the client will wait (RFC 7240, 4.3): `wait`, or `wait=30`; 0 by default. */
 export function waitMs(c: Ctx): number {
   const preference = (c.req.header('prefer') ?? '').split(',').find((one) => /^\s*wait\s*(=|$)/i.test(one))
   if (preference === undefined) return 0

@@ -7,7 +7,7 @@ export interface Fault {
   readonly detail: string
 }
 
-/** What ends a request early. */
+/** Thrown to end a request early. */
 export class Problem extends Error {
   readonly status: number
   readonly faults: readonly Fault[]
@@ -40,12 +40,12 @@ export function problemResponse({ status, message, faults, headers }: Problem): 
   })
 }
 
-/** Malformed: cannot be read as what it should be. */
+/** Malformed: cannot be parsed. */
 export function malformed(at: string, detail: string): Problem {
   return new Problem(400, `${at}: ${detail}`, { faults: [{ at, detail }] })
 }
 
-/** Readable, but not allowed. */
+/** Well-formed, but not allowed. */
 export function unprocessable(faults: readonly Fault[]): Problem {
   return new Problem(422, faults.map(({ at, detail }) => `${at}: ${detail}`).join('; '), { faults })
 }

@@ -13,7 +13,7 @@ import { send } from './send.ts'
 export interface ReadParts {
   readonly access: Access
   readonly responses: Responses
-  /** The same answers, none older than what a token's bearer has seen. */
+  /** The same answers, none older than a token's bearer has seen. */
   readonly responsesAfter: (token: string) => Responses
 }
 
@@ -25,7 +25,7 @@ export function readRoutes({ access, responses: usual, responsesAfter }: ReadPar
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
   const missing = (id: number) => `there is no organisation ${id}`
 
-  // The two public answers: only what anyone may see, no sign-in.
+  // The two public answers: only public data, no sign-in.
   routes.get('/api/cached/organizations/:id/info', async (c) => {
     const id = readId('id', c.req.param('id'))
     onlyQuery(c)

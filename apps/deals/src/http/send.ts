@@ -20,11 +20,11 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
     'Data-Version': dataVersion(versions),
     ETag: body.etag,
   })
-  // What is for anybody is kept by the HTTP cache before the routes, until one of these changes.
+  // Public answers are kept by the HTTP cache in front of the routes, until one of these changes.
   if (cacheControl.includes('public'))
     for (const [name, value] of Object.entries(edgeTagFields([...Object.keys(versions), ...tags])))
       headers.set(name, value)
-  // A token makes another request of it: a browser that keeps to max-age still asks anew after a write of its own.
+  // A token makes it a different request: a browser that honours max-age still revalidates after a write of its own.
   headers.set('Vary', cacheControl.includes('public') ? TOKEN_HEADER : `Authorization, ${TOKEN_HEADER}`)
   if (outcome.result === 'hit') headers.set('Age', String(Math.max(0, Math.floor((Date.now() - body.storedAt) / 1000))))
   const changed = Math.floor(body.changedAt / 1000)
@@ -35,7 +35,7 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
   return new Response(body.text, { headers })
 }
 
-/** RFC 9110, 13.2.2: `If-None-Match` decides when it is there; the date only when it is not. */
+/** RFC 9110, 13.2.2: `If-None-Match` takes precedence; the date counts only without it. */
 function isUnchanged(c: Ctx, etag: string, lastModified: string | null): boolean {
   const noneMatch = c.req.header('if-none-match')
   if (noneMatch !== undefined)

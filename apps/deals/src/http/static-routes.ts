@@ -1,4 +1,4 @@
-// The page's files, and the pictures of organisations.
+// The page's files, and the images of organisations.
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { accepts } from 'hono/accepts'

@@ -1,15 +1,15 @@
-// Demo tokens: signed with a secret that is new with every start, so that none outlives it.
+// Demo tokens: signed with a secret that is new at every start, so that none outlives it.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 export interface Caller {
   readonly userId: number
-  /** The organisation that the caller looks at unless another is named. */
+  /** The organisation that the caller uses unless another is named. */
   readonly organizationId: number
 }
 
 export interface Tokens {
   issue(caller: Caller): string
-  /** Undefined for anything that this start did not issue. */
+  /** Undefined for any token that was not issued since this start. */
   read(token: string): Caller | undefined
 }
 

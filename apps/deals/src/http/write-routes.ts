@@ -1,4 +1,4 @@
-// Writes: each checks the permission, commits, and answers once the cache has forgotten what it touched.
+// Writes: each checks the permission, commits, and answers once the cache has been invalidated.
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Invalidation, Written } from '../cache/invalidation.ts'
@@ -47,7 +47,7 @@ export function writeRoutes(parts: WriteParts) {
 type Routes = Hono<{ Bindings: HttpBindings }>
 
 function addDealRoutes(routes: Routes, { access, invalidation, records, today }: WriteParts): void {
-  /** A deal of an organisation that the caller does not belong to is as good as absent. */
+  /** A deal of an organisation that the caller does not belong to does not exist for them. */
   const ofDeal = async (
     c: Ctx,
     permission: Permission = 'deals.edit',
@@ -141,7 +141,7 @@ function addPeopleRoutes(routes: Routes, { access, invalidation, records, db, to
     const absent = new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
     return written(
       await records.users.change(userId, async ({ user, version }) => {
-        // Asked after the record was read: who joins or leaves meanwhile has moved its version.
+        // Checked after the record was read: joining or leaving meanwhile has changed its version.
         const rows = await db.kysely
           .selectFrom('memberships')
           .select('organization_id')
@@ -221,14 +221,14 @@ function written<T extends object>({ data, versions, write, invalidation, forgot
   )
 }
 
-/** `location`: where what was made can be asked for or changed; of an activity, its deal. */
+/** `location`: where the new object can be read or changed; for an activity, its deal. */
 function created<T extends object>(made: Written<T>, location: string): Response {
   const { headers, body } = written(made)
   headers.set('Location', location)
   return new Response(body, { status: 201, headers })
 }
 
-/** Acknowledged, and not in the database yet. */
+/** Acknowledged, but not in the database yet. */
 function queued({ requestId }: Queued, location: string): Response {
   return Response.json(
     { request_id: requestId, state: 'queued' },

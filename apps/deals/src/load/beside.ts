@@ -1,5 +1,5 @@
-// What is promised and no session shows: memory, reading ahead, times to live, a cluster, sealing. Each is measured by
-// the program that is there for it, in a short form.
+// Promises that the sessions do not test: memory, prefetching, TTLs, a cluster, encryption. Each is measured by its own
+// program, in a short form.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,10 +23,10 @@ export interface Promised {
 type Found = Omit<Promised, 'name'>
 
 export interface BesideOptions {
-  /** A folder for what is made on the way. */
+  /** A folder for temporary files. */
   readonly root: string
   readonly sizes: Sizes
-  /** What was read with the cache: the traffic that is judged. */
+  /** The reads with the cache: the traffic that is judged. */
   readonly answers: readonly Answer[]
   /** Recorded traffic that is judged in its place. */
   readonly traces: string | undefined
@@ -43,7 +43,7 @@ const mean = (numbers: readonly number[]): number => numbers.reduce((sum, one) =
 
 type Way = readonly [names: readonly string[], measure: (options: BesideOptions) => Promise<readonly Found[]>]
 
-/** By bytes, counts and words: what else the machine does at the time changes none of them. */
+/** By bytes, counts and words: the machine's other load changes none of them. */
 const TOGETHER: readonly Way[] = [
   [['30-50 % less memory'], lessMemory],
   [['25-35 % fewer misses by prediction', '20-30 % better by adaptive TTL'], insight],
@@ -69,7 +69,7 @@ function unmeasured(why: unknown): Found {
   return { measured: line.slice(0, 120), isKept: null }
 }
 
-/** The answers of the service packed, compressed and selected, beside the same as they are. */
+/** The service's answers packed, compressed and selected, next to the same without. */
 async function lessMemory({ sizes, signal }: BesideOptions): Promise<Found[]> {
   const least = { organizations: 40, users: 400, deals: 10_000 }
   const args = Object.entries(least).flatMap(([name, most]) => [
@@ -108,7 +108,7 @@ async function insight({ root, answers, traces, signal }: BesideOptions): Promis
   return [fewerMisses(prefetch, traffic), betterTtl(ttl, traffic)]
 }
 
-/** A cache with room for a part of the traffic's keys, with what is guessed and without. */
+/** A cache with room for a part of the traffic's keys, with prediction and without. */
 function fewerMisses(prefetch: readonly Prefetched[], traffic: string): Found {
   if (prefetch.length === 0) return unmeasured('too few different requests')
   const saved = mean(prefetch.map(({ better, misses }) => 1 - misses / better))
@@ -127,7 +127,7 @@ function betterTtl(ttl: readonly ChosenTtl[], traffic: string): Found {
   }
 }
 
-/** `time_ms key size session op`, a read a line. */
+/** `time_ms key size session op`, one read per line. */
 function traceOf(root: string, answers: readonly Answer[]): string {
   const file = join(root, 'dashboard.tsv.gz')
   const lines = answers
@@ -147,7 +147,7 @@ interface ClusterRow {
   readonly room: number
 }
 
-/** By what an operation costs the busiest of the masters: with a core each they serve so much more than one alone. */
+/** By what an operation costs the busiest master: with a core each they serve that much more than one alone. */
 async function cluster({ signal }: BesideOptions): Promise<Found[]> {
   const rows: readonly ClusterRow[] = await told(bench('main.js'), ['--rows', 'cluster', '--quick', '--json'], signal)
   const most = Math.max(...rows.map(({ masters }) => masters))
@@ -162,8 +162,8 @@ async function cluster({ signal }: BesideOptions): Promise<Found[]> {
 }
 
 /**
- * Words of answers, looked for in all that the service has left outside its process: with sealing, and, to know that
- * they would be found, without.
+ * Searches everything that the service leaves outside its process for words of answers: with encryption, and, as a
+ * control, without.
  */
 async function sealed(options: BesideOptions): Promise<Found[]> {
   const asItIs = ['--compact', 'off']
@@ -177,9 +177,9 @@ async function sealed(options: BesideOptions): Promise<Found[]> {
   ]
 }
 
-/** So many different questions are asked. */
+/** The number of distinct questions. */
 const ASKED = 100
-/** What is found by chance in bytes that mean nothing is shorter. */
+/** Shorter words occur by chance in random bytes. */
 const LEAST_WORD = 10
 
 async function wordsLeft(
@@ -216,12 +216,12 @@ async function wordsLeft(
   return { words: words.size, files: left.length, found: [...words].filter((word) => text.includes(word)).length }
 }
 
-/** A measurement that takes longer is given up. */
+/** A measurement that takes longer is aborted. */
 const PATIENCE_MS = 300_000
 
 const bench = (name: string): string => fileURLToPath(new URL(`../../../../bench/dist/${name}`, import.meta.url))
 
-/** What a program of ours says as JSON. */
+/** The JSON output of our own programs. */
 function told<T>(program: string, args: readonly string[], signal: AbortSignal): Promise<T> {
   if (!existsSync(program)) throw new Error('the bench is not built here')
   const child = spawn(process.execPath, [program, ...args], {

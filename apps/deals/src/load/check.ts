@@ -1,5 +1,5 @@
-// Is every answer right? An answer must be at least as new as each write that was acknowledged before it began and that
-// touched it, and it must be, byte for byte, what the uncached service answers at the versions that it names.
+// Whether every answer is right. An answer must be at least as new as each write that was acknowledged before it began
+// and that touched it, and it must be, byte for byte, what the uncached service answers at the versions that it names.
 import type { Answer, Course, Versions, Write } from './drive.ts'
 
 /** Answers that should be the same: one question, by one user, at one state of what it shows. */
@@ -7,7 +7,8 @@ export interface Group {
   readonly example: Answer
   readonly hashes: ReadonlySet<string>
   /**
-   * The writes at which the uncached service is asked: the earliest and the latest that these answers must agree with.
+   * The writes at which the uncached service is queried: the earliest and the latest that these answers must agree
+   * with.
    */
   readonly positions: readonly number[]
 }
@@ -54,7 +55,7 @@ export function describe({ step, cacheStatus }: Answer): string {
   return `GET ${step.path} as user ${step.as.userId} (${cacheStatus})`
 }
 
-/** The writes that moved each scope, in their order. */
+/** The writes that changed each scope, in their order. */
 function historyOf(writes: readonly Write[]): Map<string, Write[]> {
   const history = new Map<string, Write[]>()
   for (const write of writes.toSorted((a, b) => a.position - b.position)) {
@@ -63,7 +64,7 @@ function historyOf(writes: readonly Write[]): Map<string, Write[]> {
   return history
 }
 
-/** The write that brought the last of the scopes to its version; 0 when none was ever moved. */
+/** The write that brought the last of the scopes to its version; 0 if none was ever changed. */
 function reachedAt(versions: Versions, history: ReadonlyMap<string, readonly Write[]>): number {
   return Math.max(
     0,

@@ -16,7 +16,7 @@ export interface Client {
   close(): void
 }
 
-/** Nobody waits longer for an answer: a service that hangs ends the run with failures, and not never. */
+/** The longest wait for an answer: a service that hangs ends the run with failures. */
 const PATIENCE_MS = 60_000
 
 export function createClient(url: string): Client {
@@ -55,8 +55,8 @@ export function createClient(url: string): Client {
           )
         },
       )
-      // The service closed the connection just as it was used again: nothing was read, so that asking once more is
-      // safe, and what every browser does.
+      // The service closed the connection just as it was reused: nothing was read, so a retry is safe, as in every
+      // browser.
       asked.on('error', (error: NodeJS.ErrnoException) => {
         if (asked.reusedSocket && error.code === 'ECONNRESET' && method === 'GET')
           ask(method, path, token, body).then(resolve, reject)

@@ -1,4 +1,4 @@
-// Plays the sessions of a plan against a service and notes every answer.
+// Plays the sessions of a plan against a service and records every answer.
 import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,11 +31,11 @@ export interface Write extends Noted {
 export interface Course {
   readonly answers: readonly Answer[]
   readonly writes: readonly Write[]
-  /** What was neither answered nor refused as a client would expect. */
+  /** Neither an answer nor a refusal that a client would expect. */
   readonly failures: readonly string[]
 }
 
-/** @param signal ends it where it is: what was asked by then is answered and noted */
+/** @param signal stops it: answers received until then are recorded */
 export async function drive(
   client: Client,
   tokens: Tokens,
@@ -46,7 +46,7 @@ export async function drive(
   const writes: Write[] = []
   const failures: string[] = []
   const begin = performance.now()
-  setMaxListeners(0, signal) // each session that thinks listens
+  setMaxListeners(0, signal) // each thinking session adds a listener
   const note = (step: Step, reply: Reply) => {
     const { status, startedAt, endedAt, cacheStatus, body } = reply
     const versions = readVersions(reply.dataVersion)

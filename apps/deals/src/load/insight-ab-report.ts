@@ -52,7 +52,7 @@ function predictionText({ seed, prediction }: Seed): string {
   return `seed ${seed}: loading ahead is ${state}; ${loads.loaded} loads ahead, accuracy ${told(accuracy)}, benefit ${told(benefit)}`
 }
 
-/** What made a run say less than it should. */
+/** Why a run proves less than it should. */
 function conditionsText({ seed, quiet, unwarmed }: Seed): string[] {
   return [
     ...(quiet < 1

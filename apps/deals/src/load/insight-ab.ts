@@ -1,6 +1,6 @@
-// `npm run load -- --insight ab`: for each of some seeds three services side by side, asked the same at the same time:
-// two without what watches the cache, and one with it. What the two without differ by is the spread of the measurement;
-// the one with it may not be worse by more.
+// `npm run load -- --insight ab`: for each of some seeds three services side by side, with the same requests at the
+// same time: two without insight, and one with it. The difference between the two without is the spread of the
+// measurement; the one with it may not be worse by more.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findStale } from './check.ts'
 import type { Course } from './drive.ts'
@@ -9,14 +9,14 @@ import { figuresOf } from './report.ts'
 import { type Measured, onGround, type Say } from './run.ts'
 import { type Starved, watchMachine } from './starved.ts'
 
-/** What is compared of a run. */
+/** The metrics of a run that are compared. */
 export interface Arm {
   readonly hitRate: number
   readonly loads: number
   readonly queries: number
-  /** Of what was asked while the machine was not starved. */
+  /** Of the requests made while the machine was not starved. */
   readonly p95Ms: number
-  /** Answers that were older than a write which had been acknowledged. */
+  /** Answers that were older than an acknowledged write. */
   readonly stale: number
 }
 
@@ -28,7 +28,7 @@ export interface Seed {
   readonly prediction: Measured['prediction']
   /** The share of the run in which the machine gave this process its time, 0 to 1. */
   readonly quiet: number
-  /** Those that had not been warmed whole when the sessions began. */
+  /** Services that were not completely warmed when the sessions began. */
   readonly unwarmed: readonly string[]
 }
 
@@ -37,12 +37,12 @@ export interface Row {
   /** The means over the seeds. */
   readonly off: number
   readonly on: number
-  /** How much worse on is than the mean of both offs, in the mean over the seeds: negative for better. */
+  /** How much worse on is than the mean of both offs, averaged over the seeds: negative for better. */
   readonly worse: number
-  /** The largest difference between two services without it, of any seed; at least what is never told apart. */
+  /** The largest difference between two services without it, of any seed; at least what cannot be distinguished. */
   readonly spread: number
   /**
-   * `undecided`: the services without it differ by so much that as good would say nothing; or, of times, the machine
+   * `undecided`: the services without it differ by so much that a tie would mean nothing; or, for times, the machine
    * was starved for most of a run.
    */
   readonly verdict: 'better' | 'as good' | 'worse' | 'undecided'
@@ -56,8 +56,8 @@ export interface Comparison {
 }
 
 /**
- * Differences below these are never told apart, however alike two runs came out: one read in a thousand, one load or
- * query in a hundred, half a millisecond.
+ * Smaller differences are ignored, however similar two runs are: one read in a thousand, one load or query in a
+ * hundred, half a millisecond.
  */
 const LEAST: Readonly<Record<keyof Arm, (off: number) => number>> = {
   hitRate: () => 0.001,
@@ -67,7 +67,7 @@ const LEAST: Readonly<Record<keyof Arm, (off: number) => number>> = {
   stale: () => 0,
 }
 
-/** A spread above these hides what a user would mind: on a machine that is busy with something else, say. */
+/** A spread above these hides what a user would notice: on a machine that is busy with something else, for example. */
 const MOST: Readonly<Record<keyof Arm, (off: number) => number>> = {
   hitRate: () => 0.01,
   loads: (off) => 0.1 * off + 1,
@@ -107,7 +107,9 @@ const ARMS = [
   { name: 'off again', insight: 'off' },
 ] as const
 
-/** One begins so much after the other: asked in the same moment, who is asked last would always wait for the others. */
+/**
+ * Each one starts so much after the other: with simultaneous requests, the last one would always wait for the others.
+ */
 const APART_MS = 333
 
 export function compareInsight(options: LoadOptions, say: Say): Promise<Comparison> {
@@ -126,7 +128,7 @@ export function compareInsight(options: LoadOptions, say: Say): Promise<Comparis
           endWatch ??= watchMachine()
           await sleep(((at + turn) % ARMS.length) * APART_MS)
         }
-        // Nobody waits at the gate for one that has failed.
+        // The others do not wait for a failed one at the gate.
         return measure(name, ['--cache', 'on', '--insight', insight], sessions, { whenWarm }).finally(gate.open)
       })
       // Nothing runs on when one has failed.
@@ -156,7 +158,7 @@ export function compareInsight(options: LoadOptions, say: Say): Promise<Comparis
   })
 }
 
-/** Lets all on at once when so many have come, or when it is opened. */
+/** Releases all at once when so many have arrived, or when it is opened. */
 function gateFor(missing: number): { pass(): Promise<void>; open(): void } {
   let left = missing
   let open = (): void => undefined

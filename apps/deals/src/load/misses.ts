@@ -1,12 +1,12 @@
-// Why answers were computed: nobody had asked before, a write had changed what they show, or neither.
+// Why answers were computed: the first request, a write had changed the data, or neither.
 import type { Answer } from './drive.ts'
 
 export interface Misses {
-  /** The question was new, and nobody had warmed its answer. */
+  /** The question was new, and its answer had not been warmed. */
   readonly first: number
-  /** What it shows had changed since it was asked or warmed. */
+  /** Its data had changed since it was requested or warmed. */
   readonly written: number
-  /** It was over, had left the cache, or was not stored. */
+  /** It had expired, was evicted, or was not stored. */
   readonly gone: number
 }
 
@@ -20,8 +20,8 @@ export interface Asked {
 }
 
 /**
- * The most that a cache could have answered which gives nothing old and computes nothing before it is asked: all but
- * the first answer to each question in each state of what it shows.
+ * The hit ratio of an ideal cache that serves nothing old and computes nothing in advance: all but the first answer to
+ * each question in each state of its data.
  */
 export function attainable(asked: Asked, isCounted: (answer: Answer) => boolean = () => true): number | null {
   let all = 0
@@ -34,7 +34,7 @@ export function attainable(asked: Asked, isCounted: (answer: Answer) => boolean 
   return all === 0 ? null : known / all
 }
 
-/** Computed answers by their cause, of those that `isCounted` tells. */
+/** Computed answers by their cause, of those that `isCounted` selects. */
 export function missesOf(asked: Asked, isCounted: (answer: Answer) => boolean = () => true): Misses {
   const misses = { first: 0, written: 0, gone: 0 }
   for (const { answer, cause } of judged(asked)) if (cause !== undefined && isCounted(answer)) misses[cause]++
@@ -46,7 +46,7 @@ export interface KindMisses extends Misses {
   readonly asked: number
 }
 
-/** The same by kinds of answers, that of which most were computed first. */
+/** The same by kinds of answers, the most often computed first. */
 export function missesByKind(asked: Asked, isCounted: (answer: Answer) => boolean): ReadonlyMap<string, KindMisses> {
   const kinds = new Map<string, Record<Cause | 'asked', number>>()
   for (const { answer, cause } of judged(asked)) {
@@ -65,7 +65,7 @@ interface Judged {
   readonly answer: Answer
   /** Why it was computed; undefined where it was not. */
   readonly cause: Cause | undefined
-  /** Nobody had been answered this before, in this state. */
+  /** The first answer to this in this state. */
   readonly isNew: boolean
 }
 
@@ -98,7 +98,7 @@ function kindOf({ step: { path } }: Answer): string {
   return parts.join('/')
 }
 
-/** Of the user alone where the answer is. */
+/** Of the user only if the answer is. */
 export function questionOf({ step: { path, as } }: Answer): string {
   return path.startsWith('/api/cached/users/')
     ? `${path} ${as.userId} ${as.organizationId}`

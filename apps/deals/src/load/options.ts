@@ -9,25 +9,22 @@ export interface LoadOptions {
   readonly seconds: number
   /** Requests per second, all sessions together, on average. */
   readonly rate: number
-  /** Milliseconds that a user thinks between two requests, on average. */
+  /** Milliseconds of thinking time between two requests, on average. */
   readonly thinkMs: number
   readonly seed: number
   readonly sizes: Sizes
   /** Start with an empty cache and do not warm it. */
   readonly isCold: boolean
-  /** Warming may take so long before the run begins without waiting for its end. */
+  /** How long warming may delay the start of the run. */
   readonly warmUpSeconds: number
-  /** Leave out what is measured beside the sessions. */
+  /** Skip the measurements beside the sessions. */
   readonly isRunOnly: boolean
-  /** Recorded traffic by which prediction and times to live are judged, in place of that of the run. */
+  /** Recorded traffic by which prediction and TTLs are judged, in place of that of the run. */
   readonly traces: string | undefined
   readonly isJson: boolean
-  /** Proof of the checker: scopes that begin with this are not invalidated, and the run must fail. */
+  /** Proof of the checker: scopes with this prefix are not invalidated, and the run must fail. */
   readonly plant: string | undefined
-  /**
-   * What watches the cache is on in the run with the cache; `ab`: on against off, several times, instead of a run
-   * without a cache.
-   */
+  /** Insight is on in the run with the cache; `ab`: on against off, several times, instead of a run without a cache. */
   readonly insight: 'on' | 'off' | 'ab'
   /** Seeds of `ab`. */
   readonly pairs: number
@@ -55,7 +52,7 @@ export const LOAD_HELP = `Usage: npm run load -- [options]
 
 Ctrl-C stops the run and prints what was measured so far; a second one stops it at once. With REDIS_URL the cached run uses Redis as its middle tier.`
 
-/** Undefined when help was asked for. @throws StartError */
+/** Undefined if help was requested. @throws StartError */
 export function readLoadOptions(args: readonly string[]): LoadOptions | undefined {
   const given = parse(args)
   if (given.help) return undefined

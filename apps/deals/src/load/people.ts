@@ -1,4 +1,4 @@
-// Who could use the service: the members of each organisation, what they may do, and the deals they could change.
+// The users of the service: the members of each organisation, what they may do, and the deals they could change.
 import type { Database } from '../db/database.ts'
 import { OPEN_STAGES } from '../db/schema.ts'
 

@@ -1,4 +1,4 @@
-// The plan of a run: who comes when and asks what. Made from the seed alone, so that two runs are asked the same.
+// The plan of a run: which users make which requests. Derived from the seed only, so that two runs are the same.
 import { createRandom, type Random } from '../data/random.ts'
 import { STAGES } from '../db/schema.ts'
 import type { Company, Person } from './people.ts'
@@ -43,7 +43,7 @@ const WORDS = [
 
 export function makePlan({ companies, seconds, rate, seed, thinkMs }: PlanOptions): Session[] {
   const random = createRandom(seed ^ 0x5eed)
-  // Zipf with exponent 1: the second organisation is asked half as often as the first.
+  // Zipf with exponent 1: the second organisation is requested half as often as the first.
   const popularity = companies.map((_, rank) => 1 / (rank + 1))
   const sessions: Session[] = []
   const meanGapMs = (1000 * MEAN_STEPS) / rate
@@ -65,7 +65,7 @@ function visit(random: Random, company: Company, meanThinkMs: number): Step[] {
   ]
   const more = MEAN_STEPS - 3 + random.whole(-4, 4)
   for (let count = 0; count < more; count++) {
-    // Opening a visit never writes, so the rest does a little more often.
+    // Opening a visit never writes, so the other steps write a little more often.
     if (random.chance((WRITES * MEAN_STEPS) / (MEAN_STEPS - 3))) steps.push(change(random, company, as, think()))
     else steps.push(get(look(random, company)))
   }

@@ -1,4 +1,4 @@
-// Repeats the writes, one by one, on a service without a cache, and asks it what the cached one was asked.
+// Replays the writes, one by one, on a service without a cache, with the requests of the cached one.
 import type { Tokens } from '../http/tokens.ts'
 import { describe, type Group } from './check.ts'
 import type { Client } from './client.ts'
@@ -10,7 +10,7 @@ export interface Replayed {
   readonly differences: readonly string[]
 }
 
-/** @throws when the writes do not have the effect that they had. */
+/** @throws if the writes do not have their original effect. */
 export async function replay(
   client: Client,
   tokens: Tokens,

@@ -1,4 +1,4 @@
-// The table of a run, and what is promised beside what was measured.
+// The table of a run, with promises beside measurements.
 import { cpus } from 'node:os'
 import type { Answer, Course } from './drive.ts'
 import { attainable, type KindMisses, type Misses, missesByKind, missesOf } from './misses.ts'
@@ -20,7 +20,7 @@ export interface Figures {
   readonly misses: Misses
   /** Of the last minute, or the last third of a shorter run; and why the rest was computed. */
   readonly steadyHitRate: number | null
-  /** The most that a cache could have had there which gives nothing old and computes nothing before it is asked. */
+  /** The hit ratio there of an ideal cache that serves nothing old and computes nothing in advance. */
   readonly steadyAttainable: number | null
   readonly steadyMisses: Misses
   readonly steadyKinds: Readonly<Record<string, KindMisses>>
@@ -204,7 +204,7 @@ function kindRows(kinds: Figures['steadyKinds']): string[][] {
   return [...rows.map(([name, kind]) => cells(name, (pick) => pick(kind))), cells('all', sum)]
 }
 
-/** What the last minute is missing to the promised 95 %, in points, and whether any cache could have had it. */
+/** What the last minute lacks to the promised 95 %, in percentage points, and whether any cache could have had it. */
 function missingText({ steadyHitRate, steadyAttainable, steadyMisses: { first, written, gone } }: Figures): string[] {
   if (steadyHitRate === null || steadyAttainable === null) return []
   const each = (100 * (1 - steadyHitRate)) / Math.max(1, first + written + gone)
@@ -215,7 +215,7 @@ function missingText({ steadyHitRate, steadyAttainable, steadyMisses: { first, w
   ]
 }
 
-/** Of what the response time consists that no cache takes away: the way to the client and back. */
+/** The part of the response time that no cache removes: the way to the client and back. */
 function timeText({ atHandMs, memoryP95Ms }: Figures, uncached: Figures | undefined): string[] {
   if (atHandMs === null || memoryP95Ms === null || uncached === undefined || uncached.requests === 0) return []
   return [
@@ -223,7 +223,7 @@ function timeText({ atHandMs, memoryP95Ms }: Figures, uncached: Figures | undefi
   ]
 }
 
-/** What is missing to all hits, by its causes. */
+/** What is missing to a hit ratio of 1, by its causes. */
 function missRows(name: string, { first, written, gone }: Misses, hitRate: number | null): string[][] {
   const each = (1 - (hitRate ?? 1)) / Math.max(1, first + written + gone)
   return [

@@ -34,13 +34,13 @@ export interface Measured {
   readonly memoryP95Ms: number | undefined
   /** Calls of a loader during the run. */
   readonly loads: number
-  /** What prediction said at the end; null: nothing was predicted. */
+  /** The figures of prediction at the end; null: without prediction. */
   readonly prediction: NonNullable<Live['insight']>['prediction']
   /** 0 to 1; null without a cache. */
   readonly memoryEfficiency: number | null
   /**
-   * What was read in the first minute after a restart, from the moment at which it listened, while it warmed. Absent
-   * where it does not warm.
+   * The reads in the first minute after a restart, from the moment when it listened, while it warmed. Absent without
+   * warming.
    */
   readonly restarted: readonly Answer[] | undefined
 }
@@ -57,19 +57,19 @@ export interface Outcome {
   readonly cached: Measured
   /** Undefined: it was stopped before. */
   readonly uncached: Measured | undefined
-  /** What no session shows. */
+  /** Measurements that the sessions do not make. */
   readonly beside: readonly Promised[]
   readonly compared: number
-  /** All answers were compared that there are. */
+  /** All existing answers were compared. */
   readonly isChecked: boolean
   /** It ended before its time. */
   readonly isStopped: boolean
   readonly violations: readonly string[]
 }
 
-/** The first of it after a restart is what is judged. */
+/** The first part after a restart, which is judged. */
 const MINUTE_S = 60
-/** How often it is said how far warming is. */
+/** How often the progress of warming is printed. */
 const TELL_MS = 10_000
 
 const whole = (value: number): string => value.toLocaleString('en')
@@ -78,31 +78,29 @@ export type Say = (line: string) => void
 
 export interface MeasureOptions {
   readonly env?: Record<string, string>
-  /** Played last, where it is warmed, against the same service begun again. */
+  /** Played last, with warming, against the same service restarted. */
   readonly afterRestart?: readonly Session[]
-  /** Asked once it is warm: the sessions begin when this says so. */
+  /** Awaited once it is warm: the sessions start when it resolves. */
   readonly whenWarm?: () => Promise<void>
 }
 
-/** What the runs of one call share: a folder, one database filled, tokens. */
+/** Shared by the runs of one call: a folder, one filled database, tokens. */
 export interface Ground {
   /** Plays the sessions against a service of its own, on a copy of the data. */
   measure(name: string, args: readonly string[], sessions: readonly Session[], more?: MeasureOptions): Promise<Measured>
   plan(seed: number, seconds?: number): readonly Session[]
-  /** Asks a service without a cache what the course was answered. */
+  /** Sends the requests of the course to a service without a cache. */
   verify(course: Course): ReturnType<typeof replay>
-  /** What is promised and no session shows, of this traffic. */
+  /** Promises that the sessions do not test, on this traffic. */
   beside(answers: readonly Answer[]): Promise<readonly Promised[]>
 }
 
-/**
- * What the course of a run is allowed beyond its own length: a service that cannot keep up does not make it endless.
- */
+/** What a run may take beyond its own length: a service that cannot keep up does not make it endless. */
 const LATE_S = 300
 
 /**
- * @param use is given what the runs share; it is gone when that ends
- * @param signal ends each run where it is
+ * @param use gets what the runs share, which is deleted when it ends
+ * @param signal stops each run
  */
 export async function onGround<T>(
   options: LoadOptions,
@@ -141,7 +139,7 @@ export async function onGround<T>(
   }
 }
 
-/** @param signal stops it: what it has by then is its outcome */
+/** @param signal stops it: what it has by then is its result */
 export function runLoad(options: LoadOptions, say: Say, signal: AbortSignal): Promise<Outcome> {
   return onGround(options, say, signal, async ({ measure, plan, verify, beside }) => {
     const sessions = plan(options.seed)
@@ -161,7 +159,7 @@ export function runLoad(options: LoadOptions, say: Say, signal: AbortSignal): Pr
       say('checking every answer against the database, write by write')
       return { ...(await verify(all)), isChecked: !signal.aborted }
     }
-    // Neither is judged by the clock. Both have ended before the folder that they share goes.
+    // Neither is judged by the clock. Both end before the shared folder is deleted.
     const [verified, measured] = await Promise.allSettled([
       check(),
       options.isRunOnly ? [] : beside(cached.course.answers),
@@ -200,7 +198,7 @@ interface Visits {
   readonly afterRestart: readonly Session[]
 }
 
-/** So that the writes of a run stay those of one course. */
+/** So that the writes of a run are those of one course. */
 const readsOnly = (sessions: readonly Session[]): Session[] =>
   sessions.map((session) => ({ ...session, steps: session.steps.filter(({ method }) => method === 'GET') }))
 
@@ -274,7 +272,7 @@ async function measured(
   }
 }
 
-/** Until warming has ended, or so long. */
+/** Until warming has ended, or this time limit. */
 export async function warmUpOf(
   service: Pick<ServiceProcess, 'live' | 'said'>,
   mostMs: number,
@@ -284,7 +282,7 @@ export async function warmUpOf(
   say('warming')
   const began = performance.now()
   const ended = service.said('warming: ').then(() => true)
-  ended.catch(() => undefined) // heard by whoever waits, and of no interest once nobody does
+  ended.catch(() => undefined) // handled by waiters, and irrelevant without any
   for (let isWhole = false; ; ) {
     const ms = performance.now() - began
     const { warming } = await service.live()

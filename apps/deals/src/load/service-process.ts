@@ -1,4 +1,4 @@
-// A service of its own process, so that its processor time is its own; stopped by its id.
+// A service in its own process, so that its processor time is its own; stopped by its id.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Sizes } from '../data/generate.ts'
@@ -10,11 +10,14 @@ export type WholeLive = ReturnType<Observation['liveWhole']>
 export interface ServiceProcess {
   readonly url: string
   live(): Promise<Live>
-  /** With what is found by a walk of all entries: at an end, since the walk is time that the service is seen to use. */
+  /**
+   * Including figures from a scan of all entries: only at the end, since the scan counts as the service's processor
+   * time.
+   */
   liveWhole(): Promise<WholeLive>
-  /** Resolves when a line holds the text; at once when one did. */
+  /** Resolves when a line contains the text; at once if one did. */
   said(text: string): Promise<void>
-  /** Errors that it noted, each with where it happened. */
+  /** Errors that it logged, each with its location. */
   errors(): string[]
   stop(): Promise<void>
 }
@@ -26,7 +29,7 @@ export interface ServiceProcessOptions {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** It is given up that has not ended after so long. */
+/** How long it may take to end. */
 const STOP_MS = 60_000
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 
@@ -42,7 +45,7 @@ export async function startServiceProcess({
     process.execPath,
     [MAIN, '--port', '0', '--edge-port', 'off', '--dir', folder, ...shape, ...args],
     {
-      // It ends when its channel does, however this process ends; and Ctrl-C is for this process alone, which still
+      // It ends when its channel does, however this process ends; and Ctrl-C reaches only this process, which still
       // asks it for its figures.
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,

@@ -1,5 +1,5 @@
-// When the machine gave this process no time: what was asked in such moments tells of the machine, not of who was
-// asked.
+// When the machine gave this process no time: requests at such moments say something about the machine, not about the
+// service.
 
 export interface Starved {
   /** The share of the time in which it was not, 0 to 1. */
@@ -9,14 +9,14 @@ export interface Starved {
 }
 
 /**
- * How often it is looked, by how much a look may be late, and what before and after a late one is left out, too: what
- * was asked then waits.
+ * How often it is checked, by how much a check may be late, and what before and after a late one is excluded, too:
+ * requests waited then.
  */
 const EVERY_MS = 20
 const LATE_MS = 40
 const AROUND_MS = 250
 
-/** Looks from now on, until what it returns is called. */
+/** Checks from now on, until the returned function is called. */
 export function watchMachine(now: () => number = () => performance.now()): () => Starved {
   const began = now()
   const spans: { readonly from: number; readonly to: number }[] = []

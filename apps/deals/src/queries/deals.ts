@@ -44,7 +44,7 @@ export async function dealTotals(tx: Reader, organizationId: number | null, { fr
   }
 }
 
-/** Every deal there is, by stage, whatever its dates. */
+/** Every deal, by stage, whatever its dates. */
 export async function pipeline(tx: Reader, organizationId: number | null) {
   const rows = await tx
     .selectFrom('deals')
@@ -109,7 +109,7 @@ export async function trend(tx: Reader, organizationId: number | null, window: W
   })
 }
 
-/** Where the deals opened in the window came from, and what became of them. */
+/** Where the deals opened in the window came from, and their outcome. */
 export async function sources(tx: Reader, organizationId: number | null, { from, to }: Days) {
   const rows = await tx
     .selectFrom('deals')

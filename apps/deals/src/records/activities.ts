@@ -1,5 +1,5 @@
-// Activities, written behind: acknowledged when the journal has them, stored in batches within a second, over the end
-// of the process.
+// Activities, written behind: acknowledged when they are in the journal, stored in batches within a second, even after
+// a crash of the process.
 import { randomUUID } from 'node:crypto'
 import { MillpondError } from 'millpond'
 import type { Written } from '../cache/invalidation.ts'
@@ -13,20 +13,20 @@ export interface Queued {
 }
 
 export interface Activities {
-  /** @param waitMs how long the asker would wait until it is stored @throws Refused */
+  /** @param waitMs how long the caller will wait until it is stored @throws Refused */
   add(activity: Omit<Activity, 'request_id'>, waitMs: number): Promise<Written<{ id: number }> | Queued>
   flush(): Promise<void>
 }
 
 export interface QueueParts extends RecordParts {
-  /** The folder of the journals: of one set of data alone. */
+  /** The folder of the journals: for one set of data only. */
   readonly journals: string
 }
 
 type Outcome = Written<{ id: number }> | Refused
 
 export function openActivities({ records, invalidation, journals }: QueueParts): Activities {
-  /** Whose askers wait. */
+  /** Those whose callers wait. */
   const awaited = new Map<string, Outcome | undefined>()
   const storeAll = async (activities: readonly Activity[]): Promise<readonly Outcome[]> =>
     invalidation.writeAll(activities.map((activity) => (tx) => addActivity(tx, activity)))
@@ -36,7 +36,7 @@ export function openActivities({ records, invalidation, journals }: QueueParts):
     return outcome
   }
   const queue = records?.collection<string, Activity>('activity', {
-    // Nobody reads one by its name: the lists do, from the database.
+    // It is never read by its name: the lists read it from the database.
     ttl: '1m',
     storeMany: async (writes) => {
       const outcomes = await storeAll(writes.map(({ value }) => value))

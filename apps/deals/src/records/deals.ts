@@ -1,4 +1,4 @@
-// Deals as a collection, written through: whoever reads one by its id is given what the database has.
+// Deals as a collection, written through: reading one by its id returns what the database has.
 import type { Cache } from 'millpond'
 import type { Invalidation, Written } from '../cache/invalidation.ts'
 import type { Database } from '../db/database.ts'

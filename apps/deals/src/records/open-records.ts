@@ -1,4 +1,4 @@
-// The records of the service: deals and users by their ids, activities and looks that are stored later.
+// The records of the service: deals and users by their ids, activities and views that are stored later.
 import { type Activities, openActivities, type QueueParts, within } from './activities.ts'
 import { type DealRecord, openDeals } from './deals.ts'
 import type { Through } from './through.ts'
@@ -10,13 +10,13 @@ export interface Records {
   readonly users: Through<UserRecord>
   readonly activities: Activities
   readonly views: Views
-  /** Stores what is queued while everything else still stands; what cannot be stored in time waits in the journals. */
+  /** Stores what is queued before the rest closes; what cannot be stored in time stays in the journals. */
   close(): Promise<void>
 }
 
 const DRAIN_MS = 5_000
 
-/** @throws MillpondError `JOURNAL_FAILED` where the folder of the journals cannot be written. */
+/** @throws MillpondError `JOURNAL_FAILED` if the folder of the journals is not writable. */
 export function openRecords(parts: QueueParts, say: (line: string) => void): Records {
   const activities = openActivities(parts)
   const views = openViews(parts, say)

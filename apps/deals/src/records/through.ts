@@ -1,12 +1,12 @@
-// Records that are read and written through a collection: a change is made of the version that was read, and made again
-// where another one came first.
+// Records that are read and written through a collection: a change is based on the version that was read, and repeated
+// if another one came first.
 import { type Collection, MillpondError } from 'millpond'
 import type { Invalidation, Written } from '../cache/invalidation.ts'
 import type { Writer } from '../db/database.ts'
 import type { Changed } from '../writes/commit.ts'
 import { Moved, Refused } from '../writes/refused.ts'
 
-/** What is kept of a thing: its row, and which version of it. */
+/** A stored record: its row, and its version. */
 export interface Versioned {
   readonly version: number
 }
@@ -14,9 +14,9 @@ export interface Versioned {
 export type Store<T> = (tx: Writer, record: T) => Promise<Changed<{ id: number }>>
 
 export interface Through<T extends Versioned> {
-  /** `after`: nothing older than what the bearer of the token has seen. */
+  /** `after`: nothing older than the token's bearer has seen. */
   get(id: number, after?: string): Promise<T | undefined>
-  /** @throws Refused what `next` and the store throw, and 404 for what is not there. */
+  /** @throws Refused the errors of `next` and of the store, and 404 for a missing record. */
   change(id: number, next: (record: T) => T | Promise<T>): Promise<Written<{ id: number }>>
 }
 
@@ -26,12 +26,12 @@ export interface ThroughParts<T extends Versioned> {
   readonly load: (ids: readonly number[]) => Promise<ReadonlyMap<number, T>>
   readonly store: Store<T>
   readonly invalidation: Invalidation
-  /** What the collection's store was answered; taken away by whoever has changed the record. */
+  /** The response of the collection's store; removed by whichever caller changed the record. */
   readonly done: Map<string, Written<{ id: number }>>
   readonly what: string
 }
 
-/** Each time another change has come first; so many in a row, and the last of them gives up. */
+/** The number of attempts when other changes come first each time. */
 const MOST_TRIES = 20
 
 export const doneKey = (id: number, version: number): string => `${id} ${version}`
@@ -57,10 +57,10 @@ export function createThrough<T extends Versioned>({
     try {
       await collection.set(id, record)
     } catch (error) {
-      // Committed, and who holds the old one could not be told: the hold runs out.
+      // Committed, but holders of the old one could not be told: the hold expires.
       const written = taken()
       if (written !== undefined) return written
-      // A shared tier that does not answer is no reason to refuse a write: the note of it is settled later.
+      // An unreachable shared tier is no reason to refuse a write: its note is settled later.
       if (error instanceof MillpondError && error.code === 'LEDGER_UNREACHABLE') return direct(record)
       throw error
     }

@@ -1,7 +1,7 @@
-// How often a deal was looked at: counters, written behind, of which hundreds of looks become one row.
+// How often a deal was viewed: counters, written behind, so that hundreds of views become one row.
 //
-// Each process counts for itself, so that no two of them write one counter: a row holds how far its process has come,
-// and storing it twice, or late, changes nothing. Rows that have rested for long are put together.
+// Each process counts for itself, so that no two of them write one counter: a row holds the count of its process, and
+// storing it twice, or late, changes nothing. Rows that have not changed for long are merged.
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { MillpondError } from 'millpond'
@@ -10,13 +10,13 @@ import type { QueueParts } from './activities.ts'
 
 export interface Views {
   /**
-   * Counts a look; resolves with how many there are, of other processes as they were stored within the last minute.
-   * Null: nobody counts.
+   * Counts a view; resolves with the total, with other processes' counts as stored within the last minute.
+   * Null: views are not counted.
    */
   look(dealId: number): Promise<number | null>
-  /** What the next look would answer; counts nothing. */
+  /** What the next view would return; counts nothing. */
   beforeLook(dealId: number): Promise<number | null>
-  /** Puts the counters of processes that are gone together. */
+  /** Merges the counters of processes that are gone. */
   fold(): Promise<void>
   flush(): Promise<void>
 }
@@ -27,7 +27,7 @@ interface Count {
 }
 
 const MINUTE = 60_000
-/** No process knows its own count for so long after it has stored it. */
+/** A process needs its own count for so long after it has stored it. */
 const RESTED_DAYS = 2
 const PAST = 'past'
 
@@ -80,12 +80,12 @@ export function openViews({ db, records, journals }: QueueParts, say: (line: str
   }
 }
 
-/** Of a deal one step after another; looks that come while one is under way are counted together by the next. */
+/** The steps of one deal are serialised; views that arrive during a step are counted together by the next. */
 function oneAtATime(add: (dealId: number, looks: number) => Promise<number>): (dealId: number) => Promise<number> {
   const underWay = new Map<number, Promise<unknown>>()
   const next = new Map<number, { looks: number; counted: Promise<number> }>()
   const begin = async (dealId: number): Promise<number> => {
-    await underWay.get(dealId)?.catch(() => undefined) // told to who looked
+    await underWay.get(dealId)?.catch(() => undefined) // reported to the viewers
     const looks = next.get(dealId)?.looks ?? 1
     next.delete(dealId)
     const counted = add(dealId, looks)
@@ -129,7 +129,7 @@ async function loadCount(db: Database, { deal, counter }: Parts): Promise<Count>
   return { own: sum(true), others: sum(false) }
 }
 
-/** Counters of deals that are gone have gone with them. */
+/** Counters of deleted deals were deleted with them. */
 async function storeCounts(db: Database, counts: readonly (Parts & { readonly views: number })[]): Promise<void> {
   await db.write(async (tx) => {
     const wanted = [...new Set(counts.map(({ deal }) => deal))]

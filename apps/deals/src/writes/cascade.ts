@@ -1,4 +1,4 @@
-// What a change concerns: the declared relations between the data and the scopes that show it. deal -> its
+// The effects of a change: the declared relations between the data and the scopes that show it. deal -> its
 // organisation's deals, its owners' dashboards, the totals over all; user -> profile, memberships; role -> permissions.
 import type { Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
@@ -31,7 +31,7 @@ export function roleScopes(organizationId: number): string[] {
   return [scope.roles(organizationId)]
 }
 
-/** An organisation's name is shown by its subsidiaries too, which name its scope themselves. */
+/** An organisation's name is also shown by its subsidiaries, which name its scope themselves. */
 export function organizationScopes(organizationId: number): string[] {
   return [scope.organization(organizationId)]
 }

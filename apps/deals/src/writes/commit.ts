@@ -1,9 +1,10 @@
-// The journey of a write: lock, change, move the versions of what was touched, note what the cache must forget, commit.
+// The steps of a write: lock, change, increase the versions of what was touched, record what the cache must invalidate,
+// commit.
 import type { Database, Writer } from '../db/database.ts'
 import { lockVersions, move, type Versions } from '../db/versions.ts'
 import { Refused } from './refused.ts'
 
-/** What a write did. */
+/** The effects of a write. */
 export interface Changed<T> {
   readonly data: T
   /** The scopes it touched. */
@@ -15,13 +16,13 @@ export interface Committed<T> extends Changed<T> {
   readonly versions: Versions
   /** Its place in the order of all writes, from 1. */
   readonly write: number
-  /** The note that remains until the cache has forgotten what was touched. */
+  /** The note that remains until the cache has been invalidated. */
   readonly noteId: string
 }
 
 /**
- * Runs `works` in one transaction, each with a place of its own in the order of all writes. What is refused is left out
- * and costs the others nothing; any other failure undoes all of them. One note for all outlives a crash between the
+ * Runs `works` in one transaction, each with its own place in the order of all writes. A refused one is left out
+ * without affecting the others; any other failure rolls all of them back. One note for all outlives a crash between the
  * commit and the invalidation.
  */
 export async function commitAll<T>(

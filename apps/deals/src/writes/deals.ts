@@ -81,7 +81,7 @@ export async function updateDeal(
   return { data: { id }, touched: dealScopes(id, deal.organization_id, [deal.owner_id, next.owner_id]) }
 }
 
-/** Puts a deal in the place of the version before it. @throws Moved where another one is there. */
+/** Replaces the previous version of a deal. @throws Moved if it is no longer the current one. */
 export async function storeDeal(
   tx: Writer,
   { deal, version }: { readonly deal: Deal; readonly version: number },
@@ -118,12 +118,12 @@ export interface NewActivity {
   readonly minutes: number
 }
 
-/** Something that somebody did for a deal. */
+/** Something that was done for a deal. */
 export interface Activity extends NewActivity {
   readonly deal_id: number
   readonly user_id: number
   readonly day: number
-  /** Stored once, however often it is given. */
+  /** Stored once, however often it is submitted. */
   readonly request_id: string
 }
 

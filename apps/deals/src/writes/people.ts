@@ -38,7 +38,7 @@ export interface User {
   readonly is_active: boolean
 }
 
-/** Puts a user in the place of the version before. @throws Moved where another one is there. */
+/** Replaces the previous version of a user. @throws Moved if it is no longer the current one. */
 export async function storeUser(tx: Writer, { user, version }: { readonly user: User; readonly version: number }) {
   if ((await versionOf(tx, scope.user(user.id))) !== version - 1) throw new Moved(`user ${user.id}`)
   const { name, title, location, is_active } = user
@@ -50,8 +50,7 @@ export interface Assignment {
   readonly userId: number
   readonly roleId: number
   /**
-   * Whether somebody who is not a member yet may join: only those who run the service may look at other organisations'
-   * users.
+   * Whether a user who is not a member yet may join: only those who run the service may see other organisations' users.
    */
   readonly mayJoin: boolean
   readonly today: number
@@ -88,7 +87,7 @@ export async function assignRole(
   return { data: { user_id: userId, role_id: roleId }, touched: membershipScopes(organizationId, userId) }
 }
 
-/** Ends a membership. Deals stay with their owner until they are given to somebody else. */
+/** Ends a membership. Deals stay with their owner until they are reassigned. */
 export async function removeMember(
   tx: Writer,
   organizationId: number,

@@ -9,5 +9,5 @@ export class Refused extends Error {
   }
 }
 
-/** What was changed has moved since it was read: read it again. */
+/** The record has changed since it was read: read it again. */
 export class Moved extends Error {}
