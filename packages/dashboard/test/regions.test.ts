@@ -67,7 +67,7 @@ describeWith('chromium', 'regions in a browser', () => {
     await origin.getByText(/in eu \d/).waitFor()
     expect(await lookAt(page)).toEqual([])
     await press('Drain', 'eu')
-    await row('eu').getByText('drained').waitFor()
+    await row('eu').getByText('drained', { exact: true }).waitFor()
     // The other one is the last.
     await press('Drain', 'us')
     const dialog = page.getByRole('dialog')
