@@ -1,28 +1,28 @@
-// The port for a part that chooses how long values live: `adaptiveTtl` of millpond/insight is one.
+// The interface of a part that chooses TTLs: `adaptiveTtl` of millpond/insight is one.
 
-/** A value that a loader has just brought. */
+/** A value that a loader has just returned. */
 export interface LoadedValue {
   readonly namespace: string
   /** Encoded. */
   readonly key: string
   /** Of namespace and key, the same in every process. */
   readonly hash: number
-  /** Another one than the last time when the value has changed. */
+  /** Differs from the previous load's if the value has changed. */
   readonly valueHash: number
   /** Epoch milliseconds. */
   readonly now: number
 }
 
-/** A time to live, and what it rests on. */
+/** A TTL, and what it is based on. */
 export interface ChosenTtl {
   readonly ttlMs: number
   readonly why: string
 }
 
-/** Chooses times to live for loads that say none themselves. One for each cache: it remembers what it has seen. */
+/** Chooses TTLs for loads without one of their own. One per cache: it remembers what it has seen. */
 export interface AdaptiveTtl {
-  /** How long the value may be served, in milliseconds. Called once for each load, within it. */
+  /** How long the value may be served, in milliseconds. Called once for each load, synchronously. */
   next(load: LoadedValue): number
-  /** What it chose for the key last; undefined where it does not remember. */
+  /** Its latest choice for the key; undefined if it does not remember. */
   explain(hash: number): ChosenTtl | undefined
 }

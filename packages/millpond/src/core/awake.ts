@@ -1,10 +1,9 @@
-// Time that a process was awake for: what is judged by how long others take must not count the time in which nobody
-// here listened.
+// Time during which this process ran: when the lateness of others is judged, pauses of this process must not count.
 import type { Clock } from './contracts.ts'
 
-/** A wait is measured in so many pieces, so that a pause in any of them shows. */
+/** A wait is split into this many pieces, so that a pause in any of them is noticed. */
 const PIECES = 4
-/** A piece that ends so late, in milliseconds, ended in a process that stood still. */
+/** A piece that ends this late, in milliseconds, ended in a process that was suspended. */
 const LATE_MS = 10
 
 const system: Pick<Clock, 'monotonic' | 'after'> = {
@@ -16,10 +15,11 @@ const system: Pick<Clock, 'monotonic' | 'after'> = {
 }
 
 /**
- * Calls `fn` when `ms` have passed in which this process ran. A timer that rings late rings in one that stood still
- * (stopped, or busy for long in one turn): what it waits for may lie in the socket, or may not even have been sent, so
- * that pause does not count. Before the end a turn of the loop is let pass, in which sockets are read. Keeps the
- * process alive. `onPause` is told of each pause, for who waits for several things on one timer. Returns how to cancel.
+ * Calls `fn` after `ms` during which this process ran. A timer that fires late does so in a process that was suspended
+ * (stopped, or blocked for long): the awaited answer may be in the socket, or the request may not even have been sent,
+ * so that pause does not count. Before the end, one turn of the event loop passes, in which sockets are read. Keeps the
+ * process alive. `onPause` is called for each pause, for callers that wait for several things on one timer. Returns a
+ * function that cancels it.
  */
 export function afterAwake(
   ms: number,

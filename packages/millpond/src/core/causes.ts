@@ -2,14 +2,14 @@
 import type { RemovalReason } from './contracts.ts'
 
 /**
- * Every cause there is, in the order in which reports list them.
+ * All causes, in the order in which reports list them.
  *
  * - `cold`: no tier has it, and this process has not held it as long as it remembers (some hours).
  * - `expired_ttl`: its time to live was over.
  * - `evicted_capacity`, `not_admitted`, `too_large`, `memory_pressure`: memory gave it up, refused it, or could not
  *   hold it.
- * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so; `invalidated_all`
- *   is `clear`, and whatever is older than the invalidations that the ledger still tells apart.
+ * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so;
+ *   `invalidated_all` is `clear`, and whatever is older than the invalidations that the ledger still tells apart.
  * - `epoch_changed`: the ledger's history was lost, so that nothing older is accepted.
  * - `unreadable`: corrupt, foreign, or written for another key. `other_shape`: not what the collection's schema says,
  *   as another version of the program writes it. `older_version`: this process has seen a later one, as `versionOf` of
@@ -47,10 +47,10 @@ export const MISS_CAUSES = Object.freeze([
   'unknown',
 ] as const)
 
-/** Why no tier could answer: a closed list, told by the event `miss`, by `explain` and in the figures. */
+/** Why no tier could answer: a closed list, used by the event `miss`, by `explain` and in metrics. */
 export type MissCause = (typeof MISS_CAUSES)[number]
 
-/** What it means for a later read that an entry left memory. */
+/** What the departure of an entry from memory means for a later read. */
 export const CAUSE_OF_REASON: Readonly<Record<RemovalReason, MissCause>> = Object.freeze({
   ttl_expired: 'expired_ttl',
   manual: 'invalidated_key',

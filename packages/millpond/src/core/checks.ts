@@ -1,8 +1,7 @@
-// Options declared as data: for each name the check of its value, tied to the type that users see, so that neither can
-// have a name that the other lacks.
+// Options declared as data: a check for each name, tied to the public type, so that neither can have a name that the
+// other lacks.
 //
-// An option that is `undefined` is as absent. What is wrong throws at once: which option, the value, and what to give
-// instead.
+// An `undefined` option counts as absent. Errors are thrown at once: which option, its value, and what to pass instead.
 import type { Clock } from './contracts.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { MillpondError, show } from './errors.ts'
@@ -10,19 +9,19 @@ import { MillpondError, show } from './errors.ts'
 /** Returns the value, or throws. `at` is the option's full name: `breaker.openMs`. */
 export type Check<T> = (value: unknown, at: string) => T
 
-/** The check of an option that must be given: see `required`. */
+/** The check of a required option: see `required`. */
 export type Required<T> = Check<T> & { readonly isRequired: true }
 
-/** Options of which every one has a value: as they stand once defaults are filled in. */
+/** Options with a value for each name: as they are once defaults are filled in. */
 export type Resolved<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
 
-/** One check for each option. */
+/** One check per option. */
 export type Shape<O> = {
   readonly [K in keyof O]-?: Partial<Pick<O, K>> extends Pick<O, K> ? Check<Exclude<O[K], undefined>> : Required<O[K]>
 }
 
 /**
- * Looks at each option that is given, and at those that must be.
+ * Validates each given option, and the required ones.
  * @param at what the options belong to, for the message: `''` for those of `createCache`, else `breaker`, `tiers[1]`.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, or what a check throws.
  */
@@ -44,8 +43,8 @@ export function checkOptions<O extends object>(given: unknown, shape: Shape<O>, 
 }
 
 /**
- * An object of names. A Promise, a Map or a Date has none: taken for options it would say nothing, and nobody would
- * hear of the mistake.
+ * An object of names. A Promise, a Map or a Date has none: accepted as options it would be ignored, and the mistake
+ * would go unnoticed.
  */
 function isOptions(given: unknown): given is object {
   if (typeof given !== 'object' || given === null) return false
@@ -57,7 +56,7 @@ function isOptions(given: unknown): given is object {
 
 const requiredNames = new WeakMap<object, readonly string[]>()
 
-/** Options come with each call; what must be among them does not change. */
+/** Options come with each call; the required ones are constant. */
 function requiredOf<S extends object>(shape: S): readonly Extract<keyof S, string>[] {
   const known =
     requiredNames.get(shape) ?? Object.entries(shape).flatMap(([name, one]) => ('isRequired' in one ? [name] : []))
@@ -65,7 +64,7 @@ function requiredOf<S extends object>(shape: S): readonly Extract<keyof S, strin
   return known as readonly Extract<keyof S, string>[]
 }
 
-/** Makes a check complain of an option that is absent. */
+/** Makes a check reject an absent option. */
 export function required<T>(one: Check<T>): Required<T> {
   return Object.assign((value: unknown, at: string) => one(value, at), { isRequired: true } as const)
 }
@@ -74,8 +73,8 @@ const isNameOf = <S extends object>(name: string, shape: S): name is Extract<key
   Object.hasOwn(shape, name)
 
 /**
- * The name that was meant by one that does not exist: at most two letters away from it, whatever their case; undefined
- * where none is, or the name is shorter than three.
+ * The existing name that was probably meant: at most two letters away, ignoring case; undefined if there is none, or
+ * the name is shorter than three.
  */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const given = name.toLowerCase()
@@ -90,19 +89,19 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   return name.length < 3 ? undefined : near?.known
 }
 
-/** The error for a name that does not exist: the one that was meant, where it is near, and all that there are. */
+/** The error for an unknown name: with the one that was probably meant, and all that exist. */
 export function unknownName(name: string, names: readonly string[], full = name, what = 'option'): MillpondError {
   const near = nearest(name, names)
   const meant = near === undefined ? '' : ` did you mean ${show(near)}?`
   return new MillpondError('OPTION_INVALID', `unknown ${what} ${show(full)}:${meant} there are ${names.join(', ')}`)
 }
 
-/** The error for a value that is not allowed. @param wanted what to give: `a whole number from 1`. */
+/** The error for an invalid value. @param wanted what to pass instead: `a whole number from 1`. */
 export function refused(value: unknown, at: string, wanted: string): MillpondError {
   return new MillpondError('OPTION_INVALID', `${at}: ${show(value)} is not allowed: give ${wanted}`)
 }
 
-/** A shape without some of its names: of the type that leaves them out. */
+/** A shape without some of its names, for a type that omits them. */
 export function omit<O extends object, K extends string>(shape: O, ...names: readonly K[]): Omit<O, K> {
   const rest: object = Object.fromEntries(Object.entries(shape).filter(([name]) => !names.some((one) => one === name)))
   return rest as Omit<O, K>
@@ -116,16 +115,16 @@ export function check<T>(test: (value: unknown) => value is T, wanted: string): 
   }
 }
 
-/** Milliseconds, or a text with its unit: `'5m'`. */
+/** Milliseconds, or a string with its unit: `'5m'`. */
 export const duration: Check<Duration> = (value, at) => {
   parseDuration(value, at)
   return value as Duration
 }
 
-/** `true` or `false`, and nothing that is taken for either. */
+/** Exactly `true` or `false`. */
 export const flag = check((value) => typeof value === 'boolean', 'true or false')
 
-/** A text that is not empty. */
+/** A non-empty string. */
 export const text = check((value): value is string => typeof value === 'string' && value !== '', 'a text')
 
 /** A whole number. @param isEndless `Infinity` is allowed, too. */
@@ -139,7 +138,7 @@ export function whole(least: number, most = Number.MAX_SAFE_INTEGER, isEndless =
   )
 }
 
-/** One of these texts. */
+/** One of these strings. */
 export function oneOf<const T extends string>(...words: readonly T[]): Check<T> {
   return check(
     (value): value is T => words.some((word) => word === value),
@@ -156,7 +155,7 @@ export const share = check(
   'a number from 0 to 1',
 )
 
-/** By what is used of one: that of another realm (a test's, a frame's) is one, too. */
+/** Checked by its used members: one of another realm (a test's, an iframe's) is accepted, too. */
 export const signal = check(
   (value): value is AbortSignal =>
     typeof value === 'object' &&
@@ -167,16 +166,16 @@ export const signal = check(
   'an AbortSignal',
 )
 
-/** Texts that are not empty. */
+/** Non-empty strings. */
 export const texts = (wanted: string): Check<readonly string[]> => listOf(text, wanted)
 
-/** What a check of the same kind takes, or a list of it. */
+/** What the inner check takes, or a list of it. */
 export function oneOrMore<T>(one: Check<T>, wanted: string): Check<T | readonly T[]> {
   const many = listOf(one, wanted)
   return (value, at) => (Array.isArray(value) ? many(value, at) : one(value, at))
 }
 
-/** Any function: what it takes and answers cannot be seen from outside. */
+/** Any function: its parameters and result cannot be checked. */
 export function fn<F extends AnyFunction>(wanted = 'a function'): Check<F> {
   return check((value): value is F => typeof value === 'function', wanted)
 }
@@ -191,7 +190,7 @@ export function withMethods<T extends object>(wanted: string, ...methods: readon
   )
 }
 
-/** An array, of which `item` looks at each. */
+/** An array whose items `item` checks. */
 export function listOf<T>(item: Check<T>, wanted = 'an array'): Check<readonly T[]> {
   return (value, at) => {
     if (!Array.isArray(value)) throw refused(value, at, wanted)
@@ -199,7 +198,7 @@ export function listOf<T>(item: Check<T>, wanted = 'an array'): Check<readonly T
   }
 }
 
-/** What tells the time: the tests' clock and the machine's alike. */
+/** A clock: the tests' or the machine's. */
 export const clock = withMethods<Clock>(
   'a clock, such as the fake one of millpond/testing',
   'now',
@@ -207,7 +206,7 @@ export const clock = withMethods<Clock>(
   'after',
 )
 
-/** Options within options. */
+/** Nested options. */
 export function options<O extends object>(shape: Shape<O>): Check<O> {
   return (value, at) => {
     checkOptions<O>(value, shape, at)
@@ -215,42 +214,43 @@ export function options<O extends object>(shape: Shape<O>): Check<O> {
   }
 }
 
-/** `false`, to switch off what another value would set. */
+/** `false`, to switch something off. */
 export function orOff<T>(other: Check<T>): Check<T | false> {
   return (value, at) => (value === false ? false : other(value, at))
 }
 
-/** `null`, to go back to what was said before. */
+/** `null`, to go back to the previous setting. */
 export function orNull<T>(other: Check<T>): Check<T | null> {
   return (value, at) => (value === null ? null : other(value, at))
 }
 
 /**
- * For what a part checks by itself, when it is made. `null` is never meant: taken for absent, it would hide a mistake.
+ * For values that a part validates itself, when it is made. `null` is never meant: treated as absent, it would hide a
+ * mistake.
  */
 export const checkedElsewhere = <T>(value: unknown, at: string): T => {
   if (value === null) throw refused(value, at, 'a value, or leave it out')
   return value as T
 }
 
-/** An object of names of the caller's own. */
+/** An object of the caller's own names. */
 export function record<T extends object>(wanted: string, isItem: (item: unknown) => boolean = () => true): Check<T> {
   return check((value): value is T => isOptions(value) && Object.values(value).every(isItem), wanted)
 }
 
-/** An object from the caller's own names to what `item` takes. */
+/** An object from the caller's own names to values that `item` checks. */
 export function recordOf<T>(item: Check<T>, wanted: string): Check<Readonly<Record<string, T>>> {
   const any = record<Readonly<Record<string, unknown>>>(wanted)
   return (value, at) =>
     Object.fromEntries(Object.entries(any(value, at)).map(([name, one]) => [name, item(one, `${at}.${name}`)]))
 }
 
-/** A switch, or the options of what it switches on, which are somebody else's. */
+/** A switch, or the options of what it enables, which are validated elsewhere. */
 export function flagOr<T extends object>(wanted: string): Check<boolean | T> {
   return check((value): value is boolean | T => typeof value === 'boolean' || isOptions(value), wanted)
 }
 
-/** How many letters to add, take away, change or swap with their neighbour (Damerau; at most 3 is told apart). */
+/** The number of letters to add, remove, change or swap with their neighbour (Damerau; at most 3 are distinguished). */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 2) return 3
   let before: number[] = []

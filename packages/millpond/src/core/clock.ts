@@ -1,32 +1,32 @@
-// The clock of the machine. Code takes a `Clock`; only this file and the tests' fake know where time comes from.
+// The machine's clock. Code takes a `Clock`; only this file and the tests' fake read the real time.
 //
-// Times of entries are wall times, because processes share them. But the wall is set: by an operator, by NTP, by a host
-// that resumes a machine. The monotonic clock is not, but it may stand still while a machine sleeps. So an entry lives
-// for its TTL by the one clock or by the other, whichever ends first:
+// Times of entries are wall times, because processes share them. But the wall clock is adjusted: by an operator, by
+// NTP, by a host that resumes a machine. The monotonic clock is not, but it may stand still while a machine sleeps. So
+// an entry's TTL ends by the one clock or by the other, whichever comes first:
 //
-// - Set forward, or awake again after a sleep: nobody can tell which of the two it was. The wall is followed, and what
-//   is over by it is over.
-// - Set back: the wall's lead over the monotonic clock has become smaller. Listeners are told by how much, before any
-//   reading shows it, and move the times they hold, so that what had a minute left still has a minute. Memory can do
-//   that by one number, since its times are kept relative to it.
-// - A wall that runs slow falls behind in the same way, a millisecond now and then.
+// - Set forward, or awake after a sleep: the two cannot be told apart. The wall clock is followed, and whatever has
+// expired by it has expired.
+// - Set back: the wall clock's lead over the monotonic clock has become smaller. Listeners are told by how much, before
+// any reading shows it, and adjust the times they hold, so that what had a minute left still has a minute. Memory can
+// do that with one number, since its times are relative to it.
+// - A wall clock that runs slow falls behind in the same way, a millisecond now and then.
 //
-// The lead is looked at with each reading of `coarse`, and by `now` where the last look is longer ago than a tick:
-// nothing is paid for it in between. One look is uncertain by the time that it takes: the monotonic clock is read
-// before and after the wall, and only what that cannot explain is a fall.
+// The lead is checked with each reading of `coarse`, and by `now` if the last check is longer ago than a tick: in
+// between it costs nothing. A check is uncertain by its own duration: the monotonic clock is read before and after the
+// wall clock, and only a difference beyond that is a fall.
 import type { Clock } from './contracts.ts'
 import { unheld } from './unheld.ts'
 
-/** How old `coarse` may be while the event loop runs, in milliseconds. */
+/** The maximum age of `coarse` while the event loop runs, in milliseconds. */
 const TICK_MS = 10
 
 /**
- * workerd starts no timers while a program is being loaded, and drops those of a request with it: a reading would never
- * become too old.
+ * workerd starts no timers while a program is being loaded, and drops a request's timers with it: a reading would never
+ * expire.
  */
 const KEEPS_TIMERS = !isWorkerd(Reflect.get(globalThis, 'navigator'))
 
-/** While a test fakes timers, or has faked them, one that resets a reading may never come: then none is kept. */
+/** While a test fakes timers, or has faked them, the one that resets a reading may never fire: then none is kept. */
 const machineTimeout = globalThis.setTimeout
 
 function isWorkerd(navigator: unknown): boolean {
@@ -39,25 +39,26 @@ function isWorkerd(navigator: unknown): boolean {
 }
 
 /**
- * One clock for the process: its coarse reading is taken at most every 10 ms, and its timer runs only while it is read.
+ * One clock for the process: its coarse reading is refreshed at most every 10 ms, and its timer runs only while it is
+ * read.
  */
 export function systemClock(): Clock {
   return new SystemClock()
 }
 
-/** Those of all caches tell the same time, and ring alike. */
+/** The clocks of all caches are the same. */
 export function isSystemClock(clock: Clock): boolean {
   return clock instanceof SystemClock
 }
 
 /**
- * A class, because V8 inlines a getter of a prototype, and not one of an object literal: `coarse` is part of every hit.
+ * A class, because V8 inlines a prototype's getter, but not that of an object literal: `coarse` is part of every hit.
  */
 class SystemClock implements Clock {
-  /** 0: the next reader takes a new one. */
+  /** 0: the next reader refreshes it. */
   #reading = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** How far the wall is ahead of the monotonic clock, at least. */
+  /** The lead of the wall clock over the monotonic clock, at least. */
   #lead = Number.NEGATIVE_INFINITY
   readonly #listeners = new Set<(ms: number) => void>()
 
@@ -72,12 +73,12 @@ class SystemClock implements Clock {
     this.#reading = wall
     if (KEEPS_TIMERS && globalThis.setTimeout === machineTimeout) this.#resetSoon()
     else this.#reading = 0
-    // The wall is told in whole milliseconds: it may be one further than it says.
+    // The wall clock has whole milliseconds: the true time may be up to one further.
     this.#keepUp(wall + 1 - before, wall - after)
     return wall
   }
 
-  /** Timers are numbers where a test runs as in a browser. */
+  /** Timers are numbers in a browser-like test environment. */
   #resetSoon(): void {
     if (typeof this.#timer === 'object') {
       this.#timer.refresh()

@@ -1,89 +1,85 @@
-// How a codec may be given: as one, or as options whose key ring makes it.
+// How a codec may be given: as one, or as options whose key ring creates it.
 //
-// The ring carries the code that ciphers, formats and compression need, so that a cache that uses none of them does not
-// load them.
+// The ring carries the code for encryption, formats and compression, so that a cache without them does not load it.
 import type { Codec } from './contracts.ts'
 import { MillpondError, show } from './errors.ts'
 
-/**
- * Bounds that hold for writing and for reading. A value beyond them is refused on `set`; bytes beyond them are a miss.
- */
+/** Limits for writing and reading. A larger value is refused by `set`; larger bytes are a miss. */
 export interface CodecLimits {
   /** Bytes of one stored body, envelope included. Default 8 MiB. */
   readonly maxBytes: number
-  /** Containers inside one another; a flat object is 1. Default 500, as in the memory tier; at most 1,000. */
+  /** Nesting depth of containers; a flat object is 1. Default 500, as in the memory tier; at most 1,000. */
   readonly maxDepth: number
   /**
    * Array elements, object fields, Map keys and values, Set members of one value together; an empty container counts 1.
-   * Memory keeps to it too. Default 100,000.
+   * Memory applies it too. Default 100,000.
    */
   readonly maxItems: number
 }
 
-/** Keys by id: one is current, and seals; the others only open what they have sealed. */
+/** Keys by id: the current one encrypts; the others only decrypt what they have encrypted. */
 export interface KeyRing {
-  /** The id of the key that seals. */
+  /** The id of the current key. */
   readonly current: string
   readonly ids: readonly string[]
-  /** Since when that key seals, epoch milliseconds; undefined where the ring does not know. Default: it does not. */
+  /** Since when that key has been current, epoch milliseconds; undefined if unknown. Default: unknown. */
   since?(id: string): number | undefined
-  /** The key of that id; undefined for one that is not in the ring. */
+  /** The key of that id; undefined for an unknown id. */
   key(id: string): Uint8Array | undefined
   /** A codec that encrypts with this ring. */
   codec(options: CodecOptions): Codec
-  /** Told of each record that is sealed under a key: called once a record, so it only counts. */
+  /** Called for each record that is encrypted under a key, so it must only count. */
   noteUse?(id: string): void
 }
 
 /** How values are written to the tiers outside the process. */
 export interface CodecOptions {
   /**
-   * Default `'json'`. `'packed'` keeps the same values in half the time and less room: names once for each shape of
-   * objects, texts in one piece. `'messagepack'` writes every name out. Each reads what the others have written.
+   * Default `'json'`. `'packed'` stores the same values in half the time and less space: property names once per shape
+   * of objects, strings in one piece. `'messagepack'` writes every name. Each reads what the others have written.
    */
   readonly format?: 'json' | 'messagepack' | 'packed' | undefined
   /**
-   * Default `'off'`. `'auto'` compresses what is large and compresses well; with `encrypt` only beside `mixesSecrets:
-   * false`.
+   * Default `'off'`. `'auto'` compresses large values that compress well; with `encrypt` only if `mixesSecrets: false`.
    */
   readonly compress?: 'auto' | 'off' | CompressOptions | undefined
-  /** Encrypts each value with AES-256-GCM, bound to its place: `keyring({ current: 'k1', keys: { k1 } })`. */
+  /** Encrypts each value with AES-256-GCM, bound to its key: `keyring({ current: 'k1', keys: { k1 } })`. */
   readonly encrypt?: KeyRing | undefined
   /**
-   * Whether one value may hold a secret beside what somebody else has chosen. Then its compressed length would tell of
-   * the secret, so that `compress: 'auto'` is off beside `encrypt`. `false`: it does not; values are compressed, and
-   * their lengths padded. Default true.
+   * Whether one value may contain both a secret and text chosen by someone else. Then its compressed length would leak
+   * the secret, so `compress: 'auto'` is off with `encrypt`. `false`: it does not; values are compressed, and their
+   * lengths padded. Default true.
    */
   readonly mixesSecrets?: boolean | undefined
   /**
-   * With `encrypt`: a secret of 32 bytes (or these as hexadecimal or base64) by which keys and tags leave the process
-   * as names that tell nothing, HMAC-SHA-256; what they are of lies inside, sealed. Not a key of the ring: those
-   * change, and another secret is a flush. Patterns, prefixes and scheduled invalidations are refused there. For a
-   * cache or a namespace, not for one tier. Default: keys and tags lie in the clear.
+   * With `encrypt`: a secret of 32 bytes (or these as hexadecimal or base64) that replaces keys and tags outside the
+   * process by opaque names, HMAC-SHA-256; the originals are stored encrypted. Not a key of the ring: those rotate,
+   * while another secret is a flush. Patterns, prefixes and scheduled invalidations are refused. For a cache or a
+   * namespace, not for a single tier. Default: keys and tags are stored in plain.
    */
   readonly keyNames?: Uint8Array | string | undefined
   /**
-   * With `encrypt`: whether what lies there unencrypted is read. For the days of the change only: whoever can write
-   * there can forge it. Default `false`.
+   * With `encrypt`: whether unencrypted entries are accepted. Only for the time of the transition: anyone who can write
+   * to the store can forge them. Default `false`.
    */
   readonly readsPlain?: boolean | undefined
-  /** What a value may be at most, so that hostile bytes cost little. */
+  /** The limits of a value, so that hostile bytes are cheap to reject. */
   readonly limits?: Partial<CodecLimits> | undefined
 }
 
 export interface CompressOptions {
   /** Default `'brotli'`. `'zstd'` needs Node 22.15, and `'lz4'` the package lz4-napi, in every process that reads. */
   readonly algorithm?: 'gzip' | 'brotli' | 'zstd' | 'lz4' | undefined
-  /** Values below so many bytes are left as they are. Default 1,024. */
+  /** Values smaller than this many bytes are not compressed. Default 1,024. */
   readonly minBytes?: number | undefined
-  /** As the algorithm counts them. Default: brotli 1, gzip 6, zstd 3; lz4 has none. */
+  /** The algorithm's level. Default: brotli 1, gzip 6, zstd 3; lz4 has none. */
   readonly level?: number | undefined
 }
 
-/** Options that have what makes the codec. */
+/** Options with what creates the codec. */
 export type EncryptedCodecOptions = CodecOptions & { readonly encrypt: KeyRing }
 
-/** @throws MillpondError `OPTION_INVALID` for what is neither a codec nor options with a key ring. */
+/** @throws MillpondError `OPTION_INVALID` for a value that is neither a codec nor options with a key ring. */
 export function asCodec(given: unknown, at: string): Codec {
   if (isCodec(given)) return given
   if (hasRing(given)) return given.encrypt.codec(given)
@@ -101,5 +97,5 @@ function hasRing(given: unknown): given is EncryptedCodecOptions {
   return isObject(given) && 'encrypt' in given && isObject(given.encrypt) && 'codec' in given.encrypt
 }
 
-/** The names only: what is given in the place of a ring may hold keys. */
+/** Only the names: the value in the ring's place may contain keys. */
 const describe = (given: unknown): string => (isObject(given) ? `{ ${Object.keys(given).join(', ')} }` : show(given))

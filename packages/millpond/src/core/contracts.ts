@@ -1,5 +1,5 @@
-// The contracts between rooms: what a caller guarantees and what an implementer must do. One file a part, one door for
-// all.
+// The contracts between rooms: what a caller guarantees and what an implementer must do. One file per part, exported
+// together here.
 export type * from './contracts/clock.ts'
 export type * from './contracts/codec.ts'
 export type * from './contracts/entry.ts'

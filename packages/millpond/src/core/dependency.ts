@@ -1,5 +1,5 @@
-// Tags by which an entry says what it was computed from, and how important it is. They begin with control characters
-// that tags of users may not begin with.
+// Tags for what an entry was computed from, and for its priority. They begin with control characters that users' tags
+// may not begin with.
 import type { Position } from './ledger.ts'
 
 const MARK = '\u0001'
@@ -9,17 +9,17 @@ const ABROAD_CODE = 2
 const PRIORITY = '\u0003'
 const PRIORITY_CODE = 3
 
-/** How important an entry is to its owner. Nothing goes by it but rules of `route`. */
+/** The importance of an entry to its owner. Only rules of `route` use it. */
 export type Priority = 'high' | 'medium' | 'low'
 
-/** The tag of what was computed from the key. */
+/** The tag of entries computed from the key. */
 export const dependencyTag = (key: string): string => `${MARK}${key}`
 
-/** The key that such a tag names; undefined for a tag of a user. */
+/** The key that such a tag names; undefined for a user's tag. */
 export const dependencyKey = (tag: string): string | undefined =>
   tag.charCodeAt(0) === MARK_CODE ? tag.slice(1) : undefined
 
-/** An entry of another namespace, as it was read: judged by that namespace's ledger alone. */
+/** An entry of another namespace, as it was read: judged by that namespace's ledger only. */
 export interface ForeignEntry {
   readonly namespace: string
   readonly asOf: Position
@@ -29,8 +29,8 @@ export interface ForeignEntry {
 }
 
 /**
- * The tags of what was computed from the entry: what it was itself computed from elsewhere comes along, its priority
- * does not.
+ * The tags of what was computed from the entry: includes what the entry itself was computed from in other namespaces,
+ * but not its priority.
  */
 export function foreignTags({ namespace, asOf, key, tags }: ForeignEntry): readonly string[] {
   const its = tags.filter((tag) => !isForeignTag(tag) && !isPriority(tag))
@@ -39,7 +39,7 @@ export function foreignTags({ namespace, asOf, key, tags }: ForeignEntry): reado
 
 export const isForeignTag = (tag: string): boolean => tag.charCodeAt(0) === ABROAD_CODE
 
-/** What such a tag names; undefined for one that was not written by `foreignTags`. */
+/** What such a tag names; undefined if it was not written by `foreignTags`. */
 export function parseForeignTag(tag: string): ForeignEntry | undefined {
   try {
     const [namespace, epoch, seq, ...names]: unknown[] = JSON.parse(tag.slice(1))
@@ -52,7 +52,7 @@ export function parseForeignTag(tag: string): ForeignEntry | undefined {
   }
 }
 
-/** Tags as users gave them. */
+/** Only the users' tags. */
 export function ownTags(tags: readonly string[]): readonly string[] {
   return tags.some(isInner) ? tags.filter((tag) => !isInner(tag)) : tags
 }
@@ -66,7 +66,7 @@ const isPriority = (tag: string): boolean => tag.charCodeAt(0) === PRIORITY_CODE
 export const withoutPriority = (tags: readonly string[]): readonly string[] =>
   tags.some(isPriority) ? tags.filter((tag) => !isPriority(tag)) : tags
 
-/** An entry carries its priority among its tags, so that whoever finds it in a tier knows it: `medium` is none. */
+/** The priority is stored as a tag, so that it is known wherever the entry is found: `medium` has no tag. */
 export const withPriority = (tags: readonly string[], priority: Priority): readonly string[] =>
   priority === 'medium' ? withoutPriority(tags) : Object.freeze([...withoutPriority(tags), `${PRIORITY}${priority}`])
 

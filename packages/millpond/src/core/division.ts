@@ -1,13 +1,10 @@
-// Shares of the keys that have settings of their own for a while: the arms of an experiment.
+// Shares of the keys with different settings for a while: the arms of an experiment.
 import { check, checkOptions, fn, listOf, options, required, type Shape, text } from './checks.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { MillpondError, show } from './errors.ts'
 import { type Ahead, DEFAULT_POLICY, type LoadOptions, type LoadPolicy, resolvePolicy } from './options.ts'
 
-/**
- * What differs for the keys of an arm; what is left out is as it is for all. A call that says an option itself is
- * right.
- */
+/** The settings of an arm's keys; what is left out is as for all. Options of a call take precedence. */
 export interface ArmSettings {
   /** Above 0. */
   readonly ttl?: Duration | undefined
@@ -15,24 +12,24 @@ export interface ArmSettings {
 }
 
 /**
- * How the keys of a cache are parted, and what differs in each part: `cache.divide`, until the function that it returns
- * is called.
+ * How the keys of a cache are divided, and the settings of each part: `cache.divide`, until the function that it
+ * returns is called.
  */
 export interface Division {
   /**
-   * Which of `arms` a key belongs to, by its hash as recorders are told it. Called on loads and writes, and on hits
-   * where an arm refreshes ahead: quick, and always the same.
+   * The arm of a key, by its hash as recorders get it. Called on loads and writes, and on hits if an arm refreshes
+   * ahead: must be fast and deterministic.
    */
   readonly armOf: (hash: number) => number
   readonly arms: readonly ArmSettings[]
-  /** Of this namespace and its tenants alone. Default: all. */
+  /** Only this namespace and its tenants. Default: all. */
   readonly namespace?: string | undefined
 }
 
 const lasting = check((value): value is Duration => parseDuration(value as Duration, 'ttl') > 0, 'a duration above 0')
 const ARM: Shape<ArmSettings> = {
   ttl: lasting,
-  // Looked at as the load options that it is one of.
+  // Validated as the load options that it consists of.
   refreshAhead: (value, at) => {
     resolvePolicy({ refreshAhead: value as never }, DEFAULT_POLICY, at.replace(/\.refreshAhead$/, ''))
     return value as never
@@ -55,7 +52,7 @@ export function checkDivision(given: unknown): Division {
   )
 }
 
-/** The policy with arms in it. That somebody refreshes ahead is known before the key is looked at. */
+/** The policy with arms in it. Whether any arm refreshes ahead is known before the key is looked at. */
 export function dividedPolicy(policy: LoadPolicy, { armOf, arms }: Division): LoadPolicy {
   const ttls = arms.map(({ ttl }) => (ttl === undefined ? undefined : parseDuration(ttl, 'ttl')))
   const aheads = arms.map(({ refreshAhead }) => aheadOf(resolvePolicy({ refreshAhead }, policy)))

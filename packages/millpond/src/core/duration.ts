@@ -2,8 +2,8 @@
 import { MillpondError, show } from './errors.ts'
 
 /**
- * Milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'1.5m'`, `'12h'`, `'7d'`. A text from elsewhere is checked
- * when it is used: `text as Duration`.
+ * Milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'1.5m'`, `'12h'`, `'7d'`. A string from elsewhere is
+ * validated when it is used: `text as Duration`.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
@@ -12,13 +12,13 @@ const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 
 /** The longest finite duration: 100 years. Longer ones must say `Infinity`. */
 export const MAX_DURATION_MS = 3_155_760_000_000
-/** Options that say how long an entry lives. */
+/** Options that set an entry's lifetime. */
 const LIFE = /\b(ttl|staleFor|staleIfError)$/
 
 /**
  * Milliseconds of a duration. 0 is allowed and means "not at all"; `Infinity` means "for ever".
- * @throws MillpondError `DURATION_INVALID` for negative numbers, NaN, strings of another form, and finite times over
- * 100 years.
+ * @throws MillpondError `DURATION_INVALID` for negative numbers, NaN, malformed strings, and finite times over 100
+ * years.
  */
 export function parseDuration(value: unknown, name: string): number {
   const ms = typeof value === 'string' ? parseText(value) : value
@@ -38,7 +38,7 @@ export function parseDuration(value: unknown, name: string): number {
   return ms
 }
 
-/** Programs say the same few again and again, with every call. */
+/** Programs use the same few again and again, with every call. */
 const known = new Map<string, number>()
 const MAX_KNOWN = 1000
 

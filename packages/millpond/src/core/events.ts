@@ -1,19 +1,16 @@
-// Events cost nothing while nobody listens: a field per event, undefined until the first listener.
+// Events cost nothing without listeners: a field per event, undefined until the first listener.
 import type { MissCause } from './causes.ts'
 import type { Refusal, Rejection, RemovalReason } from './contracts.ts'
 import { MillpondError, show } from './errors.ts'
 import type { Target } from './ledger.ts'
 
-/**
- * What can be listened to, with what each listener is given. Keys are encoded keys; `namespace` is the name that
- * `cache.name` says.
- */
+/** The events, with the argument of each listener. Keys are encoded keys; `namespace` is the value of `cache.name`. */
 export interface CacheEvents {
   hit: { key: string; namespace: string; tier: string }
   /**
-   * Once for each key and call that no tier could answer; a call that joins a load under way is not told again. `at`,
-   * `receipt`: when what was there went, and by which invalidation, where that is remembered. `detail`: for `unknown`,
-   * why it is not known.
+   * Once for each key and call that no tier could answer; not for a call that joins a running load. `at`, `receipt`:
+   * when the entry went, and by which invalidation, if that is remembered. `detail`: for `unknown`, why it is not
+   * known.
    */
   miss: { key: string; namespace: string; cause: MissCause; at?: number; receipt?: string; detail?: string }
   stale: { key: string; namespace: string; tier: string }
@@ -22,14 +19,14 @@ export interface CacheEvents {
   set: { key: string; namespace: string }
   delete: { key: string; namespace: string }
   /**
-   * An entry has left memory. Told after the step that took it; never of a value that a new one replaces, nor of a
+   * An entry has left memory. Called after the step that removed it; not for a value that a new one replaces, nor for a
    * cache that closes.
    */
   removal: { key: string; namespace: string; reason: RemovalReason }
   /**
-   * What was invalidated, once in every process that uses the ledger: `isOwn` where it was asked for in this one, when
-   * it has taken effect. Not told of writes, nor of what a process has missed (`ledger`: `epoch`, `gap`). Invalidations
-   * of one turn may share the `id` of the first elsewhere.
+   * An invalidation, once in every process that uses the ledger: `isOwn` if it was requested in this one, when it has
+   * taken effect. Not called for writes, nor for what a process has missed (`ledger`: `epoch`, `gap`). Elsewhere,
+   * invalidations of one turn may share the `id` of the first.
    */
   invalidate: {
     id: string
@@ -40,21 +37,21 @@ export interface CacheEvents {
     isOwn: boolean
   }
   tierError: { tier: string; verb: string; error: unknown }
-  /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
+  /** A healthy tier did not store an entry: it is too large for it, for example. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
   /**
    * The bytes of a tier were not accepted, and count as a miss: `checksum`, `foreign`, `truncated` and the like for
-   * what is damaged; `moved` for another key's entry; of sealed entries `unsealed` (in plain), `unknown_key` (of the
-   * ring), `tampered` (changed, or another key's, namespace's or cache's), `shredded` (of a tenant whose key was
-   * destroyed), `no_answer` (where its key is kept), `replayed` (older than its place).
+   * damaged ones; `moved` for another key's entry; for encrypted entries `unsealed` (in plain), `unknown_key` (not in
+   * the ring), `tampered` (changed, or another key's, namespace's or cache's), `shredded` (of a tenant whose key was
+   * destroyed), `no_answer` (of its key store), `replayed` (older than its place).
    */
   rejected: { key: string; namespace: string; tier: string; why: Rejection }
   breaker: { tier: string; state: 'closed' | 'open' | 'half-open' }
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
-  /** Settings were changed while the cache runs. `namespace` is the one whose `configure` was called. */
+  /** Settings were changed at runtime. `namespace` is the one whose `configure` was called. */
   settings: { namespace: string; changes: readonly { setting: string; from: unknown; to: unknown }[] }
   /**
-   * A write queue: `stored` in the source (`count`, `ms`), an attempt `failed` and is tried again (`key`, `error`,
+   * A write queue: `stored` in the source (`count`, `ms`), an attempt `failed` and is retried (`key`, `error`,
    * `attempts`, `retryMs`), a write is set aside as a `dead` letter (`key`, `error`), `recovered` from the journal
    * (`count`, `lostBytes`), or `left` in it by `close` (`count`).
    */
@@ -71,9 +68,9 @@ export interface CacheEvents {
     lostBytes?: number
   }
   /**
-   * Something was erased (`cache.erase`), and this process has done its part: memory, restart file, journals. `writes`:
-   * queued writes that it has dropped. `isOwn` where it was asked for in this process. `id`: of the invalidation that
-   * told everybody of it in this namespace, the same everywhere (`Erased.receipts`).
+   * An erasure (`cache.erase`), once this process has done its part: memory, restart file, journals. `writes`: queued
+   * writes that it has dropped. `isOwn` if it was requested in this process. `id`: of the invalidation that announced
+   * it in this namespace, the same everywhere (`Erased.receipts`).
    */
   erased: {
     id: string
@@ -87,7 +84,7 @@ export interface CacheEvents {
     }[]
     isOwn: boolean
   }
-  /** How far a plan of warming is: once it has begun, about once a second, and at its end. */
+  /** The progress of a warming plan: at its start, about once a second, and at its end. */
   warm: {
     namespace: string
     plan: string
@@ -96,13 +93,11 @@ export interface CacheEvents {
     fresh: number
     empty: number
     failed: number
-    /** Things in all, where the plan's list tells. */
+    /** The total, if the plan's list tells. */
     total?: number
     ms: number
   }
-  /**
-   * The breaker of a guard has changed, or so many calls in a row have failed that its threshold of errors is reached.
-   */
+  /** A guard's breaker has changed, or so many calls in a row have failed that its error threshold is reached. */
   guard: { guard: string; state: 'closed' | 'open' | 'half-open' | 'error_threshold'; error?: unknown }
   /** A run of `cache.jobs`: see `JobEvent` of `millpond/jobs`. */
   job: {
@@ -119,7 +114,7 @@ export interface CacheEvents {
 }
 /** The names of the events that `cache.on` takes. */
 export type EventName = keyof CacheEvents
-/** What it returns is not waited for; a promise that rejects is reported as a throw is. */
+/** Its result is not awaited; a rejected promise is reported like a thrown error. */
 export type Listener<E extends EventName> = (detail: CacheEvents[E]) => unknown
 
 const NAMES: { readonly [E in EventName]: true } = {
@@ -149,9 +144,9 @@ const NAMES: { readonly [E in EventName]: true } = {
 /** A listener that throws or rejects is reported through `warning`, and never disturbs the cache. */
 export class Events {
   readonly #listeners: { [E in EventName]?: Listener<E>[] } = {}
-  /** Somebody listens to `hit`: a field of its own, since every hit asks. */
+  /** Whether `hit` has listeners: a separate field, since every hit checks it. */
   hearsHits = false
-  /** The same of `removal`, which each set of a full store asks. */
+  /** The same for `removal`, which each set of a full store checks. */
   hearsRemovals = false
 
   has(event: EventName): boolean {
@@ -159,8 +154,8 @@ export class Events {
   }
 
   /**
-   * Returns how to stop listening.
-   * @throws MillpondError `OPTION_INVALID` for an event that does not exist, and for a listener that is not a function.
+   * Returns a function that unsubscribes.
+   * @throws MillpondError `OPTION_INVALID` for an unknown event, and for a listener that is not a function.
    */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
     if (!Object.hasOwn(NAMES, event))
@@ -196,7 +191,7 @@ export class Events {
     }
   }
 
-  /** Of a listener of warnings nothing is said: there would be no end. */
+  /** Errors of a listener of warnings are not reported: there would be no end. */
   #report(event: EventName, how: string, error: unknown): void {
     if (event !== 'warning') this.emit('warning', { message: `a listener of '${event}' ${how}`, error })
   }

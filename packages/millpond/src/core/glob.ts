@@ -1,5 +1,5 @@
-// Glob patterns in linear time: `*` any run, `?` one character, `\` makes the next character plain. All else stands for
-// itself.
+// Glob patterns in linear time: `*` any run, `?` one character, `\` escapes the next character. Everything else is
+// literal.
 import { MillpondError, show } from './errors.ts'
 
 /** The longest pattern, in UTF-16 units. */
@@ -21,8 +21,8 @@ export function checkPattern(pattern: unknown): string {
 }
 
 /**
- * A test for the whole text. Literal runs between stars are searched leftmost, each once: a star never needs to give
- * back more than the last one took, so the time is at most pattern length times text length, with no recursion.
+ * A test for the whole text. Literal runs between stars are searched leftmost, each once: no backtracking beyond the
+ * last star is needed, so the time is at most pattern length times text length, without recursion.
  */
 export function globMatcher(pattern: string): (text: string) => boolean {
   const marks = parse(pattern)

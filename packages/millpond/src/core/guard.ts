@@ -1,9 +1,9 @@
-// The words of guarding a source: what is done so that a source that fails, hangs or slows takes nobody along.
+// The terms of guarding a source: protections against a source that fails, hangs or slows down.
 import type { Duration } from './duration.ts'
 
-/** When a source counts as ill. Rates are of the calls within `window`. */
+/** When a source counts as failing. Rates are of the calls within `window`. */
 export interface GuardBreaker {
-  /** The share of calls that fail, above 0 to 1, at which it opens. Default 0.5. */
+  /** The share of failing calls, above 0 to 1, at which it opens. Default 0.5. */
   readonly errorRate?: number | undefined
   /** The share of calls slower than `slowAfter` at which it opens. Default 1. */
   readonly slowRate?: number | undefined
@@ -13,15 +13,15 @@ export interface GuardBreaker {
   readonly window?: Duration | undefined
   /** Calls within the window before it judges. Default 20. */
   readonly least?: number | undefined
-  /** How long it stays open before one call may try. Default `'5s'`. */
+  /** How long it stays open before one trial call is made. Default `'5s'`. */
   readonly openFor?: Duration | undefined
-  /** Calls that must go well after that try before rates count again: one that fails opens it at once. Default 3. */
+  /** Calls that must succeed after the trial before rates count again: a failing one opens it at once. Default 3. */
   readonly probes?: number | undefined
 }
 
-/** How often a call that failed is made again. */
+/** How often a failed call is retried. */
 export interface GuardRetry {
-  /** Calls in all. Default 3. */
+  /** Calls in total. Default 3. */
   readonly attempts?: number | undefined
   /**
    * The longest pause before the second call; doubled each time; the pause itself is random, from 0. Default `'50ms'`.
@@ -30,61 +30,61 @@ export interface GuardRetry {
   /** Default `'1s'`. */
   readonly max?: Duration | undefined
   /**
-   * Calls made again, as a share of all first calls, 0 to 1, beside ten in a row: a source that is down is not asked
+   * Retries as a share of all first calls, 0 to 1, in addition to ten in a row: a source that is down is not called
    * three times as often. Default 0.1.
    */
   readonly budget?: number | undefined
 }
 
-/** How much is asked of a source at a time. */
+/** The concurrency limits of a source. */
 export interface GuardBulkhead {
-  /** Calls at a time. Default 32. */
+  /** Concurrent calls. Default 32. */
   readonly concurrency?: number | undefined
-  /** Calls that may wait for their turn; the next is refused with `SOURCE_BUSY`. Default 100. */
+  /** Calls that may wait for their turn; further ones are refused with `SOURCE_BUSY`. Default 100. */
   readonly queue?: number | undefined
 }
 
-/** Reads of a declared replica (`replicaLoad` of a collection) when the source itself is slow or fails. */
+/** Reads of a declared replica (`replicaLoad` of a collection) if the source itself is slow or fails. */
 export interface GuardHedge {
-  /** How long the source may take before the replica is asked too. */
+  /** How long the source may take before the replica is called too. */
   readonly after: Duration
   /**
-   * Such reads, as a share of all, 0 to 1, beside ten in a row. Where the source fails or its breaker is open the
-   * replica is asked in any case. Default 0.1.
+   * Such reads as a share of all, 0 to 1, in addition to ten in a row. If the source fails or its breaker is open, the
+   * replica is called in any case. Default 0.1.
    */
   readonly budget?: number | undefined
   /**
-   * How long an answer of the replica is kept. A replica may lag behind what has just been invalidated, so by default
-   * it is given to the callers and not kept: 0.
+   * How long an answer of the replica is cached. A replica may lag behind the latest invalidation, so by default it is
+   * returned to the callers and not cached: 0.
    */
   readonly replicaTtl?: Duration | undefined
 }
 
-/** What happens when calls fail one after the other. */
+/** What happens after consecutive failures. */
 export interface GuardErrorThreshold {
-  /** Failed calls in a row, each with its retries. */
+  /** Consecutive failed calls, each with its retries. */
   readonly failures: number
   /**
-   * `hold`: nothing more is loaded until a try goes well, and what is cached stays, and is served as long as
-   * `staleIfError` permits. `invalidate`: what the source has brought goes, once, by the tag `source:NAME` that its
-   * entries carry, and is counted as `error_threshold`.
+   * `hold`: nothing more is loaded until a trial succeeds, and cached values stay, and are served as long as
+   * `staleIfError` permits. `invalidate`: the values of the source are invalidated, once, by the tag `source:NAME` that
+   * its entries carry, counted as `error_threshold`.
    */
   readonly action: 'hold' | 'invalidate'
 }
 
-/** How a source is guarded. What is not named is off, but for the breaker. */
+/** How a source is guarded. Everything but the breaker is off by default. */
 export interface GuardOptions {
   /** `false`: none. */
   readonly breaker?: GuardBreaker | false | undefined
-  /** For calls that may be made twice. `{}` for the defaults. */
+  /** For idempotent calls. `{}` for the defaults. */
   readonly retry?: GuardRetry | false | undefined
-  /** How many loads run at a time, and how many may wait; `false`: any number. */
+  /** How many loads run concurrently, and how many may wait; `false`: unlimited. */
   readonly bulkhead?: GuardBulkhead | false | undefined
-  /** Asks a second time where an answer takes longer than most; `false`: never. */
+  /** Sends a second call if an answer takes longer than most; `false`: never. */
   readonly hedge?: GuardHedge | false | undefined
-  /** The share of failures that opens the guard; `false`: none does. */
+  /** The share of failures that opens the guard; `false`: never. */
   readonly errorThreshold?: GuardErrorThreshold | false | undefined
-  /** When one call is given up, counts as failed and may be made again. Default: the hard timeout of the load alone. */
+  /** When one call is given up, counts as failed and may be retried. Default: only the hard timeout of the load. */
   readonly timeout?: Duration | undefined
   /**
    * Is the error the source's fault? Of what is not (a row that is refused, say) nothing is counted or tried again.
@@ -93,14 +93,14 @@ export interface GuardOptions {
   readonly isFailure?: ((error: unknown) => boolean) | undefined
 }
 
-/** `closed`: calls go through; `open`: none does; `half-open`: one is trying. */
+/** `closed`: calls pass; `open`: none does; `half-open`: one trial is running. */
 export type GuardState = 'closed' | 'open' | 'half-open'
 
-/** What a guard has seen since the start. */
+/** The counts of a guard since the start. */
 export interface GuardStats {
   readonly guard: string
   readonly state: GuardState
-  /** Calls under way, and those that wait for their turn. */
+  /** Running calls, and those that wait for their turn. */
   readonly running: number
   readonly waiting: number
   /** Within the window of the breaker: 0 to 1. */
@@ -114,17 +114,17 @@ export interface GuardStats {
   /** Refused because the breaker was open, and because the queue was full. */
   readonly refusedOpen: number
   readonly refusedBusy: number
-  /** Times that the breaker has opened. */
+  /** How often the breaker has opened. */
   readonly opened: number
 }
 
-/** Stands before a source. */
+/** Protects a source. */
 export interface SourceGuard {
   readonly name: string
   readonly state: GuardState
   /**
    * Makes a call. Its error passes unchanged.
-   * @throws MillpondError `SOURCE_OPEN` at once while the breaker is open, `SOURCE_BUSY` where the queue is full,
+   * @throws MillpondError `SOURCE_OPEN` at once while the breaker is open, `SOURCE_BUSY` if the queue is full,
    * `SOURCE_TIMEOUT` after `timeout`.
    */
   run<T>(
@@ -132,13 +132,13 @@ export interface SourceGuard {
     options?: { readonly signal?: AbortSignal },
   ): Promise<T>
   /**
-   * What is left out stays as it is. What runs goes on by what it began with.
+   * What is left out stays as it is. Running calls keep their settings.
    * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
    */
   configure(options: GuardOptions): void
   /** Opens the breaker now. */
   trip(): void
-  /** Closes it now, and forgets what was counted for it. */
+  /** Closes it now, and resets its counts. */
   reset(): void
   stats(): GuardStats
 }

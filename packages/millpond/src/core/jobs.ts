@@ -1,31 +1,29 @@
-// The contract between the runner and a job table: leases, so that of all processes one runs a job at a time.
+// The contract between the runner and a job table: leases, so that only one process runs a job at a time.
 import { type Check, check, listOf, oneOf, options as optionsOf, refused, required, type Shape } from './checks.ts'
 
-/** `waiting` for its time or its next try; `running` under a lease; `done`; `failed` for good. */
+/** `waiting` for its time or its next attempt; `running` under a lease; `done`; `failed` permanently. */
 export type JobState = 'waiting' | 'running' | 'done' | 'failed'
 
-/**
- * A job as the table holds it. Times are epoch milliseconds of the store's clock (the server's, where there is one).
- */
+/** A job as stored in the table. Times are epoch milliseconds of the store's clock (the server's, if there is one). */
 export interface Job {
   readonly id: string
-  /** Which handler runs it. */
+  /** The kind that selects its handler. */
   readonly kind: string
   /** JSON. */
   readonly payload: string
   readonly state: JobState
-  /** When it was to run first. */
+  /** When it was first due. */
   readonly dueAt: number
   readonly createdAt: number
   /** How often it was claimed. */
   readonly attempts: number
-  /** When it may be claimed: its time, its next try, or the end of the lease it runs under. */
+  /** When it may be claimed: its time, its next attempt, or the end of its current lease. */
   readonly readyAt: number
-  /** What the last try failed with. */
+  /** The error of the last attempt. */
   readonly error?: string
 }
 
-/** Counted by the store's clock, so that a process whose clock is wrong is not. */
+/** Counted by the store's clock, so that a wrong clock of a process does not matter. */
 export type JobDue = { readonly inMs: number } | { readonly at: number }
 
 export interface NewJob {
@@ -38,7 +36,8 @@ export interface NewJob {
 export interface Claimed {
   readonly jobs: readonly Job[]
   /**
-   * Milliseconds until the next job of these kinds may be claimed, 0 when there are more now; `undefined`: none waits.
+   * Milliseconds until the next job of these kinds may be claimed, 0 if there are more now; `undefined`: none is
+   * waiting.
    */
   readonly nextInMs: number | undefined
 }
@@ -53,49 +52,46 @@ export interface ListOptions {
   readonly kind?: string | undefined
   /** Default 100, at most 1000. */
   readonly limit?: number | undefined
-  /** How many are passed over. */
+  /** How many to skip. */
   readonly offset?: number | undefined
 }
 
 /**
  * Every step is atomic over all processes that share the store. Ids and kinds are 1 to 200 visible ASCII characters,
- * checked by the caller. Rejects with `JOB_STORE_FAILED` when the store does not answer, `CLOSED` after `close`.
+ * checked by the caller. Rejects with `JOB_STORE_FAILED` if the store does not answer, `CLOSED` after `close`.
  */
 export interface JobStore {
   /** As shown to operators: `memory`, `redis`. */
   readonly name: string
-  /** `false`: there is a job of this id already, in whatever state; it stays as it is. */
+  /** `false`: there already is a job of this id, in any state; it stays as it is. */
   add(job: NewJob): Promise<boolean>
-  /** Done jobs are remembered for the store's `keepDoneMs`, failed ones for `keepFailedMs`. */
+  /** Done jobs are kept for the store's `keepDoneMs`, failed ones for `keepFailedMs`. */
   get(id: string): Promise<Job | undefined>
   /** By `dueAt`, then by id. */
   list(options?: ListOptions): Promise<Job[]>
-  /** Removes a job that waits or has failed. `false`: there is none, it runs, or it is done. */
+  /** Removes a waiting or failed job. `false`: there is none, it is running, or it is done. */
   cancel(id: string): Promise<boolean>
-  /**
-   * Takes up to `limit` jobs whose time has come, the longest due first, under a lease of this name; counts an attempt
-   * of each.
-   */
+  /** Takes up to `limit` due jobs, the longest due first, under a lease of this name; counts an attempt of each. */
   claim(kinds: readonly string[], limit: number, lease: string, leaseMs: number): Promise<Claimed>
-  /** Prolongs the lease from now. `false`: it is another's by now, or the job is gone. */
+  /** Extends the lease from now. `false`: it is another's by now, or the job is gone. */
   renew(id: string, lease: string, leaseMs: number): Promise<boolean>
   /** `false` as for `renew`. */
   complete(id: string, lease: string): Promise<boolean>
-  /** The try failed: again in `retryInMs`, or, without it, never. `false` as for `renew`. */
+  /** The attempt failed: retried in `retryInMs`, or never without it. `false` as for `renew`. */
   fail(id: string, lease: string, error: string, retryInMs: number | undefined): Promise<boolean>
   /**
    * The run is over and the job waits for its next time, as if it had been added with this payload: no attempts, no
    * error. `false` as for `renew`.
    */
   again(id: string, lease: string, due: JobDue, payload: string): Promise<boolean>
-  /** Ends the use of the store; a client that was handed in stays open. */
+  /** Ends the use of the store; a client that was passed in stays open. */
   close(): Promise<void>
 }
 
 export interface JobRetention {
-  /** How long a done job's id is remembered, so that adding it again does not run it again. Default one hour. */
+  /** How long a done job's id is kept, so that adding it again does not run it again. Default one hour. */
   readonly keepDoneMs: number
-  /** How long a failed job can be looked at. Default seven days. */
+  /** How long a failed job is kept. Default seven days. */
   readonly keepFailedMs: number
 }
 
@@ -109,8 +105,8 @@ export const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 export type JobDay = (typeof DAYS)[number]
 
 /**
- * Hours of the day: `{ from: '22:00', to: '06:00' }`. `to` is not part of them; where it is not after `from`, they end
- * on the next day.
+ * Hours of the day: `{ from: '22:00', to: '06:00' }`. `to` is exclusive; if it is not after `from`, they end on the
+ * next day.
  */
 export interface JobWindow {
   readonly from: string
@@ -132,7 +128,7 @@ const WINDOW: Shape<JobWindow> = {
 const days = listOf(oneOf(...DAYS), `a list of days: ${DAYS.join(', ')}`)
 const windows = listOf(optionsOf(WINDOW), "a list of windows, such as [{ from: '22:00', to: '06:00' }]")
 
-/** Checks windows: at least one. */
+/** Validates windows: at least one. */
 export const jobWindows: Check<readonly JobWindow[]> = (value, at) =>
   notNone(windows(value, at), at, "a list of windows, such as [{ from: '22:00', to: '06:00' }]")
 

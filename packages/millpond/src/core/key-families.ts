@@ -1,10 +1,10 @@
-// What is said of families of keys by a prefix: the longest one that fits a key.
+// Values for families of keys by a prefix: the longest matching one applies.
 import { encodeKey, type Key } from './key.ts'
 
 /**
- * Looked up by the encoded key, whose beginnings the prefixes are: `user:` of texts; `["user",` of the tuples that
- * begin with `'user'`, and so not of `'users'`. A whole key is a family of one. Prefixes are looked for by their
- * lengths, so that a look costs a step for each length, however many prefixes there are.
+ * Looked up by the encoded key, whose beginnings the prefixes are: `user:` for strings; `["user",` for the tuples that
+ * begin with `'user'`, and so not with `'users'`. A whole key is a family of one. Prefixes are looked up by their
+ * lengths, so that a lookup takes a step per length, however many prefixes there are.
  */
 export class KeyFamilies<T> {
   readonly #byBeginning = new Map<string, T>()
@@ -31,9 +31,9 @@ export class KeyFamilies<T> {
     if (this.#byBeginning.delete(beginning)) this.#count(beginning.length, -1)
   }
 
-  /** Of the family that the encoded key belongs to. */
+  /** The value of the family that the encoded key belongs to. */
   of(key: string): T | undefined {
-    // A tuple that is the whole prefix ends where its longer kin go on.
+    // A tuple that is the whole prefix ends where longer ones continue.
     const text = key.startsWith('[') ? `${key.slice(0, -1)},` : key
     for (const length of this.#lengths) {
       const found = length <= text.length ? this.#byBeginning.get(text.slice(0, length)) : undefined
@@ -55,7 +55,7 @@ export class KeyFamilies<T> {
   }
 }
 
-/** What the encoded keys of the family begin with. */
+/** The beginning of the family's encoded keys. */
 function beginningOf(prefix: Key): string {
   const encoded = encodeKey(prefix)
   return typeof prefix === 'string' ? encoded : `${encoded.slice(0, -1)},`

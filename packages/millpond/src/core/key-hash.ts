@@ -2,7 +2,7 @@
 // without its name.
 //
 // MurmurHash3 (Austin Appleby, 2011), 32 bits, over the UTF-16 code units of the key, two at a time. Not safe against
-// chosen keys: whoever uses it must bound what collisions cost.
+// chosen keys: users must bound the cost of collisions.
 
 /** 32 bits, signed. The `seed` tells namespaces apart: `hashOf(name, 0)` of theirs. */
 export function hashOf(key: string, seed: number): number {
@@ -27,9 +27,9 @@ function scramble(units: number): number {
 }
 
 /**
- * The hash mixed once more, not negative: keys are sampled by it. No eviction policy mixes this way: where one samples
- * by the same bits, a sample of its sample would not be a sample of all keys (multipliers of `lowbias32`, Chris
- * Wellons, public domain).
+ * The hash mixed once more, non-negative: keys are sampled by it. No eviction policy mixes this way: if one sampled by
+ * the same bits, a sample of its sample would not be a sample of all keys (multipliers of `lowbias32`, Chris Wellons,
+ * public domain).
  */
 export function mixed(hash: number): number {
   let mix = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)

@@ -1,4 +1,4 @@
-// Keys: strings or tuples, encoded so that no two different keys meet.
+// Keys: strings or tuples, encoded so that different keys never collide.
 //
 // A plain string is its own encoding, so that a hit costs nothing. A tuple is written as a canonical JSON array
 // (`["user",7]`). A plain string that begins with `[` or `\` would look like one, so it gets a `\` in front. Tags and
@@ -6,17 +6,17 @@
 import { isInner } from './dependency.ts'
 import { MillpondError, reasonOf, show } from './errors.ts'
 
-/** A part of a tuple: texts are well-formed, numbers finite. */
+/** A part of a tuple: strings are well-formed, numbers finite. */
 export type KeyPart = string | number | boolean | bigint | null
 /** `'user:7'` or `['user', 7]`. `['user', 7]` and `['user', '7']` are different keys. */
 export type Key = string | readonly KeyPart[]
 
-/** The longest key, in UTF-16 units. Longer ones belong behind a hash of the caller's choice. */
+/** The longest key, in UTF-16 units. Hash longer ones. */
 export const MAX_KEY_LENGTH = 65_536
 const BRACKET = 91
 const BACKSLASH = 92
 
-/** The encoding of a key without judging it: all that a memory hit needs. */
+/** The encoding of a key without validation: all that a memory hit needs. */
 export function encodeKey(key: Key): string {
   if (typeof key !== 'string') return encodeTuple(key)
   const first = key.charCodeAt(0)
@@ -24,7 +24,7 @@ export function encodeKey(key: Key): string {
 }
 
 /**
- * Refuses what must not reach a tier.
+ * Refuses keys that must not reach a tier.
  * @throws MillpondError `KEY_INVALID` for empty keys, lone surrogates, and keys over `MAX_KEY_LENGTH`.
  */
 export function checkKey(encoded: string): string {
@@ -43,7 +43,7 @@ export function checkKey(encoded: string): string {
   return encoded
 }
 
-/** An encoded key. @param at what it is called: `prefix`. @throws MillpondError `KEY_INVALID`. */
+/** An encoded key. @param at its name in messages: `prefix`. @throws MillpondError `KEY_INVALID`. */
 export function encodeKeyAt(key: Key, at: string): string {
   try {
     return checkKey(encodeKey(key))
@@ -52,7 +52,7 @@ export function encodeKeyAt(key: Key, at: string): string {
   }
 }
 
-/** Keys as a verb is given them. @throws MillpondError `OPTION_INVALID` for what is not a list. */
+/** Keys as passed to a verb. @throws MillpondError `OPTION_INVALID` for a value that is not a list. */
 export function keyList(given: unknown, verb: string): readonly Key[] {
   if (Array.isArray(given)) return given
   throw new MillpondError('OPTION_INVALID', `${verb}: ${show(given)} is not a list: give an array of keys`)
@@ -60,7 +60,7 @@ export function keyList(given: unknown, verb: string): readonly Key[] {
 
 /**
  * Encoded keys of a list.
- * @param at what the list is called: `dependsOn`.
+ * @param at the list's name in messages: `dependsOn`.
  * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`.
  */
 export function encodeKeys(given: unknown, at: string): string[] {
@@ -70,11 +70,11 @@ export function encodeKeys(given: unknown, at: string): string[] {
 }
 
 /**
- * The key as its owner wrote it, of an encoded key as events, receipts and `entries()` name it.
+ * The original key of an encoded key, as events, receipts and `entries()` name it.
  *
- * The encoding: a text is itself, with a `\` in front where it begins with `[` or `\`; a tuple is a JSON array without
+ * The encoding: a string is itself, with a `\` in front if it begins with `[` or `\`; a tuple is a JSON array without
  * spaces (`["user",7]`), in which a bigint is written `{"n":"7"}`.
- * @throws SyntaxError for a text that is no encoded key.
+ * @throws SyntaxError for a text that is not an encoded key.
  */
 export function decodeKey(encoded: string): Key {
   const first = encoded.charCodeAt(0)
@@ -83,7 +83,7 @@ export function decodeKey(encoded: string): Key {
   return (JSON.parse(encoded) as unknown[]).map(reviveTuplePart)
 }
 
-/** A key as a pattern sees it: a text as its owner wrote it, a tuple as its canonical JSON. */
+/** A key as a pattern sees it: a string unchanged, a tuple as its canonical JSON. */
 export function writtenKey(encoded: string): string {
   return encoded.charCodeAt(0) === BACKSLASH ? encoded.slice(1) : encoded
 }
@@ -92,7 +92,7 @@ function encodeTuple(parts: readonly KeyPart[]): string {
   if (!Array.isArray(parts) || parts.length === 0) {
     throw new MillpondError('KEY_INVALID', `${show(parts)} is not a key: give a string or a tuple such as ['user', 7]`)
   }
-  // By index: a hole is not a part, and `map` would pass over it.
+  // By index: a hole is invalid, and `map` would skip it.
   let text = '['
   for (let at = 0; at < parts.length; at++) text += at === 0 ? encodePart(parts[at]) : `,${encodePart(parts[at])}`
   return `${text}]`
@@ -136,7 +136,7 @@ export const MAX_TAG_LENGTH = 1024
 /** The most tags one entry carries. */
 export const MAX_TAGS = 128
 
-/** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, no strings, or not well-formed. */
+/** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, not strings, or not well-formed. */
 export function checkTags(given: Iterable<unknown>, most = MAX_TAGS): readonly string[] {
   if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
     throw new MillpondError(

@@ -21,15 +21,15 @@ import { type Line, type Position, stampOf, type Target } from './ledger.ts'
 export type Judgement = 'valid' | 'stale' | 'invalid'
 
 export interface ViewOptions {
-  /** How many key and tag targets of each mode are kept before the floor rises. Default 100,000. */
+  /** How many key and tag targets of each mode are kept before the floor is raised. Default 100,000. */
   readonly maxTargets?: number
   /** Compiles a pattern target to a linear-time test over keys. */
   readonly compile: (pattern: string) => (key: string) => boolean
-  /** What lines call keys and tags; undefined where they say what they are. */
+  /** The names of keys and tags in lines; undefined if they are unchanged. */
   readonly names?: () => HiddenNames | undefined
 }
 
-/** The target that an entry fell to. `clear` also stands for targets that were pruned by raising the floor. */
+/** The target that invalidated an entry. `clear` also stands for targets that were pruned by raising the floor. */
 export interface Blame {
   readonly kind: 'key' | 'tag' | 'pattern' | 'clear'
   readonly name: string
@@ -63,14 +63,14 @@ export class LedgerView {
   readonly #tags = new Map<string, number>()
   readonly #staleKeys = new Map<string, number>()
   readonly #staleTags = new Map<string, number>()
-  /** The stamps of the steps that moved the keys last, where these were writes of sealed entries. */
+  /** The stamps of the last steps on keys, if these were writes of encrypted entries. */
   readonly #stamps = new Map<string, string>()
   #patterns: PatternTarget[] = []
   #staleFloor = 0
   readonly #maxTargets: number
   readonly #compile: ViewOptions['compile']
   readonly #names: () => HiddenNames | undefined
-  /** Judges tags that name entries of other namespaces; undefined where none are kept. */
+  /** Judges tags that name entries of other namespaces; undefined if there are none. */
   foreign:
     | {
         judge(tags: readonly string[], isForReader?: boolean): Judgement | 'unheard'
@@ -95,7 +95,7 @@ export class LedgerView {
     return { epoch: this.epoch, seq: this.head }
   }
 
-  /** Forgets everything and starts from a snapshot's position; its lines are applied by the caller. */
+  /** Forgets everything and starts from a snapshot's position; the caller applies its lines. */
   restart(position: Position, floor: number, outerFloor: number): void {
     this.#epoch = position.epoch
     this.last = position.seq
@@ -123,15 +123,15 @@ export class LedgerView {
     if (outerFloor > this.outerFloor) this.outerFloor = outerFloor
   }
 
-  /** May an entry of this key, with these tags, loaded as of `seq`, be accepted? */
+  /** Whether an entry of this key, with these tags, loaded as of `seq`, may be accepted. */
   judge(key: string, tags: readonly string[], seq: number): Judgement {
     const foreign = this.foreign === undefined ? 'valid' : this.foreign.judge(tags)
     return this.#judge(key, tags, seq, foreign === 'unheard' ? 'invalid' : foreign)
   }
 
   /**
-   * May it be kept? As `judge`, but that another namespace has to be asked first speaks against nothing: whoever reads
-   * the entry asks. Where a moment was enough for that, what had just been made would be made anew.
+   * Whether it may be stored. As `judge`, but that another namespace has to be asked first is no objection: readers of
+   * the entry ask. Otherwise a value that was just made would be made again.
    */
   judgeToKeep(key: string, tags: readonly string[], seq: number, epoch = this.epoch): Judgement {
     if (epoch !== this.epoch) return 'invalid'
@@ -154,25 +154,24 @@ export class LedgerView {
   }
 
   /**
-   * May what was computed from an entry be accepted, as far as the entry goes? By the names that lines use. Among the
-   * tags is that of its dependents, which each step that names the key moves: no key target has to be remembered for
-   * this, however old the entry was.
+   * Whether something computed from an entry may be accepted, as far as the entry is concerned. By the names used in
+   * lines. Among the tags is that of its dependents, which each step on the key moves: no key target has to be
+   * remembered for this, however old the entry was.
    */
   judgeDependent(key: string, tags: readonly string[], seq: number): Judgement {
     return seq >= this.head ? 'valid' : this.#judgeNamed(key, tags, seq, 'valid')
   }
 
   /**
-   * As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been
-   * forgotten.
+   * As `judge`, for an entry that a step of the ledger may not have dropped: its key target may have been forgotten.
    */
   judgeApart(key: string, tags: readonly string[], seq: number): Judgement {
     return seq < this.outerFloor ? 'invalid' : this.judge(key, tags, seq)
   }
 
   /**
-   * As of which number a sealed entry is valid: its own, or that of the step that wrote it, where nothing has moved its
-   * key since.
+   * The number at which an encrypted entry is valid: its own, or that of the step that wrote it, if nothing has moved
+   * its key since.
    */
   sealedSeq(key: string, { asOf, stamp }: Sealed): number {
     if (stamp === undefined) return asOf.seq
@@ -181,8 +180,8 @@ export class LedgerView {
   }
 
   /**
-   * Has anything moved that concerns the key or the tags, named as in lines, in either mode, since `seq`? As far as is
-   * known here: up to `last`.
+   * Whether anything has moved that concerns the key or the tags, named as in lines, in either mode, since `seq`. As
+   * far as is known here: up to `last`.
    */
   hasMoved(key: string, tags: readonly string[], seq: number): boolean {
     return seq < this.outerFloor || this.#concerning(key, tags) > seq || this.#staleConcerning(key, tags) > seq
@@ -193,7 +192,7 @@ export class LedgerView {
     return asOf.epoch === this.epoch ? this.judge(key, tags, asOf.seq) : 'invalid'
   }
 
-  /** The number of the last invalidation (not expiry) that concerns an entry; the floor when none is known. */
+  /** The number of the last invalidation (not expiry) that concerns an entry; the floor if none is known. */
   concerning(key: string, tags: readonly string[]): number {
     const names = this.#names()
     return names === undefined ? this.#concerning(key, tags) : this.#concerning(names.key(key), hide(names, tags))
@@ -206,8 +205,8 @@ export class LedgerView {
   }
 
   /**
-   * Which target invalidates (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for
-   * the hit path.
+   * Which target invalidates (or expires) an entry loaded as of `seq`; undefined if none does. For people, not for the
+   * hit path.
    */
   blame(key: string, tags: readonly string[], seq: number, isApart = false): Blame | undefined {
     const names = this.#names()
@@ -215,7 +214,7 @@ export class LedgerView {
     return this.#blame({ key, tags }, named, seq, isApart) ?? this.foreign?.blame(tags)
   }
 
-  /** Which target takes what was computed from the entry, by the names that lines use. */
+  /** Which target invalidates what was computed from the entry, by the names used in lines. */
   blameDependent(key: string, tags: readonly string[], seq: number): Blame | undefined {
     return this.#blame({ key, tags }, { key, tags }, seq, false)
   }
@@ -270,7 +269,7 @@ export class LedgerView {
       targets.delete(oldest[0])
       // The step that named the key has dropped it, from the ledger's own tier and, when its line came, from memory.
       if (targets === this.#keys) this.#stamps.delete(oldest[0])
-      // Where keys are hidden, memory may not have known which of its entries the line meant.
+      // If keys are hidden, memory may not have known which of its entries the line meant.
       if (targets === this.#keys && this.#names() === undefined) this.outerFloor = Math.max(this.outerFloor, oldest[1])
       else this.floor = Math.max(this.floor, oldest[1])
     }
@@ -285,7 +284,7 @@ export class LedgerView {
     }
   }
 
-  /** Everything up to `seq` is invalid, so older targets have nothing left to say. */
+  /** Everything up to `seq` is invalid, so older targets are redundant. */
   #raise(seq: number): void {
     this.floor = Math.max(this.floor, seq)
     for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags]) {
@@ -311,7 +310,7 @@ function newestMatch(
   return seq
 }
 
-/** The pattern means the entry itself, or something that it was computed from. */
+/** The pattern matches the entry itself, or something that it was computed from. */
 function matchesEntry({ matches }: PatternTarget, key: string, tags: readonly string[]): boolean {
   if (matches(key)) return true
   for (const tag of tags) {

@@ -1,4 +1,4 @@
-// The words of the ledger: positions, targets and log lines.
+// The terms of the ledger: positions, targets and log lines.
 
 /** A place in a namespace's history. Positions of two epochs cannot be compared. */
 export interface Position {
@@ -7,14 +7,14 @@ export interface Position {
   readonly seq: number
 }
 
-/** What an invalidation concerns. */
+/** The target of an invalidation. */
 export type Target =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'pattern'; readonly pattern: string }
   | { readonly kind: 'all' }
 
-/** One numbered step of the log: what to forget, never a value. */
+/** One numbered step of the log: what to invalidate, never a value. */
 export interface Line {
   readonly seq: number
   readonly targets: readonly Target[]
@@ -26,8 +26,8 @@ export interface Line {
 }
 
 /**
- * A stamp in a step's id says which sealed entries were written by it (decision 0031). The id of one that is sent again
- * later must not: what it was to write was refused.
+ * A stamp in a step's id identifies the encrypted entries that it wrote (decision 0031). The id of a step that is sent
+ * again later must have none: what it was to write was refused.
  */
 const STAMPED = /^w\.([\w-]+)\.(.*)$/s
 

@@ -1,25 +1,25 @@
-// The contract between the node channel and the place where the processes of a fleet leave word for one another.
+// The contract between the node channel and the store through which the processes of a fleet exchange messages.
 
-/** The longest text that travels, in UTF-16 units: a state, a request, an answer, a document of settings. */
+/** The longest text that is sent, in UTF-16 units: a state, a request, an answer, a settings document. */
 export const MAX_NODE_TEXT = 262_144
-/** The longest that a request may wait for its answers, in milliseconds. */
+/** The longest deadline of a request, in milliseconds. */
 export const MAX_REQUEST_MS = 60_000
-/** Requests that wait in one channel at most. */
+/** The most requests that wait in one channel. */
 export const MAX_REQUESTS = 1000
 
-/** A life of a process in a channel. `boot` is another one with each start; the id may be the same. */
+/** A running node in a channel. `boot` is new with each start; the id may be the same. */
 export interface NodeMark {
   readonly id: string
   readonly boot: string
-  /** Since the store last heard of it, in milliseconds by the store's own clock. */
+  /** Since the store last heard from it, in milliseconds by the store's own clock. */
   readonly ageMs: number
   /** Older than this it counts as late. */
   readonly lateMs: number
 }
 
-/** What a node leaves at each interval. */
+/** What a node publishes at each interval. */
 export interface NodeBeat extends Omit<NodeMark, 'ageMs'> {
-  /** After so long a silence the store forgets it. */
+  /** After this much silence the store forgets it. */
   readonly forgetMs: number
   /** JSON. */
   readonly state: string
@@ -29,9 +29,9 @@ export interface StoredNode extends NodeMark, NodeBeat {}
 
 export interface NodeRequest {
   readonly id: string
-  /** The boot of who asks: it follows by this name. */
+  /** The boot of the asker, which follows by this name. */
   readonly from: string
-  /** The ids of those who are asked; absent: all. */
+  /** The ids of the recipients; absent: all. */
   readonly to?: readonly string[]
   /** JSON. */
   readonly text: string
@@ -43,11 +43,11 @@ export interface StoredRequest extends NodeRequest {
 }
 
 export interface Inbox {
-  /** What to ask with next time. */
+  /** The cursor for the next poll. */
   readonly cursor: string
-  /** In the order of their posting; at most 100, and more when asked again. */
+  /** In the order in which they were posted; at most 100, and more with the next poll. */
   readonly requests: readonly StoredRequest[]
-  /** The revision of each document of settings, by its name. */
+  /** The revision of each settings document, by name. */
   readonly revisions: ReadonlyMap<string, string>
 }
 
@@ -66,36 +66,36 @@ export interface StoredSettings {
 
 /**
  * Where nodes meet: a shared tier's server, a file, or this process. Each step is atomic over all processes that share
- * the store, and counts time by the store's own clock. Names are checked by the caller (a channel as a cache's name;
- * ids, boots and request ids 1 to 128 visible ASCII characters), texts are at most `MAX_NODE_TEXT` long. What it
- * answers may have been written by anybody: the caller checks it. Rejects with `NODES_UNREACHABLE` when the store does
- * not answer, `CLOSED` after its tier was closed.
+ * the store, and counts time by the store's own clock. Names are checked by the caller (a channel like a cache's name;
+ * ids, boots and request ids 1 to 128 visible ASCII characters), texts are at most `MAX_NODE_TEXT` long. Its contents
+ * may have been written by anyone: the caller validates them. Rejects with `NODES_UNREACHABLE` if the store does not
+ * answer, `CLOSED` after its tier was closed.
  */
 export interface NodeStore {
   /** As shown to operators: `redis`, `memory`. */
   readonly name: string
-  /** Whom it reaches. */
+  /** Which processes share it. */
   readonly scope: 'process' | 'host' | 'shared'
   /**
-   * Says that the node lives, with its state. With `joins` it takes the id from whoever holds it; without, `false`
-   * means that another boot holds it, and nothing was stored.
+   * Announces that the node is alive, with its state. With `joins` it takes over the id from its holder; without,
+   * `false` means that another boot holds it, and nothing was stored.
    */
   beat(channel: string, beat: NodeBeat, joins: boolean): Promise<boolean>
-  /** Forgets the node now, where it is still this boot's. */
+  /** Removes the node now, if the id is still held by this boot. */
   leave(channel: string, id: string, boot: string): Promise<void>
   /** The nodes that are not forgotten, by id. */
   list(channel: string): Promise<readonly StoredNode[]>
   /**
-   * Requests since the cursor whose deadline has not come. Without a cursor, or where the store was lost since: see
+   * Requests since the cursor whose deadline has not passed. Without a cursor, or if the store was lost since: see
    * `Inbox.cursor`.
    */
   inbox(channel: string, cursor?: string): Promise<Inbox>
   /**
-   * Leaves a request for `ttlMs`, and wakes who follows. Resolves with the nodes known at this moment: those who are
-   * expected to answer; `undefined` where `MAX_REQUESTS` wait already.
+   * Posts a request for `ttlMs`, and wakes followers. Resolves with the nodes known at this moment: those that are
+   * expected to answer; `undefined` if `MAX_REQUESTS` are already waiting.
    */
   post(channel: string, request: NodeRequest, ttlMs: number): Promise<readonly NodeMark[] | undefined>
-  /** Leaves an answer for `keepMs`, and wakes the asker. */
+  /** Posts an answer for `keepMs`, and wakes the asker. */
   reply(channel: string, request: Pick<NodeRequest, 'id' | 'from'>, reply: StoredReply, keepMs: number): Promise<void>
   /** The answers so far, and the nodes known at this moment. */
   replies(
@@ -103,14 +103,14 @@ export interface NodeStore {
     request: string,
   ): Promise<{ readonly replies: readonly StoredReply[]; readonly present: readonly NodeMark[] }>
   /**
-   * Puts a document of settings and wakes who follows. With `ifRevision` only while that revision stands, `''` for
-   * none; `false`: it does not. There is no way to remove one: nobody could tell it from a store that was emptied.
+   * Stores a settings document and wakes followers. With `ifRevision` only if that revision is current, `''` for none;
+   * `false`: it is not. Documents cannot be removed: that could not be told from a store that was emptied.
    */
   putSettings(channel: string, name: string, settings: StoredSettings, ifRevision?: string): Promise<boolean>
   getSettings(channel: string, name: string): Promise<StoredSettings | undefined>
   /**
-   * Calls `wake` soon after something was left: requests and settings with `''`, answers with the asker's boot. A hint
-   * only. Absent where the store cannot tell. Returns how to stop.
+   * Calls `wake` soon after something was posted: requests and settings with `''`, answers with the asker's boot. A
+   * hint only. Absent if the store cannot tell. Returns a function that stops it.
    */
   follow?(channel: string, what: string, wake: () => void): () => void
 }

@@ -1,8 +1,8 @@
-// Hearing of a signal's end, however many hear of it.
+// Subscribes many callbacks to one abort signal.
 //
-// One listener on the signal for all: a caller may share one signal among a hundred calls, and Node warns of the
-// eleventh listener. It is taken back with the last of them, since a caller may also hold a signal for as long as its
-// process lives.
+// One listener on the signal for all: a caller may share one signal among a hundred calls, and Node warns at the
+// eleventh listener. It is removed with the last of them, since a caller may hold a signal for as long as its process
+// lives.
 
 interface Heard {
   readonly calls: Set<() => void>
@@ -12,11 +12,12 @@ interface Heard {
 const heard = new WeakMap<AbortSignal, Heard>()
 
 /**
- * Calls once when the signal fires, unless it has fired already; returns how to take that back, which must be called.
+ * Calls back once when the signal aborts, unless it is aborted already; returns a function that unsubscribes, which
+ * must be called.
  */
 export function onAbort(signal: AbortSignal, call: () => void): () => void {
   const { calls, tell } = heard.get(signal) ?? listenTo(signal)
-  const own = (): void => call() // one that is given twice is called twice
+  const own = (): void => call() // a callback that is given twice is called twice
   calls.add(own)
   return () => {
     if (!calls.delete(own) || calls.size > 0) return

@@ -16,27 +16,26 @@ import { type Duration, parseDuration } from './duration.ts'
 import { checkTags, encodeKeys, type Key } from './key.ts'
 
 /**
- * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always count
- * at once). `read-your-writes`: the same, and never older than a token that is carried along. `strong`: asks the shared
- * ledger first.
+ * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always apply
+ * at once). `read-your-writes`: the same, and never older than a given token. `strong`: asks the shared ledger first.
  */
 export type Consistency = 'eventual' | 'read-your-writes' | 'strong'
 
 /**
- * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a
+ * Whether entries track what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a
  * loader makes.
  */
 export type Dependencies = 'off' | 'declared' | 'tracked'
 
 /**
- * Among whom a key is loaded once at a time: over all processes, in each process by itself, or not at all, since the
- * key is the call's own.
+ * The scope of single flight for a key: over all processes, within each process, or none, for a key that only this call
+ * uses.
  */
 export type SingleFlight = 'all' | 'process' | 'call'
 
 /**
- * Values by id, as a `Map` has them. Of any kind of id: ids that are literals (`['a', 'b']`) do not narrow what a
- * loader may answer.
+ * Values by id, like a `Map`. Of any kind of id: ids that are literals (`['a', 'b']`) do not narrow what a loader may
+ * return.
  */
 export type ById<Id, T> = Pick<ReadonlyMap<Id, T>, 'get' | 'has' | 'size'>
 
@@ -44,19 +43,22 @@ export type ById<Id, T> = Pick<ReadonlyMap<Id, T>, 'get' | 'has' | 'size'>
 export interface EntryOptions {
   /** How long the entry is fresh. Default `'5m'`. 0 stores nothing; `Infinity` never expires. */
   readonly ttl?: Duration | undefined
-  /** How long after that it may be returned at once while a refresh runs behind. Default 0. */
+  /** How long after that it may be returned at once while a refresh runs in the background. Default 0. */
   readonly staleFor?: Duration | undefined
-  /** How long after `ttl` it may be returned when its loader fails or is slow (`timeout.soft`). Default 0. */
+  /** How long after `ttl` it may be returned if its loader fails or is slow (`timeout.soft`). Default 0. */
   readonly staleIfError?: Duration | undefined
-  /** Share of `ttl` taken off at random, 0 to 1, so that entries stored together do not expire together. Default 0. */
+  /**
+   * Share of `ttl` that is subtracted at random, 0 to 1, so that entries stored together do not expire together.
+   * Default 0.
+   */
   readonly jitter?: number | undefined
-  /** What the entry belongs to: `invalidateTags` removes it. A list, a Set, or any other iterable of texts. */
+  /** What the entry belongs to: `invalidateTags` removes it. A list, a Set, or any other iterable of strings. */
   readonly tags?: Iterable<string> | undefined
-  /** How important the entry is, for rules of `route`; it is stored with the entry. Default `'medium'`. */
+  /** The priority of the entry, for rules of `route`; stored with the entry. Default `'medium'`. */
   readonly priority?: Priority | undefined
   /**
-   * Keys that the value was computed from: when one of them changes, this entry goes too. Needs `dependencies` on the
-   * cache.
+   * Keys that the value was computed from: when one of them changes, this entry is invalidated too. Needs
+   * `dependencies` on the cache.
    */
   readonly dependsOn?: readonly Key[] | undefined
 }
@@ -66,77 +68,77 @@ export interface ReadOptions {
   /** How fresh the answer must be. Default: that of the cache. */
   readonly consistency?: Consistency | undefined
   /**
-   * A token of `cache.token()`, from any process: this read sees nothing older than what its maker had seen. What
-   * cannot be read counts as none.
+   * A token of `cache.token()`, from any process: this read sees nothing older than the token's maker had seen. An
+   * unreadable token is ignored.
    */
   readonly after?: string | undefined
-  /** Rejects this caller with `ABORTED`; the load goes on while others wait for it. */
+  /** Rejects this caller with `ABORTED`; the load continues while others wait for it. */
   readonly signal?: AbortSignal | undefined
   /**
-   * A read that is nobody's (warming, inspection): it counts nothing, tells no listener, and does not make the entry
-   * look wanted. Default false.
+   * An internal read (warming, inspection): it is not counted, calls no listeners, and does not promote the entry.
+   * Default false.
    */
   readonly quiet?: boolean | undefined
 }
 
 /**
- * How a value is loaded, stored and answered; as `defaults` of a cache, what every call goes by that says nothing else.
+ * How a value is loaded, stored and returned; as `defaults` of a cache, the options of every call that does not set its
+ * own.
  */
 export interface LoadOptions extends EntryOptions, ReadOptions {
   /**
-   * `soft`: with a stale value at hand, how long to wait for the loader before the stale value is returned. Default:
-   * wait. `hard`: when the loader is given up, its signal fires and the key is free again. Default `'10s'`; 0: never. A
-   * caller who joins a load waits for it as long as its own `hard` says.
+   * `soft`: with a stale value available, how long to wait for the loader before the stale value is returned. Default:
+   * wait. `hard`: when the loader is given up, its signal is aborted and the key is free again. Default `'10s'`; 0:
+   * never. A caller that joins a load waits for it as long as its own `hard` says.
    */
   readonly timeout?: { readonly soft?: Duration | undefined; readonly hard?: Duration | undefined } | undefined
   /**
-   * When a hit starts a refresh behind: a share of `ttl`, 0 to 1, or what `RefreshAhead` says. One refresh of a key
-   * over all processes, at most 32 of a namespace at a time in each. Default: never.
+   * When a hit starts a refresh in the background: a share of `ttl`, 0 to 1, or as `RefreshAhead` says. One refresh of
+   * a key over all processes, at most 32 per namespace at a time in each. Default: never.
    */
   readonly refreshAhead?: number | RefreshAhead | undefined
   /**
-   * How long "there is none" (`null`, or `undefined` from the loader) is remembered. Default: `null` as any value,
+   * How long "not found" (`null`, or `undefined` from the loader) is cached. Default: `null` like any value,
    * `undefined` not at all.
    */
   readonly negativeTtl?: Duration | undefined
-  /** How long this process remembers a loader's error and rejects with it again. Default 0. */
+  /** How long this process caches a loader's error and rejects with it again. Default 0. */
   readonly errorTtl?: Duration | undefined
   /**
-   * Among whom the key is loaded once at a time. Default `'all'`: over all processes that share a ledger, by a lease,
-   * for which the shared tier is asked before each load. `'process'`: in each process by itself, where to load twice
-   * costs less than to ask. `'call'`: the key is this call's own, with a new id say, so that nobody else has or wants
-   * it: tiers are not asked for it either.
+   * The scope of single flight. Default `'all'`: over all processes that share a ledger, by a lease, which is requested
+   * from the shared tier before each load. `'process'`: within each process, if loading twice costs less than asking.
+   * `'call'`: only this call uses the key, with a new id for example: tiers are not read for it either.
    */
   readonly singleFlight?: SingleFlight | undefined
 }
 
-/** When a value that is read is loaded anew before it expires. */
+/** When a value that is read is reloaded before it expires. */
 export interface RefreshAhead {
   /**
-   * Share of `ttl`, 0 to 1; up to a tenth of it sooner, by the key, so that what was loaded together is not refreshed
+   * Share of `ttl`, 0 to 1; up to a tenth of it earlier, by the key, so that values loaded together are not refreshed
    * together. Default: 0.8, with `beta` never.
    */
   readonly after?: number | undefined
   /**
-   * By chance instead, the likelier the nearer the end and the longer loads take: 1 is the optimum where loads take
-   * about equally long, more refreshes sooner. XFetch: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache
-   * Stampede Prevention, VLDB 2015; by the mean time of the namespace's loads in this process.
+   * Probabilistic instead, the likelier the nearer the end and the longer loads take: 1 is the optimum if loads take
+   * about equally long, larger values refresh earlier. XFetch: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic
+   * Cache Stampede Prevention, VLDB 2015; by the mean time of the namespace's loads in this process.
    */
   readonly beta?: number | undefined
   /**
-   * How often an entry must have been read since it was stored, with the read that refreshes. Without memory nobody
-   * counts, and every read does. Default 2.
+   * How often an entry must have been read since it was stored, including the read that refreshes. Without memory reads
+   * are not counted, and every read qualifies. Default 2.
    */
   readonly reads?: 1 | 2 | undefined
 }
 
-/** When fresh values are loaded anew: of `LoadPolicy`. */
+/** When fresh values are reloaded: of `LoadPolicy`. */
 export type Ahead = Pick<LoadPolicy, 'refreshAhead' | 'refreshBeta' | 'refreshReads'>
 
-/** Settings of shares of the keys (`divide`), over the policy that stands for all. */
+/** Settings of shares of the keys (`divide`), over the common policy. */
 export interface Arms {
   readonly armOf: (hash: number) => number
-  /** Milliseconds; undefined: as it is for all. */
+  /** Milliseconds; undefined: as for all. */
   readonly ttls: readonly (number | undefined)[]
   readonly aheads: readonly Ahead[]
 }
@@ -144,29 +146,29 @@ export interface Arms {
 /** `LoadOptions` in milliseconds, all present. */
 export interface LoadPolicy {
   readonly ttlMs: number
-  /** Somebody has said how long: nobody else chooses. */
+  /** The TTL was set explicitly: it is not adapted. */
   readonly isTtlSaid: boolean
   readonly staleForMs: number
   readonly staleIfErrorMs: number
   readonly jitter: number
-  /** With the priority among them. */
+  /** Including the priority. */
   readonly tags: readonly string[]
   readonly priority: Priority
   readonly softMs: number
   readonly hardMs: number
   /** A share; 0: never. */
   readonly refreshAhead: number
-  /** 0: not by chance. */
+  /** 0: not probabilistic. */
   readonly refreshBeta: number
   readonly refreshReads: 1 | 2
-  /** Negative: not asked for. */
+  /** Negative: not set. */
   readonly negativeMs: number
   readonly errorMs: number
   readonly consistency: Consistency
   /** Encoded keys. */
   readonly dependsOn: readonly string[]
   readonly singleFlight: SingleFlight
-  /** By the key, while the cache is divided, where the call does not say it itself. */
+  /** By the key, while the cache is divided, unless the call sets it itself. */
   readonly ttlArms: Arms | undefined
   readonly aheadArms: Arms | undefined
 }
@@ -215,7 +217,7 @@ export const LOAD_OPTIONS: Shape<LoadOptions> = {
   staleIfError: duration,
   jitter: share,
   priority: oneOf('high', 'medium', 'low'),
-  tags: checkedElsewhere, // read once, as they are taken over: they may be an iterator
+  tags: checkedElsewhere, // read only once, as they are copied: they may be an iterator
   dependsOn: checkedElsewhere, // likewise, as keys are encoded
   consistency: oneOf('eventual', 'read-your-writes', 'strong'),
   after: check((value): value is string => typeof value === 'string', 'a token of cache.token()'),
@@ -229,7 +231,7 @@ export const LOAD_OPTIONS: Shape<LoadOptions> = {
 }
 
 /**
- * The policy of a call: what it says, else the defaults.
+ * The policy of a call: its own options, else the defaults.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` or `TAG_INVALID`, naming the option and showing the value.
  */
 export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPolicy, at = ''): LoadPolicy {
@@ -243,11 +245,11 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
   return known.policy
 }
 
-/** Options that nobody can change, with what they came to the last time, and over which defaults. */
+/** Immutable options, with their last resolution, and the defaults that it was based on. */
 const constants = new WeakMap<LoadOptions, { policy: LoadPolicy; over: LoadPolicy }>()
 
 /**
- * Options for many calls: they are read again when the defaults beneath them have changed, and not with each call.
+ * Options for many calls: resolved again only if the defaults have changed.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`
  */
 export function constantOptions({ ttl, tags }: Pick<EntryOptions, 'ttl' | 'tags'>): EntryOptions {
@@ -300,8 +302,8 @@ function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): Loa
 }
 
 /**
- * Options that are kept for calls to come: whoever gave them may change them, and what can be read only once (an
- * iterator of tags) is read now.
+ * Options that are kept for later calls: the caller may change its object, and one-time iterables (an iterator of tags)
+ * are read now.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`
  */
 export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
@@ -311,15 +313,12 @@ export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
     ...options,
     ...(tags !== undefined && { tags: copyTags(tags) }),
     ...(timeout !== undefined && { timeout: { ...timeout } }),
-    // What is not a list of keys is refused where it is encoded.
+    // A value that is not a list of keys is refused when it is encoded.
     ...(Array.isArray(dependsOn) && { dependsOn: dependsOn.map((key: Key) => (Array.isArray(key) ? [...key] : key)) }),
   }
 }
 
-/**
- * What a call says, over what was said for it: `undefined` says nothing, and of the two timeouts each is said by
- * itself.
- */
+/** A call's options over its defaults: `undefined` means unset, and the two timeouts are merged separately. */
 export function laidOver(before: LoadOptions, said: LoadOptions | undefined): LoadOptions {
   if (said === undefined) return before
   checkOptions<LoadOptions>(said, LOAD_OPTIONS, '')
@@ -344,7 +343,7 @@ function tagsOf(tags: Iterable<string> | undefined, priority: Priority, defaults
   return withPriority(tags === undefined ? defaults.tags : copyTags(tags), priority)
 }
 
-/** The caller may change its list as soon as it has been given a promise. */
+/** The caller may change its list as soon as it has received a promise. */
 function copyTags(tags: Iterable<string>): readonly string[] {
   return Object.freeze([...checkTags(tags)])
 }

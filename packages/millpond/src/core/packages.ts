@@ -1,13 +1,14 @@
-// Packages that a user may or may not have installed: loaded by name, and not before they are needed.
+// Optional packages: loaded by name, and only when needed.
 //
-// No `import` names them, so that a bundler takes in what its program itself imports and nothing else; and nothing
-// happens when this file is loaded, so that a bundle (of any format, for any runtime) can begin without them.
+// No `import` names them, so that a bundler only includes what the program itself imports; and nothing happens when
+// this file is loaded, so that a bundle (of any format, for any runtime) can start without them.
 
 import { isError } from './errors.ts'
 
 /**
- * The module that Node's `require` gives for the name, looked for beside this library, then beside the program, then in
- * the working directory: a bundle lies where its packages are, but its parts no longer know where they came from.
+ * The module that Node's `require` returns for the name, resolved relative to this library, then to the program, then
+ * to the working directory: a bundle is located where its packages are, but its parts no longer know where they came
+ * from.
  * @throws what `require` throws; `isNotInstalled` tells whether the package is missing or fails by itself.
  */
 export function loadPackage(name: string): unknown {
@@ -24,7 +25,7 @@ export function loadPackage(name: string): unknown {
   throw failure
 }
 
-/** Was the package not found, rather than found and broken? */
+/** Whether the package was not found, rather than found and broken. */
 export function isNotInstalled(error: unknown): boolean {
   return (
     isError(error) &&
@@ -41,7 +42,7 @@ function places(): string[] {
 
 const isAbsolute = (path: string): boolean => process.getBuiltinModule('node:path').isAbsolute(path)
 
-/** A CommonJS bundle has no `import.meta`. Within `try`, because bundlers warn of that elsewhere. */
+/** A CommonJS bundle has no `import.meta`. Within `try`, because bundlers warn about it elsewhere. */
 function ownFile(): string | undefined {
   try {
     return import.meta.url

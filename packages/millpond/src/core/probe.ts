@@ -1,5 +1,5 @@
 /**
- * The namespace of trials, such as a benchmark: erased and closed afterwards. What is done there is nobody's traffic,
- * so recorders are not told of it.
+ * The namespace of trials, such as a benchmark: erased and closed afterwards. Its reads and writes are not user
+ * traffic, so recorders do not get them.
  */
 export const PROBE = 'millpond.probe'

@@ -1,25 +1,25 @@
-// What memory has answered, until those who record take it: a hit pays for one number, and all the rest is done many at
-// a time.
+// The reads that memory has answered, until recorders take them: a hit writes one number, and the rest is done in
+// batches.
 import type { Clock, HeldEntries } from './contracts.ts'
 
 /**
- * Reads that wait at most. One more than that in one turn of the event loop has all of them looked at by whoever reads:
- * a quarter of a millisecond.
+ * The most reads that wait. One more in a single turn of the event loop flushes all of them within a read: a quarter of
+ * a millisecond.
  */
 const PLACES = 16_384
 
 /**
- * Under this name a recorder of ours takes what memory has answered many at a time: a call for each read costs more
- * than to count it.
+ * Under this symbol one of our recorders takes memory's reads in batches: a call for each read costs more than counting
+ * it.
  */
 export const BATCHED = Symbol('millpond.batched')
 
-/** Reads that memory has answered, in their order. It is not kept: the next batch has the same arrays. */
+/** Reads that memory has answered, in order. Not to be retained: the next batch reuses the arrays. */
 export interface ReadBatch {
   readonly count: number
-  /** What was read lies there now. */
+  /** The slots still hold what was read. */
   readonly slots: Int32Array
-  /** Of the keys, as recorders are told. */
+  /** The keys' hashes, as recorders get them. */
   readonly hashes: Int32Array
   /** Of the first of them. */
   readonly time: number
@@ -27,14 +27,14 @@ export interface ReadBatch {
 }
 
 export interface Batched {
-  /** The first read of a batch was noted: `flush` is to be called soon. */
+  /** The first read of a batch was logged: `flush` is to be called soon. */
   begun(): void
   reads(batch: ReadBatch): void
-  /** Has `reads` called with what waits. The cache sets it while it is recorded. */
+  /** Calls `reads` with what is waiting. Set by the cache while it is recorded. */
   flush(): void
 }
 
-/** What a recorder shows under `BATCHED`. */
+/** What a recorder exposes under `BATCHED`. */
 export const batched = (begun: () => void, reads: (batch: ReadBatch) => void): Batched => ({
   begun,
   reads,
@@ -42,8 +42,8 @@ export const batched = (begun: () => void, reads: (batch: ReadBatch) => void): B
 })
 
 /**
- * The slots that were read, in order. They say what was read only as long as each holds what it held: so the log is
- * flushed before an entry leaves, and before anything else is told.
+ * The slots that were read, in order. They identify what was read only while each holds the same entry: so the log is
+ * flushed before an entry leaves, and before any other event is reported.
  */
 export class ReadLog {
   count = 0
@@ -53,7 +53,7 @@ export class ReadLog {
   readonly #held: HeldEntries
   readonly #readers: readonly Pick<Batched, 'begun' | 'reads'>[]
   #time = 0
-  /** The place with which something is to be done: the first one, or the last. */
+  /** The positions at which something has to be done: the first one, or the last. */
   #rare = 0
 
   constructor(clock: Clock, held: HeldEntries, readers: readonly Pick<Batched, 'begun' | 'reads'>[]) {
@@ -62,7 +62,7 @@ export class ReadLog {
     this.#readers = readers
   }
 
-  /** Small, so that V8 makes it a part of its caller: what is rare stands apart. */
+  /** Small, so that V8 inlines it: rare cases are separate. */
   note(slot: number): void {
     const at = this.count++
     this.#slots[at] = slot

@@ -1,34 +1,31 @@
-// The port for parts that learn from a cache's traffic: miss-ratio curves, hot keys, key statistics, predictors.
-// Nothing is paid while nobody records.
+// The interface of parts that learn from a cache's traffic: miss-ratio curves, hot keys, key statistics, predictors. It
+// costs nothing without recorders.
 import type { MissCause } from './causes.ts'
 import { MillpondError, show } from './errors.ts'
 import type { Target } from './ledger.ts'
 import { BATCHED, type Batched } from './read-log.ts'
 
 /**
- * What is told of a key: `hash` is `hashOf(key, hashOf(namespace, 0))`, the same in every process; `key` is the encoded
- * key. Called within the read or write, so it must be quick; what takes longer belongs to a later turn. One that throws
- * is let go, with a warning; a read never suffers.
+ * Events of a key: `hash` is `hashOf(key, hashOf(namespace, 0))`, the same in every process; `key` is the encoded key.
+ * Called within the read or write, so it must be fast; longer work belongs to a later turn. A recorder that throws is
+ * removed, with a warning; a read is never affected.
  */
 export interface Recorder {
   /**
-   * A tier answered a read, or a value past its freshness was served. `bytes`: what the entry weighs in memory, or its
-   * size in a tier below.
+   * A tier answered a read, or a stale value was served. `bytes`: the entry's weight in memory, or its size in a tier
+   * below.
    */
   hit?(hash: number, bytes: number, key: string, namespace: string, tier: string): void
   miss?(hash: number, cause: MissCause, key: string, namespace: string): void
   /**
-   * A loader brought a value within `ms`. `valueHash` is another one than the last time when the value has changed.
-   * `ttlMs`: how long it is fresh from now on; 0 for what is not to be stored.
+   * A loader returned a value within `ms`. `valueHash` differs from the last one if the value has changed. `ttlMs`: how
+   * long it is fresh from now on; 0 if it is not to be stored.
    */
   load?(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void
   set?(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void
-  /**
-   * A reader that has said who it is (`cache.for({ session })`) is about to read the key: `session` is a number for
-   * who.
-   */
+  /** A reader with a session (`cache.for({ session })`) is about to read the key: `session` is its number. */
   context?(hash: number, session: number, key: string, namespace: string): void
-  /** Somebody invalidated, in this process or in another one; a `set` is not an invalidation. */
+  /** An invalidation, in this process or in another one; a `set` is not an invalidation. */
   invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
 }
 
@@ -38,7 +35,9 @@ interface Known extends Recorder {
 
 const METHODS = ['hit', 'miss', 'load', 'set', 'context', 'invalidate'] as const
 
-/** @throws MillpondError `OPTION_INVALID` for what has none of the methods, or one that is not a function. */
+/**
+ * @throws MillpondError `OPTION_INVALID` for an object without any of the methods, or with one that is not a function.
+ */
 export function checkRecorder(recorder: Recorder): Recorder {
   const told =
     typeof recorder === 'object' && recorder !== null ? METHODS.filter((method) => recorder[method] !== undefined) : []
@@ -49,17 +48,17 @@ export function checkRecorder(recorder: Recorder): Recorder {
   )
 }
 
-/** Who takes reads of memory many at a time; undefined for who hears each at once. */
+/** Takes memory's reads in batches; undefined for recorders that get each one at once. */
 export const batchedOf = (recorder: Known): Batched | undefined => recorder[BATCHED]
 
 export interface Heard {
-  /** Who threw, or rejected later. */
+  /** Recorders that threw, or rejected later. */
   failed(recorder: Recorder, error: unknown): void
-  /** What is told of other things than reads of memory comes after these. */
+  /** Other events than memory reads are reported after these. */
   flush(): void
 }
 
-/** One port for all recorders; undefined for none. */
+/** One interface for all recorders; undefined for none. */
 export function portOf(recorders: readonly Recorder[], heard: Heard): Required<Recorder> | undefined {
   const [first, ...more] = recorders
   if (first === undefined) return undefined
@@ -69,7 +68,7 @@ export function portOf(recorders: readonly Recorder[], heard: Heard): Required<R
   )
 }
 
-/** Who takes many reads at a time, and is let go of where that fails. */
+/** A recorder that takes batches, and is removed if it fails. */
 export function readerOf(recorder: Recorder, batched: Batched, { failed }: Heard): Pick<Batched, 'begun' | 'reads'> {
   return {
     begun() {
@@ -89,7 +88,7 @@ export function readerOf(recorder: Recorder, batched: Batched, { failed }: Heard
   }
 }
 
-/** Without a closure or a list for each call: a hit passes here. */
+/** Without a closure or a list for each call: this is on the hit path. */
 function guarded(recorder: Known, { failed, flush }: Heard): Required<Recorder> {
   const isBatched = batchedOf(recorder) !== undefined
   const failedNow = (error: unknown): void => failed(recorder, error)

@@ -1,38 +1,35 @@
-// What a cache knows about where its values come from: loaders that were registered for families of keys.
+// A cache's sources: loaders registered for families of keys.
 import type { Duration } from './duration.ts'
 import type { GuardOptions, SourceGuard } from './guard.ts'
 import type { Key } from './key.ts'
 import type { LoadOptions } from './options.ts'
 
-/** What a registered loader is given beside the key. */
+/** The context of a registered loader. */
 export interface SourceContext {
   /** The encoded key. */
   readonly key: string
-  /** Fires when nobody waits any more, or the hard timeout has come. */
+  /** Aborted when nobody waits any more, or at the hard timeout. */
   readonly signal: AbortSignal
   addTags(...tags: string[]): void
-  /** Another time to live for this value: see `LoadContext`. */
+  /** Another TTL for this value: see `LoadContext`. */
   setTtl(ttl: Duration): void
 }
 
-/** Loads the value of one key, written as its owner writes it. `undefined`: do not store. */
+/** Loads the value of one key, in its original form. `undefined`: do not store. */
 export type SourceLoad = (key: Key, context: SourceContext) => unknown
 
-/** What a registered source is told beside its loader. */
+/** Options of a registered source. */
 export interface SourceOptions {
   /**
-   * Loads several keys of the family at once; values in the order of the keys. Who warms or refreshes many asks it,
-   * where it is there.
+   * Loads several keys of the family at once; values in the order of the keys. Used by warming and refreshing, if
+   * present.
    */
   readonly loadMany?:
     | ((keys: readonly Key[], context: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>)
     | undefined
-  /** How entries of the family are stored: TTL, tags and the rest, where the caller does not say. */
+  /** How entries of the family are stored: TTL, tags and the rest, unless the caller says otherwise. */
   readonly defaults?: LoadOptions | undefined
-  /**
-   * What stands before the source: the name of one of `cache.guard`, the guard itself, or its options. Default:
-   * nothing.
-   */
+  /** The guard of the source: the name of one of `cache.guard`, the guard itself, or its options. Default: none. */
   readonly guard?: string | SourceGuard | GuardOptions | undefined
   /** Shown in lists: `collection user`. Default: the prefix. */
   readonly name?: string | undefined
@@ -41,7 +38,7 @@ export interface SourceOptions {
 /** A family of keys and its loader, as registered. */
 export interface Source extends Omit<SourceOptions, 'guard'> {
   readonly namespace: string
-  /** A text that keys begin with, or the first parts of tuples. */
+  /** A beginning of string keys, or the first parts of tuples. */
   readonly prefix: Key
   readonly name: string
   readonly load: SourceLoad

@@ -1,5 +1,5 @@
-// An embedded SQLite as the tier and the job table use it: transactions, what a failure means, and rows that are read
-// without trusting them.
+// An embedded SQLite as the tier and the job table use it: transactions, error classification, and rows that are
+// validated when read.
 
 import { isError } from './errors.ts'
 
@@ -17,18 +17,18 @@ export function classify(error: unknown): Failure {
   return 'other'
 }
 
-/** Somebody else writes: nothing was begun, and nothing needs to be cleaned up. */
+/** Another writer holds the lock: nothing was begun, and nothing needs to be cleaned up. */
 export class LockHeld extends Error {}
 
-/** All of the step or nothing. It is synchronous, so that nothing else runs in between. */
+/** The whole step or nothing. It is synchronous, so that nothing else runs in between. */
 export function transaction<T>(
   handle: { exec(sql: string): unknown },
   begin: 'BEGIN' | 'BEGIN IMMEDIATE',
   step: () => T,
 ): T {
   try {
-    // Not prepared: libsql leaves a prepared statement that met a lock half way, and no transaction could be committed
-    // beside it.
+    // Not prepared: libsql leaves a prepared statement that met a lock half-way, and no transaction could be committed
+    // then.
     handle.exec(begin)
   } catch (cause) {
     throw classify(cause) === 'busy' ? new LockHeld('database is locked', { cause }) : cause
@@ -56,7 +56,7 @@ export function column(row: unknown, name: string): unknown {
   return typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined
 }
 
-/** A number of a column that was selected by `numbers`, or one that SQLite made. */
+/** A number of a column selected by `numbers`, or computed by SQLite. */
 export function numberIn(row: unknown, name: string): number {
   const value = column(row, name)
   if (typeof value === 'number') return value
@@ -68,13 +68,12 @@ export function numberIn(row: unknown, name: string): number {
 /** As SQLite itself says of a damaged file. */
 const CORRUPT = { code: 'SQLITE_CORRUPT' }
 
-// libsql ends the process over text that is not UTF-8. In a damaged file any column may hold such text: one bit of a
-// row's head makes it of a number, or of bytes. So whatever is read from a table is asked for as bytes where it is
-// text.
+// libsql aborts the process on text that is not UTF-8. In a damaged file any column may contain such text: one bit in a
+// row's header turns a number or bytes into it. So whatever is read from a table is requested as bytes if it is text.
 
 /**
- * Columns of numbers, to be read by `numberIn`. Order by `table.column`: the bare name would mean what is made here,
- * which no index knows.
+ * Columns of numbers, to be read by `numberIn`. Order by `table.column`: the bare name would mean the expression, which
+ * no index covers.
  */
 export function numbers(...names: readonly string[]): string {
   return names
@@ -91,7 +90,7 @@ export function texts(...names: readonly string[]): string {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Text that is not UTF-8 is that of a corrupt file, and fails as SQLite itself fails where it finds one. */
+/** Text that is not UTF-8 means a corrupt file, and fails as SQLite itself fails when it finds one. */
 export function textIn(row: unknown, name: string): string {
   const bytes = bytesIn(row, name)
   try {
@@ -101,7 +100,7 @@ export function textIn(row: unknown, name: string): string {
   }
 }
 
-/** libsql answers blobs as ArrayBuffer from `all` and as Buffer from `get`. */
+/** libsql returns blobs as ArrayBuffer from `all` and as Buffer from `get`. */
 export function bytesIn(row: unknown, name: string): Uint8Array {
   const value = column(row, name)
   if (value instanceof Uint8Array) return value

@@ -1,5 +1,5 @@
-// What a Standard Schema is (standardschema.dev, version 1): the one property by which schemas of Zod, Valibot, ArkType
-// and others are asked.
+// Standard Schema (standardschema.dev, version 1): the one property by which schemas of Zod, Valibot, ArkType and
+// others are called.
 
 /** A schema of any library that speaks Standard Schema, version 1. `T`: what it makes of a value. */
 export interface StandardSchema<T> {
@@ -11,7 +11,7 @@ export interface StandardSchema<T> {
   }
 }
 
-/** What a schema says of a value. */
+/** The result of validating a value. */
 export type SchemaAnswer<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] }

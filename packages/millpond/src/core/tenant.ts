@@ -1,17 +1,17 @@
-// A tenant's part of a namespace: a namespace of its own, with a name that nobody else can give.
+// A tenant's part of a namespace: a namespace of its own, with a reserved name.
 //
-// `reports~acme` is the tenant "acme" in the namespace "reports". No namespace's name holds a `~`, and what a name may
-// not hold is written as `=` with the byte in hexadecimal, so that two different pairs never meet. A tenant that would
-// make the name too long is named by its hash, after `~~`.
+// `reports~acme` is the tenant "acme" in the namespace "reports". No namespace's name contains a `~`, and characters
+// that a name may not contain are written as `=` with the byte in hexadecimal, so that different pairs never collide. A
+// tenant that would make the name too long is named by its hash, after `~~`.
 import { MillpondError, show } from './errors.ts'
 
 /** Between the namespace and its tenant. */
 export const TENANT_MARK = '~'
-/** As long as any name: storage keys have room for so much. */
+/** As long as any name: storage keys have room for it. */
 export const MAX_PART_NAME = 128
 const PART = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}~(?:~[\w-]{43}|(?:[A-Za-z0-9_.-]|=[0-9A-F]{2})+)$/
 
-/** Is this the name of a tenant's part? */
+/** Whether it is the name of a tenant's part. */
 export const isTenantPart = (name: string): boolean => name.length <= MAX_PART_NAME && PART.test(name)
 
 /** The namespace, of a part as of the whole. */
@@ -20,7 +20,7 @@ export function namespaceOf(name: string): string {
   return mark < 0 ? name : name.slice(0, mark)
 }
 
-/** Another namespace's part of the same tenant; the namespace itself where `part` is no tenant's. */
+/** Another namespace's part of the same tenant; the namespace itself if `part` is not a tenant's. */
 export function sameTenantIn(namespace: string, part: string): string {
   const mark = part.indexOf(TENANT_MARK)
   if (mark < 0) return namespace

@@ -1,8 +1,8 @@
-// Timers that keep no process alive, wherever they come from.
+// Timers that do not keep the process alive, in any environment.
 
 /**
- * Lets go of a timer, and gives it back: those of Node. Browsers' (jsdom under Jest) are numbers, and some fake ones
- * are nothing.
+ * Unrefs a timer, and returns it: those of Node. Browsers' timers (jsdom under Jest) are numbers, and some fakes return
+ * nothing.
  */
 export function unheld<T>(timer: T): T {
   if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')

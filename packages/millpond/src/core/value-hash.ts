@@ -2,13 +2,13 @@
 // the order of their fields.
 import { hashOf } from './key-hash.ts'
 
-/** Parts of a value that are looked at; what lies beyond changes unseen. */
+/** Parts of a value that are hashed; changes beyond them go unnoticed. */
 const MOST_PARTS = 10_000
 
 const double = new Float64Array(1)
 const words = new Int32Array(double.buffer)
 
-/** 32 bits, signed. Plain data: what a cache keeps. */
+/** 32 bits, signed. For plain data, as a cache stores it. */
 export function hashValue(value: unknown): number {
   return hashPart(value, { left: MOST_PARTS })
 }

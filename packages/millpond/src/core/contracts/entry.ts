@@ -1,4 +1,4 @@
-// A cached entry, as it is judged and as a tier holds it; who sees it, and why it left.
+// A cached entry, as it is judged and as a tier stores it; its scope, and why it left.
 import type { Position } from '../ledger.ts'
 
 const REMOVAL_REASONS = [
@@ -24,19 +24,19 @@ const REMOVAL_REASONS = [
   ] as const),
 ] as const
 
-/** Why an entry left, as operators read it in counters, events and the audit. */
+/** Why an entry left, as operators see it in counters, events and the audit log. */
 export type RemovalReason = (typeof REMOVAL_REASONS)[number]
 
-/** A reason as another process wrote it; one that this version does not know counts as somebody's own, `manual`. */
+/** A reason as another process wrote it; one that this version does not know counts as `manual`. */
 export const reasonFrom = (text: string): RemovalReason => REMOVAL_REASONS.find((reason) => reason === text) ?? 'manual'
 
 /**
- * Who sees what a tier holds: this process, every process of this host, or all.
+ * Who shares a tier's contents: this process, every process of this host, or all.
  * A tier that is not shared must be told what peers invalidate.
  */
 export type Scope = 'process' | 'host' | 'shared'
 
-/** A cached value with all that is needed to judge it. Times are epoch milliseconds, `Infinity` means never. */
+/** A cached value with everything needed to judge it. Times are epoch milliseconds, `Infinity` means never. */
 export interface Entry<V = unknown> {
   readonly value: V
   readonly createdAt: number
@@ -49,13 +49,13 @@ export interface Entry<V = unknown> {
   readonly asOf: Position
 }
 
-/** An entry as a far tier holds it: bytes, and what the tier itself must know. */
+/** An entry as a far tier stores it: bytes, and what the tier itself needs. */
 export interface Stored {
   readonly asOf: Position
   readonly body: Uint8Array
   /** Epoch milliseconds after which the tier may forget it; `Infinity` for never. */
   readonly expiresAt: number
-  /** In which region it was made, where the tier has several. */
+  /** The region where it was made, if the tier has several. */
   readonly region?: string
 }
 

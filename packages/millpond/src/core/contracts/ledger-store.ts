@@ -1,10 +1,11 @@
-// The contract of the place where the numbers live that decide what is valid, and of the outbox for what could not
-// reach it.
+// The contract of the store for the numbers that decide what is valid, and of the outbox for what could not reach it.
 import type { Line, Position, Target } from '../ledger.ts'
 import type { RemovalReason, Scope, TierItem } from './entry.ts'
 import type { PeerRegion, Regions } from './regions.ts'
 
-/** What an advance does beside moving the number, in the same step where the ledger's own tier holds the entries. */
+/**
+ * What an advance does besides incrementing the number, in the same step if the ledger's own tier holds the entries.
+ */
 export interface Change {
   readonly targets: readonly Target[]
   readonly mode: 'delete' | 'expire'
@@ -16,9 +17,10 @@ export interface Change {
   /** Entries to write in the same step; they get the new position. The i-th belongs to the i-th target, a key. */
   readonly write: readonly Omit<TierItem, 'asOf'>[]
   /**
-   * Write an entry only if its key has not moved since this position (drop it otherwise; the number moves in any case).
-   * A command that was given up may still arrive late: it must not lie over what others wrote meanwhile. A pattern
-   * counts as a move of every key, whatever it matches; a position that the record has not reached counts as moved.
+   * Write an entry only if its key has not moved since this position (drop it otherwise; the number is incremented in
+   * any case). A command that was given up may still arrive late: it must not overwrite what others wrote meanwhile. A
+   * pattern counts as a move of every key, whatever it matches; a position that the record has not reached counts as
+   * moved.
    */
   readonly unmovedSince?: Position
   /**
@@ -28,8 +30,8 @@ export interface Change {
   readonly watch?: readonly (readonly string[])[]
   /**
    * Holds the keys and tags that the step names, for so many milliseconds of the store's own time, under the step's
-   * number. While a key is held nothing is stored for it, neither by `commit` nor by `write`, but by the step that ends
-   * its only hold. A hold that runs out becomes a step that names what is still held: the next `pull` or `advance`
+   * number. While a key is held nothing is stored for it, neither by `commit` nor by `write`, except by the step that
+   * ends its only hold. A hold that expires becomes a step that names what is still held: the next `pull` or `advance`
    * takes it, and until then the hold stands. Holds survive a clear, and end with their epoch.
    */
   readonly hold?: number
@@ -49,25 +51,22 @@ export interface Settled {
 
 export interface Advanced {
   readonly position: Position
-  /** How many of `drop` were there. */
+  /** How many of `drop` existed. */
   readonly dropped: number
-  /**
-   * Whether each of `drop` was there. Where a store cannot tell, invalidations that come in a burst are sent one by
-   * one.
-   */
+  /** Whether each of `drop` existed. If a store cannot tell, invalidations of a burst are sent one by one. */
   readonly wasThere?: readonly boolean[]
   /** With `unmovedSince` or `settles`: whether each of `write` was stored. */
   readonly stored?: readonly boolean[]
 }
 
-/** Everything in force: what a process that has no position yet must know. */
+/** Everything in force: for a process without a position. */
 export interface Snapshot {
   readonly kind: 'snapshot'
   readonly position: Position
   /** Entries below it are invalid, whatever else is known. */
   readonly floor: number
   /**
-   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers beside the
+   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers besides the
    * ledger's own) are invalid. Never less than what was answered before in this epoch.
    */
   readonly outerFloor: number
@@ -83,45 +82,44 @@ export interface Tail {
   readonly lines: readonly Line[]
 }
 
-/** One of many leases that are asked for, or given back, together. */
+/** One of many leases that are requested, or released, together. */
 export interface LeaseAsk {
   readonly key: string
-  /** Who asks. */
+  /** The caller's id. */
   readonly id: string
 }
 
 export type LeaseAnswer = { readonly granted: true } | { readonly granted: false; readonly leftMs: number }
 
-/** A namespace, and up to where a process has applied its lines. */
+/** A namespace, and the position up to which a process has applied its lines. */
 export interface LedgerPlace {
   readonly namespace: string
   readonly position: Position
 }
 
 /**
- * The ledger's record of a namespace. One step each; every step names the epoch that it goes by.
- * Rejects with `LEDGER_UNREACHABLE` when the store does not answer in time.
+ * The ledger's record of a namespace. Each call is one atomic step, and names the epoch that it is based on.
+ * Rejects with `LEDGER_UNREACHABLE` if the store does not answer in time.
  */
 export interface LedgerStore {
   readonly scope: Scope
   /**
-   * Lines after `from`, or a snapshot when `from` is absent, of another epoch, or older than the log reaches.
-   * Creates the record when there is none. The answer is at least as new as the moment the question was sent.
+   * Lines after `from`, or a snapshot if `from` is absent, of another epoch, or older than the log.
+   * Creates the record if there is none. The answer is at least as new as the moment the question was sent.
    */
   pull(namespace: string, from?: Position): Promise<Snapshot | Tail>
   /**
-   * One question for many namespaces: for each, whether `pull` from its position would answer a tail without lines. At
-   * least as new as the moment the question was sent. `false` also where the store cannot tell without `pull`, and
-   * where `pull` has something to do. Without it each namespace in use is asked for by a `pull` of its own, ten times a
-   * second.
+   * One question for many namespaces: for each, whether `pull` from its position would return a tail without lines. At
+   * least as new as the moment the question was sent. `false` also if the store cannot tell without `pull`, and if
+   * `pull` has something to do. Without it each namespace in use is polled by its own `pull`, ten times a second.
    */
   readonly unmoved?: ((places: readonly LedgerPlace[]) => Promise<readonly boolean[]>) | undefined
-  /** Moves the number, logs the line, drops and writes: one step, all or nothing. */
+  /** Increments the number, logs the line, drops and writes: one step, all or nothing. */
   advance(namespace: string, change: Change): Promise<Advanced>
   /**
    * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key
-   * is not held and has not moved since; with `lease`, only while that lease still holds, which may end with it.
-   * Answers per item, and alike where it is said once more while the lease lasts.
+   * is not held and has not moved since; with `lease`, only while that lease is still held, which may end with it.
+   * Answers per item, and idempotently while the lease lasts.
    */
   commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]>
   /**
@@ -131,17 +129,20 @@ export interface LedgerStore {
   lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer>
   release(namespace: string, key: string, id: string): Promise<void>
   /**
-   * `lease` for a few hundred keys in one round trip, as if they were asked for one after another; each has its own
-   * answer, in their order. Two processes that ask for the same keys in different orders must not wait for each other.
-   * Without it a burst of loads asks one by one, and most of it goes without leases.
+   * `lease` for a few hundred keys in one round trip, as if they were requested one after another; each has its own
+   * answer, in their order. Two processes that request the same keys in different orders must not wait for each other.
+   * Without it a burst of loads requests them one by one, and most of it runs without leases.
    */
   leaseAll?(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<readonly LeaseAnswer[]>
-  /** `release` of as many. */
+  /** The same for `release`. */
   releaseAll?(namespace: string, asks: readonly LeaseAsk[]): Promise<void>
-  /** Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns how to stop. */
+  /**
+   * Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns a function that
+   * stops it.
+   */
   follow?(namespace: string, wake: () => void): () => void
   /**
-   * This process has applied every line up to the position. Kept for some seconds; a process that ended leaves by
+   * This process has applied every line up to the position. Kept for some seconds; a process that ends leaves by
    * silence.
    */
   report?(namespace: string, id: string, position: Position): Promise<void>
@@ -150,25 +151,25 @@ export interface LedgerStore {
   /** The processes that reported in the last 3 seconds, of the current epoch. */
   nodes?(namespace: string): Promise<readonly LedgerNode[]>
   /**
-   * Says that entries of this ledger also lie in tiers beside its own that outlive a process (files, Memcached, SQLite
-   * beside Redis): key targets are then kept as long as there is room, however old they are, and `outerFloor` says up
-   * to where they are forgotten. Called before the first use; remembered with the record.
+   * Declares that entries of this ledger are also in tiers besides its own that outlive a process (files, Memcached,
+   * SQLite beside Redis): key targets are then kept as long as there is room, however old they are, and `outerFloor`
+   * says up to where they are forgotten. Called before the first use; remembered with the record.
    */
   coverOtherTiers?(): void
-  /** Entries of its own tier change after the step, not in it: they count as those of a tier beside it. */
+  /** Entries of its own tier change after the step, not in it: they count like those of another tier. */
   readonly entriesApart?: boolean
-  /** Others that have ledgers of their own, and apply each step of this one later. */
+  /** Other regions, which have their own ledgers and apply each step of this one later. */
   readonly regions?: LedgerRegions
 }
 
-/** The regions that hear of a ledger's steps. */
+/** The regions that receive a ledger's steps. */
 export interface LedgerRegions extends Regions {
   readonly others: readonly string[]
   /** How long an invalidation waits for the others before its receipt says which have applied it. */
   readonly waitMs: number
   /**
    * Waits until the others have applied everything up to the position. Resolves with those that have not within the
-   * time, or do not say.
+   * time, or do not report.
    */
   behind(namespace: string, position: Position, timeoutMs: number): Promise<readonly string[]>
   /** How much this region knows of the others. */
@@ -184,7 +185,7 @@ export interface LedgerNode {
   readonly ageMs: number
 }
 
-/** Invalidations that could not reach the ledger, kept over a crash of the process. Every call settles. */
+/** Invalidations that could not reach the ledger, kept across a crash of the process. Every call settles. */
 export interface Outbox {
   add(namespace: string, change: OutboxChange): Promise<string>
   /** What is kept for a namespace, oldest first. */
@@ -193,7 +194,7 @@ export interface Outbox {
   close(): Promise<void>
 }
 
-/** What an outbox keeps of a change: what to forget, never a value. */
+/** What an outbox stores of a change: what to invalidate, never a value. */
 export type OutboxChange = Pick<Change, 'targets' | 'mode' | 'reason' | 'id' | 'drop'>
 
 export interface CommitItem extends TierItem {

@@ -8,7 +8,7 @@ import type { EvictionFactory } from './eviction.ts'
  */
 export interface MemorySpace {
   readonly size: number
-  /** What its entries weigh together: see `weight`. */
+  /** The weight of its entries: see `weight`. */
   readonly bytes: number
   /** The budget in bytes that it shares with the store's other spaces; `Infinity` for none. */
   readonly maxBytes: number
@@ -16,10 +16,10 @@ export interface MemorySpace {
   find(key: string): number
   /** Tells the eviction policy that the slot was read. */
   hit(slot: number): void
-  /** The value; a copy where freezing cannot protect it (Map, Set, Date, Buffer). */
+  /** The value; a copy if freezing cannot protect it (Map, Set, Date, Buffer). */
   value(slot: number): unknown
   freshUntil(slot: number): number
-  /** `freshUntil` is after `now`, and `asOf` not below `seq`: what each hit asks. */
+  /** `freshUntil` is after `now`, and `asOf` not below `seq`: what each hit checks. */
   isCurrent(slot: number, now: number, seq: number): boolean
   staleUntil(slot: number): number
   createdAt(slot: number): number
@@ -33,19 +33,19 @@ export interface MemorySpace {
   /** How often the entry was read since it was stored, at least approximately (it may saturate). */
   hits(slot: number): number
   /**
-   * When the entry was last read, to the second, epoch milliseconds; undefined where that is not noted, and for never.
+   * When the entry was last read, to the second, epoch milliseconds; undefined if that is not recorded, and for never.
    */
   readAt(slot: number): number | undefined
-  /** `hashOf` the whole key, with the space's name as its seed; worked out once while the store keeps hashes. */
+  /** `hashOf` the whole key, with the space's name as its seed; computed once if the store keeps hashes. */
   hash(slot: number): number
-  /** Changes the deadlines of a held entry; the value stays. */
+  /** Changes the deadlines of a stored entry; the value stays. */
   retime(slot: number, freshUntil: number, staleUntil: number): void
   /**
    * Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces
-   * what was there in any case.
+   * the previous value in any case.
    */
   set(key: string, entry: MemoryEntry): boolean
-  /** Removes the key; `false` when it was not there. */
+  /** Removes the key; `false` if it was absent. */
   drop(key: string, reason: RemovalReason): boolean
   clear(reason: RemovalReason): void
   keys(): IterableIterator<string>
@@ -53,10 +53,7 @@ export interface MemorySpace {
 
 /** Entries by their slots alone, whatever space they are of. */
 export interface HeldEntries {
-  /**
-   * As `MemorySpace.hash`, of the first `count` of the slots: many at a time, since each waits for its place in memory,
-   * and all can wait together.
-   */
+  /** As `MemorySpace.hash`, of the first `count` of the slots: many at a time, so that their cache misses overlap. */
   hashesOf(slots: Int32Array, count: number, into: Int32Array): void
   keyOf(slot: number): string
   /** As `MemorySpace.weight`. */
@@ -65,7 +62,7 @@ export interface HeldEntries {
   spaceOf(slot: number): string
 }
 
-/** What is to be done before an entry leaves: those who have noted its slot are to look at it first. */
+/** To be run before an entry leaves: those that have noted its slot read it first. */
 export interface NotedSlots {
   /** Slots that are noted now. */
   readonly count: number
@@ -85,16 +82,16 @@ export interface MemoryEntry {
   readonly isolated?: Isolated | undefined
 }
 
-/** A value that nobody can change any more: frozen, but for what freezing cannot protect. */
+/** A value that can no longer be changed: frozen, except for what freezing cannot protect. */
 export interface Isolated {
   readonly value: unknown
   /** Parts of it (Map, Set, Date, bytes) are not protected: each reader gets copies of them. */
   readonly live: boolean
-  /** What it takes of the heap, estimated. */
+  /** Its estimated heap size. */
   readonly bytes: number
 }
 
-/** What memory may hold, and who leaves. What is left out stays as it is. */
+/** Memory's limits and policy. What is left out stays as it is. */
 export interface MemoryBudget {
   /** `Infinity`: no such limit. */
   readonly maxEntries?: number
@@ -103,40 +100,40 @@ export interface MemoryBudget {
   readonly pressure?: number | false
 }
 
-/** The in-process tier: several spaces (one a namespace) within one budget. */
+/** The in-process tier: several spaces (one per namespace) within one budget. */
 export interface MemoryStore extends HeldEntries {
-  /** The space of that name, made on first use; the same one until it is let go of. */
+  /** The space of that name, created on first use; the same one until it is released. */
   space(name: string): MemorySpace
-  /** Lets go of a space and of what it holds; whoever still has it reads and writes nothing. */
+  /** Releases a space and its contents; remaining references read and write nothing. */
   release(name: string): void
   /** Entries held, over all spaces. */
   readonly entries: number
   /** What they weigh together, in estimated bytes: keys, values and bookkeeping. */
   readonly bytes: number
   /**
-   * What was configured, `Infinity` for no such limit; less may be in force while the heap is short, more while the
-   * budget shrinks.
+   * As configured, `Infinity` for no such limit; the effective limit may be lower while the heap is short, and higher
+   * while the budget is being reduced.
    */
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
   /** The name of the eviction policy. */
   readonly policy: string
-  /** The share of the memory that there is, beyond which it gives some back; `false`: never. */
+  /** The share of available memory above which it gives some back; `false`: never. */
   readonly pressure: number | false
   /**
-   * Another budget or policy, while it is used. More room is there at once; less, and another policy, come in steps of
-   * at most 5 ms. Resolves when all of it is in force, or replaced by a later change.
+   * Changes budget or policy at runtime. More room is available at once; less, and another policy, take effect in steps
+   * of at most 5 ms. Resolves when all of it is in force, or replaced by a later change.
    */
   configure(budget: MemoryBudget): Promise<void>
-  /** Entries that left, by reason; those that were refused, too. */
+  /** Entries that left, by reason; including those that were refused. */
   readonly evictions: Readonly<Partial<Record<RemovalReason, number>>>
-  /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */
+  /** Called for each entry that leaves or is refused, with its times; undefined without listeners. */
   onRemoval:
     | ((space: string, key: string, reason: RemovalReason, createdAt: number, freshUntil: number) => void)
     | undefined
-  /** Keeps the hashes of whole keys (four bytes an entry), or lets go of them. */
+  /** Keeps the hashes of whole keys (four bytes per entry), or drops them. */
   keepHashes(isKept: boolean): void
   /** Flushed before a slot holds something else. */
   noted: NotedSlots | undefined
-  /** Lets go of all entries and timers; what is set afterwards is refused. */
+  /** Drops all entries and timers; later sets are refused. */
   close(): void
 }

@@ -1,48 +1,48 @@
-// Regions as an operator sees them: who serves, who is heard, and how one is taken out and put back.
+// Regions as an operator sees them: which serve, which are connected, and draining and restoring one.
 import type { Duration } from '../duration.ts'
 
 /**
- * `serving`: its stores are read and written. `drained`: neither; what is asked for comes from the origin, or is
- * loaded, and invalidations go on. `filling`: written, and not read yet.
+ * `serving`: its stores are read and written. `drained`: neither; reads go to the origin or the loader, and
+ * invalidations continue. `filling`: written, and not read yet.
  */
 export type RegionState = 'serving' | 'drained' | 'filling'
 
-/** How much is known of another region. */
+/** What is known of another region. */
 export interface PeerRegion {
   readonly region: string
   /**
-   * Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind;
-   * undefined where it is not connected yet.
+   * Milliseconds since all of its invalidations were last known here, for the namespace that lags most; undefined if it
+   * is not connected yet.
    */
   readonly lagMs: number | undefined
-  /** That is within the longest lag, so that what was loaded before is accepted. */
+  /** That is within the maximum lag, so that earlier loads are accepted. */
   readonly isHeard: boolean
-  /** Why it could not be heard when it was asked last; absent where it could. */
+  /** The error of the last attempt to reach it; absent if it succeeded. */
   readonly error?: string
 }
 
-/** A region as one process sees it. */
+/** A region as seen by one process. */
 export interface RegionView extends PeerRegion {
   /** This process belongs to it. */
   readonly isOwn: boolean
-  /** The others ask it for what they do not have. */
+  /** The others read from it what they lack. */
   readonly isOrigin: boolean
-  /** Undefined where its stores do not say. */
+  /** Undefined if its stores do not tell. */
   readonly standing: RegionState | undefined
   /**
-   * Steps of this process's region that it has not applied yet, as it says itself, in the namespaces that the process
-   * has open: what waits for it. 0 for the own region; undefined where it does not say.
+   * Steps of this process's region that it has not applied yet, as it reports, in the namespaces that this process has
+   * open. 0 for the own region; undefined if it does not report.
    */
   readonly waiting: number | undefined
-  /** What this process has begun to fill it with, or did last; of the own region alone. */
+  /** The current or last fill by this process; only for the own region. */
   readonly filling?: FillProgress
 }
 
-/** How far a region has been filled by this process. */
+/** The progress of filling a region by this process. */
 export interface FillProgress {
-  /** The region that it comes from. */
+  /** The source region. */
   readonly from: string
-  /** Keys that were looked at there. */
+  /** Keys that were scanned there. */
   readonly keys: number
   /** Entries that were stored here. */
   readonly copied: number
@@ -53,65 +53,64 @@ export interface FillProgress {
   readonly error?: string
 }
 
-/** Which region is drained, and how long it is waited for. */
+/** Which region to drain, and how long to wait. */
 export interface DrainRegionOptions {
   /** Default: the own one. */
   readonly region?: string | undefined
-  /** How long to wait until the others have applied what was invalidated there. Default `'10s'`. */
+  /** How long to wait until the others have applied its invalidations. Default `'10s'`. */
   readonly timeout?: Duration | undefined
-  /** Takes it out even where no other region serves, so that everything is loaded. Default false. */
+  /** Drains it even if no other region serves, so that everything is loaded. Default false. */
   readonly force?: boolean | undefined
 }
 
-/** What a drain came to. */
+/** The result of a drain. */
 export interface Drained {
   readonly region: string
   /**
-   * Every other region has applied all that was invalidated there in the namespaces that this process has open: its
-   * processes and stores may be stopped. False where it has none open.
+   * Every other region has applied all of its invalidations in the namespaces that this process has open: its processes
+   * and stores may be stopped. False if it has none open.
    */
   readonly isSafe: boolean
-  /** How many namespaces that are. */
+  /** The number of these namespaces. */
   readonly namespaces: number
-  /** The regions that have not, or do not say. */
+  /** The regions that have not, or do not report. */
   readonly behind: readonly string[]
 }
 
-/** Where a region is filled from, and how fast. */
+/** From where a region is filled, and how fast. */
 export interface FillRegionOptions {
-  /** Where the entries come from. Default: the origin. */
+  /** The source of the entries. Default: the origin. */
   readonly from?: string | undefined
-  /** The most keys that are looked at in a second. Default 2,000. */
+  /** The most keys that are scanned per second. Default 2,000. */
   readonly keysPerSecond?: number | undefined
-  /** Fills it even where no other region serves, so that everything is loaded until that is done. Default false. */
+  /** Fills it even if no other region serves, so that everything is loaded until it is done. Default false. */
   readonly force?: boolean | undefined
 }
 
-/** The regions of a cache, where it has an edge tier. */
+/** The regions of a cache with an edge tier. */
 export interface Regions {
-  /** The one that this process belongs to. */
+  /** The region of this process. */
   readonly own: string
-  /** How each stands. A region whose stores do not answer has no standing; nothing is thrown for it. */
+  /** The state of each. A region whose stores do not answer has no state; nothing is thrown. */
   list(): Promise<readonly RegionView[]>
   /**
-   * Takes a region out: its entries are neither read nor written from now on by any of its processes, which go to the
-   * origin or the loader; invalidations go on as ever. Resolves when every other region has applied what was
-   * invalidated there, or at the timeout. Once more is harmless.
-   * @throws MillpondError `LAST_REGION` where no other one would serve, unless that is forced; `OPTION_INVALID` for a
-   * region that there is not; `TIER_FAILED` where its stores do not answer, or another process is changing how it
-   * stands.
+   * Drains a region: from now on its entries are neither read nor written by any of its processes, which use the origin
+   * or the loader; invalidations continue. Resolves when every other region has applied its invalidations, or at the
+   * timeout. Repeating it is harmless.
+   * @throws MillpondError `LAST_REGION` if no other one would serve, unless forced; `OPTION_INVALID` for an unknown
+   * region; `TIER_FAILED` if its stores do not answer, or another process is changing its state.
    */
   drain(options?: DrainRegionOptions): Promise<Drained>
   /**
-   * Brings the own region what another one holds, of the namespaces that this process has open, at a pace, and lets it
-   * be read when that is done. Meanwhile what is loaded here is kept. Where it fails, the region stays as it is: fill
-   * it once more, or `serve`.
-   * @throws MillpondError `LAST_REGION` where no other one serves, unless that is forced; `OPTION_INVALID` for a region
-   * that there is not, or the own one; `TIER_FAILED` where the stores of either do not answer, or cannot be listed.
+   * Copies the entries of another region to the own one, for the namespaces that this process has open, at a limited
+   * rate, and lets it be read when that is done. Meanwhile loaded values are stored here. If it fails, the region's
+   * state stays: fill it again, or `serve`.
+   * @throws MillpondError `LAST_REGION` if no other one serves, unless forced; `OPTION_INVALID` for an unknown region,
+   * or the own one; `TIER_FAILED` if the stores of either do not answer, or cannot be listed.
    */
   fill(options?: FillRegionOptions): Promise<FillProgress>
   /**
-   * Lets a region be read and written at once, with what it has: nothing in it is older than its ledger says.
+   * Lets a region be read and written at once, with its present contents: nothing in it is older than its ledger says.
    * @throws MillpondError `OPTION_INVALID`, `TIER_FAILED`.
    */
   serve(region?: string): Promise<void>

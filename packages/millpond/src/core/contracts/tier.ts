@@ -4,8 +4,8 @@ import type { Scope, Stored, TierItem } from './entry.ts'
 import type { LedgerStore } from './ledger-store.ts'
 
 /**
- * How much a tier takes at a time. What is beyond a limit is never sent: a long key is shortened, a large body is
- * stored in pieces, a large batch goes in several calls, and calls beyond `calls` wait for those before them.
+ * A tier's limits. They are never exceeded: a long key is shortened, a large body is stored in pieces, a large batch is
+ * split into several calls, and calls beyond `calls` wait for earlier ones.
  */
 export interface TierLimits {
   /**
@@ -14,12 +14,12 @@ export interface TierLimits {
    */
   readonly keyBytes?: number
   /**
-   * The largest body, in bytes, at least 1024; a larger one goes in pieces of up to 256 KB, each an item. Default: no
-   * limit.
+   * The largest body, in bytes, at least 1024; a larger one is stored in pieces of up to 256 KB, each an item. Default:
+   * no limit.
    */
   readonly itemBytes?: number
   /**
-   * The largest body that goes in pieces, in bytes; 0: none does. What is larger is refused. Default 64 MiB, and never
+   * The largest body that is stored in pieces, in bytes; 0: none. Larger ones are refused. Default 64 MiB, and never
    * more than one item can list.
    */
   readonly entryBytes?: number
@@ -27,80 +27,80 @@ export interface TierLimits {
   readonly items?: number
   /** The most bytes of bodies in one call, beyond its first item. Default 8 MiB. */
   readonly batchBytes?: number
-  /** The most calls of one verb under way at a time. Default 8. */
+  /** The most concurrent calls of one verb. Default 8. */
   readonly calls?: number
 }
 
-/** The most that a tier holds, over all who use its store; who comes then takes the place of others. */
+/** The capacity of a tier, over all users of its store; beyond it entries are evicted. */
 export interface TierBounds {
   readonly maxEntries?: number
   /** As `usage` counts them. */
   readonly maxBytes?: number
 }
 
-/** What a tier holds. */
+/** The contents of a tier. */
 export interface TierUsage {
   readonly entries?: number
   readonly bytes?: number
-  /** Entries that have left for want of room, since the store was made. */
+  /** Entries evicted for lack of space, since the store was created. */
   readonly evicted?: number
 }
 
-/** A store of a tier that is made of several, as this process sees it; what is counted since it came to the tier. */
+/** A store of a tier that consists of several, as seen by this process; counted since it joined the tier. */
 export interface TierMember {
   readonly name: string
-  /** Its share of the keys, beside the weights of the others. */
+  /** Its share of the keys, relative to the weights of the others. */
   readonly weight: number
   /**
-   * `away`: it did not answer; it is tried from beside, and others are asked meanwhile. `doubted`: it is back, and its
-   * answers are compared with another copy's.
+   * `away`: it did not answer; it is probed in the background, and others are used meanwhile. `doubted`: it is back,
+   * and its answers are compared with another copy's.
    */
   readonly state: 'up' | 'doubted' | 'away'
-  /** Entries that this process keeps for it. */
+  /** Entries that this process holds for it. */
   readonly hints: number
-  /** Of these, those that were let go for want of room. */
+  /** Of these, those that were dropped for lack of space. */
   readonly hintsDropped: number
-  /** Of these, those that it was given when it was back. */
+  /** Of these, those that were delivered when it was back. */
   readonly handedOver: number
-  /** Keys that it was asked for. */
+  /** Keys that were requested from it. */
   readonly reads: number
-  /** Commands that it did not carry out, or not in time; those by which it is tried while it is away do not count. */
+  /** Commands that failed or timed out; probes while it is away do not count. */
   readonly failures: number
-  /** Copies that it lacked, or had in an older form, as a read has shown, and was given. */
+  /** Copies that it lacked, or had in an older version, as a read has shown, and that were repaired. */
   readonly repaired: number
   /**
-   * Copies that moves and repairs of the whole ring, as far as this process does them, have brought to it, and taken
+   * Copies that moves and repairs of the whole ring, as far as this process does them, have written to it, and removed
    * from it.
    */
   readonly movedIn: number
   readonly movedOut: number
 }
 
-/** One step of `examine`: what was tried, how it went, and what to do. No secret is in it. */
+/** One step of `examine`: what was tried, the result, and the remedy. Contains no secrets. */
 export interface TierStep {
   /**
-   * In this order, where there is such a step: a name resolved, a port reached, TLS, a user signed in, round trips,
-   * what the server is, whether its settings suit a cache; `open` in place of the first four for what lies on a disk.
+   * In this order, if applicable: a name resolved, a port reached, TLS, a user signed in, round trips, the server's
+   * version, whether its settings suit a cache; `open` in place of the first four for a store on disk.
    */
   readonly step: 'resolve' | 'connect' | 'tls' | 'authenticate' | 'open' | 'ping' | 'server' | 'settings'
-  /** Which server or folder. */
+  /** The server or folder. */
   readonly at: string
-  /** `warning`: it works, and yet not as it should. */
+  /** `warning`: it works, but not as it should. */
   readonly verdict: 'ok' | 'warning' | 'failed'
   readonly ms: number
   /** What was found. */
   readonly detail?: string
-  /** What to do. With each step that is not ok. */
+  /** The remedy. Present for each step that is not ok. */
   readonly remedy?: string
 }
 
-/** What a tier is told of a call beside its keys. */
+/** Context of a tier call. */
 export interface TierCall {
-  /** Fires when nobody waits for the answer any more. Made when it is first read. */
+  /** Aborted when the answer is no longer needed. Created when it is first read. */
   readonly signal: AbortSignal
 }
 
-/** Why a tier did not store an item, though it is well: no failure, and no reason to ask it less. */
+/** Why a healthy tier did not store an item: not a failure, and no reason to use it less. */
 export type Refusal = 'too_large' | 'key_too_long' | 'full' | 'unsupported'
 
 /**
@@ -109,9 +109,9 @@ export type Refusal = 'too_large' | 'key_too_long' | 'full' | 'unsupported'
  *
  * Obligations: `read` answers in the order of the keys, `undefined` for absent or expired or unreadable entries, and
  * never throws for a bad entry; in one batch the last write of a key wins; every call settles; a failure rejects with a
- * `MillpondError` of code `TIER_FAILED`, after `close` with `CLOSED`; nothing blocks the event loop. What is stored is
- * checked as a whole: of a record in which a single bit has changed, the position and the deadline included, nothing is
- * answered.
+ * `MillpondError` of code `TIER_FAILED`, after `close` with `CLOSED`; nothing blocks the event loop. Stored records are
+ * verified as a whole: a record in which a single bit has changed, including the position and the deadline, is not
+ * returned.
  *
  * What the caller does for it: keys and bodies are within `limits`, calls beyond `limits.calls` wait, a call that is
  * not answered within its deadline (which begins when it is made) is given up and its `signal` fires, and a tier that
@@ -124,47 +124,42 @@ export interface Tier {
   /** Survives a restart of the process. */
   readonly durable: boolean
   readonly limits?: TierLimits
-  /** Absent: none that this side knows of. */
+  /** Absent: no known limits. */
   readonly bounds?: TierBounds
   /**
-   * Where its entries lie, a text for each store: tiers that have one in common are one store, which cannot keep two
-   * copies of anything. No secret is in it. Absent: nobody can tell.
+   * The location of its entries, a text for each store: tiers with one in common are one store, which cannot hold two
+   * copies of anything. Contains no secrets. Absent: unknown.
    */
   readonly places?: readonly string[]
   read(keys: readonly string[], call?: TierCall): Promise<(Stored | undefined)[]>
-  /** Answers nothing where all was stored, else for each item why it was not, `undefined` where it was. */
+  /** Resolves with nothing if everything was stored, else for each item why it was not, `undefined` if it was. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
   write(items: readonly TierItem[], call?: TierCall): Promise<readonly (Refusal | undefined)[] | void>
-  /** Resolves with how many were there. */
+  /** Resolves with how many existed. */
   drop(keys: readonly string[], call?: TierCall): Promise<number>
-  /** Removes every key that begins with the prefix. Resolves with how many there were, where the tier can tell. */
+  /** Removes every key that begins with the prefix. Resolves with how many there were, if the tier can tell. */
   clear(prefix: string, call?: TierCall): Promise<number>
-  /** Keys that begin with the prefix, in small steps; absent where the tier cannot list. */
+  /** Keys that begin with the prefix, in small steps; absent if the tier cannot list. */
   scan?(prefix: string): AsyncIterable<readonly string[]>
-  /** Where the tier can tell cheaply. */
+  /** If the tier can tell cheaply. */
   usage?(): Promise<TierUsage>
-  /** Of a tier that is made of several stores: each of them. */
+  /** For a tier that consists of several stores: each of them. */
   members?(): readonly TierMember[]
-  /**
-   * `scan` and `clear` may pass over what is there all the while: nobody can prove by them that it is gone. Default
-   * false.
-   */
+  /** `scan` and `clear` may miss existing entries: they cannot prove that something is gone. Default false. */
   readonly scanMayMiss?: boolean
   /**
-   * Overwrites or lets go of what is still there of entries that were dropped, replaced, or are over: free pages, logs,
-   * old segments of the tier's own. Absent where nothing of that kind is in the tier's hands. May take its time;
-   * rejects where it could not be done.
+   * Overwrites or discards the remains of entries that were dropped, replaced, or have expired: free pages, logs, old
+   * segments of the tier. Absent if the tier has none of that kind. May take a while; rejects if it could not be done.
    */
   scrub?(): Promise<void>
   /**
-   * Whether its store can be reached and suits a cache, in steps, over connections of their own; what comes after a
-   * step that failed is left out. Never rejects for what is wrong with the store. Absent where there is nothing to
-   * reach.
+   * Whether its store can be reached and suits a cache, in steps, over separate connections; steps after a failed one
+   * are omitted. Never rejects for a problem of the store. Absent if there is nothing to reach.
    */
   examine?(): Promise<readonly TierStep[]>
-  /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
+  /** The numbers that decide what is valid, if this tier can hold them (DESIGN: the ledger). */
   readonly ledger?: LedgerStore
-  /** Where the processes that use this tier may meet, where it can hold that (`millpond/nodes`). */
+  /** Where the processes that use this tier can meet, if it supports that (`millpond/nodes`). */
   readonly nodes?: NodeStore
   /** May be called twice. */
   close(): Promise<void>
