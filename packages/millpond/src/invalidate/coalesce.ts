@@ -1,5 +1,5 @@
-// "At most every N seconds" per target, with a trailing call: the first call runs at once, the calls of the following
-// window share one at its end.
+// Rate limiting per target with a trailing call: the first call runs at once, the calls in the following window share
+// one at its end.
 import { checkOptions, clock, duration, fn, required, type Shape, whole } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -7,11 +7,11 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 export interface CoalesceOptions<T, R> {
   /** The window of a target. */
   readonly every: Duration
-  /** The time that it goes by. */
+  /** The clock. */
   readonly clock: Clock
-  /** Does the work; given what the last call of the window asked for. */
+  /** Does the work; called with the argument of the window's last call. */
   readonly run: (target: string, request: T) => Promise<R>
-  /** How many targets may be in their window at once; a call beyond runs at once. Default 10,000. */
+  /** How many targets may be in their window at once; further calls run at once. Default 10,000. */
   readonly maxTargets?: number | undefined
 }
 
@@ -23,12 +23,12 @@ const OPTIONS: Shape<CoalesceOptions<unknown, unknown>> = {
 }
 
 interface Window<T, R> {
-  /** What waits for the window's end. */
+  /** The call that waits for the window's end. */
   next: { request: T; readonly promise: Promise<R>; settle(work: Promise<R>): void } | undefined
   cancel: () => void
 }
 
-/** Runs the first call at once, and gathers those that follow within a time into one at its end. */
+/** Runs the first call at once, and merges the following ones within a window into one at its end. */
 export class Coalesce<T, R> {
   readonly #options: CoalesceOptions<T, R>
   readonly #everyMs: number
@@ -51,8 +51,8 @@ export class Coalesce<T, R> {
   }
 
   /**
-   * Resolves (or rejects) with the run that answers this call. Every run starts after the calls that it answers, so its
-   * ack is theirs.
+   * Resolves (or rejects) with the run that covers this call. Every run starts after the calls that it covers, so its
+   * acknowledgement is theirs.
    */
   call(target: string, request: T): Promise<R> {
     const window = this.#windows.get(target)
@@ -65,10 +65,7 @@ export class Coalesce<T, R> {
     return window.next.promise
   }
 
-  /**
-   * Runs at once what waits, and waits for all that runs. For a shutdown: nothing that was asked for is lost. Never
-   * rejects.
-   */
+  /** Runs waiting calls at once, and waits for all that are running. For a shutdown: nothing is lost. Never rejects. */
   async flush(): Promise<void> {
     for (const [target, window] of [...this.#windows]) {
       window.cancel()
@@ -80,7 +77,7 @@ export class Coalesce<T, R> {
 
   #open(target: string): void {
     const window: Window<T, R> = { next: undefined, cancel: () => undefined }
-    // Somebody may wait for what the window's end brings, so the process must live to see it.
+    // A caller may wait for the window's end, so the process must live until then.
     window.cancel = this.#options.clock.after(this.#everyMs, () => this.#end(target, window), true)
     this.#windows.set(target, window)
   }
@@ -100,7 +97,7 @@ export class Coalesce<T, R> {
     return work
   }
 
-  /** A `run` that throws at once rejects like one that throws later. */
+  /** A `run` that throws synchronously is treated like one that rejects. */
   async #start(target: string, request: T): Promise<R> {
     return this.#options.run(target, request)
   }

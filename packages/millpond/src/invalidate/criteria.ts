@@ -1,8 +1,8 @@
-// Several criteria in one call, checked and resolved to what the engine forgets.
+// Criteria of a call, validated and resolved to what the engine invalidates.
 //
-// Targets add up: what is named by a key, a tag, a pattern or a model goes. A time narrows: with `olderThan` or
-// `createdBefore` only entries made before it go; a time alone concerns every entry. Nothing named is an error and
-// never "all".
+// Targets add up: everything named by a key, a tag, a pattern or a model is invalidated. A time narrows: with
+// `olderThan` or `createdBefore` only entries made before it; a time alone applies to every entry. Naming nothing is an
+// error and never means "all".
 import { checkOptions, duration, flag, type Shape } from '../core/checks.ts'
 import type { RemovalReason } from '../core/contracts.ts'
 import { dependencyKey } from '../core/dependency.ts'
@@ -14,35 +14,35 @@ import { type CompiledPattern, compilePattern } from './pattern.ts'
 import type { RegexEngine } from './regex-engine.ts'
 import { type CascadePlan, Relations } from './relations.ts'
 
-/** What to invalidate: any of these, together. */
+/** What to invalidate: any combination of these. */
 export interface Criteria {
   readonly key?: Key | undefined
   readonly keys?: readonly Key[] | undefined
   readonly tag?: string | undefined
   readonly tags?: readonly string[] | undefined
   /**
-   * A glob (`user:*`), a text that begins with `^` (a regular expression), or a RegExp. Over keys as they were written;
-   * a tuple is its JSON, see `prefix`.
+   * A glob (`user:*`), a string that begins with `^` (a regular expression), or a RegExp. Matched against original
+   * keys; a tuple is its JSON, see `prefix`.
    */
   readonly pattern?: string | RegExp | undefined
   readonly patterns?: readonly (string | RegExp)[] | undefined
   /**
-   * A family of keys: `['user']` is every tuple that begins so, itself too; `'user:'` every text that begins so. Stands
+   * A family of keys: `['user']` is every tuple that begins like this, itself included; `'user:'` every string. Stored
    * in the ledger as a pattern.
    */
   readonly prefix?: Key | undefined
-  /** With what is declared to go along. */
+  /** Includes its declared relations. */
   readonly model?: string | undefined
   /** A row of `model`; absent: the whole model. */
   readonly id?: ModelId | undefined
   /** Only entries stored longer ago than this. */
   readonly olderThan?: Duration | undefined
   /**
-   * Only entries stored before this instant: epoch milliseconds, a Date, or an ISO text with a zone. Later than now
-   * means now.
+   * Only entries stored before this instant: epoch milliseconds, a Date, or an ISO string with a zone. The future means
+   * now.
    */
   readonly createdBefore?: number | Date | string | undefined
-  /** Everything of the namespace. */
+  /** Everything in the namespace. */
   readonly all?: boolean | undefined
 }
 
@@ -53,7 +53,7 @@ export interface CriteriaParts {
   readonly engine?: RegexEngine
 }
 
-/** Criteria as the engine needs them. Lists hold each target once. */
+/** Criteria as the engine needs them. Lists contain each target once. */
 export interface Resolved {
   /** Encoded keys. */
   readonly keys: readonly string[]
@@ -62,16 +62,16 @@ export interface Resolved {
   readonly patterns: readonly string[]
   readonly all: boolean
   /**
-   * Epoch milliseconds: only entries created before it. A ledger line cannot say this: find the entries (`selects`) and
-   * forget their keys.
+   * Epoch milliseconds: only entries created before it. A ledger line cannot express this: find the entries (`selects`)
+   * and invalidate their keys.
    */
   readonly createdBefore: number | undefined
   readonly reason: RemovalReason
-  /** Lists were given, and all of them were empty: nothing is to be done. */
+  /** Lists were given, and all of them were empty: nothing to do. */
   readonly isEmpty: boolean
-  /** What the model's relations came to. */
+  /** The result of the model's relations. */
   readonly cascade: CascadePlan | undefined
-  /** Would this entry go? For dry runs and for criteria with a time. */
+  /** Whether this entry would be invalidated. For dry runs and for criteria with a time. */
   selects(entry: { readonly key: string; readonly tags: readonly string[]; readonly createdAt: number }): boolean
 }
 
@@ -80,7 +80,7 @@ export const MAX_KEYS = 10_000
 /** The most patterns one call may name: the ledger keeps 64 in force. */
 export const MAX_PATTERNS = 16
 
-/** What these hold has codes of its own, and is looked at where it is taken apart. */
+/** Their contents have their own error codes, and are validated when they are parsed. */
 const asItIs = <T>(value: unknown): T => value as T
 const CRITERIA: Shape<Criteria> = {
   key: asItIs,
@@ -99,9 +99,9 @@ const CRITERIA: Shape<Criteria> = {
 const NO_RELATIONS = new Relations()
 
 /**
- * Checks criteria, and says by which keys, tags, patterns and namespaces they reach what they mean.
+ * Validates criteria, and returns the keys, tags, patterns and namespaces that they cover.
  * @throws MillpondError `OPTION_INVALID` for unknown or no criteria, an id without a model, too many keys or patterns,
- * a time that is none; `KEY_INVALID`, `TAG_INVALID`, `PATTERN_INVALID`, `DURATION_INVALID` for what a criterion holds.
+ * an invalid time; `KEY_INVALID`, `TAG_INVALID`, `PATTERN_INVALID`, `DURATION_INVALID` for the contents of a criterion.
  */
 export function resolveCriteria(criteria: Criteria, parts: CriteriaParts): Resolved {
   checkOptions<Criteria>(criteria, CRITERIA, 'criteria')
@@ -146,7 +146,7 @@ function selector(
 ): Resolved['selects'] {
   const isNamed = (key: string | undefined): boolean =>
     key !== undefined && (keys.has(key) || patterns.some((pattern) => pattern.matches(key)))
-  // What was computed from something goes as it does.
+  // What was computed from a target is invalidated like it.
   return (entry) =>
     (before === undefined || entry.createdAt < before) &&
     (all || isNamed(entry.key) || entry.tags.some((tag) => tags.has(tag) || isNamed(dependencyKey(tag))))
@@ -156,7 +156,7 @@ function keysOf(criteria: Criteria): Set<string> {
   const { key, keys: many = [], prefix } = criteria
   if (!Array.isArray(many)) throw new MillpondError('KEY_INVALID', `keys: ${show(many)} is not a list: give an array`)
   const keys = new Set([...(key === undefined ? [] : [encodeKeyAt(key, 'key')]), ...encodeKeys(many, 'keys')])
-  // A tuple is one of its own family.
+  // A tuple belongs to its own family.
   if (typeof prefix === 'object') keys.add(encodeKeyAt(prefix, 'prefix'))
   if (keys.size > MAX_KEYS)
     throw new MillpondError(
@@ -182,7 +182,7 @@ function patternsOf(criteria: Criteria, engine: RegexEngine | undefined): Compil
   return [...bySource.values()]
 }
 
-/** @throws MillpondError `KEY_INVALID` for what is no key, `PATTERN_INVALID` where it is too long for a pattern. */
+/** @throws MillpondError `KEY_INVALID` for an invalid key, `PATTERN_INVALID` if it is too long for a pattern. */
 function prefixPattern(prefix: Key): string {
   const encoded = encodeKeyAt(prefix, 'prefix')
   const literal = typeof prefix === 'string' ? prefix : `${encoded.slice(0, -1)},`
@@ -199,15 +199,15 @@ function timeOf({ olderThan, createdBefore }: Criteria, now: number): number | u
   const times: number[] = []
   if (olderThan !== undefined) times.push(now - parseDuration(olderThan, 'olderThan'))
   if (createdBefore !== undefined) times.push(parseInstant(createdBefore, 'createdBefore'))
-  // Both must hold; and an entry that is stored later than now cannot be known now.
+  // Both must hold; and an entry that is stored later cannot be known now.
   return times.length === 0 ? undefined : Math.min(now, ...times)
 }
 
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/
 
 /**
- * Epoch milliseconds of an instant: a number, a Date, or an ISO text with a zone (`2026-01-31T12:00:00Z`).
- * @throws MillpondError `OPTION_INVALID`: a text without a zone would mean another instant on another machine.
+ * Epoch milliseconds of an instant: a number, a Date, or an ISO string with a zone (`2026-01-31T12:00:00Z`).
+ * @throws MillpondError `OPTION_INVALID`: a string without a zone would mean another instant on another machine.
  */
 export function parseInstant(value: unknown, name: string): number {
   const at =

@@ -1,20 +1,20 @@
-// Work that is put off within this process: it runs after its delay, or at once when the process is told to finish.
-// For what must outlive the process, schedule a job.
+// Work that is delayed within this process: it runs after its delay, or at once when the process shuts down. For what
+// must outlive the process, schedule a job.
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 
-/** The longest delay that a timer carries: 24 days. Longer ones belong into the job table. */
+/** The longest delay of a timer: 24 days. Longer ones belong into the job table. */
 export const MAX_DELAY_MS = 2 ** 31 - 1
 
 export interface Delayed<R> {
-  /** What the work comes to; `undefined` when it was cancelled. */
+  /** The result of the work; `undefined` if it was cancelled. */
   readonly done: Promise<R | undefined>
-  /** `false`: it had begun already. */
+  /** `false`: it had already begun. */
   cancel(): boolean
 }
 
-/** Work of this process that is put off, and run early when the process is told to finish. */
+/** Delayed work of this process, which runs early at shutdown. */
 export class Delays {
   readonly #clock: Clock
   readonly #waiting = new Set<() => void>()
@@ -24,12 +24,12 @@ export class Delays {
     this.#clock = clock
   }
 
-  /** How much is put off. */
+  /** The number of waiting items. */
   get size(): number {
     return this.#waiting.size
   }
 
-  /** @throws MillpondError `DURATION_INVALID` for what is no duration, or over `MAX_DELAY_MS`. */
+  /** @throws MillpondError `DURATION_INVALID` for an invalid duration, or over `MAX_DELAY_MS`. */
   /** Runs it after a delay, unless it is cancelled before. */
   start<R>(delay: Duration, run: () => Promise<R>): Delayed<R> {
     const ms = parseDuration(delay, 'delay')
@@ -59,7 +59,7 @@ export class Delays {
     return { done, cancel }
   }
 
-  /** Runs at once what waits, and waits for all that runs. Never rejects. */
+  /** Runs waiting work at once, and waits for all that is running. Never rejects. */
   async flush(): Promise<void> {
     for (const begin of [...this.#waiting]) begin()
     while (this.#running.size > 0) await Promise.allSettled([...this.#running])

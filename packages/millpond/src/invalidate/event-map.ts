@@ -9,9 +9,9 @@ export type EventRule<P> = (payload: P) => Criteria | undefined
 export interface EventMapOptions<M, R> {
   /** What each event invalidates. */
   readonly events: { readonly [E in keyof M]: EventRule<M[E]> }
-  /** What carries it out, such as `(criteria) => cache.invalidate(criteria)`. */
+  /** Carries it out, such as `(criteria) => cache.invalidate(criteria)`. */
   readonly invalidate: (criteria: Criteria) => Promise<R>
-  /** Told what went wrong with events from an attached emitter, which nobody awaits. */
+  /** Called with errors of events from an attached emitter, which are not awaited. */
   readonly onError: (event: string, error: unknown) => void
 }
 
@@ -21,18 +21,18 @@ const OPTIONS: Shape<EventMapOptions<unknown, unknown>> = {
   onError: required(fn('a function that receives failures')),
 }
 
-/** The part of an emitter that is used: Node's EventEmitter, mitt and many others. */
+/** The used part of an emitter: Node's EventEmitter, mitt and many others. */
 export interface Emitter {
   on(event: string, listener: (payload: unknown) => void): unknown
   off(event: string, listener: (payload: unknown) => void): unknown
 }
 
-/** Turns events of an application into invalidations, by rules. */
+/** Maps events of an application to invalidations, by rules. */
 export class EventMap<M extends object, R> {
   readonly #options: EventMapOptions<M, R>
   readonly #rules: Map<string, (payload: unknown) => Criteria | undefined>
 
-  /** @throws MillpondError `OPTION_INVALID` for a rule that is no function. */
+  /** @throws MillpondError `OPTION_INVALID` for a rule that is not a function. */
   constructor(options: EventMapOptions<M, R>) {
     const given: unknown = options
     checkOptions<EventMapOptions<unknown, unknown>>(given, OPTIONS, 'EventMap')
@@ -48,7 +48,7 @@ export class EventMap<M extends object, R> {
   }
 
   /**
-   * Resolves when the event's invalidation is acknowledged; with `undefined` when its rule names nothing.
+   * Resolves when the event's invalidation is acknowledged; with `undefined` if its rule returns nothing.
    * @throws `OPTION_INVALID` for an event without a rule.
    */
   async emit<E extends keyof M & string>(event: E, payload: M[E]): Promise<R | undefined> {

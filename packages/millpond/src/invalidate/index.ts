@@ -1,4 +1,4 @@
-// Invalidation: criteria, patterns, relations between models, and the ways in which changes come in.
+// Invalidation: criteria, patterns, relations between models, and the sources of changes.
 export { Coalesce, type CoalesceOptions } from './coalesce.ts'
 export { type Criteria, MAX_KEYS, MAX_PATTERNS, parseInstant, type Resolved, resolveCriteria } from './criteria.ts'
 export { type Delayed, Delays, MAX_DELAY_MS } from './delay.ts'

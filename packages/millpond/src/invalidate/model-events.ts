@@ -1,8 +1,8 @@
 // Changes of models, as an ORM or the application reports them: invalidated after the commit, never before, and not at
 // all after a rollback.
 //
-// Before the commit other transactions still read the old rows: an invalidation then would be answered by a load of the
-// old value.
+// Before the commit other transactions still read the old rows: an earlier invalidation would be followed by a load of
+// the old value.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { checkOptions, fn, refused, required, type Shape, whole, withMethods } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -10,11 +10,14 @@ import { checkModel, idText, type ModelId } from './model-tags.ts'
 import type { CascadePlan, ChangeKind, Relations } from './relations.ts'
 
 export interface ModelEventsOptions<R> {
-  /** What belongs to what. */
+  /** The declared relations. */
   readonly relations: Relations
   /** Invalidates the tags of one or many changes, in one step. */
   readonly invalidate: (plan: CascadePlan) => Promise<R>
-  /** How many rows of one transaction are remembered one by one; with more, their models go whole. Default 1000. */
+  /**
+   * How many rows of one transaction are tracked individually; beyond that, their models are invalidated whole. Default
+   * 1000.
+   */
   readonly maxRows?: number | undefined
 }
 
@@ -24,14 +27,14 @@ const OPTIONS: Shape<ModelEventsOptions<unknown>> = {
   maxRows: whole(1),
 }
 
-/** What one transaction changed. Belongs to one caller; not for use after `commit` or `rollback`. */
+/** The changes of one transaction. Belongs to one caller; not for use after `commit` or `rollback`. */
 export interface TransactionChanges<R> {
   modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): void
   /** The tags that `commit` would invalidate now. */
   tags(): readonly string[]
-  /** Invalidates all of it in one step. `undefined`: there was nothing. Call it after the database committed. */
+  /** Invalidates all of them in one step. `undefined`: there were none. Call it after the database has committed. */
   commit(): Promise<R | undefined>
-  /** Forgets all of it. */
+  /** Discards all of them. */
   rollback(): void
 }
 
@@ -56,8 +59,7 @@ export class ModelEvents<R> {
 
   /**
    * A committed change, or, within `during`, one that waits for its commit. Without an id any rows of the model may
-   * have changed. Resolves when it is invalidated; with `undefined` when it waits, or when the model's rule does not
-   * react to it.
+   * have changed. Resolves when it is invalidated; with `undefined` if it waits, or if the model's rule ignores it.
    */
   async modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<R | undefined> {
     const scope = this.#scopes.getStore()
@@ -66,7 +68,7 @@ export class ModelEvents<R> {
     return scope?.isOpen === true ? undefined : this.#flush(changes)
   }
 
-  /** Collects by hand: for ORMs that say themselves when they commit. */
+  /** Manual collection: for ORMs with their own commit hooks. */
   transaction(): TransactionChanges<R> {
     const changes = new Changes(this.#maxRows)
     let state: 'open' | 'committed' | 'rolled back' = 'open'
@@ -95,10 +97,10 @@ export class ModelEvents<R> {
   }
 
   /**
-   * Runs a transaction: what changes inside, however deep, waits until `work` resolved, which must mean that it
-   * committed. A rejection passes unchanged and drops what was collected. Within another `during` it is a savepoint:
-   * its changes join the outer ones. Changes that are reported after the end (forgotten promises) count at once. When
-   * the invalidation itself fails, `during` rejects with its error although the work has committed.
+   * Runs a transaction: changes inside, however deep, wait until `work` has resolved, which must mean that it
+   * committed. A rejection passes unchanged and discards the collected changes. Within another `during` it is a
+   * savepoint: its changes join the outer ones. Changes that are reported after the end (unawaited promises) apply at
+   * once. If the invalidation itself fails, `during` rejects with its error although the work has committed.
    */
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (typeof work !== 'function')
@@ -127,7 +129,7 @@ export class ModelEvents<R> {
   }
 }
 
-/** Rows by model; the whole model once its rows are too many or not known. */
+/** Rows by model; the whole model if its rows are too many or unknown. */
 class Changes {
   readonly #maxRows: number
   readonly #models = new Map<string, Set<string> | 'whole'>()

@@ -7,7 +7,7 @@
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName, MAX_TAG_LENGTH } from '../core/key.ts'
 
-/** A row's id. 7, 7n and '7' are the same row: ids come back from URLs and drivers in all three forms. */
+/** A row's id. 7, 7n and '7' are the same row: ids come from URLs and drivers in all three forms. */
 export type ModelId = string | number | bigint
 
 /** The tags of an entry that shows this row, or, without an id, many rows of the model. */
@@ -25,15 +25,16 @@ const anyRowTag = (model: string): string => `${modelTag(model)}:*`
 const rowTag = (model: string, id: ModelId): string => fit(`${modelTag(model)}:${idText(id)}`)
 
 /**
- * @throws MillpondError `OPTION_INVALID`: a colon in a model's name would let `a:b` without an id meet `a` with the id
- * `b`.
+ * @throws MillpondError `OPTION_INVALID`: with a colon in a model's name, `a:b` without an id could equal `a` with the
+ * id `b`.
  */
 export function checkModel(model: unknown): string {
   return checkName(model, 'model')
 }
 
 /**
- * The canonical text of an id; one that begins with `*` or `\` gets a `\` in front, so that none is read as "any row".
+ * The canonical text of an id; one that begins with `*` or `\` gets a `\` in front, so that it is not read as "any
+ * row".
  */
 export function idText(id: unknown): string {
   if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id)))

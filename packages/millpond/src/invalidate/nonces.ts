@@ -1,18 +1,16 @@
-// Remembers which messages were seen, for as long as they could be repeated.
+// Remembers which messages were seen, for as long as they could be replayed.
 
-/** Hand in one over a shared store where several processes receive the same webhooks. */
+/** Pass one over a shared store if several processes receive the same webhooks. */
 export interface NonceStore {
-  /**
-   * `claimed`: it was not there and is now kept until `until` (epoch milliseconds). `full`: no room, try again later.
-   */
+  /** `claimed`: it was new and is now kept until `until` (epoch milliseconds). `full`: no room, try again later. */
   claim(id: string, until: number, now: number): NonceAnswer | Promise<NonceAnswer>
-  /** The message was not applied after all: a repetition is welcome. */
+  /** The message was not applied after all: a retry is accepted. */
   release(id: string): void | Promise<void>
 }
 
 export type NonceAnswer = 'claimed' | 'repeated' | 'full'
 
-/** In this process. Never forgets one early to make room: it says `full` instead. */
+/** In this process. Never drops one early to make room: it returns `full` instead. */
 export function memoryNonces(maxNonces = 10_000): NonceStore {
   const until = new Map<string, number>()
   const prune = (now: number): void => {

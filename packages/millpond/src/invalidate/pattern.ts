@@ -1,9 +1,9 @@
-// Patterns over keys: a glob (`user:*`), or a regular expression (a text that begins with `^`, or a RegExp). Linear
+// Patterns over keys: a glob (`user:*`), or a regular expression (a string that begins with `^`, or a RegExp). Linear
 // time, bounded work.
 //
 // Work is bounded three ways: the pattern's length (core/glob), the compiled program's size, and pattern or program
-// size times key length. A key over the last bound counts as a match: forgetting too much is safe, blocking the event
-// loop or keeping what was to go is not.
+// size times key length. A key over the last bound counts as a match: invalidating too much is safe; blocking the event
+// loop, or keeping what should be invalidated, is not.
 import { isError, MillpondError, show } from '../core/errors.ts'
 import { checkPattern, globMatcher, MAX_PATTERN_LENGTH } from '../core/glob.ts'
 import { writtenKey } from '../core/key.ts'
@@ -15,19 +15,19 @@ export interface CompiledPattern {
    * process.
    */
   readonly source: string
-  /** Given the encoded key, asks of the key as its owner wrote it: a text as it is, a tuple as JSON (`["user",7]`). */
+  /** Takes the encoded key, and tests the original: a string as it is, a tuple as JSON (`["user",7]`). */
   matches(key: string): boolean
 }
 
 /** The largest compiled regular expression, in instructions. */
 export const MAX_PROGRAM_SIZE = 200
 /**
- * Instructions times characters that one test may cost. A key is judged exactly up to 125 characters by the largest
- * program, up to 500 by one of 50 instructions (a UUID); 64 expressions of the worst kind over the worst key take some
- * 50 ms together.
+ * The most instructions times characters of one test. A key is judged exactly up to 125 characters by the largest
+ * program, up to 500 by one of 50 instructions (a UUID); 64 worst-case expressions over the worst key take about 50 ms
+ * together.
  */
 export const MAX_STEPS = 25_000
-/** Glob characters times key characters that one test may cost; some 20 ms. */
+/** The most glob characters times key characters of one test; about 20 ms. */
 export const MAX_GLOB_STEPS = 4_000_000
 /** The most Unicode classes (`\p{L}`) in one expression: each is a table of hundreds of ranges. */
 export const MAX_UNICODE_CLASSES = 16
@@ -42,8 +42,8 @@ export function isRegexSource(pattern: string): boolean {
 
 /**
  * Compiles a glob (`*` any run, `?` one character, `\` the next one plain) or a regular expression. A regular
- * expression matches when it is found in the key: `^user:1` matches `user:10`, `^user:1$` does not. It means what RE2
- * means by it, also when it came as a RegExp: `\s` is white space of ASCII, lines end at `\n` alone, case is folded as
+ * expression matches when it is found in the key: `^user:1` matches `user:10`, `^user:1$` does not. It has RE2's
+ * semantics, even if it was given as a RegExp: `\s` is white space of ASCII, lines end at `\n` alone, case is folded as
  * Unicode does.
  * @throws MillpondError `PATTERN_INVALID` for what is empty, too long, too large, not well-formed or not linear;
  * `OPTION_INVALID` when a regular expression is given and re2js is not installed.
@@ -64,7 +64,7 @@ export function patternSource(pattern: string | RegExp, engine?: RegexEngine): s
 export interface PatternCompilerOptions {
   /** Default: re2js, loaded with the first regular expression. */
   readonly engine?: RegexEngine
-  /** Told once per pattern that this process cannot compile. */
+  /** Called once per pattern that this process cannot compile. */
   readonly warn?: (message: string, error: unknown) => void
 }
 
@@ -124,11 +124,11 @@ function sourceOf(pattern: RegExp, engine: RegexEngine): string {
   } catch (cause) {
     throw refused(pattern, isError(cause) ? cause.message : 'it cannot be translated', cause)
   }
-  // A RegExp is looked for anywhere in the key; the canonical text says so by its beginning.
+  // A RegExp matches anywhere in the key; the beginning of the canonical text says so.
   return checkPattern(isRegexSource(translated) ? translated : `^(?s:.*?)(?:${translated})`)
 }
 
-/** What a RegExp may say that RE2 would read as something else without an error. */
+/** Syntax of a RegExp that RE2 would silently interpret differently. */
 function foreignSyntax(source: string): string | undefined {
   for (let i = 0; i < source.length; i++) {
     const two = source.slice(i, i + 2)
@@ -143,7 +143,7 @@ function foreignSyntax(source: string): string | undefined {
   return undefined
 }
 
-/** What would make compiling costly, found without compiling. */
+/** Expressions that are expensive to compile, detected without compiling. */
 function faultOf(source: string): string | undefined {
   let classes = 0
   for (let i = 0; i < source.length; i++) {
@@ -176,16 +176,13 @@ function largestCount(source: string, from: number): number {
 
 const META = '\\^$.|?*+()[]{}'
 
-/**
- * Characters with which every match of `^...` begins; the empty text where that is not plain to see. Spares most keys
- * the engine.
- */
+/** A literal prefix of every match of `^...`; empty if there is no obvious one. Spares most keys the engine. */
 export function literalPrefix(source: string): string {
   if (source.includes('|')) return ''
   let end = 1
   while (end < source.length && !META.includes(source[end] ?? '')) end++
   const next = source[end]
-  // A repetition takes the character before it away, which may be half of a surrogate pair.
+  // A repetition applies to the character before it, which may be half of a surrogate pair.
   if (next === '?' || next === '*' || next === '{') {
     end--
     if (end > 1 && isLowSurrogate(source.charCodeAt(end))) end--

@@ -1,7 +1,7 @@
 // Follows the change notifications of PostgreSQL and turns them into changes of models.
 //
-// Notifications are not stored: whoever was not connected has missed them. After each (re)connection the follower
-// therefore reports every table as changed as a whole, before it reports single changes again.
+// Notifications are not stored: a disconnected client misses them. After each (re)connection the follower therefore
+// reports every table as changed as a whole, before it reports single changes again.
 import {
   check,
   checkOptions,
@@ -18,14 +18,14 @@ import { MillpondError } from '../core/errors.ts'
 import { CHANNEL, checkChannel, fullName, type PostgresChangesSql, WATCHED_TABLE } from './postgres-triggers.ts'
 import type { ChangeKind } from './relations.ts'
 
-/** A connected client of pg, of its own: `const client = new pg.Client(url); await client.connect()`. */
+/** A dedicated connected client of pg: `const client = new pg.Client(url); await client.connect()`. */
 export interface ListenClient {
   query(text: string): Promise<unknown>
   on(event: string, listener: (...args: never[]) => void): unknown
   end(): Promise<void>
 }
 
-/** A change as it was notified; without an id any rows of the model may have changed. */
+/** A notified change; without an id any rows of the model may have changed. */
 export interface TableChange {
   readonly model: string
   readonly id?: string
@@ -33,16 +33,16 @@ export interface TableChange {
 }
 
 export interface FollowOptions extends PostgresChangesSql {
-  /** Makes and connects a client. Called again after each loss. */
+  /** Creates and connects a client. Called again after each loss. */
   readonly connect: () => Promise<ListenClient>
-  /** The time that it goes by. */
+  /** The clock. */
   readonly clock: Clock
   /**
-   * Given what changed, in the order of commits, one batch at a time. A rejection is told to `onError`, and the batch
-   * counts as missed.
+   * Called with changes, in the order of commits, one batch at a time. A rejection is passed to `onError`, and the
+   * batch counts as missed.
    */
   readonly changed: (changes: readonly TableChange[]) => Promise<unknown>
-  /** Told of changes that could not be read or carried out. */
+  /** Called with errors of changes that could not be read or applied. */
   readonly onError?: ((error: unknown) => void) | undefined
   /**
    * How long to wait before connecting again: from the first number, doubled, to the second, in milliseconds. Default
@@ -50,8 +50,8 @@ export interface FollowOptions extends PostgresChangesSql {
    */
   readonly reconnectMs?: readonly [number, number] | undefined
   /**
-   * How often the connection is asked whether it lives, and how long it may take, in milliseconds: a half-open one
-   * tells nothing. Default 5,000.
+   * How often the connection is checked, and how long the check may take, in milliseconds: a half-open one shows no
+   * error. Default 5,000.
    */
   readonly checkMs?: number | undefined
 }
@@ -59,9 +59,9 @@ export interface FollowOptions extends PostgresChangesSql {
 export interface ChangesFollower {
   /** Resolves when the first connection listens, and everything before it has been reported. */
   readonly ready: Promise<void>
-  /** Whether it listens now; while it does not, changes are missed and will be reported as a whole. */
+  /** Whether it is listening; while it is not, changes are missed and will be reported as a whole. */
   readonly isListening: boolean
-  /** How often it had to begin anew. */
+  /** How often it had to start again. */
   readonly gaps: number
   close(): Promise<void>
 }
@@ -88,7 +88,7 @@ const OPTIONS: Shape<FollowOptions> = {
   checkMs: whole(1),
 }
 
-/** Follows the notifications until `close`. Never throws: failures go to `onError`, and it connects again. */
+/** Follows the notifications until `close`. Never throws: failures go to `onError`, and it reconnects. */
 export function followPostgresChanges(options: FollowOptions): ChangesFollower {
   checkOptions<FollowOptions>(options, OPTIONS, 'followPostgresChanges')
   return new Follower(options)
@@ -145,7 +145,7 @@ class Follower implements ChangesFollower {
       connected.on('end', () => this.#lost(connected, undefined))
       await this.#inTime(connected.query(`LISTEN "${this.#channel}"`))
       if (this.#client !== connected) return
-      // From here on nothing is missed; what came before may have been.
+      // From here on nothing is missed; earlier changes may have been.
       this.gaps++
       this.#report(this.#everything())
       await this.#reporting
@@ -165,7 +165,7 @@ class Follower implements ChangesFollower {
     this.#report(this.#changesOf(message.payload))
   }
 
-  /** A notification that cannot be read, or names a table that is not watched here, can only invalidate. */
+  /** A notification that cannot be parsed, or names a table that is not watched here, can only invalidate. */
   #changesOf(payload: unknown): readonly TableChange[] {
     const message = parse(payload)
     if (message === undefined) return this.#everything()
@@ -187,7 +187,7 @@ class Follower implements ChangesFollower {
     ])
   }
 
-  /** One batch at a time: what is heard meanwhile goes together. */
+  /** One batch at a time: changes that arrive meanwhile form the next one. */
   #report(changes: readonly TableChange[]): void {
     if (changes.length === 0) return
     this.#pending.push(...changes)
@@ -207,7 +207,8 @@ class Follower implements ChangesFollower {
         await this.#options.changed(batch)
       } catch (error) {
         this.#options.onError?.(error)
-        // Not applied: everything of these tables has to go once it can, and a new connection begins with that.
+        // Not applied: everything of these tables has to be invalidated once that is possible, and a new connection
+        // begins with it.
         this.#pending = []
         if (this.#client !== undefined) this.#lost(this.#client, undefined)
       }
@@ -255,7 +256,7 @@ class Follower implements ChangesFollower {
     )
   }
 
-  /** A connection that is broken already may fail to end. */
+  /** Ending a broken connection may fail. */
   async #end(client: ListenClient): Promise<void> {
     client.on('error', () => undefined)
     try {

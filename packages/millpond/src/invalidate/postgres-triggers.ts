@@ -9,7 +9,7 @@ import { MillpondError, show } from '../core/errors.ts'
 export interface WatchedTable {
   /** `users`, or `schema.users`. */
   readonly table: string
-  /** The column that is the row's id, or several: their texts come with U+001F between them. Default `id`. */
+  /** The column of the row's id, or several: their texts are joined with U+001F. Default `id`. */
   readonly key?: string | readonly string[]
   /** The model's name. Default: the table's. */
   readonly model?: string
@@ -29,7 +29,7 @@ export interface PostgresChangesSql {
   readonly tables: readonly WatchedTable[]
 }
 
-/** The channel where none is named. */
+/** The default channel. */
 export const CHANNEL = 'millpond_changes'
 /** NOTIFY takes less than 8000 bytes; the rest of the message needs some. */
 const MAX_KEYS_BYTES = 7000
@@ -37,7 +37,7 @@ const MAX_KEYS = 200
 const PART = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 
 /**
- * SQL that installs the triggers, in one transaction; may be run again after a change. Needs TRIGGER on the tables and
+ * SQL that installs the triggers, in one transaction; can be repeated after a change. Needs TRIGGER on the tables and
  * CREATE on their schema.
  * @throws MillpondError `OPTION_INVALID` for names that are more than a name.
  */
@@ -46,7 +46,7 @@ export function installChangesSql({ channel = CHANNEL, tables }: PostgresChanges
   return ['BEGIN;', ...tables.map((watched) => triggerSql(name, watched)), 'COMMIT;'].join('\n')
 }
 
-/** SQL that removes what `installChangesSql` made. */
+/** SQL that removes what `installChangesSql` created. */
 export function removeChangesSql({ channel = CHANNEL, tables }: PostgresChangesSql): string {
   const name = checkChannel(channel)
   const drops = tables.map(({ table }) => {
@@ -68,7 +68,7 @@ function triggerSql(channel: string, { table, key = 'id' }: WatchedTable): strin
     `PERFORM pg_notify('${channel}', json_build_object('o', TG_OP, 't', TG_TABLE_SCHEMA || '.' || TG_TABLE_NAME${keys})::text);`
   const trigger = (kind: string, rows: string): string =>
     `CREATE TRIGGER "${channel}_${kind}" AFTER ${kind.toUpperCase()} ON ${quoted(table)}${rows} FOR EACH STATEMENT EXECUTE FUNCTION ${fn}();`
-  // An UPDATE may change the key: both the old and the new one are told.
+  // An UPDATE may change the key: both the old and the new one are reported.
   return `
 CREATE OR REPLACE FUNCTION ${fn}() RETURNS trigger LANGUAGE plpgsql AS $millpond$
 DECLARE
@@ -135,7 +135,7 @@ function checkPart(name: string, what: string): string {
 }
 
 export function checkChannel(name: unknown): string {
-  // Triggers and functions carry it in their names.
+  // The names of triggers and functions contain it.
   if (typeof name === 'string' && PART.test(name) && name.length <= 40) return name
   throw new MillpondError(
     'OPTION_INVALID',

@@ -1,5 +1,4 @@
-// The contract of a linear-time regular expression engine, and the loader of the one that Millpond knows (RE2, as
-// re2js).
+// The contract of a linear-time regular expression engine, and the loader of the supported one (RE2, as re2js).
 import { MillpondError } from '../core/errors.ts'
 import { loadPackage } from '../core/packages.ts'
 
@@ -9,7 +8,7 @@ import { loadPackage } from '../core/packages.ts'
  */
 export interface RegexEngine {
   readonly name: string
-  /** Throws an `Error` that says why when the expression cannot be run. */
+  /** Throws an `Error` with the reason if the expression cannot be run. */
   compile(source: string): LinearRegex
   /** A `RegExp`, its flags i, m and s included, in this engine's syntax. Throws as `compile` does. */
   translate(regexp: RegExp): string
@@ -18,7 +17,7 @@ export interface RegexEngine {
 export interface LinearRegex {
   /** Instructions of the compiled program: a test costs at most this many steps per character. */
   readonly size: number
-  /** Is there a match anywhere in the text? */
+  /** Whether there is a match anywhere in the text. */
   test(text: string): boolean
 }
 
@@ -34,7 +33,7 @@ let loaded: RegexEngine | undefined
 
 /**
  * The engine of the optional peer `re2js`, loaded with the first regular expression.
- * @throws MillpondError `OPTION_INVALID` when it is not installed.
+ * @throws MillpondError `OPTION_INVALID` if it is not installed.
  */
 export function re2(): RegexEngine {
   loaded ??= adapt(requireRe2())
@@ -43,7 +42,7 @@ export function re2(): RegexEngine {
 
 function requireRe2(): Re2Module {
   try {
-    // Its own shape is trusted: it is the package that this file names.
+    // Its types are trusted: it is the package named here.
     return loadPackage('re2js') as Re2Module
   } catch (cause) {
     throw new MillpondError(

@@ -1,6 +1,6 @@
-// The breadth-first walk over rows and models: each met once, and never more than the budget.
+// The breadth-first walk over rows and models: each visited once, and never more than the budget.
 
-/** One row or model that goes, and why. */
+/** One row or model to invalidate, and why. */
 export interface CascadeStep {
   readonly model: string
   /** Absent: the whole model. */
@@ -25,7 +25,7 @@ const WHOLE = ''
 
 export class Walk {
   readonly #limits: WalkLimits
-  /** By model, then by row; the whole model under the empty text, alone. In the order they were met. */
+  /** By model, then by row; the whole model under the empty string, alone. In the order of discovery. */
   readonly #met = new Map<string, Map<string, Met>>()
   readonly #queue: Met[] = []
   readonly #widened = new Set<string>()
@@ -41,11 +41,11 @@ export class Walk {
     this.#met.set(step.model, rows)
     const known = rows.get(WHOLE) ?? rows.get(step.id ?? WHOLE)
     if (known !== undefined) {
-      // Met where relations were not followed, and now where they are: it has to be looked at again.
+      // Visited without following relations, which are to be followed now: it has to be visited again.
       if (follows && !known.follows) this.#put(rows, { step: known.step, follows })
       return
     }
-    // Rows may lead to rows for ever (a tree's parents); whole models cannot.
+    // Rows may lead to rows indefinitely (a tree's parents); whole models cannot.
     const isEndless = step.id !== undefined && step.depth > this.#limits.maxDepth
     if (step.id === undefined || isEndless) this.#makeWhole(rows, { step, follows }, isEndless)
     else this.#put(rows, { step, follows })
@@ -59,7 +59,7 @@ export class Walk {
   next(): Met | undefined {
     for (;;) {
       const met = this.#queue[this.#at++]
-      // A row whose model went whole in the meantime has nothing to add.
+      // A row adds nothing if its model was invalidated whole in the meantime.
       if (met === undefined || this.#met.get(met.step.model)?.get(met.step.id ?? WHOLE) === met) return met
     }
   }
@@ -97,7 +97,7 @@ export class Walk {
     this.#queue.push(met)
   }
 
-  /** The model with the most rows, the first met among equals; none when every model has at most one. */
+  /** The model with the most rows, the first among equals; none if every model has at most one. */
   #widest(): Map<string, Met> | undefined {
     let widest: Map<string, Met> | undefined
     for (const rows of this.#met.values()) if (rows.size > Math.max(1, widest?.size ?? 0)) widest = rows

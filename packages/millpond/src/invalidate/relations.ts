@@ -1,9 +1,9 @@
-// Declared relations between models: what else goes when a row or a model changes. Pure and deterministic.
+// Declared relations between models: what else is invalidated when a row or a model changes. Pure and deterministic.
 //
 // A related name is invalidated whole, because the ids of its rows are not known; `{ model, id }` narrows it. The walk
-// is breadth first, meets each row once (cycles are harmless), and never drops a target silently: where too many rows
-// are named (`maxTargets`) or rows lead to rows without end (`maxDepth`), the model with the most rows is invalidated
-// whole instead. That is broader, and the plan says so in `widened`.
+// is breadth first, visits each row once (cycles are harmless), and never drops a target silently: if too many rows are
+// named (`maxTargets`) or rows lead to rows without end (`maxDepth`), the model with the most rows is invalidated whole
+// instead. That is broader, and the plan reports it in `widened`.
 import { checkedElsewhere, checkOptions, flag, listOf, oneOf, record, type Shape, whole } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
@@ -15,15 +15,15 @@ export type { CascadeStep } from './relations-walk.ts'
 export type ChangeKind = 'save' | 'delete'
 
 /**
- * Rows of a model that go along. `same`: the row with the same id (a profile kept under its user's id). A function
- * answers ids; `undefined`: not known, all go.
+ * Rows of a related model. `same`: the row with the same id (a profile stored under its user's id). A function returns
+ * ids; `undefined`: unknown, so all rows.
  */
 export interface RelatedModel {
   readonly model: string
   readonly id?: 'same' | ((id: string) => ModelId | readonly ModelId[] | undefined)
 }
 
-/** A plain tag that goes along. */
+/** A plain related tag. */
 export interface RelatedTag {
   readonly tag: string
 }
@@ -31,13 +31,13 @@ export interface RelatedTag {
 export type Related = string | RelatedModel | RelatedTag
 
 export interface ModelRule {
-  /** Which changes count. Default: both. */
+  /** Which changes trigger it. Default: both. */
   readonly invalidateOn?: readonly ChangeKind[] | undefined
-  /** What goes along: `'profile'` is `{ model: 'profile' }`, all of it. */
+  /** The related models: `'profile'` is `{ model: 'profile' }`, all of it. */
   readonly related?: readonly Related[] | undefined
   /**
-   * Default: what is related brings along what is related to it. `false`: only this model's own list. `true`: when this
-   * model itself changes, the models that name it as related go too, since their entries may show it.
+   * Default: relations are transitive. `false`: only this model's own list. `true`: when this model itself changes, the
+   * models that name it as related are invalidated too, since their entries may show it.
    */
   readonly cascade?: boolean | undefined
 }
@@ -54,7 +54,7 @@ export interface RelationLimits {
   readonly maxTargets?: number | undefined
 }
 
-/** What a change comes to. A dry run shows it. */
+/** The effects of a change. A dry run shows them. */
 export interface CascadePlan {
   readonly tags: readonly string[]
   readonly steps: readonly CascadeStep[]
@@ -83,7 +83,7 @@ const RULE: Shape<ModelRule> = {
 }
 const KINDS = ['save', 'delete']
 
-/** Declared relations between models: what else goes when one changes. */
+/** Declared relations between models: what else is invalidated when one changes. */
 export class Relations {
   readonly #nodes = new Map<string, Node>()
   readonly #upward = new Map<string, Edge[]>()
@@ -110,14 +110,16 @@ export class Relations {
     for (const model of this.#nodes.keys()) this.#checkReach(model)
   }
 
-  /** Does this change of a model count? Models without a rule always do. */
+  /** Whether this change of a model triggers its rule. Models without a rule always do. */
   reactsTo(model: string, kind: ChangeKind): boolean {
     if (!KINDS.includes(kind))
       throw new MillpondError('OPTION_INVALID', `kind: ${show(kind)} is not known: use 'save' or 'delete'`)
     return this.#nodes.get(checkModel(model))?.rule.invalidateOn?.includes(kind) ?? true
   }
 
-  /** What goes when this row, or, without an id, this model changes. A model without a rule goes alone. */
+  /**
+   * What is invalidated when this row, or, without an id, this model changes. A model without a rule has no relations.
+   */
   plan(model: string, id?: ModelId): CascadePlan {
     return this.planAll([id === undefined ? { model } : { model, id }])
   }
@@ -141,8 +143,8 @@ export class Relations {
     if (!follows) return
     const node = this.#nodes.get(step.model)
     for (const edge of node?.edges ?? []) reachRows(walk, edge, step, node?.rule.cascade !== false)
-    // Only from what changed itself, and no further: what goes along did not change, so what else shows it is still
-    // right.
+    // Only from the change itself, and no further: related models did not change, so other entries that show them are
+    // still right.
     if (node?.rule.cascade !== true || step.depth > 0) return
     for (const edge of this.#upward.get(step.model) ?? []) reachRows(walk, edge, step, false)
   }
@@ -171,7 +173,7 @@ function reachRows(walk: Walk, edge: Edge, from: CascadeStep, follows: boolean):
       { model: edge.model, ...(id === undefined ? {} : { id: idText(id) }), by: from.model, depth: from.depth + 1 },
       follows,
     )
-    // A million ids add nothing to a model that goes whole.
+    // A million ids add nothing to a whole model.
     if (walk.isWhole(edge.model)) return
   }
 }

@@ -1,8 +1,7 @@
-// Scheduled invalidation: criteria that are stored with a job and applied when its time has come, in one of all
-// processes.
+// Scheduled invalidation: criteria that are stored with a job and applied when it is due, in one of all processes.
 //
-// Criteria are checked when they are scheduled and resolved when they are applied: relations and `olderThan` are judged
-// then.
+// Criteria are validated when they are scheduled and resolved when they are applied: relations and `olderThan` are
+// evaluated then.
 import {
   check,
   checkedElsewhere,
@@ -35,23 +34,23 @@ export interface JobQueue {
 }
 
 export interface ScheduleOptions {
-  /** Where it waits for its time. */
+  /** Where the job is stored. */
   readonly jobs: JobQueue
-  /** Whose entries. Part of the job, since one queue serves all namespaces. */
+  /** The namespace. Part of the job, since one queue serves all namespaces. */
   readonly namespace: string
   /** What will be invalidated. */
   readonly criteria: Criteria
-  /** `delete`, or `expire`: a stale answer may be given while it is loaded anew. */
+  /** `delete`, or `expire`: a stale answer may be served while it is reloaded. */
   readonly mode?: 'delete' | 'expire' | undefined
-  /** What belongs to what, for criteria that name models. */
+  /** The declared relations, for criteria that name models. */
   readonly relations?: Relations | undefined
   /** Epoch milliseconds. */
   readonly now: number
-  /** The kind of the job, where several caches share a table. Default `INVALIDATION_JOB`. */
+  /** The kind of the job, if several caches share a table. Default `INVALIDATION_JOB`. */
   readonly kind?: string | undefined
 }
 
-/** One of both. A time that has passed means at once. */
+/** Exactly one of them. A past time means at once. */
 export interface ScheduleTime {
   readonly in?: Duration | undefined
   readonly at?: number | Date | undefined
@@ -76,7 +75,7 @@ const OPTIONS: Shape<ScheduleOptions> = {
   kind: text,
 }
 
-/** The kind of the jobs: what `handlers` name. */
+/** The kind of the jobs, for `handlers`. */
 export const INVALIDATION_JOB = 'millpond.invalidate'
 
 /**
@@ -97,7 +96,7 @@ function isInstant(value: unknown): boolean {
   return typeof at === 'number' && Number.isFinite(at)
 }
 
-/** A time must be said: nothing may mean "at once" by mistake. */
+/** A time is required: nothing may mean "at once" by mistake. */
 function checkTime(when: unknown): void {
   checkOptions<ScheduleTime>(when, TIME, 'time')
   const { in: delay, at } = when
@@ -108,12 +107,12 @@ function checkTime(when: unknown): void {
     )
 }
 
-/** What a due job asks for. */
+/** The criteria of a due job. */
 export interface DueInvalidation {
   readonly namespace: string
   readonly criteria: Criteria
   readonly mode: 'delete' | 'expire'
-  /** The job's id: the same each time the job is tried. */
+  /** The job's id: the same for each attempt. */
   readonly id: string
 }
 
@@ -130,7 +129,7 @@ export function invalidationHandler(
   }
 }
 
-/** As JSON holds it. */
+/** In JSON form. */
 export const plainInvalidation = ({
   namespace,
   criteria,
@@ -142,7 +141,7 @@ export const plainInvalidation = ({
 })
 
 interface Plain extends Omit<Criteria, 'key' | 'keys' | 'pattern' | 'patterns'> {
-  /** Encoded: tuples hold bigints, which JSON does not. */
+  /** Encoded: tuples contain bigints, which JSON does not support. */
   readonly keys?: readonly string[]
   readonly patterns?: readonly string[]
 }
@@ -161,13 +160,13 @@ function toPlain({ key, keys, pattern, patterns, id, createdBefore, ...rest }: C
   }
 }
 
-/** @throws MillpondError where it is not one. */
+/** @throws MillpondError if it is invalid. */
 export function readPayload(payload: unknown): Omit<DueInvalidation, 'id'> {
   const { namespace, criteria, mode } = fieldsOf(payload)
   const { keys, ...rest } = fieldsOf(criteria)
   return {
     namespace: checkName(namespace, 'namespace'),
-    // Whatever stands in the table is judged again when it is applied.
+    // The stored criteria are validated again when they are applied.
     criteria: { ...rest, ...(Array.isArray(keys) ? { keys: keys.map((key) => decodeKey(String(key))) } : {}) },
     mode: mode === 'expire' ? 'expire' : 'delete',
   }

@@ -17,7 +17,7 @@ export interface TokenCarrierOptions extends TokenOptions {
   readonly header?: string | undefined
   /** Default `millpond_token`. */
   readonly cookie?: string | undefined
-  /** How long a browser brings the cookie back: longer than any process may lag behind. Default `'1m'`. */
+  /** How long a browser keeps the cookie: longer than any process may lag behind. Default `'1m'`. */
   readonly maxAge?: Duration | undefined
   /** Only over TLS. Default true. */
   readonly secure?: boolean | undefined
@@ -25,7 +25,7 @@ export interface TokenCarrierOptions extends TokenOptions {
 
 const OPTIONS: Shape<TokenCarrierOptions> = { ...TOKEN, header: text, cookie: text, maxAge: duration, secure: flag }
 
-/** What a request brought: header values by lower-case name, or a `Headers`. */
+/** A request's headers: values by lower-case name, or a `Headers`. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>> | Headers
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/
@@ -53,7 +53,7 @@ export class TokenCarrier {
     encodeToken(new Map(), this.#options)
   }
 
-  /** What the request's header and cookie say, together; empty when they say nothing that can be read. */
+  /** The tokens of the request's header and cookie, merged; empty if neither is readable. */
   read(headers: RequestHeaders): Positions {
     const get = (name: string): string =>
       headers instanceof Headers ? (headers.get(name) ?? '') : textOf(headers[name])
@@ -62,7 +62,7 @@ export class TokenCarrier {
     return mergePositions(fromCookie ?? new Map(), fromHeader ?? new Map())
   }
 
-  /** The value of the header, for an answer or for a request to another service. */
+  /** The value of the header, for a response or for a request to another service. */
   headerValue(positions: Positions): string {
     return encodeToken(positions, this.#options)
   }

@@ -1,9 +1,9 @@
-// The read-your-writes token: how far in each namespace's ledger its bearer has seen. It grants nothing; it only asks
-// for reads that are not older.
+// The read-your-writes token: the position in each namespace's ledger that its bearer has seen. It grants nothing; it
+// only requests reads that are not older.
 //
 // Bytes: version 1, count, then per namespace its name, its epoch (both: length, UTF-8) and its number (LEB128); with a
-// key, 16 bytes of HMAC-SHA256. The whole in base64url. What a client sends back is untrusted: whatever cannot be read
-// is as no token at all.
+// key, 16 bytes of HMAC-SHA256. The whole in base64url. What a client sends is untrusted: an unreadable token is
+// treated like none.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -12,13 +12,13 @@ import type { Position } from '../core/ledger.ts'
 export type Positions = ReadonlyMap<string, Position>
 
 export interface TokenOptions {
-  /** Signs and checks: a client then cannot ask for positions that were never reached. At least 16 bytes. */
+  /** Signs and verifies: a client then cannot request positions that were never reached. At least 16 bytes. */
   readonly key?: string | Uint8Array | undefined
 }
 
-export const TOKEN: Shape<TokenOptions> = { key: checkedElsewhere } // looked at where it is used, and never shown
+export const TOKEN: Shape<TokenOptions> = { key: checkedElsewhere } // validated where it is used, and never shown
 
-/** The longest token, in characters: a cookie holds 4096 with its name and attributes. */
+/** The longest token, in characters: a cookie holds 4096 including its name and attributes. */
 export const MAX_TOKEN_LENGTH = 3500
 /** The most namespaces in one token. */
 export const MAX_TOKEN_NAMESPACES = 32
@@ -29,7 +29,7 @@ const MAC_BYTES = 16
 
 /**
  * A token of the positions that a reader must have seen.
- * @throws MillpondError `OPTION_INVALID` for more than 32 namespaces, or names too long to travel.
+ * @throws MillpondError `OPTION_INVALID` for more than 32 namespaces, or names that are too long.
  */
 export function encodeToken(positions: Positions, options: TokenOptions = {}): string {
   checkOptions<TokenOptions>(options, TOKEN, 'token')
@@ -56,13 +56,11 @@ export function encodeToken(positions: Positions, options: TokenOptions = {}): s
   return token
 }
 
-/**
- * The positions, or `undefined` for a token that is damaged, foreign, forged or too long. Never throws for the token.
- */
+/** The positions, or `undefined` for a token that is damaged, foreign, forged or too long. Never throws. */
 export function decodeToken(token: unknown, options: TokenOptions = {}): Positions | undefined {
   if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return undefined
   const whole = Buffer.from(token, 'base64url')
-  // One text per token: the decoder skips what it does not know.
+  // One encoding per token: the decoder ignores invalid characters.
   if (whole.toString('base64url') !== token) return undefined
   if (options.key === undefined) return parse(whole)
   if (whole.length <= MAC_BYTES) return undefined
@@ -71,8 +69,8 @@ export function decodeToken(token: unknown, options: TokenOptions = {}): Positio
 }
 
 /**
- * Both together, the further one of each namespace; of two epochs the second's. At most `MAX_TOKEN_NAMESPACES`, the
- * latest named.
+ * Both merged, the later position of each namespace; of two epochs the second's. At most `MAX_TOKEN_NAMESPACES`, the
+ * last named ones.
  */
 export function mergePositions(before: Positions, after: Positions): Positions {
   const merged = new Map(before)

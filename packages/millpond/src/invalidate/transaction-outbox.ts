@@ -1,9 +1,9 @@
-// An outbox in the user's own database: what a transaction changes is noted as a row of that transaction, and
-// invalidated once it has committed.
+// An outbox in the user's own database: a transaction's invalidations are recorded as a row of that transaction, and
+// applied once it has committed.
 //
-// Where caches are told before the commit (`cache.transaction`), a ledger that does not answer refuses the write. Here
-// the write depends on the database alone; a row that committed is applied by whichever process comes first, at least
-// once, and leaves the table when the invalidation is acknowledged.
+// If caches are told before the commit (`cache.transaction`), an unreachable ledger refuses the write. Here the write
+// depends on the database alone; a committed row is applied by whichever process comes first, at least once, and is
+// deleted when the invalidation is acknowledged.
 import { randomUUID } from 'node:crypto'
 import { check, checkOptions, clock, duration, fn, oneOf, required, type Shape, text } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
@@ -13,13 +13,13 @@ import { MillpondError, show } from '../core/errors.ts'
 import { type Criteria, resolveCriteria } from './criteria.ts'
 import { type DueInvalidation, plainInvalidation, readPayload } from './schedule.ts'
 
-/** Runs one statement and resolves with its rows: of a pool or of a transaction, of whatever driver. */
+/** Runs one statement and resolves with its rows: of a pool or of a transaction, of any driver. */
 export type RunSql = (sql: string, parameters: readonly unknown[]) => Promise<readonly object[]>
 
 export interface TransactionOutboxOptions {
-  /** Whose SQL it writes. */
+  /** The SQL dialect. */
   readonly dialect: 'postgres' | 'sqlite'
-  /** Outside of transactions: rows are read and removed by it. */
+  /** Outside of transactions: reads and deletes rows. */
   readonly run: RunSql
   /**
    * `(due) => cache.namespace(due.namespace).invalidate(due.criteria, { mode: due.mode })`. A receipt that says
@@ -28,44 +28,44 @@ export interface TransactionOutboxOptions {
   readonly invalidate: (due: DueInvalidation) => Promise<unknown>
   /** `outbox`, or `schema.outbox`. Default `millpond_outbox`. */
   readonly table?: string | undefined
-  /** How often the table is looked at for what other processes have left, once `start` was called. Default `'1s'`. */
+  /** How often the table is checked for rows of other processes, once `start` was called. Default `'1s'`. */
   readonly every?: Duration | undefined
-  /** The time that it goes by. */
+  /** The clock. */
   readonly clock?: Clock | undefined
-  /** Told of rows that could not be applied or read: they stay, and are tried again. */
+  /** Called with errors of rows that could not be applied or read: they stay, and are retried. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
 export interface NoteOptions {
-  /** Whose entries. Default `'default'`. */
+  /** The namespace. Default `'default'`. */
   readonly namespace?: string | undefined
-  /** `delete`, or `expire`: a stale answer may be given while it is loaded anew. */
+  /** `delete`, or `expire`: a stale answer may be served while it is reloaded. */
   readonly mode?: 'delete' | 'expire' | undefined
 }
 
-/** What a look at the table came to. */
+/** The result of a check of the table. */
 export interface Settled {
   readonly applied: number
-  /** Rows that are still there: they could not be applied, or not be read. */
+  /** Rows that remain: they could not be applied, or not be read. */
   readonly left: number
 }
 
 /** Made by `transactionOutbox`. */
 export interface TransactionOutbox {
-  /** Makes the table where it does not exist. Its statement is `sql`, for migrations of your own. */
+  /** Creates the table if it does not exist. Its statement is `sql`, for your own migrations. */
   install(): Promise<void>
   readonly sql: string
   /**
-   * Notes what the transaction changes, by a statement of that transaction. @throws MillpondError `OPTION_INVALID` and
-   * others for the criteria; what `run` throws.
+   * Records a transaction's invalidations, by a statement of that transaction. @throws MillpondError `OPTION_INVALID`
+   * and others for the criteria; the errors of `run`.
    */
   note(run: RunSql, criteria: Criteria, options?: NoteOptions): Promise<void>
   /**
-   * Applies what has committed. After a commit: caches have forgotten when it resolves, unless `left` says otherwise.
-   * Rejects where the database fails.
+   * Applies committed rows. After a commit: caches are invalidated when it resolves, unless `left` says otherwise.
+   * Rejects if the database fails.
    */
   settle(): Promise<Settled>
-  /** Settles again and again, until `stop`. The timer does not keep the process alive. */
+  /** Settles repeatedly, until `stop`. The timer does not keep the process alive. */
   start(): void
   stop(): Promise<void>
 }
@@ -88,7 +88,7 @@ const NOTE: Shape<NoteOptions> = { namespace: text, mode: oneOf('delete', 'expir
 const PAGE = 100
 
 /**
- * Notes invalidations as rows of your own transaction, and sends what has been committed.
+ * Records invalidations as rows of your own transaction, and applies what has been committed.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  */
 export function transactionOutbox(options: TransactionOutboxOptions): TransactionOutbox {
@@ -144,8 +144,8 @@ class Outbox implements TransactionOutbox {
   }
 
   /**
-   * Who asks while one look is under way is answered by the next: its own row may have committed behind the first one's
-   * back.
+   * A call during a check is answered by the next one: its own row may have been committed after the first one read the
+   * table.
    */
   settle(): Promise<Settled> {
     if (this.#settling === undefined) {
@@ -155,7 +155,7 @@ class Outbox implements TransactionOutbox {
       return this.#settling
     }
     this.#next ??= this.#settling
-      .catch(() => {}) // told to who asked for it
+      .catch(() => {}) // reported to the caller
       .then(() => {
         this.#next = undefined
         return this.settle()
@@ -172,7 +172,7 @@ class Outbox implements TransactionOutbox {
   async stop(): Promise<void> {
     this.#isStarted = false
     this.#cancel?.()
-    await Promise.all([this.#settling, this.#next]).catch(() => {}) // told to who asked for it
+    await Promise.all([this.#settling, this.#next]).catch(() => {}) // reported to the caller
   }
 
   #later(): void {
@@ -184,7 +184,7 @@ class Outbox implements TransactionOutbox {
     })
   }
 
-  /** Page by page, in the order of random ids: what cannot be applied keeps nobody waiting. */
+  /** Page by page, in the order of random ids: a row that cannot be applied delays no other. */
   async #settleAll(): Promise<Settled> {
     const { run } = this.#options
     const ended = { applied: 0, left: 0 }

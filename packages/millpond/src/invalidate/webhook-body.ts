@@ -1,8 +1,8 @@
-// The JSON body of an invalidation that comes over the wire: snake_case, units in the names.
+// The JSON body of an invalidation by webhook: snake_case, units in the names.
 import type { Key, KeyPart } from '../core/key.ts'
 import type { Criteria } from './criteria.ts'
 
-/** Each name with the check of its form; what the values mean is judged by `resolveCriteria`. */
+/** Each name with its type check; `resolveCriteria` validates the values. */
 const FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   key: isKey,
   keys: (value) => Array.isArray(value) && value.every(isKey),

@@ -1,16 +1,16 @@
-// Signatures of webhooks as the Standard Webhooks specification has them: HMAC-SHA256 over `id.timestamp.body`, in
-// base64, named `v1`.
+// Webhook signatures by the Standard Webhooks specification: HMAC-SHA256 over `id.timestamp.body`, in base64, with the
+// prefix `v1`.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { check, checkedElsewhere, checkOptions, required, type Shape } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
 
-/** `whsec_` and base64, another text (taken as UTF-8), or bytes. At least 16 bytes. */
+/** `whsec_` and base64, another string (taken as UTF-8), or bytes. At least 16 bytes. */
 export type WebhookSecret = string | Uint8Array
 
 export interface SignOptions {
   /** The secret that sender and receiver share. */
   readonly secret: WebhookSecret
-  /** Names the message; a retry carries the same one. 1 to 128 visible ASCII characters without a dot. */
+  /** Identifies the message; a retry carries the same one. 1 to 128 visible ASCII characters without a dot. */
   readonly id: string
   /** The body as it is sent, byte by byte. */
   readonly body: string | Uint8Array
@@ -19,7 +19,7 @@ export interface SignOptions {
 }
 
 const OPTIONS: Shape<SignOptions> = {
-  secret: required<WebhookSecret>(checkedElsewhere), // looked at below, and never shown
+  secret: required<WebhookSecret>(checkedElsewhere), // validated below, and never shown
   id: required(
     check(
       (value): value is string => typeof value === 'string' && isWebhookId(value),
@@ -48,7 +48,7 @@ export function signWebhook(
   return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }
 }
 
-/** Is one of the header's signatures made with one of the secrets? Takes the same time wherever they differ. */
+/** Whether one of the header's signatures was made with one of the secrets. In constant time. */
 export function verifySignature(
   secrets: readonly Uint8Array[],
   id: string,

@@ -1,4 +1,4 @@
-// Incoming webhooks that invalidate: signed, in time, once. Answers are JSON; refusals are problem details (RFC 9457).
+// Incoming webhooks that invalidate: signed, recent, once. Responses are JSON; refusals are problem details (RFC 9457).
 import {
   checkedElsewhere,
   checkOptions,
@@ -20,21 +20,21 @@ import { criteriaOf } from './webhook-body.ts'
 import { bytesOf, isWebhookId, secretBytes, verifySignature, type WebhookSecret } from './webhook-signature.ts'
 
 export interface WebhookOptions<R> {
-  /** One secret, or several while they are exchanged. */
+  /** One secret, or several while they are rotated. */
   readonly secret: WebhookSecret | readonly WebhookSecret[]
-  /** Invalidates; its acknowledgement is what the sender is told. */
+  /** Invalidates; the sender gets its acknowledgement. */
   readonly invalidate: (criteria: Criteria) => Promise<R>
-  /** The time that signatures are judged by. */
+  /** The clock for signatures. */
   readonly clock: Clock
-  /** How far the timestamp may be from now, either way. Default `'5m'`. */
+  /** The tolerance of the timestamp, in either direction. Default `'5m'`. */
   readonly window?: Duration | undefined
   /** The largest body, in bytes. Default 65,536. */
   readonly maxBytes?: number | undefined
   /** Default: in this process, 10,000 messages. */
   readonly nonces?: NonceStore | undefined
-  /** What of the receipt the sender is shown. Default: nothing of it. */
+  /** The part of the receipt that the sender gets. Default: nothing. */
   readonly show?: ((receipt: R) => unknown) | undefined
-  /** Told of failures that are not the sender's. */
+  /** Called with failures that are not the sender's. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -46,7 +46,7 @@ export interface WebhookAnswer {
 }
 
 const OPTIONS: Shape<WebhookOptions<unknown>> = {
-  secret: required<WebhookOptions<unknown>['secret']>(checkedElsewhere), // looked at below, and never shown
+  secret: required<WebhookOptions<unknown>['secret']>(checkedElsewhere), // validated below, and never shown
   invalidate: required(fn('a function such as (criteria) => cache.invalidate(criteria)')),
   clock: required(clock),
   window: duration,
@@ -56,13 +56,13 @@ const OPTIONS: Shape<WebhookOptions<unknown>> = {
   onError: fn(),
 }
 
-/** Header values by name, in any case, as Node and most frameworks have them; or a `Headers`. */
+/** Header values by name, in any case, as Node and most frameworks provide them; or a `Headers`. */
 export type WebhookHeaders = Readonly<Record<string, string | readonly string[] | undefined>> | Headers
 
 export interface Webhook {
-  /** For anything that speaks fetch: Hono, Next, Deno, `createServerAdapter`. POST only. */
+  /** For fetch-based servers: Hono, Next, Deno, `createServerAdapter`. POST only. */
   fetch(request: Request): Promise<Response>
-  /** For the rest: headers and the raw body, before any parser touched it. */
+  /** For others: headers and the raw body, before any parser has touched it. */
   handle(headers: WebhookHeaders, body: string | Uint8Array): Promise<WebhookAnswer>
 }
 
@@ -70,7 +70,7 @@ export interface Webhook {
  * A handler of signed webhooks (Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`). The body is
  * JSON: `{ "keys": [], "tags": [], "pattern": "user:*", "model": "User", "id": 7, "older_than_seconds": 60,
  * "created_before": "2026-01-31T12:00:00Z" }`.
- * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` for what the options hold.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` for invalid options.
  */
 export function webhook<R>(options: WebhookOptions<R>): Webhook {
   const settings = resolve(options)
@@ -106,7 +106,7 @@ async function receive<R>(settings: Settings<R>, header: Read, body: Uint8Array)
   const id = header('webhook-id')
   const timestamp = header('webhook-timestamp')
   const sentAt = /^\d{1,12}$/.test(timestamp) ? Number(timestamp) * 1000 : Number.NaN
-  // One answer for everything that is wrong with a signature: which part failed is nobody's business.
+  // One answer for every invalid signature: which part failed is not revealed.
   if (
     !isWebhookId(id) ||
     Number.isNaN(sentAt) ||
@@ -200,7 +200,7 @@ function reader(headers: WebhookHeaders): Read {
   }
 }
 
-/** Stops reading as soon as the body is known to be too large, whatever its headers say. */
+/** Stops reading as soon as the body is too large, whatever its headers say. */
 async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | 'too large'> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return 'too large'
   const chunks: Uint8Array[] = []

@@ -1,4 +1,4 @@
-// What all job tables refuse and how they fail.
+// Validation and errors that all job tables share.
 import { checkOptions, duration, listOf, oneOf, type Resolved, type Shape, text, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { isError, MillpondError, show } from '../core/errors.ts'
@@ -7,19 +7,19 @@ import { checkName } from '../core/key.ts'
 import { unheld } from '../core/unheld.ts'
 
 export interface RetentionOptions {
-  /** How long a done job's id is remembered. Default `'1h'`. */
+  /** How long a done job's id is kept. Default `'1h'`. */
   readonly keepDone?: Duration | undefined
-  /** How long a failed job can be looked at. Default `'7d'`. */
+  /** How long a failed job is kept. Default `'7d'`. */
   readonly keepFailed?: Duration | undefined
 }
 
 export interface ServerOptions extends QueueOptions {
-  /** The longest a step may take. Default `'10s'`. */
+  /** The timeout of a step. Default `'10s'`. */
   readonly timeout?: Duration | undefined
 }
 
 export interface QueueOptions extends RetentionOptions {
-  /** Jobs of another queue are never seen. Default `jobs`. */
+  /** Jobs of another queue are not visible. Default `jobs`. */
   readonly queue?: string | undefined
 }
 
@@ -69,16 +69,16 @@ export function checkJobWord(word: unknown, what: string): string {
   )
 }
 
-/** An error as the table keeps it: short, and text that every store can hold. */
+/** An error as stored in the table: short, and text that every store accepts. */
 export function errorText(error: unknown): string {
   const text = isError(error) ? `${error.name}: ${error.message}` : String(error)
   return text.slice(0, 1000).toWellFormed().replaceAll('\u0000', '\ufffd')
 }
 
-/** How long a server may take for a step, in milliseconds. A frozen one must not hold its callers for ever. */
+/** The timeout of a step on the server, in milliseconds. A frozen server must not hold its callers for ever. */
 const STEP_MS = 10_000
 
-/** The work's answer, or `JOB_STORE_FAILED` when it takes too long. What comes later is ignored. */
+/** The work's result, or `JOB_STORE_FAILED` if it takes too long. A later result is ignored. */
 export function inTime<T>(store: string, what: string, ms: number, work: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const late = (): void =>

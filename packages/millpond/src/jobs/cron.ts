@@ -1,16 +1,16 @@
-// Lines of cron, read by the optional peer croner, which knows time zones and their changes of the clock.
+// Cron expressions, parsed by the optional peer croner, which knows time zones and daylight saving.
 import { MillpondError, show } from '../core/errors.ts'
 import { loadPackage } from '../core/packages.ts'
 
-/** The part of croner that is used. */
+/** The used part of croner. */
 interface CronerModule {
   readonly Cron: new (line: string, options: { readonly timezone: string }) => { nextRun(after: Date): Date | null }
 }
 
-/** When the line fires next after an instant; `undefined`: never again. Epoch milliseconds. */
+/** When the expression next matches after an instant; `undefined`: never again. Epoch milliseconds. */
 export type CronLine = (after: number) => number | undefined
 
-/** @throws MillpondError `OPTION_INVALID` for what is not a line of cron, and where croner is not installed. */
+/** @throws MillpondError `OPTION_INVALID` for an invalid cron expression, and if croner is not installed. */
 export function cronLine(line: string, timezone: string): CronLine {
   const { Cron } = croner()
   try {
@@ -29,7 +29,7 @@ export function cronLine(line: string, timezone: string): CronLine {
 
 function croner(): CronerModule {
   try {
-    // Its own shape is trusted: it is the package that this file names.
+    // Its types are trusted: it is the package named here.
     return loadPackage('croner') as CronerModule
   } catch (cause) {
     throw new MillpondError(

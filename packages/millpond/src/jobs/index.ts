@@ -1,4 +1,4 @@
-// Jobs: a leased table, four places to keep it, and the runner.
+// Jobs: a leased table, stores for it, and the runner.
 
 export type {
   Claimed,

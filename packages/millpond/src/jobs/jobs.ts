@@ -1,8 +1,8 @@
-// The runner: puts jobs into a table, takes those whose time has come, and runs each in one process at a time.
+// The runner: adds jobs to a table, takes those that are due, and runs each in one process at a time.
 //
-// At least once: a job runs once while its process lives, since its lease is renewed as long as it runs. When the
-// process dies or freezes, the lease ends and another process runs the job again, with the same id. A handler that must
-// not happen twice makes its effect idempotent by that id.
+// At least once: a job runs once while its process lives, since its lease is renewed as long as it runs. If the process
+// dies or freezes, the lease expires and another process runs the job again, with the same id. A handler whose effect
+// must not happen twice makes it idempotent by that id.
 import { randomUUID } from 'node:crypto'
 import {
   checkOptions,
@@ -37,23 +37,23 @@ import { type JobHandler, runJob } from './run-job.ts'
 import { type JobEvent, type JobFigures, JobTally } from './tally.ts'
 
 export interface JobsOptions {
-  /** Where jobs and their results lie. */
+  /** Where jobs and their results are stored. */
   readonly store: JobStore
-  /** The time that jobs become due by. */
+  /** The clock for due times. */
   readonly clock: Clock
-  /** By kind. This process takes jobs of these kinds only. */
+  /** By kind. This process only takes jobs of these kinds. */
   readonly handlers: Readonly<Record<string, JobHandler>>
-  /** How many jobs this process runs at once. Default 4. */
+  /** Concurrent jobs of this process. Default 4. */
   readonly concurrency?: number | undefined
-  /** How long a dead process keeps its job from others. Default `'30s'`. */
+  /** How long a dead process's job stays locked. Default `'30s'`. */
   readonly lease?: Duration | undefined
-  /** How late a job may start that another process added. Default `'500ms'`. */
+  /** The maximum delay of a job that another process added. Default `'500ms'`. */
   readonly poll?: Duration | undefined
-  /** When a handler is given up: its signal fires and the try counts as failed. Default `'5m'`. */
+  /** When a handler is given up: its signal is aborted and the attempt counts as failed. Default `'5m'`. */
   readonly timeout?: Duration | undefined
   /**
-   * Tries in all, and the pauses between them: `base`, doubled each time, at most `max`, up to a quarter less at
-   * random. Default 8, `'1s'`, `'5m'`.
+   * Attempts in total, and the pauses between them: `base`, doubled each time, at most `max`, reduced by up to a
+   * quarter at random. Default 8, `'1s'`, `'5m'`.
    */
   readonly retry?:
     | {
@@ -62,18 +62,18 @@ export interface JobsOptions {
         readonly max?: Duration | undefined
       }
     | undefined
-  /** How long after its time a run may begin before it is told as late. Default `'1m'`. */
+  /** How long after its time a run may begin before it is reported as late. Default `'1m'`. */
   readonly lateAfter?: Duration | undefined
-  /** Names of repeated jobs begin with it, where several programs share a table. Default: none. */
+  /** A prefix of the names of repeated jobs, if several programs share a table. Default: none. */
   readonly scope?: string | undefined
   /**
-   * Asked before each run of a repeated job, `everyMs` before the next; `false` passes it by. For a table that is this
-   * process's own, where processes agree elsewhere who runs what. Default: every run.
+   * Called before each run of a repeated job, `everyMs` before the next; `false` skips it. For a process's own table,
+   * if processes agree elsewhere on who runs what. Default: every run.
    */
   readonly mayRepeat?: ((name: string, everyMs: number) => Promise<boolean> | boolean) | undefined
-  /** Told of each run. */
+  /** Called for each run. */
   readonly onRun?: ((event: JobEvent) => void) | undefined
-  /** Told of failed tries and of a store that does not answer. */
+  /** Called with failed attempts and errors of the store. */
   readonly onError?: ((error: unknown, job: Job | undefined) => void) | undefined
   /** For tests: numbers from 0 to 1. */
   readonly random?: (() => number) | undefined
@@ -112,7 +112,7 @@ const OPTIONS: Shape<JobsOptions> = {
 }
 const IDLE_MS = 3_600_000
 
-/** Runs the jobs of a table: in all processes that share it, one at a time has each. */
+/** Runs the jobs of a table: over all processes that share it, each one at a time. */
 export class Jobs {
   readonly #options: JobsOptions
   readonly #handlers: Map<string, JobHandler>
@@ -128,10 +128,10 @@ export class Jobs {
   #cancelTimer: (() => void) | undefined
   #claiming: Promise<void> | undefined
   #isStarted = false
-  /** Something may have become due while a claim was under way. */
+  /** A job may have become due during a claim. */
   #isNudged = false
 
-  /** Starts nothing. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+  /** Does not start. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
   constructor(options: JobsOptions) {
     checkOptions<JobsOptions>(options, OPTIONS, 'createJobs')
     this.#options = options
@@ -160,21 +160,21 @@ export class Jobs {
     }
   }
 
-  /** Puts a job into the table, whether or not this process runs such jobs. Resolves with its id once it is stored. */
+  /** Adds a job to the table, whether or not this process runs such jobs. Resolves with its id once it is stored. */
   async add(kind: string, payload: unknown, when: WhenOptions = {}): Promise<string> {
     checkJobWord(kind, 'kind')
     const due = dueOf(when)
     const { id = randomUUID() } = when
     await this.#options.store.add({ id, kind, payload: payloadText(kind, payload), due })
     const inMs = 'inMs' in due ? due.inMs : due.at - this.#options.clock.now()
-    // What is due later is seen by the next look at the table.
+    // A later job is found by the next poll of the table.
     if (inMs < this.#pollMs) this.#nudge()
     return id
   }
 
   /**
-   * From now on this process runs jobs of this kind; returns how to end that.
-   * @throws MillpondError `OPTION_INVALID` where it has a handler of that kind.
+   * From now on this process runs jobs of this kind; returns a function that ends it.
+   * @throws MillpondError `OPTION_INVALID` if it has a handler of that kind.
    */
   handle(kind: string, handler: JobHandler): () => void {
     checkJobWord(kind, 'kind')
@@ -193,9 +193,9 @@ export class Jobs {
   }
 
   /**
-   * Runs a job again and again, in one of all processes that share the table and name it: one run at a time, none for
-   * each that was missed but one. Returns how to end that in this process; the job stays in the table for the others
-   * (`cancel` takes it out). Where the table has it at another time, it is moved.
+   * Runs a job repeatedly, in one of all processes that share the table and name it: one run at a time, and a single
+   * run for all missed ones. Returns a function that ends it in this process; the job stays in the table for the others
+   * (`cancel` removes it). If the table has it at another time, it is moved.
    * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: for a name that is taken, and for a timetable by which
    * nothing ever runs.
    * @example const end = jobs.repeat('report', { cron: '0 3 * * *', timezone: 'Europe/Berlin' }, ({ signal }) =>
@@ -209,14 +209,14 @@ export class Jobs {
     return end
   }
 
-  /** The jobs that this process repeats, as the table has them: of runs in all processes. */
+  /** The jobs that this process repeats, as in the table: with runs in all processes. */
   repeating(): Promise<RepeatedJob[]> {
     return this.#repeats.describe()
   }
 
   /**
-   * Runs a repeated job now, out of turn, also outside of its windows; its next time is counted from now. `false`: it
-   * is not repeated here, or it runs.
+   * Runs a repeated job now, out of schedule, even outside of its windows; its next time is counted from now. `false`:
+   * it is not repeated here, or it is running.
    */
   async trigger(name: string): Promise<boolean> {
     const isDue = await this.#repeats.trigger(name)
@@ -224,7 +224,7 @@ export class Jobs {
     return isDue
   }
 
-  /** What this process has run, by kind and by name of repeated jobs; of these also what did not run yet. */
+  /** What this process has run, by kind and by name of repeated jobs; including repeated ones that have not run yet. */
   get figures(): readonly JobFigures[] {
     return this.#tally.figures
   }
@@ -239,7 +239,7 @@ export class Jobs {
     return this.#options.store.get(id)
   }
 
-  /** `false`: there is no such job, or it runs, or it is done. */
+  /** `false`: there is no such job, or it is running, or it is done. */
   cancel(id: string): Promise<boolean> {
     return this.#options.store.cancel(id)
   }
@@ -253,8 +253,9 @@ export class Jobs {
   }
 
   /**
-   * Takes no more jobs and waits for those that run; after `timeout` (default `'10s'`) their signals fire. Resolves
-   * with the ids that had not ended even so: their leases run out, and other processes run them. The store stays open.
+   * Takes no more jobs and waits for running ones; after `timeout` (default `'10s'`) their signals are aborted.
+   * Resolves with the ids that had not ended even then: their leases expire, and other processes run them. The store
+   * stays open.
    */
   async stop(options: { readonly timeout?: Duration } = {}): Promise<readonly string[]> {
     const timeoutMs = parseDuration(options.timeout ?? '10s', 'timeout')
@@ -269,7 +270,7 @@ export class Jobs {
     return [...this.#running.values()].map(({ id }) => id)
   }
 
-  /** Did all that runs end in time? */
+  /** Whether all running ones ended in time. */
   async #settled(ms: number): Promise<boolean> {
     if (this.#running.size === 0) return true
     let cancel: () => void = () => undefined
@@ -300,11 +301,11 @@ export class Jobs {
     })
   }
 
-  /** Takes what is due and there is room for; resolves with how long to wait. */
+  /** Claims as many due jobs as there is room for; resolves with how long to wait. */
   async #claim(): Promise<number> {
     this.#isNudged = false
     const room = this.#concurrency - this.#running.size
-    // An ending job nudges.
+    // An ending job triggers the next poll.
     if (room === 0) return IDLE_MS
     const { clock, store, onError } = this.#options
     const lease = randomUUID()
@@ -312,7 +313,7 @@ export class Jobs {
     try {
       const { jobs, nextInMs } = await store.claim(this.#kinds, room, lease, this.#leaseMs)
       for (const job of jobs) this.#run(job, lease, askedAt)
-      // What is due and could not be taken is held by somebody for a moment.
+      // Due jobs that could not be claimed are locked by another process for a moment.
       return Math.min(this.#pollMs, Math.max(nextInMs ?? this.#pollMs, jobs.length === 0 ? 5 : 0))
     } catch (error) {
       onError?.(error, undefined)
@@ -338,10 +339,10 @@ export class Jobs {
     const handler: JobHandler | undefined =
       repeat === undefined ? this.#handlers.get(job.kind) : (_, context) => repeat.handler(context)
     const report = (error: unknown): void => onError?.(error, job)
-    // It was taken back while the table was asked: somebody else may have one.
+    // The handler was removed during the poll: another one may be in place.
     if (handler === undefined)
       return void (await store.again(job.id, lease, { at: job.dueAt }, job.payload).catch(report))
-    // The lease was counted from the table's now, so that this process's own clock does not matter.
+    // The lease was counted from the table's time, so this process's own clock does not matter.
     const claimedAt = job.readyAt - Math.ceil(this.#leaseMs)
     const tableNow = (): number => claimedAt + clock.monotonic() - leasedAt
     if (repeat !== undefined && job.attempts === 1 && !(await this.#repeats.mayBegin(repeat, job, lease, tableNow())))
@@ -374,7 +375,7 @@ export class Jobs {
     this.#tally.tell({ ...about, ...ended, ...retry, ms: clock.monotonic() - began })
   }
 
-  /** A listener that throws must not end the run that it is told of. */
+  /** A listener that throws must not end the run. */
   #told(event: JobEvent): void {
     try {
       this.#options.onRun?.(event)
@@ -388,7 +389,7 @@ export class Jobs {
   }
 }
 
-/** `new Jobs(options)`. */
+/** The class: `new Jobs(options)`. */
 export function createJobs(options: JobsOptions): Jobs {
   return new Jobs(options)
 }

@@ -1,4 +1,4 @@
-// The job table of one process: for tests, and where jobs need not survive it.
+// The job table of one process: for tests, and for jobs that need not survive it.
 import { checkOptions, clock as clockCheck, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -14,13 +14,13 @@ export interface MemoryJobsOptions extends RetentionOptions {
 interface Row {
   job: Job
   lease: string
-  /** When a done or failed job is forgotten. */
+  /** When a done or failed job is deleted. */
   expiresAt: number
 }
 
 const OPTIONS: Shape<MemoryJobsOptions> = { ...RETENTION, clock: clockCheck }
 
-/** A job table in this process, gone with it. */
+/** A job table in this process, lost with it. */
 export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
   checkOptions<MemoryJobsOptions>(options, OPTIONS, 'memoryJobs')
   const clock = options.clock ?? systemClock()

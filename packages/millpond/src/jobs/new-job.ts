@@ -1,4 +1,4 @@
-// What is put into a table, checked: when it is due, and its payload as text.
+// Validation of an added job: when it is due, and its payload as text.
 import { checkedElsewhere, checkOptions, duration, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -8,9 +8,9 @@ import { checkJobWord, errorText } from './checks.ts'
 export interface WhenOptions {
   /** After this time. */
   readonly in?: Duration | undefined
-  /** At this instant, epoch milliseconds or a Date. One that has passed runs at once. */
+  /** At this instant, epoch milliseconds or a Date. A past one runs at once. */
   readonly at?: number | Date | undefined
-  /** Names the job, so that adding it twice runs it once. Default: random. */
+  /** Identifies the job, so that adding it twice runs it once. Default: random. */
   readonly id?: string | undefined
 }
 

@@ -14,7 +14,7 @@ import {
 } from './checks.ts'
 import { JOB_COLUMNS, jobOf } from './sql-row.ts'
 
-/** What is used of pg's Pool (or Client). */
+/** The used part of pg's Pool (or Client). */
 export interface PostgresJobsPool {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
 }
@@ -24,14 +24,14 @@ export interface PostgresJobsOptions extends ServerOptions {
   readonly pool: PostgresJobsPool
   /** Default `millpond_jobs`; `schema.table` is possible. */
   readonly table?: string | undefined
-  /** `false`: the table is there already (see `postgresJobsSchema`), and this user may not make it. Default true. */
+  /** `false`: the table exists already (see `postgresJobsSchema`), and this user may not create it. Default true. */
   readonly install?: boolean | undefined
 }
 
 const TABLE = /^[a-z_][a-z0-9_]{0,40}(\.[a-z_][a-z0-9_]{0,40})?$/
 const NOW = '(extract(epoch FROM statement_timestamp()) * 1000)::bigint'
 
-/** The statements that make the table and its indexes; harmless when they are there. */
+/** The statements that create the table and its indexes; idempotent. */
 export function postgresJobsSchema(table = 'millpond_jobs'): string {
   const name = checkTable(table)
   const short = name.slice(name.indexOf('.') + 1)
@@ -54,7 +54,7 @@ const OPTIONS: Shape<PostgresJobsOptions> = {
   install: flag,
 }
 
-/** The table is made with the first use, unless `install` is false. */
+/** The table is created on first use, unless `install` is false. */
 export function postgresJobs(options: PostgresJobsOptions): JobStore {
   checkOptions<PostgresJobsOptions>(options, OPTIONS, 'postgresJobs')
   const { pool } = options
@@ -194,7 +194,7 @@ const columnsOf = (name: string): string =>
     .map((column) => `${name}.${column}`)
     .join(', ')
 
-/** One simple query is one transaction; the lock keeps two processes that start together from making the same table. */
+/** One simple query is one transaction; the lock prevents two starting processes from creating the same table. */
 async function install(pool: PostgresJobsPool, table: string): Promise<void> {
   await pool.query(`SELECT pg_advisory_xact_lock(7262361502318); ${postgresJobsSchema(table)}`)
 }

@@ -1,4 +1,4 @@
-// The job table in Redis or Valkey. What exists only here is as durable as the server: switch its persistence on.
+// The job table in Redis or Valkey. Its contents are as durable as the server: enable persistence.
 import { createHash } from 'node:crypto'
 import { checkOptions, required, type Shape, withMethods } from '../core/checks.ts'
 import { isError, MillpondError } from '../core/errors.ts'
@@ -17,7 +17,7 @@ import {
 import { SCRIPTS } from './redis-scripts.ts'
 import { stateOf } from './sql-row.ts'
 
-/** What is used of an ioredis client (Redis or Cluster): arbitrary commands. */
+/** The used part of an ioredis client (Redis or Cluster): arbitrary commands. */
 export interface RedisJobsClient {
   call(command: string, args: (string | number)[]): Promise<unknown>
 }
@@ -25,7 +25,7 @@ export interface RedisJobsClient {
 export interface RedisJobsOptions extends ServerOptions {
   /** It stays open after `close`. */
   readonly client: RedisJobsClient
-  /** What keys begin with. Default `millpond`. */
+  /** The key prefix. Default `millpond`. */
   readonly prefix?: string | undefined
 }
 
@@ -38,7 +38,7 @@ const OPTIONS: Shape<RedisJobsOptions> = {
   prefix: (value, at) => checkName(value, at),
 }
 
-/** Keys: `{<prefix>:jobs:<queue>}:*`, all in one slot. Commands: EVALSHA, EVAL and those within. */
+/** Keys: `{<prefix>:jobs:<queue>}:*`, all in one slot. Commands: EVALSHA, EVAL and those in the scripts. */
 export function redisJobs(options: RedisJobsOptions): JobStore {
   checkOptions<RedisJobsOptions>(options, OPTIONS, 'redisJobs')
   const { client } = options
@@ -113,7 +113,7 @@ async function run(client: RedisJobsClient, script: string, base: string, args: 
   try {
     return await client.call('EVALSHA', [hash, 1, base, ...args])
   } catch (error) {
-    // A restarted server, or one that was never asked.
+    // A restarted server, or the first use.
     if (!(isError(error) && error.message.startsWith('NOSCRIPT'))) throw error
     return client.call('EVAL', [script, 1, base, ...args])
   }

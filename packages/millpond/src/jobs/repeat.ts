@@ -1,7 +1,7 @@
-// A job that runs again and again: one row of the table, which waits for its next time when a run is over. So two runs
-// of it never overlap, whoever runs them.
+// A repeated job: one row of the table, which waits for its next time when a run is over. So two runs of it never
+// overlap, whichever process runs them.
 //
-// What the row says of past runs lies in its payload, and goes from run to run with it.
+// The history of past runs is part of the row's payload, and passed on from run to run.
 import { checkOptions, duration, flag, type Shape, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -10,40 +10,40 @@ import { checkJobWord, errorText } from './checks.ts'
 import type { JobContext } from './run-job.ts'
 import { TIMETABLE, type Timetable, type TimetableOptions, timetable } from './timetable.ts'
 
-/** When a job is repeated, and how each run is taken. */
+/** When a job is repeated, and how each run is handled. */
 export interface RepeatOptions extends TimetableOptions {
-  /** The first time at once, where the table does not hold the job yet. Default false. */
+  /** Run at once the first time, if the table does not contain the job yet. Default false. */
   readonly atStart?: boolean | undefined
-  /** Tries of one run; after the last one it waits for its next time. Default 3. */
+  /** Attempts of one run; after the last one it waits for its next time. Default 3. */
   readonly attempts?: number | undefined
   /** When a run is given up. Default: that of the runner, `'5m'`. */
   readonly timeout?: Duration | undefined
 }
 
-/** A rejection is tried again, `attempts` times in all. */
+/** A rejection is retried, `attempts` times in total. */
 export type RepeatHandler = (context: JobContext) => Promise<unknown> | unknown
 
-/** A run that is over. Times in milliseconds, by the clock of the table. */
+/** A finished run. Times in milliseconds, by the clock of the table. */
 export interface RepeatedRun {
   readonly dueAt: number
-  /** How long after that its last try began. */
+  /** How long after its due time its last attempt began. */
   readonly lateMs: number
-  /** What the last try took. */
+  /** The duration of the last attempt. */
   readonly ms: number
   readonly attempts: number
-  /** What the last try failed with; absent where it went well. */
+  /** The error of the last attempt; absent if it succeeded. */
   readonly error?: string
 }
 
-/** A repeated job, of all processes that share the table. */
+/** A repeated job over all processes that share the table. */
 export interface RepeatedJob {
   readonly name: string
   readonly id: string
-  /** `undefined`: the table does not hold it (yet), or it will not come again. */
+  /** `undefined`: it is not in the table (yet), or never due again. */
   readonly state: JobState | undefined
   /** When it runs next, or, while it runs, was due. Epoch milliseconds of the table's clock. */
   readonly dueAt: number | undefined
-  /** What the last try failed with, where it is tried again. */
+  /** The error of the last attempt, if it is retried. */
   readonly error?: string
   /** The last twenty, the latest first. */
   readonly runs: readonly RepeatedRun[]
@@ -53,7 +53,7 @@ const OPTIONS: Shape<RepeatOptions> = { ...TIMETABLE, atStart: flag, attempts: w
 const MAX_RUNS = 20
 const MAX_ERROR = 300
 
-/** What is known of a repeated job in this process. */
+/** The state of a repeated job in this process. */
 export interface Repeat {
   readonly name: string
   readonly id: string
@@ -66,7 +66,7 @@ export interface Repeat {
   readonly first: (now: number) => JobDue | undefined
 }
 
-/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for a timetable by which nothing ever runs. */
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for a timetable that is never due. */
 export function repeatOf(
   scope: string,
   name: string,
@@ -88,7 +88,7 @@ export function repeatOf(
   const when = timetable(table, name, now)
   const kind = checkJobWord(`millpond.repeat.${scope}${name}`, 'name')
   const first = (at: number): JobDue | undefined => {
-    // An interval is counted by the table's clock; a line of cron names an instant.
+    // An interval is counted by the table's clock; a cron expression names an instant.
     const next = atStart ? at : when.next(at, at)
     if (next === undefined) return undefined
     return table.cron === undefined && table.windows === undefined ? { inMs: next - at } : { at: when.opensAt(next) }
@@ -99,15 +99,15 @@ export function repeatOf(
 export interface RepeatPayload {
   readonly when: string
   readonly runs: readonly RepeatedRun[]
-  /** Somebody asked for the run that waits. */
+  /** The waiting run was requested manually. */
   readonly isTriggered?: boolean
 }
 
-/** Lies the instant within its windows, or does it run out of turn? */
+/** Whether the instant is within its windows, or it runs out of schedule. */
 export const isOpen = (repeat: Repeat, job: Job, now: number): boolean =>
   readRepeat(job.payload).isTriggered === true || repeat.when.opensAt(now) <= now
 
-/** What a row says; nothing of it is trusted. */
+/** The contents of a row, which are not trusted. */
 export function readRepeat(payload: string): RepeatPayload {
   try {
     const { when, runs, isTriggered }: { when?: unknown; runs?: unknown; isTriggered?: unknown } = Object(
@@ -130,7 +130,7 @@ const isRun = (run: unknown): run is RepeatedRun =>
 
 export const repeatText = (payload: RepeatPayload): string => JSON.stringify(payload)
 
-/** When it comes next, and its payload then: this run is the latest of the past. `now`: by the table's clock. */
+/** When it is due next, and its payload then: this run becomes part of the history. `now`: by the table's clock. */
 export function nextRun(
   repeat: Repeat,
   job: Job,

@@ -1,17 +1,17 @@
-// The repeated jobs of a runner: sees to it that the table has a row of each, at its time, and says whether a run may
+// The repeated jobs of a runner: ensures that the table has a row for each, at its time, and decides whether a run may
 // begin.
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Job, JobDue, JobStore } from '../core/jobs.ts'
 import { describeRepeat, isOpen, type Repeat, type RepeatedJob, readRepeat, repeatText } from './repeat.ts'
 
-/** How often repeated jobs are looked for in the table: somebody may have cancelled them, or the table was lost. */
+/** How often repeated jobs are looked up in the table: they may have been cancelled, or the table lost. */
 const LOOK_MS = 30_000
 
 export interface RepeatsOptions {
   readonly store: JobStore
   readonly clock: Clock
-  /** How long one waits before `mayRepeat`, which has failed, is asked again, in milliseconds. */
+  /** How long to wait before a failed `mayRepeat` is called again, in milliseconds. */
   readonly leaseMs: number
   readonly mayRepeat: ((name: string, everyMs: number) => Promise<boolean> | boolean) | undefined
   readonly onError: (error: unknown) => void
@@ -26,7 +26,7 @@ export class Repeats {
   #isStarted = false
   #cancelLook: (() => void) | undefined
 
-  /** Starts nothing. */
+  /** Does not start. */
   constructor(options: RepeatsOptions) {
     this.#options = options
   }
@@ -40,8 +40,8 @@ export class Repeats {
   }
 
   /**
-   * Resolves when the table has it, or cannot be reached. `end`: in this process.
-   * @throws MillpondError `OPTION_INVALID` where it has one of that name.
+   * Resolves when it is in the table, or the table is unreachable. `end`: in this process.
+   * @throws MillpondError `OPTION_INVALID` if it has one of that name.
    */
   add(repeat: Repeat): { readonly placed: Promise<void>; readonly end: () => void } {
     const { kind, name } = repeat
@@ -77,7 +77,7 @@ export class Repeats {
     )
   }
 
-  /** Makes it due now. `false`: it is not repeated here, or it runs. */
+  /** Makes it due now. `false`: it is not repeated here, or it is running. */
   async trigger(name: string): Promise<boolean> {
     const repeat = [...this.#all.values()].find((one) => one.name === name)
     if (repeat === undefined) return false
@@ -85,14 +85,14 @@ export class Repeats {
     return job?.state !== 'running' && this.#put(repeat, job, { inMs: 0 }, true)
   }
 
-  /** The first try of a run. `false`: not now, and it waits for its next time. `now`: by the table's clock. */
+  /** The first attempt of a run. `false`: not now, and it waits for its next time. `now`: by the table's clock. */
   async mayBegin(repeat: Repeat, job: Job, lease: string, now: number): Promise<boolean> {
     const { mayRepeat, store, leaseMs, onError } = this.#options
     if (readRepeat(job.payload).isTriggered) return true
     const next = repeat.when.next(now, job.dueAt)
     let due: JobDue | undefined = next === undefined ? undefined : { at: next }
     try {
-      // A run that comes so late that its hours are over must not fall into those that were to be spared.
+      // A run that is so late that its window has closed must not run outside of it.
       if (
         isOpen(repeat, job, now) &&
         (mayRepeat === undefined || (await mayRepeat(repeat.name, (next ?? now + leaseMs) - now)))
@@ -111,12 +111,12 @@ export class Repeats {
     return false
   }
 
-  /** Sees to it that the table has the job, at its time. */
+  /** Ensures that the job is in the table, at its time. */
   async #place(repeat: Repeat): Promise<void> {
     const { store, clock, onError } = this.#options
     try {
       const job = await store.get(repeat.id)
-      // Whoever runs it now says when it comes next; this is looked at again.
+      // The process that runs it now sets its next time; it is checked again later.
       if (job?.state === 'running') return
       const due = job?.state === 'waiting' ? this.#moveOf(repeat, job) : repeat.first(clock.now())
       if (due !== undefined) await this.#put(repeat, job, due)
@@ -126,8 +126,8 @@ export class Repeats {
   }
 
   /**
-   * When it is due by this process's timetable, where the row goes by another. Counted from its last run, and once
-   * between two runs: two versions of a program would else put it off for ever, in turn.
+   * When it is due by this process's timetable, if the row's differs. Counted from its last run, and once between two
+   * runs: otherwise two versions of a program would postpone it for ever, in turn.
    */
   #moveOf(repeat: Repeat, job: Job): JobDue | undefined {
     const { when, runs, isTriggered } = readRepeat(job.payload)
@@ -140,7 +140,7 @@ export class Repeats {
     return at === undefined ? undefined : { at }
   }
 
-  /** In the place of what the table has, with its history. `false`: somebody was faster. */
+  /** Replaces the table's row, with its history. `false`: another process was faster. */
   async #put({ id, kind, when }: Repeat, job: Job | undefined, due: JobDue, isTriggered = false): Promise<boolean> {
     const { store } = this.#options
     const runs = job === undefined ? [] : readRepeat(job.payload).runs

@@ -1,4 +1,4 @@
-// One try of one job: the handler, the renewal of its lease meanwhile, and what becomes of it.
+// One attempt of one job: the handler, the renewal of its lease meanwhile, and its result.
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Job, JobDue, JobStore } from '../core/jobs.ts'
@@ -7,18 +7,20 @@ import { errorText } from './checks.ts'
 export interface JobContext {
   readonly id: string
   /**
-   * When it was to run first, epoch milliseconds of the table's clock: with the id it names one run of a repeated job.
+   * When it was first due, epoch milliseconds of the table's clock: together with the id it identifies one run of a
+   * repeated job.
    */
   readonly dueAt: number
-  /** From 1. Above 1 an earlier try failed, or its process died on the way. */
+  /** From 1. Above 1 an earlier attempt failed, or its process died. */
   readonly attempt: number
   /**
-   * Fires when the lease is lost, the time is over, or the process stops: somebody else may run the job from then on.
+   * Aborted when the lease is lost, the time is over, or the process stops: another process may run the job from then
+   * on.
    */
   readonly signal: AbortSignal
 }
 
-/** Resolves when the job is done; a rejection is tried again. `payload` is what was added, through JSON. */
+/** Resolves when the job is done; a rejection is retried. `payload` is what was added, through JSON. */
 export type JobHandler = (payload: unknown, context: JobContext) => Promise<unknown> | unknown
 
 export interface RunJobOptions {
@@ -27,17 +29,17 @@ export interface RunJobOptions {
   readonly clock: Clock
   readonly lease: string
   readonly leaseMs: number
-  /** Monotonic time when the lease was asked for. */
+  /** Monotonic time when the lease was requested. */
   readonly leasedAt: number
   readonly timeoutMs: number
   readonly controller: AbortController
-  /** When to try again after a failure; `undefined`: never. */
+  /** When to retry after a failure; `undefined`: never. */
   readonly retryInMs: number | undefined
-  /** Why it is not tried: it counts as failed. */
+  /** Why it is not attempted: it counts as failed. */
   readonly refusal: MillpondError | undefined
   /**
-   * When a repeated job is due next, and its payload then; `undefined`: it is not repeated, or not any more. Asked for
-   * when the run is over.
+   * When a repeated job is due next, and its payload then; `undefined`: it is not repeated, or no longer. Called when
+   * the run is over.
    */
   readonly again: (failure: Failure | undefined) => { readonly due: JobDue; readonly payload: string } | undefined
   readonly report: (error: unknown) => void
@@ -47,7 +49,7 @@ export interface Failure {
   readonly error: unknown
 }
 
-/** How a try has ended. `lost`: it is not ours to say, another process runs the job. */
+/** The result of an attempt. `lost`: another process runs the job, and decides. */
 export interface Ended {
   readonly state: 'done' | 'retried' | 'failed' | 'lost'
   readonly error?: unknown
@@ -76,7 +78,7 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<Ended> {
     if (failure === undefined) report(lost(job))
     return { state: !isOurs ? 'lost' : retryInMs === undefined ? 'failed' : 'retried', ...failure }
   } catch (error) {
-    // The lease runs out, and the job is run again.
+    // The lease expires, and the job is run again.
     report(error)
     return { state: 'lost', error }
   }
@@ -92,7 +94,7 @@ async function attempt(job: Job, { handler, refusal, controller }: RunJobOptions
   })
 }
 
-/** A handler that does not listen to its signal must not hold its place. */
+/** A handler that ignores its signal must not occupy its slot. */
 function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason)
@@ -102,7 +104,7 @@ function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Is what became of it noted? `false`: the lease is another's. */
+/** Whether the result was recorded. `false`: the lease is another's. */
 function settle(
   job: Job,
   { store, lease, retryInMs, again }: RunJobOptions,
@@ -116,7 +118,7 @@ function settle(
   return failure === undefined ? store.complete(id, lease) : store.fail(id, lease, errorText(failure.error), undefined)
 }
 
-/** Asks for more time at each third of the lease. A store that is silent until the lease is over has lost it for us. */
+/** Renews the lease at each third of it. If the store is silent until the lease is over, it is lost. */
 function renewing(job: Job, { store, clock, lease, leaseMs, leasedAt, controller, report }: RunJobOptions): () => void {
   let isOver = false
   const lose = (): void => {

@@ -1,4 +1,5 @@
-// A row of a job table in SQL, read without trusting its types: drivers give big integers as numbers, texts or bigints.
+// A row of a job table in SQL, read without trusting its types: drivers return big integers as numbers, strings or
+// bigints.
 import type { Job, JobState } from '../core/jobs.ts'
 
 export const JOB_COLUMNS = 'id, kind, payload, state, due_at, created_at, attempts, ready_at, error'

@@ -9,7 +9,7 @@ import { bytesIn, classify, column, numberIn, numbers, textIn, texts, transactio
 import { QUEUE, type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
 import { jobOf } from './sql-row.ts'
 
-/** What is used of libsql, better-sqlite3 and node:sqlite. */
+/** The used part of libsql, better-sqlite3 and node:sqlite. */
 export interface SqliteJobsDatabase {
   exec(sql: string): unknown
   prepare(sql: string): SqliteJobsStatement
@@ -53,7 +53,7 @@ const OPTIONS: Shape<SqliteJobsOptions> = {
   clock: clockCheck,
 }
 
-/** The table is made with the first use. */
+/** The table is created on first use. */
 export function sqliteJobs(options: SqliteJobsOptions): JobStore {
   checkOptions<SqliteJobsOptions>(options, OPTIONS, 'sqliteJobs')
   const { database } = options
@@ -70,7 +70,7 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
       hasTable = true
       return work(Math.floor(clock.now()))
     })
-  // The lock is taken before anything is read: two steps that both read first would wait for each other.
+  // The lock is taken before anything is read: two steps that both read first would deadlock.
   const step = <T>(what: string, work: (now: number) => T): Promise<T> =>
     attempt(what, (now) => transaction(database, 'BEGIN IMMEDIATE', () => work(now)))
   const changed = (sql: string, ...values: (string | number | null)[]): boolean =>
@@ -113,12 +113,12 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
       const names = JSON.stringify(kinds)
       const open = "queue = ? AND state IN ('waiting', 'running') AND kind IN (SELECT value FROM json_each(?))"
       const next = (now: number): number | undefined => {
-        // Every number is less than any text, which is never due.
+        // Every number sorts before any text, which is never due.
         const sql = `SELECT ${numbers('ready_at')} FROM millpond_jobs WHERE ${open} AND ready_at < '' ORDER BY millpond_jobs.ready_at LIMIT 1`
         const [row] = database.prepare(sql).all(queue, names)
         return row === undefined ? undefined : Math.max(0, numberIn(row, 'ready_at') - now)
       }
-      // A look costs no lock; only a job that is due is worth one.
+      // Polling takes no lock; only a due job does.
       const nextInMs = await attempt('claim', next)
       if (nextInMs === undefined || nextInMs > 0) return { jobs: [], nextInMs }
       return step('claim', (now) => {
@@ -180,13 +180,13 @@ const dueAtOf = (due: JobDue, now: number): number => ('at' in due ? Math.floor(
 
 const decoder = new TextDecoder()
 
-/** For people: what is not UTF-8 shows as such, and what is not a number as 0. */
+/** For display: text that is not UTF-8 is shown as such, and what is not a number as 0. */
 function shown(row: unknown): Job {
   const number = (name: string): number => (typeof column(row, name) === 'object' ? 0 : numberIn(row, name))
   return job(row, (name) => decoder.decode(bytesIn(row, name)), number)
 }
 
-/** For the runner: undefined where the file is damaged, for what would run is not what was asked for. */
+/** For the runner: undefined if the file is damaged, since it must not run something else. */
 function readable(row: unknown): Job | undefined {
   try {
     return job(
@@ -205,7 +205,7 @@ function job(row: unknown, text: (name: string) => string, number: (name: string
   return jobOf({ ...Object.fromEntries(words), ...Object.fromEntries(NUMBERS.map((name) => [name, number(name)])) })
 }
 
-/** Jobs that cannot be read fail, so that those behind them go on. */
+/** Unreadable jobs fail, so that those behind them continue. */
 function setAside(
   database: SqliteJobsDatabase,
   queue: string,
@@ -223,7 +223,7 @@ function forgetOld(database: SqliteJobsDatabase, now: number): void {
 }
 
 /**
- * With a write-ahead log readers and the writer do not wait for each other. A database in memory has none, and stays as
+ * With a write-ahead log readers and the writer do not block each other. An in-memory database has none, and stays as
  * it is.
  */
 function prepareTable(database: SqliteJobsDatabase): void {
@@ -231,7 +231,7 @@ function prepareTable(database: SqliteJobsDatabase): void {
   transaction(database, 'BEGIN IMMEDIATE', () => database.exec(SCHEMA))
 }
 
-/** Again while other processes hold the lock, without blocking. */
+/** Retried while other processes hold the lock, without blocking. */
 async function untilFree<T>(what: string, work: () => T): Promise<T> {
   const end = performance.now() + BUSY_MS
   for (let round = 1; ; round++) {
@@ -240,7 +240,7 @@ async function untilFree<T>(what: string, work: () => T): Promise<T> {
     } catch (error) {
       if (classify(error) !== 'busy' || performance.now() > end) throw storeFailed('sqlite', what, error)
     }
-    // Random, so that waiting processes do not come back together.
+    // Random, so that waiting processes do not retry together.
     await pause(Math.random() * Math.min(20, 2 * round))
   }
 }

@@ -1,8 +1,8 @@
-// What a runner tells of its runs, and what it has counted of them.
+// The events and counts of a runner.
 
 /**
- * A run: `late` where it begins later than it may, `began`, then `done`, `retried` (it failed and comes again after
- * `retryMs`), `failed` for good (a repeated job waits for its next time even so), or `lost`: its lease ran out, and
+ * A run: `late` if it begins later than it may, `began`, then `done`, `retried` (it failed and is run again after
+ * `retryMs`), `failed` permanently (a repeated job still waits for its next time), or `lost`: its lease expired, and
  * another process runs it.
  */
 export interface JobEvent {
@@ -11,7 +11,7 @@ export interface JobEvent {
   readonly job: string
   readonly state: 'late' | 'began' | 'done' | 'retried' | 'failed' | 'lost'
   readonly attempt: number
-  /** How long after its time it begins: of `late` and `began`. */
+  /** How long after its due time it begins: for `late` and `began`. */
   readonly lateMs?: number
   readonly ms?: number
   readonly retryMs?: number
@@ -39,7 +39,7 @@ export class JobTally {
     this.#listener = listener
   }
 
-  /** Counted from 0: what never ran shows as such. */
+  /** Counted from 0, so that a job that never ran is visible. */
   know(job: string): Record<Counted | 'running', number> {
     const counts = this.#counts.get(job) ?? { running: 0, done: 0, retried: 0, failed: 0, late: 0, lost: 0 }
     this.#counts.set(job, counts)

@@ -1,4 +1,4 @@
-// When a job runs again and again: by an interval or a line of cron, within windows where there are any.
+// When a repeated job runs: by an interval or a cron expression, within windows if there are any.
 import { checkOptions, duration, type Shape, text } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -6,42 +6,42 @@ import { type JobWindow, jobWindows } from '../core/jobs.ts'
 import { cronLine } from './cron.ts'
 import { type Windows, windowsOf } from './windows.ts'
 
-/** When: `every` or `cron`, one of them. */
+/** When: exactly one of `every` and `cron`. */
 export interface TimetableOptions {
-  /** From the beginning of one run to that of the next, from 1 s. */
+  /** From the start of one run to that of the next, from 1 s. */
   readonly every?: Duration | undefined
-  /** A line of cron: `'0 3 * * *'`, with seconds in front where there are six fields. Needs the package croner. */
+  /** A cron expression: `'0 3 * * *'`, with a leading field for seconds if there are six. Needs the package croner. */
   readonly cron?: string | undefined
   /**
-   * Of `cron` and `windows`, as IANA names it: `'Europe/Berlin'`. Default `'UTC'`, so that processes agree wherever
+   * The IANA time zone of `cron` and `windows`: `'Europe/Berlin'`. Default `'UTC'`, so that processes agree wherever
    * they run.
    */
   readonly timezone?: string | undefined
-  /** Runs within these hours only: what would be due outside of them waits for the next one. */
+  /** Runs only within these hours: a run that would be due outside waits for the next window. */
   readonly windows?: readonly JobWindow[] | undefined
 }
 
 export const TIMETABLE: Shape<TimetableOptions> = { every: duration, cron: text, timezone: text, windows: jobWindows }
 const LEAST_MS = 1000
-/** A line of cron that fires so often outside of its windows never meets them. */
+/** A cron expression that matches this often outside of its windows never meets them. */
 const MOST_MISSES = 800
 
-/** When something comes next, checked. */
+/** When something is due next, validated. */
 export interface Timetable {
-  /** Two that are the same say the same. */
+  /** Equal timetables have equal texts. */
   readonly text: string
   /**
-   * The next time after an instant; `undefined`: there is none. `last`: when it was due last, which intervals are
-   * counted from.
+   * The next time after an instant; `undefined`: there is none. `last`: when it was due last, from which intervals are
+   * counted.
    */
   next(after: number, last: number): number | undefined
-  /** May it run at this instant, or when else? */
+  /** Whether it may run at this instant, or else when. */
   opensAt(at: number): number
 }
 
 /**
- * `name`: as errors call it; `now`: epoch milliseconds.
- * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for what never comes.
+ * `name`: used in errors; `now`: epoch milliseconds.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also if it is never due.
  */
 export function timetable(options: TimetableOptions, name: string, now: number): Timetable {
   checkOptions<TimetableOptions>(options, TIMETABLE, name)
@@ -75,14 +75,14 @@ function byInterval(everyMs: number, windows: Windows): Timetable['next'] {
 function byCron(line: string, timezone: string, windows: Windows): Timetable['next'] {
   const next = cronLine(line, timezone)
   return (after, last) => {
-    // A run that was let go a moment early must not be due a second time.
+    // A run that started slightly early must not be due a second time.
     let from = Math.max(after, last)
     for (let misses = 0; misses < MOST_MISSES; misses++) {
       const at = next(from)
       if (at === undefined) return undefined
       const opensAt = windows.opensAt(at)
       if (opensAt === at) return at
-      // The line may fire as the window opens.
+      // The expression may match just as the window opens.
       from = opensAt - 1
     }
     return undefined

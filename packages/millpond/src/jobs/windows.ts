@@ -1,9 +1,9 @@
-// The hours in which a job may run, by the wall clock of a time zone: off-peak, say.
+// The hours in which a job may run, in local time of a time zone: off-peak, for example.
 import { DAYS, type JobWindow } from '../core/jobs.ts'
 
 const DAY_MINUTES = 1440
 const MINUTE_MS = 60_000
-/** Every window of a week has come within so many steps; a clock that is put forward may skip one. */
+/** Every window of a week is reached within this many steps; a clock change may skip one. */
 const MOST_STEPS = 64
 
 interface Minutes {
@@ -18,11 +18,11 @@ interface Parsed {
 }
 
 export interface Windows {
-  /** The instant itself where it lies within a window, else when the next one opens. Epoch milliseconds. */
+  /** The instant itself if it is within a window, else when the next one opens. Epoch milliseconds. */
   opensAt(at: number): number
 }
 
-/** Of what has been checked. */
+/** Of validated windows. */
 export function windowsOf(given: readonly JobWindow[], timezone: string): Windows {
   const windows = given.map(parse)
   const local = localMinutes(timezone)
@@ -32,7 +32,7 @@ export function windowsOf(given: readonly JobWindow[], timezone: string): Window
       for (let step = 0; step < MOST_STEPS; step++) {
         const wait = Math.min(...windows.map((window) => minutesUntil(window, local(instant))))
         if (wait === 0) return instant
-        // Looked at again, because the clock may be put forward or back in between.
+        // Checked again, because the clock may change in between.
         instant = Math.floor(instant / MINUTE_MS) * MINUTE_MS + wait * MINUTE_MS
       }
       return Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-// One question to the nodes of a channel: who was expected, who has answered, who is late.
+// One question to the nodes of a channel: which are expected, have answered, or are late.
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { MAX_REQUESTS, type NodeMark, type NodeRequest, type NodeStore, type StoredReply } from '../core/nodes.ts'
@@ -6,7 +6,7 @@ import { onAbort } from '../core/on-abort.ts'
 import type { Answers, NodeAnswer, NodeCounters } from './contract.ts'
 import { decodeMessage, fieldOf, isNodeWord } from './message.ts'
 
-/** Where no wake comes, or one was lost. */
+/** The polling interval, if there is no wake-up, or one was lost. */
 const LOOK_AGAIN_MS = 100
 
 export interface Question {
@@ -20,7 +20,7 @@ export interface Question {
   readonly signal: AbortSignal
 }
 
-/** @throws MillpondError `NODES_UNREACHABLE` where the question could not be left; later failures make nodes late. */
+/** @throws MillpondError `NODES_UNREACHABLE` if the question could not be posted; later failures make nodes late. */
 export async function ask(question: Question): Promise<Answers> {
   const { store, channel, request, deadlineMs, clock } = question
   const started = clock.monotonic()
@@ -52,12 +52,12 @@ async function look({ store, channel, request, counters }: Question, tally: Tall
     for (const reply of replies) tally.take(reply, ms)
     tally.see(present)
   } catch {
-    // Those whose answers cannot be read by the deadline are late.
+    // Nodes whose answers cannot be read by the deadline are late.
     counters.failures++
   }
 }
 
-/** Until something may have come. */
+/** Until something may have arrived. */
 class Waiting {
   readonly #unfollow: (() => void) | undefined
   readonly #clock: Clock
@@ -115,14 +115,14 @@ class Tally {
   take(reply: StoredReply, ms: number): void {
     const { id, boot } = reply
     const known = this.#taken.get(id)
-    // A node that left and came back under its id has answered all the same.
+    // A node that left and came back under its id has still answered.
     if (known !== undefined && known.status !== 'left' && known.status !== 'unknown') return
     const answer = isNodeWord(id) && isNodeWord(boot) ? answerOf(id, boot, reply.text, ms) : undefined
     if (answer === undefined) this.#counters.ignored++
     else this.#taken.set(id, answer)
   }
 
-  /** Who is not there any more, or has begun anew, will not answer. */
+  /** A node that has left or restarted will not answer. */
   see(present: readonly NodeMark[]): void {
     const boots = new Map(present.map(({ id, boot }) => [id, boot]))
     for (const { id, boot } of this.#expected.values())

@@ -1,14 +1,14 @@
-// What users of the channel see of it: nodes, answers, counters.
+// The public types of the channel: nodes, answers, counters.
 import type { Duration } from '../core/duration.ts'
 import type { NodeMark } from '../core/nodes.ts'
 
-/** A node as the store last heard of it. */
+/** A node as the store last heard from it. */
 export interface NodeView extends NodeMark {
-  /** Silent for longer than it said it would be: frozen, cut off, or dead without a word. */
+  /** Silent for longer than announced: frozen, cut off, or crashed. */
   readonly isLate: boolean
-  /** What `report` made, by its name; `undefined` where it could not be read. */
+  /** The results of `report`, by name; `undefined` if unreadable. */
   readonly reports: Readonly<Record<string, unknown>>
-  /** The documents of settings that it has taken, by name, each with the revision and, where it refused it, why. */
+  /** The settings documents that it has applied, by name, each with the revision and, if it refused it, why. */
   readonly settings: Readonly<Record<string, AppliedSettings>>
 }
 
@@ -19,8 +19,7 @@ export interface AppliedSettings {
 
 /**
  * `answered`; `failed`: its handler threw; `refused`: it has no handler for the topic; `late`: silent at the deadline;
- * `left`: it went away in good order or began anew meanwhile, so there is nothing left to ask; `unknown`: no node of
- * this id.
+ * `left`: it left or restarted meanwhile, so it will not answer; `unknown`: no node of this id.
  */
 export type AnswerStatus = 'answered' | 'failed' | 'refused' | 'late' | 'left' | 'unknown'
 
@@ -29,7 +28,7 @@ export interface NodeAnswer {
   /** Empty for `unknown`. */
   readonly boot: string
   readonly status: AnswerStatus
-  /** What the handler resolved with. */
+  /** The result of the handler. */
   readonly body?: unknown
   /** Why it failed. */
   readonly error?: string
@@ -42,39 +41,39 @@ export interface NodeAnswer {
 export interface Answers {
   /** By id. */
   readonly nodes: readonly NodeAnswer[]
-  /** Every node that was expected has answered, or is gone for good. */
+  /** Every expected node has answered, or is gone for good. */
   readonly isComplete: boolean
   readonly late: readonly string[]
 }
 
 export interface AskOptions {
-  /** Until when answers are waited for, at most a minute. No node begins after it. Default `'2s'`. */
+  /** How long to wait for answers, at most a minute. No node starts after it. Default `'2s'`. */
   readonly deadline?: Duration | undefined
-  /** Ids; default: all nodes, those that are late too. */
+  /** Ids; default: all nodes, including late ones. */
   readonly to?: readonly string[] | undefined
 }
 
 export interface RequestContext {
-  /** The boot of who asks. */
+  /** The asker's boot. */
   readonly from: string
-  /** Fires at the deadline: nobody waits for the answer any more. */
+  /** Aborted at the deadline: the answer is no longer awaited. */
   readonly signal: AbortSignal
   readonly leftMs: number
 }
 
-/** Answers a request: what it resolves with travels as JSON; what it throws, as its message. */
+/** Answers a request: its result is sent as JSON; an error, as its message. */
 export type RequestHandler = (body: unknown, context: RequestContext) => unknown
 
-/** Takes a document of settings. What it throws is shown with the node, and the former settings stay. */
+/** Applies a settings document. An error is shown with the node, and the former settings stay. */
 export type SettingsHandler = (document: unknown, revision: string) => unknown
 
 export interface NodeCounters {
   beats: number
-  /** Steps of the store that failed. */
+  /** Failed steps of the store. */
   failures: number
   /** Requests that a handler here has answered. */
   requests: number
-  /** Texts from the store that were nobody's message: foreign, too long, too deep, cut. */
+  /** Invalid texts in the store: foreign, too long, too deep, truncated. */
   ignored: number
 }
 

@@ -1,4 +1,4 @@
-// The node channel: the processes of a fleet know of one another, ask one another, and take settings.
+// The node channel: the processes of a fleet see each other, query each other, and receive settings.
 export type {
   NodeBeat,
   NodeMark,

@@ -1,4 +1,4 @@
-// The meeting place of one process: for tests, and for a cache that is memory alone.
+// The meeting place of one process: for tests, and for a cache with only memory.
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -18,7 +18,7 @@ interface Posted {
   readonly until: number
 }
 
-/** One channel. Numbers of requests only grow, so a cursor of it is a number. */
+/** One channel. Numbers of requests only grow, so a cursor is a number. */
 interface Channel {
   readonly mark: string
   readonly nodes: Map<string, { beat: NodeBeat; at: number }>
@@ -31,7 +31,7 @@ interface Channel {
 
 const PAGE = 100
 
-/** A store that lives as long as this process, and reaches nobody else. */
+/** A store that lives as long as this process, and is not shared. */
 export function memoryNodes(options: { readonly clock?: Clock } = {}): NodeStore {
   const clock = options.clock ?? systemClock()
   const channels = new Map<string, Channel>()
@@ -63,7 +63,7 @@ export function memoryNodes(options: { readonly clock?: Clock } = {}): NodeStore
     for (const [seq, { until }] of channel.requests) if (until <= now) channel.requests.delete(seq)
     for (const [id, { until }] of channel.replies) if (until <= now) channel.replies.delete(id)
   }
-  // As from anywhere else, nobody is woken within the call that wakes.
+  // Asynchronous, as from elsewhere.
   const wake = (channel: Channel, what: string): void => {
     for (const one of channel.wakes.get(what) ?? []) void Promise.resolve().then(one)
   }
@@ -153,14 +153,14 @@ export function memoryNodes(options: { readonly clock?: Clock } = {}): NodeStore
 
 let ofThisProcess: NodeStore | undefined
 
-/** The one meeting place of this process, for caches that have no other. */
+/** The one meeting place of this process, for caches without another. */
 export function processNodes(): NodeStore {
   ofThisProcess ??= memoryNodes()
   return ofThisProcess
 }
 
 /**
- * Caches that are made from now on meet in another place: suites of tests that share a process do not see each other's.
+ * Caches that are created from now on meet in another place: test suites that share a process do not see each other's.
  */
 export function partProcessNodes(): void {
   ofThisProcess = undefined
@@ -168,7 +168,7 @@ export function partProcessNodes(): void {
 
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1)
 
-/** A cursor of another life of the channel is before everything. */
+/** A cursor of an earlier channel is before everything. */
 function afterOf(cursor: string, mark: string): number {
   const at = cursor.lastIndexOf(':')
   return cursor.slice(0, at) === mark ? Number(cursor.slice(at + 1)) : 0

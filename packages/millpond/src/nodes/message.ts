@@ -1,5 +1,4 @@
-// What travels over the channel: JSON of bounded length and depth. What comes from the store is read as if an enemy had
-// written it (G26).
+// Messages of the channel: JSON of bounded length and depth. The store's contents are untrusted input (G26).
 import { isError, MillpondError, show } from '../core/errors.ts'
 import { MAX_NODE_TEXT } from '../core/nodes.ts'
 
@@ -8,8 +7,8 @@ const QUOTE = 34
 const BACKSLASH = 92
 
 /**
- * JSON of a document. Numbers that JSON does not know travel as the words `Infinity`, `-Infinity` and `NaN`, a bigint
- * as its digits, `undefined` as `null`.
+ * JSON of a document. Numbers that JSON does not know are sent as the strings `Infinity`, `-Infinity` and `NaN`, a
+ * bigint as its digits, `undefined` as `null`.
  * @throws MillpondError `VALUE_TOO_LARGE` above 262,144 characters, `VALUE_UNSUPPORTED` for what cannot be written.
  */
 export function encodeMessage(what: string, value: unknown): string {
@@ -29,7 +28,7 @@ export function encodeMessage(what: string, value: unknown): string {
   return text
 }
 
-/** The document, or `undefined` for a text that is too long, too deep, or no JSON. */
+/** The document, or `undefined` for a text that is too long, too deep, or not JSON. */
 export function decodeMessage(text: unknown): unknown {
   if (typeof text !== 'string' || text.length > MAX_NODE_TEXT || !isShallow(text)) return undefined
   try {
@@ -40,7 +39,7 @@ export function decodeMessage(text: unknown): unknown {
   }
 }
 
-/** A field of what was decoded; own ones only. */
+/** A field of a decoded document; own properties only. */
 export function fieldOf(message: unknown, name: string): unknown {
   return typeof message === 'object' && message !== null && Object.hasOwn(message, name)
     ? Reflect.get(message, name)
@@ -71,7 +70,7 @@ function inWords(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
 }
 
-/** Counted before anything is parsed. */
+/** Counted before parsing. */
 function isShallow(text: string): boolean {
   let depth = 0
   let isText = false

@@ -1,5 +1,4 @@
-// A process in a channel: says that it lives and what it does, answers what others ask, takes settings, and asks others
-// itself.
+// A process in a channel: announces itself with its state, answers requests, receives settings, and sends requests.
 import { randomBytes } from 'node:crypto'
 import { checkOptions, duration, listOf, type Shape } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -27,31 +26,28 @@ const ASK: Shape<AskOptions> = {
   deadline: duration,
   to: listOf((value, at) => checkNodeWord(value, at), "a list of nodes' ids"),
 }
-/** How often requests are looked for where the store cannot wake. */
+/** The polling interval, if the store cannot wake. */
 const POLL_MS = 100
 const LEAVE_MS = 2000
 
 /**
- * A node that has not joined: it may ask, list and put settings, and nobody knows of it. `join()` makes it one of the
+ * A node that has not joined: it may ask, list and put settings, but is not listed. `join()` makes it one of the
  * channel's nodes.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
- * @example
- * const nodes = createNodes({ store: cache.nodeStore, id: 'web-1' })
- * nodes.report('shop', () => cache.stats())
- * nodes.answer('inspect', (key) => cache.explain(String(key)))
- * await nodes.join()
+ * @example const nodes = createNodes({ store: cache.nodeStore, id: 'web-1' }) nodes.report('shop', () => cache.stats())
+ * nodes.answer('inspect', (key) => cache.explain(String(key))) await nodes.join()
  */
 export function createNodes(options: NodesOptions): Nodes {
   return new Nodes(options)
 }
 
-/** The processes of a cache: who is there, what they report, questions to all of them. */
+/** The processes of a cache: a list of them, their reports, questions to all of them. */
 export class Nodes {
-  /** Another one with each start of a process. */
+  /** New with each start of a process. */
   readonly boot = randomBytes(12).toString('base64url')
   /** The channel by which the processes hear each other. */
   readonly channel: string
-  /** Where the processes tell that they are there. */
+  /** The store in which the processes meet. */
   readonly store: NodeStore
   readonly #clock: Clock
   readonly #everyMs: number
@@ -74,7 +70,7 @@ export class Nodes {
   #isNudged = false
   #isReachable = true
 
-  /** Starts nothing. */
+  /** Does not start. */
   constructor(options: NodesOptions) {
     const { store, channel, id, everyMs, lateMs, forgetMs, clock } = resolveNodes(options)
     this.store = store
@@ -91,19 +87,17 @@ export class Nodes {
     this.#settings = new Settings({ store, channel, counters, onApplied, warn: (warning) => this.#warn(warning) })
   }
 
-  /** Changes only where another process has taken it: then a part of the boot follows. */
+  /** Changes only if another process has taken it over: then a part of the boot is appended. */
   get id(): string {
     return this.#id
   }
 
-  /** How many messages were sent, heard and refused. */
+  /** How many messages were sent, received and refused. */
   get counters(): Readonly<NodeCounters> {
     return this.#counters
   }
 
-  /**
-   * Adds to the state that is published: a document as JSON, made anew at each interval. Returns how to take it away.
-   */
+  /** Adds to the published state: a document as JSON, created at each interval. Returns a function that removes it. */
   report(name: string, make: () => unknown): () => void {
     this.#reports.set(checkNodeWord(name, 'report'), make)
     return () => {
@@ -112,16 +106,16 @@ export class Nodes {
   }
 
   /**
-   * Answers requests on a topic, once this node has joined. One handler a topic: a later one replaces it. Returns how
-   * to stop.
+   * Answers requests on a topic, once this node has joined. One handler per topic: a later one replaces it. Returns a
+   * function that removes it.
    */
   answer(topic: string, handler: RequestHandler): () => void {
     return this.#server.on(checkNodeWord(topic, 'topic'), handler)
   }
 
   /**
-   * Takes a document of settings: the one that stands once this node has joined, and each later one within an interval.
-   * Returns how to stop.
+   * Receives a settings document: the current one once this node has joined, and each later one within an interval.
+   * Returns a function that stops it.
    */
   onSettings(name: string, handler: SettingsHandler): () => void {
     const stop = this.#settings.on(checkNodeWord(name, 'settings'), handler)
@@ -130,8 +124,8 @@ export class Nodes {
   }
 
   /**
-   * From now on this is one of the nodes. Resolves after the first try; where the store could not be reached the next
-   * intervals try again. No timer of it keeps the process alive.
+   * From now on this is one of the nodes. Resolves after the first attempt; if the store is unreachable the next
+   * intervals try again. Its timers do not keep the process alive.
    */
   join(): Promise<void> {
     this.#checkOpen()
@@ -148,9 +142,8 @@ export class Nodes {
 
   /**
    * Asks nodes and waits for their answers until the deadline. A late node is expected too: without its answer the
-   * whole is not complete.
-   * @throws MillpondError `NODES_UNREACHABLE` where the question could not be left, `VALUE_TOO_LARGE`,
-   * `OPTION_INVALID`.
+   * result is incomplete.
+   * @throws MillpondError `NODES_UNREACHABLE` if the question could not be posted, `VALUE_TOO_LARGE`, `OPTION_INVALID`.
    */
   async ask(topic: string, body?: unknown, options: AskOptions = {}): Promise<Answers> {
     this.#checkOpen()
@@ -171,9 +164,9 @@ export class Nodes {
   }
 
   /**
-   * Puts a document of settings for all nodes, those that join later too; `null` says that nothing is set. Resolves
-   * with its revision, or `undefined` where `ifRevision` (`''`: none stands yet) was not met. @throws MillpondError
-   * `NODES_UNREACHABLE`, `VALUE_TOO_LARGE`.
+   * Stores a settings document for all nodes, including later ones; `null` means that nothing is set. Resolves with its
+   * revision, or `undefined` if `ifRevision` (`''`: none yet) did not match. @throws MillpondError `NODES_UNREACHABLE`,
+   * `VALUE_TOO_LARGE`.
    */
   async putSettings(
     name: string,
@@ -187,7 +180,7 @@ export class Nodes {
     return (await this.store.putSettings(this.channel, name, settings, options.ifRevision)) ? revision : undefined
   }
 
-  /** The document that stands, if the store has one. */
+  /** The current document, if the store has one. */
   async getSettings(name: string): Promise<{ readonly revision: string; readonly document: unknown } | undefined> {
     this.#checkOpen()
     const stored = await this.store.getSettings(this.channel, checkNodeWord(name, 'settings'))
@@ -195,8 +188,8 @@ export class Nodes {
   }
 
   /**
-   * Leaves: others do not wait for it any more. Requests under way are answered first; what this node asks rejects with
-   * `CLOSED`. The store stays open.
+   * Leaves: others no longer wait for it. Running requests are answered first; its own questions reject with `CLOSED`.
+   * The store stays open.
    */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
@@ -222,7 +215,7 @@ export class Nodes {
     this.#pollLater()
   }
 
-  /** First the place in the inbox, then the name on the list: what is asked of a listed node is never missed. */
+  /** First the cursor of the inbox, then the listing: a request to a listed node is never missed. */
   async #beat(): Promise<void> {
     try {
       this.#cursor ??= (await this.store.inbox(this.channel)).cursor
@@ -246,7 +239,7 @@ export class Nodes {
     this.#nudge()
   }
 
-  /** Others need not wait for the next interval to see it. */
+  /** So that others need not wait for the next interval to see it. */
   async #tellApplied(): Promise<void> {
     if (!this.#hasJoined || this.#closing.signal.aborted) return
     await this.#publish(false).catch(() => this.#counters.failures++)
@@ -261,7 +254,7 @@ export class Nodes {
     const reports: Record<string, unknown> = {}
     for (const [name, make] of this.#reports) {
       try {
-        // Each one alone: a report that cannot travel takes no other with it.
+        // Separately: a report that cannot be sent affects no other.
         reports[name] = JSON.parse(encodeMessage(`the report ${name}`, make()))
       } catch (cause) {
         reports[name] = { error: reasonOf(cause) }
@@ -285,13 +278,13 @@ export class Nodes {
     })
   }
 
-  /** One look at a time, and one more where something came meanwhile. */
+  /** One poll at a time, and one more if something arrived meanwhile. */
   #nudge(): void {
     this.#isNudged = true
     if (this.#pumping !== undefined || this.#closing.signal.aborted) return
     this.#pumping = this.#pump().finally(() => {
       this.#pumping = undefined
-      // What came when the last look was over, and this was not yet known.
+      // Something that arrived at the very end of the last poll.
       if (this.#isNudged && this.#cursor !== undefined) this.#nudge()
     })
   }
@@ -335,7 +328,7 @@ export class Nodes {
     try {
       this.#onWarning?.(warning)
     } catch {
-      // Told as best it could be: a listener that throws is no fault of the channel.
+      // Best effort: a listener that throws is not an error of the channel.
     }
   }
 

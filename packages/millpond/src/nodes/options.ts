@@ -1,4 +1,4 @@
-// The options of a node, checked once.
+// The options of a node, validated once.
 import { hostname } from 'node:os'
 import { checkOptions, clock as clockCheck, duration, fn, required, type Shape, withMethods } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
@@ -13,17 +13,17 @@ import { checkNodeWord } from './message.ts'
 export interface NodesOptions {
   /** Where the nodes meet: `cache.nodeStore`, a tier's `nodes`, or `memoryNodes()`. */
   readonly store: NodeStore
-  /** Nodes of another channel are never met. Default `millpond`. */
+  /** Nodes of other channels are invisible. Default `millpond`. */
   readonly channel?: string | undefined
-  /** The node's name, best the same after a restart. Default: the host's name and the process id. */
+  /** The node's name, preferably stable across restarts. Default: the host's name and the process id. */
   readonly id?: string | undefined
-  /** How often it says that it lives, with its state. Default `'1s'`. */
+  /** How often it announces itself, with its state. Default `'1s'`. */
   readonly every?: Duration | undefined
-  /** How long a silence makes it late. Default: five times `every`. */
+  /** After how much silence it is late. Default: five times `every`. */
   readonly lateAfter?: Duration | undefined
   /**
-   * How long a silence makes others forget it; until then an operation over all nodes is not complete without it.
-   * Default `'10m'`.
+   * After how much silence others forget it; until then an operation over all nodes is incomplete without it. Default
+   * `'10m'`.
    */
   readonly forgetAfter?: Duration | undefined
   /** Told of what needs a look; never throws into the channel. */

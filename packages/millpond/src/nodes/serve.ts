@@ -1,14 +1,14 @@
-// Answers the requests that others have left for this node: each once, and none after its deadline.
+// Answers the requests to this node: each once, and none after its deadline.
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { NodeStore, StoredRequest } from '../core/nodes.ts'
 import type { NodeCounters, RequestContext, RequestHandler } from './contract.ts'
 import { decodeMessage, encodeMessage, fieldOf, isNodeWord, reasonOf } from './message.ts'
 
-/** Handlers at work at once; who asks more is told so. */
+/** Concurrent handlers; further requests are refused. */
 const MAX_RUNNING = 64
 const RETRY_MS = 100
-/** How long an answer outlives its deadline, so that an asker whose clock is slow still finds it. */
+/** How long an answer outlives its deadline, so that an asker with a slow clock still finds it. */
 const GRACE_MS = 5000
 
 export interface Served {
@@ -17,7 +17,7 @@ export interface Served {
   readonly clock: Clock
   readonly boot: string
   readonly counters: NodeCounters
-  /** May change when another process takes it. */
+  /** May change when another process takes it over. */
   readonly id: () => string
 }
 
@@ -50,7 +50,7 @@ export class Server {
     this.#running.add(work)
   }
 
-  /** Waits for what is under way. */
+  /** Waits for running handlers. */
   async settled(): Promise<void> {
     await Promise.all(this.#running)
   }
@@ -64,7 +64,7 @@ export class Server {
       this.#running.size >= MAX_RUNNING
         ? failure(`${MAX_RUNNING} requests are already being served here: ask again later`)
         : await this.#run(handler, body, request)
-    // Nobody waits for an answer that comes after the deadline.
+    // An answer after the deadline is not awaited.
     if (text !== undefined) await this.#reply(request, text, endAt)
   }
 
@@ -84,7 +84,7 @@ export class Server {
     return text
   }
 
-  /** Again while the store does not take it, until the deadline. */
+  /** Retried while the store is unreachable, until the deadline. */
   async #reply(request: StoredRequest, text: string, endAt: number): Promise<void> {
     const { store, channel, clock, boot, counters, id } = this.#served
     for (;;) {
@@ -108,6 +108,6 @@ async function answered(handler: RequestHandler, body: unknown, context: Request
   }
 }
 
-/** Processes of earlier releases do not read the code, and send none. */
+/** Earlier releases do not read the code, and send none. */
 const failure = (error: string, code?: string): string =>
   encodeMessage('the failure', { status: 'failed', error, ...(code !== undefined && { code }) })

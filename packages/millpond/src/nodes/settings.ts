@@ -1,4 +1,4 @@
-// Takes the documents of settings that concern this node: each revision once, the newest only.
+// Applies the settings documents for this node: each revision once, only the newest.
 import type { NodeStore } from '../core/nodes.ts'
 import type { AppliedSettings, NodeCounters, NodeWarning, SettingsHandler } from './contract.ts'
 import { decodeMessage, isNodeWord, reasonOf } from './message.ts'
@@ -8,7 +8,7 @@ export interface SettingsParts {
   readonly channel: string
   readonly counters: NodeCounters
   readonly warn: (warning: NodeWarning) => void
-  /** What was taken, or refused, is news to others. */
+  /** An applied or refused revision is part of the published state. */
   readonly onApplied: () => void
 }
 
@@ -33,7 +33,7 @@ export class Settings {
 
   on(name: string, handler: SettingsHandler): () => void {
     this.#handlers.set(name, handler)
-    // What another handler took says nothing about this one.
+    // The result of another handler says nothing about this one.
     this.#applied.delete(name)
     return () => {
       if (this.#handlers.get(name) !== handler) return
@@ -46,10 +46,7 @@ export class Settings {
     return Object.fromEntries(this.#applied)
   }
 
-  /**
-   * Brings every handler to the revision that stands. One that hangs keeps no other from its own, and no request from
-   * its answer.
-   */
+  /** Brings every handler to the current revision. A hanging one delays no other, and no answer to a request. */
   follow(revisions: ReadonlyMap<string, string>): void {
     this.#revisions = revisions
     for (const name of this.#handlers.keys()) void this.#bring(name)
@@ -59,7 +56,7 @@ export class Settings {
     const handler = this.#handlers.get(name)
     const seen = this.#revisions
     const revision = seen.get(name)
-    // Nothing was put yet, or the store was emptied, which takes nothing back.
+    // Nothing was put yet, or the store was emptied, which reverts nothing.
     if (handler === undefined || revision === undefined) return
     if (this.#busy.has(name) || this.#applied.get(name)?.revision === revision) return
     this.#busy.add(name)
@@ -69,7 +66,7 @@ export class Settings {
       this.#applied.set(name, applied)
       this.#onApplied()
     } catch {
-      // The store did not answer; the next look at the inbox comes back to it.
+      // The store did not answer; the next poll of the inbox retries.
       this.#counters.failures++
     } finally {
       this.#busy.delete(name)

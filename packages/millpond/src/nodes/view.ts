@@ -1,4 +1,4 @@
-// What others see of a node, out of what it has left in the store.
+// A node as others see it, from its state in the store.
 import type { StoredNode } from '../core/nodes.ts'
 import type { AppliedSettings, NodeView } from './contract.ts'
 import { decodeMessage, fieldOf, isNodeWord } from './message.ts'

@@ -1,4 +1,4 @@
-// Collectors: from what caches and the process tell about themselves to metrics.
+// Collectors: from the statistics of caches and the process to metrics.
 import { MISS_CAUSES } from '../core/causes.ts'
 import { fn, text, withMethods } from '../core/checks.ts'
 import type { CompressionFigures, PeerRegion } from '../core/contracts.ts'
@@ -10,14 +10,14 @@ import type { Collector, Emit, Labels } from './registry.ts'
 import { emitRing } from './ring-figures.ts'
 import type { BreakerState, CacheStats, JobStats, LedgerStats, QueueStats, TierStats } from './stats.ts'
 
-/** What `cacheCollector` asks a cache: its figures, namespace by namespace. */
+/** What `cacheCollector` reads of a cache: its figures by namespace. */
 interface Measured {
   info(): { readonly namespaces: Iterable<CacheStats> }
 }
 
 /**
- * Metrics of a cache, `cacheCollector(cache)`; or of as many as there are, from snapshots taken when an exporter asks:
- * `() => [...a.info().namespaces, ...]`.
+ * Metrics of a cache, `cacheCollector(cache)`; or of several, from snapshots taken at each scrape: `() =>
+ * [...a.info().namespaces, ...]`.
  * @throws MillpondError `OPTION_INVALID`
  */
 export function cacheCollector(of: Measured | (() => Iterable<CacheStats>)): Collector {
@@ -57,7 +57,7 @@ function emitNamespace(emit: Emit, stats: CacheStats): void {
   emit(METRICS.sets, labels, stats.sets)
   emit(METRICS.deletes, labels, stats.deletes)
   emit(METRICS.youngEvictions, labels, stats.youngEvictions ?? 0)
-  // Also those that were never seen: of a series that begins at 1, rates do not know the first.
+  // Including those at zero: for a series that first appears at 1, `rate()` misses the first.
   for (const cause of MISS_CAUSES) emit(METRICS.missCauses, { ...labels, cause }, stats.missesByCause[cause] ?? 0)
   for (const [cause, count] of Object.entries(stats.evictions)) emit(METRICS.evictions, { ...labels, cause }, count)
   for (const [reason, count] of Object.entries(stats.invalidationsByReason ?? {}))
@@ -87,7 +87,7 @@ function emitCompression(emit: Emit, labels: Labels<'cache' | 'cache_ns'>, figur
   emit(METRICS.compressSeconds, { ...labels, op: 'inflate' }, figures.inflateMs / 1000)
 }
 
-/** What a tier did for one namespace. */
+/** A tier's metrics for one namespace. */
 function emitShare(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'tier'>, stats: TierStats): void {
   emit(METRICS.hits, labels, stats.hits)
   emit(METRICS.misses, labels, stats.misses)
@@ -123,7 +123,7 @@ function emitRegion(emit: Emit, cache: string, { region, isHeard, lagMs }: PeerR
 
 const STATES: readonly BreakerState[] = ['closed', 'half-open', 'open']
 
-/** What belongs to the tier as a whole. */
+/** Metrics of the tier as a whole. */
 function emitTier(emit: Emit, cache: string, stats: TierStats): void {
   const labels = { cache, tier: stats.name }
   emit(METRICS.tierErrors, labels, stats.errors)
@@ -144,7 +144,7 @@ function snapshotsOf(of: unknown): () => Iterable<CacheStats> {
 const isMeasured = (of: unknown): of is Measured =>
   typeof of === 'object' && of !== null && 'info' in of && typeof of.info === 'function'
 
-/** What stands before a cache's sources: `registry.collect(guardCollector('shop', () => cache.info().guards))`. */
+/** The guards of a cache's sources: `registry.collect(guardCollector('shop', () => cache.info().guards))`. */
 export function guardCollector(cache: string, guards: () => Iterable<GuardStats>): Collector {
   text(cache, 'guardCollector')
   fn('a function that returns the figures of guards: () => cache.info().guards')(guards, 'guardCollector')

@@ -1,4 +1,4 @@
-// Every metric there is, in one place: exporters, dashboards and alert rules are made from this list.
+// Every metric in one place: exporters, dashboards and alert rules are generated from this list.
 
 export type MetricKind = 'counter' | 'gauge' | 'histogram'
 
@@ -10,7 +10,7 @@ export interface MetricDefinition<Label extends string = string> {
   readonly labels: readonly Label[]
 }
 
-/** Lists its labels as they are typed. */
+/** Types its labels. */
 export function metric<const Label extends string>(
   kind: MetricKind,
   name: string,
@@ -20,12 +20,12 @@ export function metric<const Label extends string>(
   return Object.freeze({ name, kind, help, labels })
 }
 
-/** The namespace's label is not `namespace`: Kubernetes puts that on every target. */
+/** The namespace's label is not `namespace`, which Kubernetes adds to every target. */
 const SPACE = ['cache', 'cache_ns'] as const
 const SHARE = ['cache', 'cache_ns', 'tier'] as const
 const TIER = ['cache', 'tier'] as const
 const REGION = ['cache', 'region'] as const
-/** Kubernetes puts `node` on targets, too. */
+/** Kubernetes adds `node` to targets, too. */
 const RING = [...TIER, 'ring_node'] as const
 const GUARD = ['cache', 'guard'] as const
 const JOB = ['cache', 'job'] as const

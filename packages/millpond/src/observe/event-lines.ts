@@ -1,5 +1,5 @@
-// What happens in a cache as log lines. Only what the log's level lets through is listened to: single reads and writes
-// cost nothing unless they are written.
+// A cache's events as log lines. Only events at the log's level are listened to: individual reads and writes cost
+// nothing unless they are logged.
 import { type Check, withMethods } from '../core/checks.ts'
 import type { CacheEvents, EventName, Events } from '../core/events.ts'
 import { LEVELS, type Level, type Log, type LogFields } from './log.ts'
@@ -9,7 +9,7 @@ interface Line {
   /** `event.action`. */
   readonly event: string
   readonly message: string
-  /** Nobody needs each of them while a tier or a source is away: one a second, which says how many were left out. */
+  /** While a tier or a source is away, one line per second is enough; it says how many were left out. */
   readonly isLimited?: boolean
   readonly error?: unknown
 }
@@ -27,7 +27,7 @@ const limited = (error?: unknown): Pick<Line, 'isLimited' | 'error'> => ({
   ...(error !== undefined && { error }),
 })
 
-/** The gravest level that an event's lines may have, and the line itself. */
+/** The highest level of an event's lines, and the line itself. */
 const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E>] } = {
   hit: ['debug', ({ tier }) => line('debug', 'cache.hit', `found in ${tier}`)],
   miss: ['debug', ({ cause }) => line('debug', 'cache.miss', `no tier could answer: ${cause}`)],
@@ -122,7 +122,7 @@ const LEDGER = {
 const QUEUE = { stored: 'debug', failed: 'warn', dead: 'error', recovered: 'info', left: 'warn' } as const
 const JOB = { late: 'warn', began: 'debug', done: 'debug', retried: 'warn', failed: 'error', lost: 'error' } as const
 
-/** The check of the option `log`. */
+/** The validation of the option `log`. */
 export const aLog: Check<Log> = withMethods<Log>(
   "a log: createLog({ level: 'info' })",
   'debug',
@@ -131,7 +131,7 @@ export const aLog: Check<Log> = withMethods<Log>(
   'error',
 )
 
-/** Writes a line for what happens from now on. */
+/** Writes a line for each event from now on. */
 export function logEvents(cache: string, events: Events, log: Log, now: () => number): void {
   const lowest = LEVELS.indexOf(log.level)
   const pace = new Pace(now)
@@ -156,10 +156,12 @@ const ALWAYS = { left: 0, isDue: true } as const
 /** Tenants come and go. */
 const MOST_KINDS = 1000
 
-/** At most one of a kind a second: of an event at a place, and beyond so many places of an event anywhere. */
+/**
+ * At most one line of a kind per second: of an event at a place, and beyond a number of places of an event anywhere.
+ */
 class Pace {
   readonly #now: () => number
-  /** Told longest ago first. */
+  /** In order of the last line, oldest first. */
   readonly #kinds = new Map<string, { at: number; left: number }>()
 
   constructor(now: () => number) {
@@ -195,8 +197,8 @@ const placeOf = (detail: object): string =>
     .join(' ')
 
 /**
- * Numbers, names and states as they are; of what was invalidated the kinds and how many. Keys only of single reads and
- * writes, which are written at `debug` alone.
+ * Numbers, names and states unchanged; for invalidations the kinds and counts. Keys only for individual reads and
+ * writes, which are only logged at `debug`.
  */
 function fieldsOf(detail: object, withKey: boolean): LogFields {
   return Object.fromEntries(

@@ -1,5 +1,5 @@
-// Folding what many namespaces count into one: labels of metrics are few, namespaces may be many; tenants are never
-// told apart.
+// Combines the counts of many namespaces: metric labels must be few, namespaces may be many; tenants are never
+// distinguished.
 import { namespaceOf } from '../core/tenant.ts'
 import {
   addCompression,
@@ -12,13 +12,11 @@ import {
   type TierStats,
 } from './stats.ts'
 
-/** Namespaces of a cache that metrics tell apart. */
+/** Namespaces of a cache that metrics distinguish. */
 export const MOST_NAMESPACES = 50
 export const OTHER_NAMESPACES = 'other'
 
-/**
- * The first 50 with all their tenants, in the order in which they came, and one named `other` that sums up the rest.
- */
+/** The first 50 with all their tenants, in order of creation, and one named `other` that sums up the rest. */
 export function foldNamespaces(given: readonly CacheStats[]): {
   readonly stats: readonly CacheStats[]
   readonly folded: number
@@ -98,13 +96,13 @@ const addQueue = (a: QueueStats, b: QueueStats): QueueStats => ({
   journalBytes: a.journalBytes + b.journalBytes,
 })
 
-/** What belongs to the whole tier is in each of the two. */
+/** Figures of the whole tier are in each of the two. */
 function addTiers(a: TierStats, b: TierStats | undefined): TierStats {
   if (b === undefined) return a
   const { encryption, ...rest } = a
   return {
     ...rest,
-    // Of several namespaces only what holds for all.
+    // For several namespaces only what all have in common.
     ...(encryption !== undefined && b.encryption !== undefined && { encryption }),
     hits: a.hits + b.hits,
     misses: a.misses + b.misses,
@@ -129,7 +127,7 @@ function addCounts<K extends string>(a: Counts<K>, b: Counts<K>): Counts<K> {
   return sum
 }
 
-/** Counts, sums and buckets add up; percentiles do not, and no exporter asks for them. */
+/** Counts, sums and buckets add up; percentiles do not, and exporters do not use them. */
 function addLatencies(a: LatencyStats, b: LatencyStats): LatencyStats {
   const count = a.count + b.count
   return {

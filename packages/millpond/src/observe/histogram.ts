@@ -6,7 +6,7 @@
 import type { LatencyStats } from './stats.ts'
 
 /**
- * Upper bounds in milliseconds of the coarse buckets that exporters show: powers of four, which are borders of the fine
+ * Upper bounds in milliseconds of the coarse buckets for exporters: powers of four, which are bounds of the fine
  * buckets too.
  */
 export const LATENCY_BOUNDS_MS: readonly number[] = Object.freeze([
@@ -27,19 +27,19 @@ export const LATENCY_BOUNDS_MS: readonly number[] = Object.freeze([
 /** Collects durations. Takes 4 KB. */
 export interface Histogram {
   /**
-   * Milliseconds; `times`: that often. Percentiles tell apart nothing below 1 microsecond, and nothing above 70
-   * minutes; NaN is left out. Allocates nothing.
+   * Milliseconds; `times`: that often. Percentiles do not distinguish values below 1 microsecond or above 70 minutes;
+   * NaN is ignored. Allocates nothing.
    */
   record(ms: number, times?: number): void
   readonly count: number
   readonly sumMs: number
-  /** The duration that the share `q` (0 to 1) of all is not above, at most 3.2 % off; 0 when nothing was recorded. */
+  /** The duration that the share `q` (0 to 1) of all does not exceed, at most 3.2 % off; 0 if nothing was recorded. */
   percentile(q: number): number
   /** How many were below each of `LATENCY_BOUNDS_MS`. */
   cumulative(): number[]
   /** Count, average and percentiles; with `buckets`, the coarse buckets for an exporter too. */
   view(options?: { readonly buckets?: boolean }): LatencyStats
-  /** Adds what the other holds. */
+  /** Adds the contents of another one. */
   merge(other: Histogram): void
   reset(): void
 }

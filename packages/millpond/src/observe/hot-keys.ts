@@ -1,4 +1,4 @@
-// The keys read most, in bounded memory: the space-saving sketch (Metwally, Agrawal, El Abbadi: Efficient computation
+// The most read keys, in bounded memory: the space-saving sketch (Metwally, Agrawal, El Abbadi: Efficient computation
 // of frequent and top-k elements in data streams, 2005), with a heap that has the smallest counter on top.
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -53,7 +53,7 @@ export class HotKeys {
     this.#sink(least)
   }
 
-  /** All counts so far are multiplied: who is hotter than whom stays. */
+  /** All counts are multiplied: the order stays. */
   scale(factor: number): void {
     for (const cell of this.#heap) {
       cell.count *= factor
@@ -111,19 +111,18 @@ export class HotKeys {
 /** After this time a read counts half: what was hot yesterday is not hot today. */
 const HALF_LIFE_MS = 15 * 60_000
 /**
- * What is counted weighs more the later it is, instead of all that was counted before weighing less; after so many
- * half-lives all of it is made small again.
+ * Instead of reducing earlier counts, later ones weigh more; after this many half-lives all of them are scaled down.
  */
 const MOST_HALVES = 32
 
 /**
- * The keys read most of late: the same, in which a read counts half after 15 minutes and a quarter after 30. Nothing is
- * walked over for that.
+ * The most read keys of recent times: the same, but a read counts half after 15 minutes and a quarter after 30. This
+ * needs no scan.
  */
 export class FadingKeys {
   readonly #keys: HotKeys
   readonly #clock: Clock
-  /** What is counted now weighs twice as much for each half-life since then. */
+  /** A count now weighs twice as much for each half-life since then. */
   #origin: number
 
   /** `capacity`: keys that are tracked. `clock`: default the machine's. */
@@ -138,7 +137,7 @@ export class FadingKeys {
     this.#keys.add(key, count * this.#weight())
   }
 
-  /** The `limit` hottest, hottest first. Whose count has faded below 1 is not among them. */
+  /** The `limit` hottest, hottest first. Keys whose count has decayed below 1 are omitted. */
   top(limit: number): HotKey[] {
     const weight = this.#weight()
     return this.#keys

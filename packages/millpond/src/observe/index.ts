@@ -1,4 +1,4 @@
-// What a running cache tells: histograms, metrics as Prometheus text, key patterns and hot keys, log lines.
+// Observability: histograms, metrics as Prometheus text, key patterns and hot keys, log lines.
 export {
   cacheCollector,
   guardCollector,

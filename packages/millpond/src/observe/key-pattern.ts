@@ -1,6 +1,6 @@
 // From a key to the pattern it belongs to: user:123:profile -> user:*:profile.
 
-/** What is not read of a long key. */
+/** Beyond this, a long key is not read. */
 const MAX_READ = 256
 const SEPARATORS = /([:/|,\s?&=#[\]"]+)/
 const VERSION = /^v\d{1,3}$/i
@@ -28,7 +28,7 @@ export function keyPattern(key: string): string {
   return isCut ? `${pattern}…` : pattern
 }
 
-/** An e-mail address is one id, dots and all; elsewhere a dot separates. */
+/** An e-mail address is one id, including dots; elsewhere a dot separates. */
 function partPattern(part: string): string {
   if (part.includes('@')) return '*'
   return part.includes('.') ? part.split('.').map(wordPattern).join('.') : wordPattern(part)

@@ -8,21 +8,21 @@ import { FadingKeys, type HotKey } from './hot-keys.ts'
 import { keyPattern } from './key-pattern.ts'
 
 export interface KeyStatisticsOptions {
-  /** One of how many reads is looked at; counts are multiplied by it. Default 64. 1 looks at all. */
+  /** The sampling interval of reads; counts are multiplied by it. Default 64. 1 samples all. */
   readonly sampleEvery?: number | undefined
-  /** Patterns told apart; further ones count as `(other)`. Default 200. */
+  /** Distinct patterns; further ones count as `(other)`. Default 200. */
   readonly maxPatterns?: number | undefined
   /** Keys tracked for `hotKeys`. Default 256. */
   readonly trackedKeys?: number | undefined
-  /** Any 32-bit number; decides which reads are looked at. */
+  /** Any 32-bit number; determines which reads are sampled. */
   readonly seed?: number | undefined
-  /** By which `hotKeys` fade. Default: the machine's. */
+  /** The clock of `hotKeys`' decay. Default: the machine's. */
   readonly clock?: Clock | undefined
 }
 
 export interface PatternStats {
   readonly pattern: string
-  /** Estimates where only a sample is looked at. */
+  /** Estimates if only a sample is read. */
   readonly hits: number
   readonly misses: number
   readonly hitRate: number
@@ -36,15 +36,14 @@ export interface PatternMemory {
   readonly share: number
 }
 
-/** A recorder too: `cache.record(statistics)` keeps it fed. */
+/** Also a recorder: `cache.record(statistics)` feeds it. */
 export interface KeyStatistics extends Required<Pick<Recorder, 'hit' | 'miss'>> {
-  /** A read and whether it was answered. All but every n-th call return at once. */
+  /** A read and whether it was a hit. All but every n-th call return at once. */
   record(key: string, isHit: boolean): void
   /** Most read first. */
   patterns(): PatternStats[]
   /**
-   * The hottest of late first, as insight tells them: a read counts half after 15 minutes, a quarter after 30. 20
-   * unless told.
+   * The currently hottest first, as in insight: a read counts half after 15 minutes, a quarter after 30. Default: 20.
    */
   hotKeys(limit?: number): HotKey[]
   reset(): void
@@ -133,7 +132,7 @@ class Sampled implements KeyStatistics {
   }
 
   /**
-   * The next gap is uniform from 1 to 2n - 1, so that traffic with a rhythm is not seen always at the same beat
+   * The next gap is uniform from 1 to 2n - 1, so that periodic traffic is not always sampled at the same phase
    * (xorshift, Marsaglia 2003).
    */
   #next(): void {
@@ -147,7 +146,7 @@ class Sampled implements KeyStatistics {
 }
 
 /**
- * Entries and bytes by key pattern, largest first. At most `maxPatterns` and `(other)`. Walks all entries: for a
+ * Entries and bytes by key pattern, largest first. At most `maxPatterns` and `(other)`. Scans all entries: for a
  * report, not for each request.
  */
 export function memoryByPattern(
@@ -159,7 +158,7 @@ export function memoryByPattern(
   return sums.patterns()
 }
 
-/** The same, an entry at a time. */
+/** The same, one entry at a time. */
 export class PatternSums {
   entries = 0
   bytes = 0

@@ -1,16 +1,16 @@
-// Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes
-// them as they are.
+// Structured log lines: JSON, one per line, with the field names of the Elastic Common Schema, so that an ELK stack
+// accepts them unchanged.
 
 import { checkOptions, fn, oneOf, record, type Shape, text } from '../core/checks.ts'
 import { isError } from '../core/errors.ts'
 
-/** The levels of log lines, from the least to the gravest. */
+/** The levels of log lines, from the lowest to the highest. */
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof LEVELS)[number]
 
 /**
- * Further facts. Nested objects stay objects; a bigint becomes text; an error becomes `error.type`, `error.message`,
- * `error.code`, `error.stack_trace`.
+ * Further fields. Nested objects stay objects; a bigint becomes a string; an error becomes `error.type`,
+ * `error.message`, `error.code`, `error.stack_trace`.
  */
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -23,13 +23,13 @@ export interface Log {
 }
 
 export interface LogOptions {
-  /** Takes one line, with its newline. Default: standard output. */
+  /** Takes one line, including its newline. Default: standard output. */
   readonly write?: ((line: string) => void) | undefined
   /** `service.name`. Default `millpond`. */
   readonly service?: string | undefined
   /** The lowest level that is written. Default `info`. */
   readonly level?: Level | undefined
-  /** Facts of every line: `{ 'service.node.name': 'web-1' }`. */
+  /** Fields of every line: `{ 'service.node.name': 'web-1' }`. */
   readonly fields?: LogFields | undefined
   /** Epoch milliseconds. Default: the system's clock. */
   readonly now?: (() => number) | undefined
@@ -39,7 +39,7 @@ export interface LogEntry {
   readonly at: number
   readonly level: Level
   readonly service: string
-  /** What happened, in a word: `tier.error`. Becomes `event.action`. */
+  /** The event, in a word: `tier.error`. Becomes `event.action`. */
   readonly event: string
   readonly message: string
   readonly fields?: LogFields
@@ -71,7 +71,7 @@ export function createLog(options: LogOptions = {}): Log {
   return { level, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-// A line beyond it is cut by most shippers, and then is no JSON any more.
+// Longer lines are cut by most shippers, and then are no longer JSON.
 const MAX_LINE = 16_000
 const MAX_TEXT = 2_000
 
@@ -104,12 +104,12 @@ function fieldsText(fields: LogFields, head: object): string {
   try {
     return JSON.stringify(flatten(fields, head), (_, value: unknown) => plainer(value))
   } catch (error) {
-    // A cycle, a getter that throws: the line still says what happened, and that its fields could not be told.
+    // A cycle, a getter that throws: the line still has its event, and says that its fields could not be written.
     return JSON.stringify({ labels: { fields_dropped: cut(String(error)) } })
   }
 }
 
-/** Errors are spread over the schema's own fields; nothing overwrites the head. */
+/** Errors are mapped to the schema's own fields; nothing overwrites the head. */
 function flatten(fields: LogFields, head: object): Record<string, unknown> {
   const flat: Record<string, unknown> = Object.create(null)
   for (const [name, value] of Object.entries(fields)) {

@@ -10,13 +10,13 @@ import { createRegistry, type Registry } from './registry.ts'
 import type { CacheStats } from './stats.ts'
 
 export interface MonitorOptions {
-  /** Snapshots of all caches, taken when asked. */
+  /** Snapshots of all caches, taken on request. */
   readonly caches: () => Iterable<CacheStats>
-  /** Key statistics by cache, where they are kept. */
+  /** Key statistics by cache, if they are kept. */
   readonly keys?: Readonly<Record<string, KeyStatistics>> | undefined
-  /** What memory holds, for `analyzeMemoryUsage`: `cache.entries()`. */
+  /** The contents of memory, for `analyzeMemoryUsage`: `cache.entries()`. */
   readonly entries?: (() => Iterable<{ readonly key: string; readonly bytes: number }>) | undefined
-  /** Where further metrics of the application are. Default: a registry of its own. */
+  /** A registry with further metrics of the application. Default: its own. */
   readonly registry?: Registry | undefined
 }
 
@@ -37,8 +37,8 @@ export interface KeyReport {
 export interface Monitor {
   readonly registry: Registry
   /**
-   * Bytes and entries by key pattern, and the memory of the process. Walks all entries, in pieces of some milliseconds
-   * between which others run: for a report, not for each request. Without `entries` there is nothing to walk.
+   * Bytes and entries by key pattern, and the memory of the process. Scans all entries, in slices of some milliseconds:
+   * for a report, not for each request. Without `entries` there is nothing to scan.
    */
   analyzeMemoryUsage(): Promise<MemoryUsage>
   /** Hits and misses by key pattern and the hottest keys, of each cache that keeps them. */
@@ -47,7 +47,7 @@ export interface Monitor {
    * `prometheus`: the text of a scrape. `json`: caches and process as JSON. Throws `OPTION_INVALID` for another format.
    */
   exportMetrics(format: 'prometheus' | 'json'): string
-  /** Takes this monitor's metrics out of the registry. */
+  /** Removes this monitor's metrics from the registry. */
   close(): void
 }
 
@@ -92,7 +92,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
   }
 }
 
-/** How long the walk holds the event loop, in milliseconds. */
+/** How long a slice blocks the event loop, in milliseconds. */
 const HOLD_MS = 5
 
 async function sumUp(entries: Iterable<{ readonly key: string; readonly bytes: number }>): Promise<PatternSums> {

@@ -1,10 +1,8 @@
-// OpenTelemetry: the figures that a cache keeps anyway as instruments, read when the reader asks, and spans around its
-// verbs where somebody wants them.
+// OpenTelemetry: the cache's statistics as instruments, read on collection, and optional spans around its verbs.
 //
 // There is no convention for caches. Spans are named and filled as Sentry's cache pages expect (`cache.hit`,
-// `cache.key`, `cache.item_size`); instruments are named as the Prometheus text has them, without `_total`, which
-// exporters put there again. A histogram cannot be observed from outside: its count, sum and buckets (`le`) are
-// counters.
+// `cache.key`, `cache.item_size`); instruments are named as in the Prometheus text, without `_total`, which exporters
+// append. A histogram cannot be observed from outside: its count, sum and buckets (`le`) are counters.
 
 import {
   type Attributes,
@@ -25,17 +23,17 @@ import { keyPattern } from './key-pattern.ts'
 import { createRegistry } from './registry.ts'
 import type { CacheStats, LatencyStats } from './stats.ts'
 
-/** What is told to OpenTelemetry, and to whom. */
+/** What is exported to OpenTelemetry, and where. */
 export interface OpenTelemetryOptions {
   /** Default: the global one. */
   readonly meterProvider?: MeterProvider | undefined
   /** Default: the global one. */
   readonly tracerProvider?: TracerProvider | undefined
-  /** A span around each verb: a hit in memory costs some microseconds more then. Default `false`. */
+  /** A span around each verb: then a hit in memory costs some microseconds more. Default `false`. */
   readonly spans?: boolean | undefined
   /**
-   * How spans tell keys: by their pattern (`user:*`), as they are, or not at all. Default `'pattern'`: keys may hold
-   * names of people.
+   * How spans show keys: by their pattern (`user:*`), in full, or not at all. Default `'pattern'`: keys may contain
+   * personal data.
    */
   readonly keys?: 'pattern' | 'plain' | 'hidden' | undefined
 }
@@ -46,21 +44,21 @@ interface Operation {
   readonly cache: string
 }
 
-/** What is asked of a cache. */
+/** The used part of a cache. */
 interface Told {
   info(): { readonly namespaces: Iterable<CacheStats> }
   on(event: 'miss', listener: (miss: { readonly cause: string }) => void): () => void
 }
 
 export interface OpenTelemetry {
-  /** For `createCache({ plugins })`: the spans. It does nothing where `spans` is not set. */
+  /** For `createCache({ plugins })`: the spans. Does nothing unless `spans` is set. */
   readonly plugin: {
     readonly name: 'opentelemetry'
     around(operation: Operation, next: () => Promise<unknown>): Promise<unknown>
   }
-  /** Tells the figures of this cache, and on spans why reads missed; returns how to stop. */
+  /** Exports the figures of this cache, and on spans why reads missed; returns a function that stops it. */
   watch(cache: Told): () => void
-  /** Tells nothing any more. */
+  /** Stops exporting. */
   close(): void
 }
 
@@ -73,11 +71,9 @@ const OPTIONS: Shape<OpenTelemetryOptions> = {
 const SCOPE = 'millpond'
 
 /**
- * Metrics, and with `spans` traces, by `@opentelemetry/api`: what exports them is the program's own SDK.
+ * Metrics, and with `spans` traces, by `@opentelemetry/api`: the program's own SDK exports them.
  * @throws MillpondError `OPTION_INVALID`
- * @example
- * const telemetry = openTelemetry({ spans: true })
- * const cache = createCache({ plugins: [telemetry.plugin] })
+ * @example const telemetry = openTelemetry({ spans: true }) const cache = createCache({ plugins: [telemetry.plugin] })
  * telemetry.watch(cache)
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry {
@@ -97,7 +93,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
     const attributes = attributesOf(operation, keys)
     return tracer.startActiveSpan(`cache.${operation.verb}`, { kind: SpanKind.CLIENT, attributes }, async (span) => {
       own.add(span)
-      // Whoever misses says so on the span, before the answer comes.
+      // A miss is recorded on the span before the answer comes.
       if (kind === 'read') span.setAttribute('cache.hit', true)
       try {
         const answer = await next()
@@ -135,7 +131,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
 }
 
 const KINDS: Readonly<Record<string, 'read' | undefined>> = { get: 'read', getOrSet: 'read' }
-/** As Sentry calls operations of caches. */
+/** Sentry's names for operations of caches. */
 const OPS: Readonly<Record<string, string>> = {
   get: 'cache.get',
   getMany: 'cache.get',
@@ -160,10 +156,10 @@ function attributesOf({ verb, args, cache }: Operation, how: NonNullable<OpenTel
   }
 }
 
-/** Of verbs that take several keys a list is no tuple. */
+/** For verbs that take several keys a list is not a tuple. */
 const isTuple = (verb: string): boolean => !/Many$|^invalidate|^warm/.test(verb)
 
-/** Of what has a length at hand; nothing is written out for it. */
+/** Of values with a known length; nothing is serialised for it. */
 const sizeOf = (value: unknown): number | undefined =>
   typeof value === 'string' ? value.length : value instanceof Uint8Array ? value.byteLength : undefined
 

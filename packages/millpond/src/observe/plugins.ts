@@ -1,4 +1,4 @@
-// Two plug-ins that come along: how long operations take, and how often reads find something.
+// Two built-in plug-ins: operation latencies, and the hit ratio of reads.
 import { createHistogram, type Histogram } from './histogram.ts'
 import { hitRate, type LatencyStats } from './stats.ts'
 

@@ -16,7 +16,7 @@ export function prometheusText(registry: Registry): string {
     .join('')
 }
 
-/** The same as OpenMetrics 1.0: families of counters are named without `_total`, and the text has an end. */
+/** The same as OpenMetrics 1.0: families of counters are named without `_total`, and the text has an end marker. */
 export function openMetricsText(registry: Registry): string {
   const families = registry
     .gather()
@@ -25,9 +25,8 @@ export function openMetricsText(registry: Registry): string {
 }
 
 /**
- * The text that a scraper asks for by its `Accept` header: OpenMetrics where it prefers that, else Prometheus' own.
- * @example
- * const { text, contentType } = metricsFor(request.headers.accept, registry)
+ * The text in the format that a scraper accepts (`Accept`): OpenMetrics if it prefers that, else Prometheus' own.
+ * @example const { text, contentType } = metricsFor(request.headers.accept, registry)
  */
 export function metricsFor(
   accept: string | null | undefined,
@@ -39,8 +38,8 @@ export function metricsFor(
 }
 
 /**
- * RFC 9110 12.5.1; versions other than 0.0.1 and 1.0.0 are not written here. What names no form at all gets the older
- * one.
+ * RFC 9110 12.5.1; versions other than 0.0.1 and 1.0.0 are not supported here. Without a supported format it is the
+ * older one.
  */
 function prefersOpenMetrics(accept: string): boolean {
   let [open, plain] = [0, 0]
@@ -68,7 +67,7 @@ function prefersOpenMetrics(accept: string): boolean {
   return open > 0 && open >= plain
 }
 
-/** @param family the name that HELP and TYPE have */
+/** @param family the name in HELP and TYPE */
 function familyText({ definition, samples }: Family, family: string, escaped: (help: string) => string): string {
   if (samples.length === 0) return ''
   const { name, help, kind, labels: names } = definition
@@ -80,7 +79,7 @@ function familyText({ definition, samples }: Family, family: string, escaped: (h
 /** The upper ends of buckets, in seconds. */
 const LES: readonly string[] = LATENCY_BOUNDS_MS.map((bound) => String(bound / 1000))
 
-/** The labels are put together once for all lines of a sample: of a histogram there are twenty. */
+/** The labels are concatenated once for all lines of a sample: a histogram has twenty. */
 function addSample(lines: string[], name: string, names: readonly string[], { labels, value }: Sample): void {
   const inner = labelText(names, labels)
   const braced = inner === '' ? '' : `{${inner}}`

@@ -1,4 +1,4 @@
-// The registry: who has numbers registers a collector or takes a counter; an exporter gathers all families at once.
+// The registry: sources of numbers register a collector or take a counter; an exporter gathers all families at once.
 import { checkOptions, fn, type Shape, whole } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { METRICS, type MetricDefinition } from './definitions.ts'
@@ -19,7 +19,7 @@ export interface Family {
 }
 
 /**
- * Gives one sample; a wrong set of labels or a missing value is a programmer's error and throws at the next gathering.
+ * Emits one sample; a wrong set of labels or a missing value is a programming error and throws at the next gathering.
  */
 export type Emit = <Label extends string>(
   definition: MetricDefinition<Label>,
@@ -27,29 +27,34 @@ export type Emit = <Label extends string>(
   value: number | LatencyStats,
 ) => void
 
-/** Called when an exporter asks; reads numbers that are kept elsewhere. Costs nothing until then. */
+/** Called when an exporter gathers; reads numbers that are kept elsewhere. Costs nothing until then. */
 export type Collector = (emit: Emit) => void
 
-/** A number of its own. Hold on to it: finding it by its labels costs more than counting. */
+/** A number of its own. Keep a reference: finding it by its labels costs more than counting. */
 export interface Gauge {
   value: number
 }
 
 export interface Registry {
-  /** Numbers read when asked. Returns how to stop. @throws MillpondError `OPTION_INVALID` */
+  /**
+   * Numbers that are read on gathering. Returns a function that removes the collector. @throws MillpondError
+   * `OPTION_INVALID`
+   */
   collect(collector: Collector): () => void
-  /** The counter or gauge of these labels, made at 0 on the first call. */
+  /** The counter or gauge of these labels, created at 0 by the first call. */
   number<Label extends string>(definition: MetricDefinition<Label>, labels: Labels<Label>): Gauge
   /** The histogram of these labels, empty at first. */
   histogram<Label extends string>(definition: MetricDefinition<Label>, labels: Labels<Label>): Histogram
-  /** All families in the order of their names. */
+  /** All families, ordered by name. */
   gather(): Family[]
 }
 
 export interface RegistryOptions {
-  /** Series of one metric. Those beyond are left out and counted in `millpond_dropped_series`. Default 2,000. */
+  /**
+   * The most series of one metric. Further ones are dropped and counted in `millpond_dropped_series`. Default 2,000.
+   */
   readonly maxSeries?: number | undefined
-  /** Called when a collector throws; the other families are still given. Without it, `gather` throws. */
+  /** Called when a collector throws; the other families are still returned. Without it, `gather` throws. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -60,7 +65,7 @@ const RESERVED = /^__|^(?:le|quantile)$/
 const aCollector = fn<Collector>('a collector, such as cacheCollector(cache)')
 const OPTIONS: Shape<RegistryOptions> = { maxSeries: whole(1), onError: fn() }
 
-/** A registry of collectors, which are asked when somebody scrapes. */
+/** A registry of collectors, which are called at each scrape. */
 export function createRegistry(options: RegistryOptions = {}): Registry {
   checkOptions<RegistryOptions>(options, OPTIONS, 'createRegistry')
   const { maxSeries = 2000, onError } = options
@@ -126,7 +131,7 @@ class Families implements Registry {
     const known = kept.series.get(id)
     if (known !== undefined) return known.holder
     const holder = make()
-    // Beyond the limit the caller still gets something to count on; nobody will see it.
+    // Beyond the limit the caller still gets a counter, which is not exported.
     if (kept.series.size < this.#maxSeries) kept.series.set(id, { labels: own, holder })
     else kept.dropped++
     return holder
@@ -187,7 +192,7 @@ function reading(holder: Gauge | Histogram): number | LatencyStats {
   return 'value' in holder ? holder.value : holder.view({ buckets: true })
 }
 
-/** Tells the series of one metric apart: what values hold cannot be taken for where one of them ends. */
+/** Distinguishes the series of one metric: values cannot be confused with separators. */
 function idOf({ labels: names }: MetricDefinition, own: Labels): string {
   let id = ''
   for (const name of names) {
@@ -197,7 +202,7 @@ function idOf({ labels: names }: MetricDefinition, own: Labels): string {
   return id
 }
 
-/** A copy in the order of the definition, of values that can be shown. */
+/** A copy in the order of the definition, with printable values. */
 function ownLabels({ name, labels: names }: MetricDefinition, labels: Labels): Labels {
   if (Object.keys(labels).length !== names.length) throw wrongLabels(name, names, labels)
   const own: Record<string, string> = {}
@@ -209,12 +214,12 @@ function ownLabels({ name, labels: names }: MetricDefinition, labels: Labels): L
   return own
 }
 
-// Longer values are of no use to anybody and would let one key fill the answer.
+// Longer values are useless and would let one key fill the response.
 const MAX_LABEL = 200
 
 /**
- * Well-formed, because the text will be UTF-8; a value that is cut carries a hash (FNV-1a) of the whole, or two could
- * become one.
+ * Well-formed, because the text will be UTF-8; a truncated value carries a hash (FNV-1a) of the whole, or two could
+ * become the same.
  */
 function shown(value: string): string {
   if (value.length <= MAX_LABEL) return value.toWellFormed()

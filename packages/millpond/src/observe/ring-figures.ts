@@ -1,4 +1,4 @@
-// The nodes of a ring as metrics: as many as can be told apart, and the rest as one.
+// The nodes of a ring as metrics: as many as can be distinguished, and the rest combined.
 import type { TierMember } from '../core/contracts.ts'
 import { METRICS } from './definitions.ts'
 import type { Emit, Labels } from './registry.ts'
@@ -19,7 +19,7 @@ const MOVES = [
   ['out', 'movedOut'],
 ] as const
 
-/** Answers how many are not told apart. */
+/** Returns how many are combined. */
 export function emitRing(emit: Emit, tier: Labels<'cache' | 'tier'>, members: readonly TierMember[]): number {
   const rest = members.slice(MOST_NODES)
   for (const member of members.slice(0, MOST_NODES)) emitNode(emit, { ...tier, ring_node: member.name }, [member])

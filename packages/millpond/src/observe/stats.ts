@@ -1,4 +1,4 @@
-// What a cache tells about itself when asked: plain snapshots, counted since the start.
+// A cache's statistics: plain snapshots, counted since the start.
 
 import type { MissCause } from '../core/causes.ts'
 import type { CompressionFigures, PeerRegion, Rejection, RemovalReason, TierMember } from '../core/contracts.ts'
@@ -29,69 +29,68 @@ export interface TierStats {
   /** Entries dropped by invalidation or delete. */
   readonly drops: number
   /**
-   * Misses of what it had and could not serve, by cause; absent where there were none. What it did not have at all has
-   * no cause that it could know.
+   * Misses for entries that it had but could not serve, by cause; absent if there were none. For entries that it did
+   * not have it cannot know a cause.
    */
   readonly missesByCause?: Counts<MissCause>
   /** Found but not accepted: invalidated, corrupt, of another key or epoch. */
   readonly refused?: number
   /**
-   * Of them, those whose bytes were not accepted, by the reason that the event `rejected` tells; absent where there
-   * were none.
+   * Of these, those whose bytes were not accepted, by the reason in the event `rejected`; absent if there were none.
    */
   readonly rejected?: Counts<Rejection>
   readonly entries?: number
   readonly bytes?: number
-  /** The most that it may hold; absent where there is no limit. */
+  /** Its capacity; absent if unlimited. */
   readonly maxBytes?: number
   /**
-   * What is written to it is sealed, and nothing else is read: with the id of the key that seals now, and since when
-   * (epoch milliseconds), where the codec knows. Absent: it is not.
+   * It is written encrypted, and only encrypted entries are read: with the id of the current key, and since when (epoch
+   * milliseconds), if the codec knows. Absent: it is not.
    */
   readonly encryption?: { readonly id?: string; readonly since?: number }
   /**
-   * Bytes of entries that came from its store and went there, without what its protocol adds; absent of memory. Of the
-   * whole tier.
+   * Bytes of entries read from and written to its store, without protocol overhead; absent for memory. Of the whole
+   * tier.
    */
   readonly readBytes?: number
   readonly writtenBytes?: number
-  /** The stores of a tier that is made of several (`distributed`). Of the whole tier. */
+  /** The stores of a tier that consists of several (`distributed`). Of the whole tier. */
   readonly members?: readonly TierMember[]
-  /** Of the whole tier, as `errors` and `latency` are: one tier serves all namespaces of a cache. */
+  /** Of the whole tier, like `errors` and `latency`: one tier serves all namespaces of a cache. */
   readonly breaker: BreakerState
   readonly latency: LatencyStats
 }
 
-/** How far what decides about validity can be reached. */
+/** Whether the ledger can be reached. */
 export interface LedgerStats {
   readonly isUp: boolean
   /** Invalidations that have not reached it yet. */
   readonly pending: number
-  /** Times memory was dropped because lines of its log were missed (`gaps`), or its history was lost (`epochs`). */
+  /** How often memory was dropped because lines of its log were missed (`gaps`), or its history was lost (`epochs`). */
   readonly gaps: number
   readonly epochs: number
-  /** How much is known here of each other region, over all namespaces; absent without an edge tier. */
+  /** What is known here of each other region, over all namespaces; absent without an edge tier. */
   readonly regions?: readonly PeerRegion[]
 }
 
-/** A queue of writes that are on their way to their source. */
+/** A queue of writes to their source. */
 export interface QueueStats {
   readonly collection: string
-  /** Writes that wait, or are on their way. */
+  /** Writes that are waiting or in progress. */
   readonly depth: number
   /** How long the oldest of them has waited, in milliseconds. */
   readonly lagMs: number
-  /** Writes that the source has taken. */
+  /** Writes that the source has accepted. */
   readonly stored: number
   /** Attempts that failed. */
   readonly failed: number
-  /** Writes set aside. */
+  /** Dead letters. */
   readonly dead: number
   /** On disk; 0 without a journal. */
   readonly journalBytes: number
 }
 
-/** What was run of a kind of jobs: `cache.info().jobs`. */
+/** The runs of a kind of jobs: `cache.info().jobs`. */
 export interface JobStats {
   readonly job: string
   readonly running: number
@@ -104,16 +103,16 @@ export interface JobStats {
 
 export interface CacheStats {
   readonly cache: string
-  /** The part of the cache that was counted. Default `default`. */
+  /** The namespace. Default `default`. */
   readonly namespace?: string
-  /** Reads answered with a value from any tier, stale ones included. */
+  /** Reads answered with a value from any tier, including stale ones. */
   readonly hits: number
   readonly misses: number
-  /** Of `hits`, those past their freshness. */
+  /** Of `hits`, stale ones. */
   readonly stale: number
   readonly loads: number
   readonly loadErrors: number
-  /** Calls that waited for a load under way. */
+  /** Calls that waited for a running load. */
   readonly loadJoins?: number
   readonly refreshes?: number
   readonly sets: number
@@ -125,11 +124,11 @@ export interface CacheStats {
   readonly evictions: Counts<RemovalReason>
   readonly missesByCause: Counts<MissCause>
   readonly invalidationsByReason?: Counts<RemovalReason>
-  /** Entries that memory pushed out before half their time was over, and that were asked for again. */
+  /** Entries that memory evicted before half their TTL was over, and that were read again. */
   readonly youngEvictions?: number
   readonly ledger?: LedgerStats
   readonly queues?: readonly QueueStats[]
-  /** What compression did; absent where nothing is compressed. */
+  /** Compression; absent if nothing is compressed. */
   readonly compression?: CompressionFigures
   readonly latency: { readonly get: LatencyStats; readonly set: LatencyStats; readonly load: LatencyStats }
 }

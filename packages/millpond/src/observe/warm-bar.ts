@@ -1,17 +1,17 @@
-// How far warming is, as a line in a terminal that is written over, and as one line a plan elsewhere.
+// A progress bar of warming in a terminal, and one line per plan elsewhere.
 import { checkOptions, type Shape, texts, withMethods } from '../core/checks.ts'
 import type { CacheEvents } from '../core/events.ts'
 
-/** What is used of a cache. */
+/** The used part of a cache. */
 export interface WarmBarCache {
   on(event: 'warm', listener: (detail: CacheEvents['warm']) => void): () => void
 }
 
 /** Where it is shown. */
 export interface WarmBarOptions {
-  /** What is written to. Default: the process's standard error. */
+  /** The output. Default: the process's standard error. */
   readonly out?: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number } | undefined
-  /** Plans of these namespaces alone. Default: all. */
+  /** Only plans of these namespaces. Default: all. */
   readonly namespaces?: readonly string[] | undefined
 }
 
@@ -24,11 +24,8 @@ const CELLS = 24
 const CLEAR = '\r\u001b[K'
 
 /**
- * Shows what `cache.warm` and its schedule do, until what it returns is called.
- * @example
- * const hide = showWarming(cache)
- * await cache.warm(plans)
- * hide()
+ * Shows the progress of `cache.warm` and its schedule, until the returned function is called.
+ * @example const hide = showWarming(cache) await cache.warm(plans) hide()
  */
 export function showWarming(cache: WarmBarCache, options: WarmBarOptions = {}): () => void {
   warming(cache, 'showWarming')
@@ -41,7 +38,7 @@ export function showWarming(cache: WarmBarCache, options: WarmBarOptions = {}): 
       if (isOver) out.write(`${lineOf(event)}\n`)
       return
     }
-    // A terminal of unknown width says 0.
+    // A terminal of unknown width reports 0.
     out.write(`${CLEAR}${lineOf(event).slice(0, (out.columns || 80) - 1)}${isOver ? '\n' : ''}`)
   })
 }

@@ -1,18 +1,18 @@
-// The keys that are read most: as this process has seen them, and as they were recorded before, by whichever process
-// did so last.
+// The most read keys: as this process has seen them, and as they were recorded earlier, by whichever process did so
+// last.
 import type { Key } from '../core/key.ts'
 import type { WarmSeam } from './seam.ts'
 
 /** Where it is recorded. */
 const RECORD: Key = ['millpond.hot']
 const KEPT = '30d'
-/** How often what memory holds is looked at, in milliseconds. */
+/** How often memory is scanned, in milliseconds. */
 const LOOK_MS = 60_000
 
 export class HotList {
   readonly #seam: WarmSeam
   readonly #top: number
-  /** Encoded. From before whatever happens now: what an invalidation takes is not in memory any more. */
+  /** Encoded. From before the present event: invalidated keys are no longer in memory. */
   #keys: readonly string[] = []
   #cancel: (() => void) | undefined
 
@@ -25,7 +25,7 @@ export class HotList {
     return this.#keys
   }
 
-  /** Looks again and again, until `stop`. */
+  /** Scans repeatedly, until `stop`. */
   async follow(): Promise<void> {
     this.stop()
     this.#cancel = this.#seam.clock.after(LOOK_MS, () => void this.follow())
@@ -37,7 +37,7 @@ export class HotList {
     this.#cancel = undefined
   }
 
-  /** The hottest now, then those that were recorded; and records them. Only such as somebody knows how to load. */
+  /** The hottest now, then the recorded ones; and records them. Only keys with a loader. */
   async list(): Promise<readonly string[]> {
     await this.#look()
     const recorded = await this.#seam.recall(RECORD)

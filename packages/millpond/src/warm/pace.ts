@@ -1,23 +1,22 @@
-// How much is asked of a source at a time: fewer loads while it slows or fails, one more again with each round that
-// goes well.
+// Concurrency control for a source: fewer loads while it slows down or fails, one more with each successful round.
 //
 // Additive increase, multiplicative decrease (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease Algorithms
-// for Congestion Avoidance in Computer Networks", Computer Networks and ISDN Systems 17, 1989), by the time that a load
-// takes against the best that was seen.
+// for Congestion Avoidance in Computer Networks", Computer Networks and ISDN Systems 17, 1989), by the load time
+// relative to the best one seen.
 import type { Clock } from '../core/contracts.ts'
 import { onAbort } from '../core/on-abort.ts'
 
-/** A load that takes so many times the best is a sign of a queue; below this time nothing is. */
+/** A load that takes this many times the best is a sign of queueing; below this time nothing is. */
 const SLOW_FACTOR = 3
 const SLOW_MS = 20
-/** A best time is forgotten slowly: a source that has become slower for good is not a reason to wait for ever. */
+/** The best time decays slowly: a source that has become permanently slower must not be throttled for ever. */
 const FADE = 1.02
 
 export class Pace {
   readonly #clock: Clock
   readonly #most: number
   readonly #gapMs: number
-  /** After each load, as a part of what it took. */
+  /** The rest after each load, as a share of its time. */
   readonly #rest: number
   #allowed: number
   #bestMs = Number.POSITIVE_INFINITY
@@ -25,7 +24,7 @@ export class Pace {
   #nextAt = Number.NEGATIVE_INFINITY
   #waiting: (() => void)[] = []
 
-  /** `share`: of the time, for what is loaded; the rest is left to others. */
+  /** `share`: of the time, for loads; the rest is left to others. */
   constructor(clock: Clock, concurrency: number, rate: number, share = 1) {
     this.#clock = clock
     this.#most = concurrency
@@ -34,12 +33,12 @@ export class Pace {
     this.#rest = (1 - share) / share
   }
 
-  /** Loads that may run at a time now. */
+  /** Loads that may run concurrently now. */
   get allowed(): number {
     return Math.max(1, Math.floor(this.#allowed))
   }
 
-  /** Resolves when one more may begin, or the signal fires. Must be followed by `end`. */
+  /** Resolves when one more may begin, or the signal is aborted. Must be followed by `end`. */
   async begin(signal?: AbortSignal): Promise<void> {
     while (this.#running >= this.allowed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#running++
@@ -49,7 +48,7 @@ export class Pace {
     if (at > now && signal?.aborted !== true) await this.#pause(at - now, signal)
   }
 
-  /** `ms`: what it took; undefined where the source was not asked. */
+  /** `ms`: its duration; undefined if the source was not called. */
   end(ms: number | undefined, isGood: boolean): void {
     this.#running--
     if (ms !== undefined && this.#rest > 0)

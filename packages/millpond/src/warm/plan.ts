@@ -1,5 +1,5 @@
-// What a plan says, checked, and taken apart into what is to be warmed, one after the other and as it is needed: a plan
-// of ten million keys is never held as a list.
+// Validates a plan, and expands it into the things to warm, one after the other and as needed: a plan of ten million
+// keys is never held as a list.
 import {
   checkedElsewhere,
   checkOptions,
@@ -41,11 +41,11 @@ import { urlFetcher } from './urls.ts'
 type Items = AsyncIterable<WarmItem> | Iterable<WarmItem>
 type Some<T> = AsyncIterable<T> | Iterable<T>
 
-/** One thing to warm, or a warmer that says which. */
+/** One thing to warm, or a warmer that lists them. */
 export type WarmItem =
-  /** `what`: as errors name it. */
+  /** `what`: its name in errors. */
   | { readonly do: 'load'; readonly what: unknown; readonly load: (isForced: boolean) => Promise<Warmth> }
-  /** How long a warmer takes, and whether it fails, counts as a load does. */
+  /** A warmer's time and failures count like a load's. */
   | { readonly do: 'ask'; readonly what: unknown; readonly ask: (signal: AbortSignal) => Promise<Items> }
 
 export interface CheckedPlan {
@@ -58,7 +58,7 @@ export interface CheckedPlan {
   readonly windows: readonly JobWindow[] | undefined
   readonly kind: keyof typeof KINDS
   items(): Items
-  /** How many there are, where the list that was read last tells. */
+  /** The number, if the list that was read last tells. */
   total(): number | undefined
 }
 
@@ -84,7 +84,7 @@ const PLAN: Shape<WarmPlanOptions> = {
 const name = required(text)
 const HOT = 500
 const MOST_HOT = 100_000
-/** Lists are looked at where they are taken apart: a function is asked with each run. */
+/** Lists are validated when they are expanded: a function is called with each run. */
 const KINDS: {
   readonly keys: Shape<WarmKeys>
   readonly values: Shape<WarmValues>
@@ -126,8 +126,8 @@ const KINDS: {
 }
 
 /**
- * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: whatever is wrong with a plan is said
- * before anything is warmed.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: any error in a plan is reported before
+ * anything is warmed.
  */
 export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): CheckedPlan {
   const kind = kindOf(plan)
@@ -244,7 +244,7 @@ function requestsOf(
   }))
 }
 
-/** A name that is not registered is a mistake in the plan, and is found before the first load. */
+/** An unregistered name is an error in the plan, and is found before the first load. */
 function askOf(request: WarmRequest, name: string, store: LoadOptions, seam: WarmSeam, find: FindWarmer): WarmItem {
   const { kind } = request
   const warmer = find(kind, name)
@@ -278,7 +278,7 @@ async function* mapEach<A>(all: Some<A> | Promise<Some<A>>, each: (one: A) => Wa
   for await (const one of await all) yield each(one)
 }
 
-/** Checked now; a function is asked when the plan runs. */
+/** Validated now; a function is called when the plan runs. */
 function listed<T>(given: WarmList<T>, name: string, count: Count): () => Some<T> | Promise<Some<T>> {
   if (typeof given !== 'function') {
     const list = listOf(given, name)

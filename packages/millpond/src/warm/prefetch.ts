@@ -1,22 +1,18 @@
-// Loading ahead of readers: what is missing of some keys, behind everybody else's loads, at a pace that the source can
-// bear.
+// Prefetching: loads missing keys, after all other loads, at a pace that the source can bear.
 import { encodeKey, type Key } from '../core/key.ts'
 import type { Prefetched } from '../core/warm.ts'
 import { Pace } from './pace.ts'
 import type { WarmSeam } from './seam.ts'
 
 const CONCURRENCY = 4
-/**
- * Loads of others that are under way, from which on none of these begins: they would come too late, and stand in the
- * way.
- */
+/** Above this many running loads of others, no prefetch begins: it would be too late, and in the way. */
 const MOST_OTHERS = 16
 
 type Counts = { -readonly [name in keyof Prefetched]: number }
 
 export class Prefetching {
   readonly #seam: WarmSeam
-  /** Kept from call to call: a source that was slow is slow. */
+  /** Kept from call to call: a slow source is remembered. */
   readonly #pace: Pace
   #running = 0
 
@@ -25,7 +21,7 @@ export class Prefetching {
     this.#pace = new Pace(seam.clock, CONCURRENCY, Number.POSITIVE_INFINITY)
   }
 
-  /** Never rejects: what fails is counted. */
+  /** Never rejects: failures are counted. */
   async load(keys: readonly Key[]): Promise<Prefetched> {
     const counts: Counts = { loaded: 0, present: 0, empty: 0, failed: 0, skipped: 0 }
     const work: Promise<void>[] = []

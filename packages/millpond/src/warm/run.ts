@@ -1,4 +1,4 @@
-// A run of plans: by priority, one plan after the other, its things at a pace that the source can bear.
+// A run of plans: by priority, one plan after the other, at a pace that the source can bear.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { check, checkOptions, flag, type Shape, share, signal, whole } from '../core/checks.ts'
 import { reasonOf, show } from '../core/errors.ts'
@@ -23,8 +23,8 @@ const MAX_ERRORS = 10
 const LEAST_TRIED = 20
 const PROGRESS_MS = 1000
 /**
- * Things that are begun before timers and sockets have their turn: loads that answer at once would keep it for as long
- * as the plan is.
+ * How many are started before timers and sockets get their turn: loads that resolve at once would otherwise block them
+ * for the whole plan.
  */
 const TURN = 100
 
@@ -43,7 +43,7 @@ export function checkRun(options: WarmOptions): CheckedOptions {
   return runOf(options)
 }
 
-/** What was checked, with its defaults. */
+/** The validated options, with their defaults. */
 export function runOf({
   concurrency = 4,
   rate = Number.POSITIVE_INFINITY,
@@ -55,7 +55,7 @@ export function runOf({
   return { concurrency, rate, share: part, isForced: force, errorThreshold, signal }
 }
 
-/** Never rejects: what fails is in the report. */
+/** Never rejects: failures are in the report. */
 export async function runPlans(
   plans: readonly CheckedPlan[],
   options: CheckedOptions,
@@ -115,13 +115,13 @@ class PlanRun {
   }
 
   async run(): Promise<WarmPlanReport> {
-    // A list at hand tells its length before its first thing is warmed.
+    // A list in memory tells its length before its first item is warmed.
     const items = this.#plan.items()
     this.#tell('began')
     try {
       await this.#each(items)
     } catch (error) {
-      // What lists the plan's things has failed: nobody knows what is missing.
+      // The plan's list has failed: what is missing is unknown.
       this.#fail(error)
       this.#state = 'failed'
     }
@@ -191,7 +191,7 @@ class PlanRun {
     } catch (error) {
       this.#fail(error, String(what))
     }
-    // It has warmed by itself.
+    // It has warmed the value itself.
     if (isEmpty) this.#warmed++
   }
 

@@ -1,11 +1,11 @@
-// What warming asks of the cache that it warms.
+// What warming needs of the cache that it warms.
 import type { Clock } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { JobWindow } from '../core/jobs.ts'
 import type { Key } from '../core/key.ts'
 import type { LoadOptions } from '../core/options.ts'
 
-/** How a plan loads a key by itself. */
+/** How a plan loads a key itself. */
 export type LoadKey = (key: Key, context: { readonly signal: AbortSignal }) => unknown
 
 export interface WarmSeam {
@@ -13,33 +13,33 @@ export interface WarmSeam {
   readonly clock: Clock
   readonly events: Events
   /**
-   * What there is of the key, or, where there is nothing or `isForced` says so, what its loader brings: the plan's own,
-   * else the registered one. Nobody's read.
-   * @throws what the loader throws; MillpondError `OPTION_INVALID` where nobody knows how to load it.
+   * The cached value, or, if there is none or `isForced` is set, the loader's: the plan's own, else the registered one.
+   * Not counted as a read.
+   * @throws the loader's errors; MillpondError `OPTION_INVALID` if there is no loader.
    */
   load(key: Key, own: LoadKey | undefined, options: LoadOptions, isForced: boolean): Promise<Warmth>
   set(key: Key, value: unknown, options: LoadOptions): Promise<void>
   /**
-   * Loads a thing of a collection, likewise.
-   * @throws MillpondError `OPTION_INVALID` where there is no such collection.
+   * Loads a record of a collection, likewise.
+   * @throws MillpondError `OPTION_INVALID` if there is no such collection.
    */
   collection(name: string): (id: unknown, isForced: boolean) => Promise<Warmth>
-  /** The keys that memory has seen read most, encoded, the hottest first. */
+  /** The most read keys of memory, encoded, the hottest first. */
   hottest(limit: number): Promise<readonly string[]>
-  /** Is a loader registered for the encoded key? */
+  /** Whether a loader is registered for the encoded key. */
   knows(key: string): boolean
-  /** Loads of the namespace that are under way. */
+  /** Running loads of the namespace. */
   underWay(): number
-  /** What is stored of a key, as nobody's read. */
+  /** The stored value of a key, not counted as a read. */
   recall(key: Key): Promise<unknown>
-  /** Told of each invalidation of the namespace, in whichever process; returns how to stop. */
+  /** Called for each invalidation of the namespace, in any process; returns a function that unsubscribes. */
   onInvalidation(listener: () => void): () => void
   /**
-   * Checks when something is to be repeated; tells when it comes next, as this process reckons.
+   * Validates when something is to be repeated; returns when it is due next, by this process's clock.
    * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
    */
   timetable(when: WarmTimes, name: string): WarmTable
-  /** Does it again and again, in one process of all; returns how to end that here. */
+  /** Repeats it, in one process of all; returns a function that ends it here. */
   repeat(
     name: string,
     when: WarmTimes & { readonly atStart: boolean },

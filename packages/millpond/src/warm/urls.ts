@@ -1,5 +1,5 @@
-// Addresses that are asked over HTTP so that whoever answers them warms its own caches: of the hosts that the plan
-// allows, and of no other.
+// URLs that are requested over HTTP so that the services answering them warm their own caches: only on the hosts that
+// the plan allows.
 import type { Clock } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -7,7 +7,7 @@ import type { WarmUrls } from '../core/warm.ts'
 import type { Warmth } from './seam.ts'
 
 export interface UrlFetcher {
-  /** @throws MillpondError `OPTION_INVALID` for what is not an address, or one of another host. */
+  /** @throws MillpondError `OPTION_INVALID` for an invalid URL, or one of another host. */
   check(url: unknown): URL
   load(url: unknown): Promise<Warmth>
 }
@@ -41,7 +41,7 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
       try {
         // A redirect could lead to any host.
         const answer = await fetch(address, { headers, redirect: 'manual', signal: ends.signal })
-        // Read to its end: an answer that is cut may not be kept by who makes it.
+        // Read to its end: an interrupted response may not be cached by its service.
         for await (const _ of answer.body ?? []) if (ends.signal.aborted) break
         if (!answer.ok) throw new MillpondError('SOURCE_FAILED', `${address.href} answered ${answer.status}`)
         return { value: true, isLoaded: true }
@@ -53,13 +53,13 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
 }
 
 /**
- * A host as addresses have it: in lower case, its names in ASCII, its numbers with dots.
+ * A host in URL form: in lower case, names in ASCII, numbers with dots.
  * @throws MillpondError `OPTION_INVALID`
  */
 function allowed(host: unknown): string {
   const text = String(host)
   const parsed = typeof host === 'string' && URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined
-  // What means more than a host would be allowed less, or more, than it says.
+  // Anything more than a host would allow less, or more, than it says.
   if (parsed === undefined || parsed.username !== '' || parsed.pathname !== '/' || /[/\\?#@*\s]/.test(text))
     throw new MillpondError(
       'OPTION_INVALID',
@@ -68,7 +68,7 @@ function allowed(host: unknown): string {
   return text.endsWith(':80') ? withPort(parsed) : parsed.host
 }
 
-/** With the port that its protocol stands for. */
+/** With its protocol's default port. */
 function withPort({ hostname, port, protocol }: URL): string {
   return `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`
 }

@@ -1,4 +1,4 @@
-// Warming of one namespace: single runs, warmers by name, and a schedule whose plans are run in one process of all.
+// Warming of one namespace: single runs, named warmers, and a schedule whose plans run in one process of all.
 import {
   checkedElsewhere,
   checkOptions,
@@ -91,7 +91,7 @@ export class NamespaceWarming implements Warming {
     { readonly kind: 'model' | 'view' | 'api'; readonly name: string; readonly warmer: Warmer }
   >()
   #scheduled: readonly Scheduled[] = []
-  /** What is under way, one after the other. */
+  /** The running runs, one after the other. */
   #running: Promise<unknown> = Promise.resolve()
   #ends = new AbortController()
   #stopHealing: (() => void) | undefined
@@ -107,7 +107,7 @@ export class NamespaceWarming implements Warming {
     return this.#prefetching.load(keys)
   }
 
-  /** @throws MillpondError as `cache.warm` says. */
+  /** @throws MillpondError as documented at `cache.warm`. */
   async warm(plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport> {
     return runPlans(this.#check(plans), checkRun(options), this.#seam)
   }
@@ -221,8 +221,8 @@ export class NamespaceWarming implements Warming {
   }
 
   /**
-   * In each process, since each knows its own hot keys: what several ask for is loaded once. What an invalidation has
-   * left is fresh, and passed by.
+   * In each process, since each knows its own hot keys: keys requested by several are loaded once. Entries that the
+   * invalidation has left are fresh, and skipped.
    */
   #heal(
     { top = 100, delay = '1s' }: { readonly top?: number; readonly delay?: Duration },
@@ -251,7 +251,7 @@ export class NamespaceWarming implements Warming {
     }
   }
 
-  /** One plan at a time: a schedule is not to be felt. */
+  /** One plan at a time: a schedule must not be noticeable. */
   #inTurn(one: Scheduled, options: CheckedOptions): Promise<void> {
     const turn = this.#running.then(() => this.#run(one, options))
     this.#running = turn

@@ -1,4 +1,6 @@
-// What a guarded call came to.
+// The result of a guarded call.
 
-/** `ok: false` means that the tier was skipped or failed, and has been reported; `cause` is why, where it was asked. */
+/**
+ * `ok: false` means that the tier was skipped or failed, and has been reported; `cause` is why, if it was requested.
+ */
 export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly cause?: unknown }

@@ -1,20 +1,20 @@
-// Circuit breaker: stops calling what keeps failing, and tries one call again after a pause.
+// Circuit breaker: stops calling what keeps failing, and makes one trial call after a pause.
 //
-// closed -> open after `threshold` failures in a row; open -> half-open when `openMs` have passed; half-open lets one
-// call through and closes on its success or opens again on its failure.
+// closed -> open after `threshold` consecutive failures; open -> half-open after `openMs`; half-open lets one call
+// through and closes on its success or opens again on its failure.
 import { check, checkOptions, type Resolved, refused, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 
-/** `closed`: calls go through; `open`: none does; `half-open`: one is trying. */
+/** `closed`: calls pass; `open`: none does; `half-open`: one trial is running. */
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {
-  /** Failures in a row that open it: a whole number from 1, or `Infinity` for never. Default 5. */
+  /** Consecutive failures that open it: a whole number from 1, or `Infinity` for never. Default 5. */
   readonly threshold?: number | undefined
-  /** How long it stays open before one call may try, in milliseconds, up to an hour. Default 500. */
+  /** How long it stays open before a trial call, in milliseconds, up to an hour. Default 500. */
   readonly openMs?: number | undefined
 }
 
@@ -36,9 +36,7 @@ export function checkBreaker(options: unknown, at: string): asserts options is B
   checkOptions<BreakerOptions>(options, SHAPE, at)
 }
 
-/**
- * Stops calling what keeps failing: `new Breaker()` for a client of your own, or `cache.breaker('redis')` for a tier's.
- */
+/** Stops calling what keeps failing: `new Breaker()` for your own client, or `cache.breaker('redis')` for a tier's. */
 export class Breaker {
   #options: Resolved<BreakerOptions>
   readonly #clock: Clock
@@ -48,7 +46,7 @@ export class Breaker {
   #state: BreakerState = 'closed'
 
   /**
-   * `clock` and `onChange` are optional: the machine's clock, and nobody told.
+   * `clock` and `onChange` are optional: by default the machine's clock, and no callback.
    * @throws MillpondError `OPTION_INVALID`.
    */
   constructor(
@@ -62,13 +60,13 @@ export class Breaker {
     this.#onChange = onChange
   }
 
-  /** The options in force, defaults included. */
+  /** The options in force, including defaults. */
   get options(): Resolved<BreakerOptions> {
     return this.#options
   }
 
   /**
-   * What is left out stays as it is. Failures that were counted stay counted.
+   * What is left out stays as it is. Failure counts are kept.
    * @throws MillpondError `OPTION_INVALID`.
    */
   configure(options: BreakerOptions): void {
@@ -77,17 +75,17 @@ export class Breaker {
     this.#options = { threshold, openMs }
   }
 
-  /** `closed` lets calls through, `open` none, `half-open` one to try. */
+  /** `closed` lets calls pass, `open` none, `half-open` one trial. */
   get state(): BreakerState {
     return this.#state
   }
 
-  /** It is open, and has been for long enough that one call may try. */
+  /** It is open, and has been for long enough that a trial call may be made. */
   get isDue(): boolean {
     return this.#state === 'open' && this.#clock.monotonic() - this.#openedAt >= this.#options.openMs
   }
 
-  /** May a call go through now? In the half-open state only the caller that was told `true` may. */
+  /** Whether a call may pass now. In the half-open state only the caller that got `true` may. */
   allows(): boolean {
     if (this.#state === 'closed') return true
     if (!this.isDue) return false
@@ -95,19 +93,19 @@ export class Breaker {
     return true
   }
 
-  /** Tells it that a call has succeeded. */
+  /** Reports a successful call. */
   succeeded(): void {
     this.#failures = 0
     if (this.#state !== 'closed') this.#become('closed')
   }
 
-  /** Tells it that a call has failed. */
+  /** Reports a failed call. */
   failed(): void {
     this.#failures++
     if (this.#state === 'half-open' || this.#failures >= this.#options.threshold) this.trip()
   }
 
-  /** Opens it now, whatever was counted. */
+  /** Opens it now, whatever its counts. */
   trip(): void {
     this.#openedAt = this.#clock.monotonic()
     if (this.#state !== 'open') this.#become('open')
@@ -115,7 +113,8 @@ export class Breaker {
 
   /**
    * Runs `fn` behind the breaker; its error passes unchanged.
-   * @throws MillpondError `TIER_FAILED` at once while the breaker is open; `OPTION_INVALID` for what is not a function.
+   * @throws MillpondError `TIER_FAILED` at once while the breaker is open; `OPTION_INVALID` for a value that is not a
+   * function.
    */
   async protect<T>(fn: () => Promise<T>): Promise<T> {
     if (typeof fn !== 'function') throw refused(fn, 'protect', 'a function that makes the call')

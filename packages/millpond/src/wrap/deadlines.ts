@@ -6,7 +6,7 @@ import { MillpondError } from '../core/errors.ts'
 import { SHARE } from './turn-share.ts'
 
 interface Running {
-  /** Monotonic milliseconds, without the pauses of this process. */
+  /** Monotonic milliseconds, excluding pauses of this process. */
   readonly dueAt: number
   readonly expire: () => void
 }
@@ -14,9 +14,9 @@ interface Running {
 export class Deadlines {
   readonly #clock: Clock
   readonly #running = new Chain<Running>()
-  /** How long this process has stood still while somebody waited. */
+  /** How long this process was suspended while callers waited. */
   #pausedMs = 0
-  /** When the timer rings, by the same measure. */
+  /** When the timer fires, by the same measure. */
   #ringsAt = Number.POSITIVE_INFINITY
   #cancel = (): void => {}
 
@@ -24,10 +24,7 @@ export class Deadlines {
     this.#clock = clock
   }
 
-  /**
-   * Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. The late result is dropped, its late error
-   * swallowed by design.
-   */
+  /** Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. A late result or error is ignored. */
   hold<T>(work: Promise<T>, ms: number, what: () => string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const dueAt = this.#awakeMs() + ms
@@ -76,7 +73,7 @@ export class Deadlines {
   }
 
   #expire(rungAt: number): void {
-    // Set anew meanwhile, for others.
+    // Set again meanwhile, for others.
     if (this.#ringsAt !== rungAt) return
     this.#rest()
     const now = this.#awakeMs()

@@ -1,8 +1,8 @@
-// The leases of loads, behind a queue: those of one namespace are asked for together, where the store takes many at a
+// The leases of loads, behind a queue: those of one namespace are requested together, if the store takes many at a
 // time.
 //
-// A load that would have to wait longer for its lease than for an answer goes without. A release waits for the renewals
-// before it: one that came after it would take the key once more.
+// A load that would have to wait longer for its lease than for an answer goes without. A release waits for earlier
+// renewals: a renewal that arrived after it would acquire the key again.
 import type { Clock, LeaseAnswer, LeaseAsk, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { Deadlines } from './deadlines.ts'
@@ -15,21 +15,21 @@ export interface GuardedLeases {
   release(namespace: string, key: string, id: string): Promise<void>
 }
 
-/** Leases of one step: a store does nothing else meanwhile. */
+/** Leases of one step: the store does nothing else meanwhile. */
 const ITEMS = 200
-/** Where each is a step of its own: so many in each of so many groups. */
+/** If each is a step of its own: so many in each of so many groups. */
 const SINGLES = 16
 const SINGLE_CALLS = 4
 
 interface Lease extends LeaseAsk {
   readonly namespace: string
-  /** For how long; undefined gives it back. */
+  /** For how long; undefined releases it. */
   readonly ms: number | undefined
 }
 
 type Outcomes = readonly Outcome<LeaseAnswer>[]
 
-/** @param calls steps under way, where the store takes many leases in one. */
+/** @param calls concurrent steps, if the store takes many leases in one */
 export function guardLeases(
   store: LedgerStore,
   name: string,
@@ -40,7 +40,7 @@ export function guardLeases(
   const leaving = new Deadlines(clock)
   const isBulk = store.leaseAll !== undefined && store.releaseAll !== undefined
   const steps = isBulk ? inBulk(store) : oneByOne(store)
-  /** By lease: what the store is being asked for it. */
+  /** By lease: its pending request to the store. */
   const asking = new Map<string, Promise<unknown>>()
 
   const ask = async (leases: readonly Lease[]): Promise<Outcomes> => {
@@ -48,7 +48,7 @@ export function guardLeases(
     const answers = send(leases, before)
     const all = before.size === 0 ? answers : Promise.allSettled([...before, answers])
     for (const { id } of leases) asking.set(id, all)
-    // Not before all have been answered: of two renewals the later one may be the first.
+    // Not before all have been answered: of two renewals the later one may arrive first.
     const end = (): void => {
       for (const { id } of leases) if (asking.get(id) === all) asking.delete(id)
     }
@@ -59,7 +59,7 @@ export function guardLeases(
     const [first] = leases
     if (first === undefined) return []
     if (first.ms !== undefined) return steps.take(first.namespace, leases, first.ms)
-    await Promise.allSettled(before) // told to who asked
+    await Promise.allSettled(before) // reported to the caller
     return steps.giveBack(first.namespace, leases)
   }
   const queue = new Queue<Lease, Outcome<LeaseAnswer>>({
@@ -118,7 +118,7 @@ function inBulk(store: LedgerStore): Steps {
 
 const askOf = ({ key, id }: Lease): LeaseAsk => ({ key, id })
 
-/** What fails of one concerns no other. */
+/** The failure of one affects no other. */
 function oneByOne(store: LedgerStore): Steps {
   return {
     take: (namespace, leases, ms) =>

@@ -1,8 +1,7 @@
 // The leases and commits of loads, behind queues: each load takes one of each, and thousands of loads in one turn must
-// not overrun a store that is well.
+// not overload a healthy store.
 //
-// Commits of one namespace go together, as many as a step holds. What is refused of a single item concerns that item
-// alone.
+// Commits of one namespace go together, as many as a step holds. The refusal of a single item affects only that item.
 import type { Clock, CommitItem, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { type GuardedLeases, guardLeases } from './guard-leases.ts'
@@ -12,16 +11,16 @@ import { sendApart } from './send-apart.ts'
 
 export interface GuardedLedger extends GuardedLeases {
   /**
-   * Stores a loaded entry where nothing has moved. Nobody waits for it, and said twice it is what it is said once:
-   * where the store is silent it is asked once more, after as long a pause. Rejects where the store cannot say.
+   * Stores a loaded entry if nothing has moved. It is not awaited, and is idempotent: if the store is silent it is
+   * retried once, after as long a pause. Rejects if the store cannot tell.
    */
   commit(namespace: string, item: CommitItem): Promise<boolean>
 }
 
-/** Items of one commit: a store does nothing else meanwhile. */
+/** Items of one commit: the store does nothing else meanwhile. */
 const COMMIT_ITEMS = 200
 const COMMIT_BYTES = 2 ** 21
-/** Steps of either kind under way, where the tier takes as many. */
+/** Concurrent steps of either kind, if the tier takes as many. */
 const CALLS = 2
 
 interface Commit {
@@ -31,7 +30,7 @@ interface Commit {
 
 /**
  * @param silentMs how long the store may be silent, and a load may wait for its lease.
- * @param tierCalls how many commands the tier takes at a time: beside reads of as many, the steps of either kind have
+ * @param tierCalls how many concurrent commands the tier takes: next to as many reads, the steps of either kind get
  * half of that.
  */
 export function guardLedger(

@@ -1,9 +1,8 @@
-// A tier behind its queues, breaker and deadline. Reads of a tier that is down answer as if it were empty; the failure
-// becomes an event, never an error.
+// A tier behind its queues, breaker and deadline. Reads of an unreachable tier return nothing; the failure becomes an
+// event, never an error.
 //
-// The breaker counts commands that failed. What a tier refuses (an item too large, a key too long) is no failure: the
-// tier is well, and the other items of the same command are stored. A read that leaves the queue at its budget is none
-// either.
+// The breaker counts failed commands. A refusal (an item too large, a key too long) is not a failure: the tier is
+// healthy, and the other items of the same command are stored. Nor is a read that leaves the queue at its budget.
 import type { Resolved } from '../core/checks.ts'
 import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 import type { Attempt } from './attempt.ts'
@@ -16,11 +15,11 @@ import { type Asked, type Carried, type Command, Queue, type QueueOptions } from
 import { sendApart } from './send-apart.ts'
 
 export interface GuardOptions {
-  /** What the tier is called beside others of its name. Default: its name. */
+  /** The tier's display name among others of its name. Default: its name. */
   readonly id?: string
-  /** `false`: none, however often the tier fails. */
+  /** `false`: no breaker, however often the tier fails. */
   readonly breaker?: BreakerOptions | false
-  /** The longest that a single command may take, in milliseconds, from when it is sent. Default 250. */
+  /** The timeout of a single command, in milliseconds, from when it is sent. Default 250. */
   readonly timeoutMs?: number
 }
 
@@ -28,13 +27,13 @@ export interface GuardEvents {
   onError(tier: string, verb: Verb, error: unknown): void
   onState(tier: string, state: BreakerState): void
   onTimed(tier: string, verb: Verb, ms: number): void
-  /** The tier is well, and did not store an item. */
+  /** The tier is healthy, but did not store an item. */
   onRefused?(tier: string, key: string, why: Refusal): void
 }
 
 export type Verb = 'read' | 'write' | 'drop' | 'clear'
 
-/** Bytes of entries that went over to a tier's store, and that came from it: bodies, without what its protocol adds. */
+/** Bytes of entries written to a tier's store, and read from it: bodies, without protocol overhead. */
 export interface Traffic {
   read: number
   written: number
@@ -42,29 +41,29 @@ export interface Traffic {
 
 export interface GuardedTier {
   readonly tier: Tier
-  /** What tells it from others, also of the same name. */
+  /** Its unique name, even among tiers of the same name. */
   readonly name: string
   readonly limits: Limits
   readonly state: BreakerState
   readonly breaker: Breaker
-  /** Writes that ride on a step of the ledger are added by who takes it. */
+  /** Writes that are part of a ledger step are added by the step. */
   readonly traffic: Traffic
   /** Skipped once `budgetMs` have passed, wherever it is by then. */
   readonly settings: { readonly timeoutMs: number; readonly breaker: Resolved<BreakerOptions> }
-  /** For commands sent from now on; what is left out stays as it is. */
+  /** For later commands; what is left out stays as it is. */
   configure(changes: Pick<GuardOptions, 'timeoutMs' | 'breaker'>): void
   read(keys: readonly string[], budgetMs?: number): Promise<Attempt<readonly (Stored | undefined)[]>>
-  /** For each item why it was not stored, `undefined` where it was. */
+  /** For each item why it was not stored, `undefined` if it was. */
   write(items: readonly TierItem[]): Promise<Attempt<readonly (Refusal | undefined)[]>>
   drop(keys: readonly string[]): Promise<Attempt<number>>
   clear(prefix: string): Promise<Attempt<number>>
-  /** Leases and commits of loads, where the tier can hold the ledger. */
+  /** Leases and commits of loads, if the tier can hold the ledger. */
   readonly ledger: GuardedLedger | undefined
 }
 
 const SKIPPED = { ok: false } as const
 const NEVER: BreakerOptions = { threshold: Number.POSITIVE_INFINITY }
-/** A clear walks the whole tier: it may take its time. */
+/** A clear scans the whole tier: it may take a while. */
 const CLEAR_FACTOR = 120
 
 export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, events: GuardEvents): GuardedTier {
@@ -125,7 +124,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       return keys.map((_, index) => (index === 0 ? dropped : 0))
     },
     () => 0,
-    // One number for all keys: of two callers, nobody could tell whose were there.
+    // One count for all keys: it cannot be split between two callers.
     { isApart: true },
   )
 
@@ -153,7 +152,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       seen?.(value)
       return { ok: true, value }
     } catch (cause) {
-      // Its command has been reported; who has left is served by others.
+      // Its command has been reported; callers that have left are served elsewhere.
       asked.leave()
       return { ok: false, cause }
     }

@@ -1,15 +1,15 @@
-// Connections that keep no process alive.
+// Connections that do not keep the process alive.
 import { unheld } from '../core/unheld.ts'
 
-/** What of a client as ioredis makes it is concerned. */
+/** The used part of an ioredis client. */
 interface Connected {
   on(event: 'connect' | 'reconnecting', listener: () => void): unknown
   readonly stream: { unref(): unknown }
 }
 
 /**
- * An idle connection keeps no process alive, nor does a pause between two attempts: what somebody waits for is held by
- * its own deadline.
+ * An idle connection does not keep the process alive, nor does a pause between two attempts: pending calls are held by
+ * their own deadline.
  */
 export function letGo(client: Connected): void {
   client.on('connect', () => client.stream.unref())

@@ -1,4 +1,4 @@
-// What a tier takes at a time, all present and checked, and keys made to fit it.
+// A tier's limits, completed and validated, and keys made to fit them.
 import { createHash } from 'node:crypto'
 import type { Tier, TierLimits } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -13,10 +13,10 @@ const DEFAULTS: Limits = {
   batchBytes: 8 * 1024 * 1024,
   calls: 8,
 }
-/** A namespace's beginning and a hash need some room, and a body its frame. */
+/** A namespace's prefix and a hash need some room, and a body its frame. */
 const LEAST: Limits = { keyBytes: 64, itemBytes: 1024, entryBytes: 0, items: 1, batchBytes: 1, calls: 1 }
 
-/** @throws MillpondError `OPTION_INVALID` for a limit that is not known, or too small to work with. */
+/** @throws MillpondError `OPTION_INVALID` for an unknown limit, or one that is too small. */
 export function resolveLimits({ name, limits = {} }: Pick<Tier, 'name' | 'limits'>): Limits {
   const resolved: Limits = { ...DEFAULTS, ...limits }
   for (const [limit, value] of Object.entries(resolved)) {
@@ -39,11 +39,11 @@ export function resolveLimits({ name, limits = {} }: Pick<Tier, 'name' | 'limits
 const HASH = 43
 
 /**
- * A key that is too long keeps as much of its beginning as fits before a hash of the whole; the entry itself names its
- * whole key.
+ * A key that is too long keeps as much of its beginning as fits before a hash of the whole; the entry itself contains
+ * its whole key.
  */
 export function fitKey(key: string, bytes: number): string {
-  // No character takes more than three bytes for each of its code units.
+  // A character takes at most three bytes for each of its code units.
   if (key.length * 3 <= bytes || Buffer.byteLength(key) <= bytes) return key
   let kept = ''
   let room = bytes - HASH - 1

@@ -1,9 +1,9 @@
-// Bodies that are larger than an item of their tier may be, in pieces.
+// Bodies that exceed their tier's item limit, in pieces.
 //
-// A piece lies under the hash of its entry's key and its own bytes, so that no other write can change it, and nothing
-// else be taken for it. In the entry's place stands a list of its pieces, written when all of them are there. One that
-// is missing or foreign makes a miss. Nobody removes pieces: they carry the deadline of their entry, and a tier that
-// has limits to its items has limits to its room.
+// A piece is stored under the hash of its entry's key and its own bytes, so that no other write can change it, and
+// nothing else be mistaken for it. The entry itself is a list of its pieces, written when all of them are stored. A
+// missing or foreign piece makes a miss. Pieces are not deleted: they carry the deadline of their entry, and a tier
+// with an item limit also has limited space.
 import { createHash } from 'node:crypto'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Clock, Refusal, Stored, TierItem } from '../core/contracts.ts'
@@ -17,29 +17,29 @@ export interface Carrier {
 }
 
 export interface PieceOrItem extends TierItem {
-  /** Its refusal is told as that of its entry. */
+  /** Its refusal is reported as that of its entry. */
   readonly isPiece?: boolean
 }
 
 const PIECE = 256 * 1024
 /** Pieces that are hashed and sent together: some milliseconds. */
 const LOT = 1024 * 1024
-/** Also begins no text, and no frame of ours: a body that begins so goes in pieces itself. */
+/** Cannot begin a text, or one of our frames: a body that begins with it is stored in pieces itself. */
 const MAGIC = Buffer.from('\u0000MPPART1', 'latin1')
 const HEAD = MAGIC.length + 8
-/** Bytes of SHA-256: more than anybody can search. */
+/** Bytes of SHA-256: infeasible to search. */
 const DIGEST = 24
 const NAME = /^[^:]*:[^:]*:#piece:[\w-]{32}$/
 
-/** Is it no entry of its own? */
+/** Whether it is not an entry of its own. */
 export const isPiece = (key: string): boolean => NAME.test(key)
 
-/** Where the pieces of a body lie; none where it is whole. */
+/** Where the pieces of a body are stored; none if it is whole. */
 export function piecesOf(key: string, body: Uint8Array): string[] {
   return isList(body) ? partsOf(body).digests.map((digest) => nameOf(key, digest)) : []
 }
 
-/** @param refuse tells that an entry was not stored. */
+/** @param refuse reports that an entry was not stored. */
 export function inPieces(
   items: Carrier,
   limits: Limits,

@@ -1,9 +1,8 @@
-// The way of many calls to one server: what is asked within one turn, or while others are under way, goes out together,
-// a bounded amount at a time.
+// Batches calls to one server: calls within one turn, or while others are running, are sent together, within limits.
 //
-// A deadline begins when a command is sent, and a queue that moves is no failure: as long as answers come, what waits
-// goes on waiting. With no answer at all for `silentMs` everything fails at once, what is under way and what waits: it
-// would only wait for the same. A server that serves one command after the other, each in time, has answered the last
+// A deadline begins when a command is sent, and a moving queue is not a failure: as long as answers arrive, waiting
+// calls keep waiting. Without any answer for `silentMs` everything fails at once, both running and waiting: waiting
+// calls would fail the same way. A server that serves one command after the other, each in time, has answered the last
 // of `calls` after `calls` times as long: what takes longer is lost.
 import { nextTick } from 'node:process'
 import { afterAwake } from '../core/awake.ts'
@@ -12,45 +11,45 @@ import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { inShares } from './turn-share.ts'
 
-/** How much goes to a server at a time. */
+/** The limits of concurrent work on a server. */
 export interface QueueLimits {
-  /** Commands under way. */
+  /** Concurrent commands. */
   readonly calls: number
-  /** Items of one command. A call that brings more is cut into several. */
+  /** Items of one command. A call with more is split. */
   readonly items: number
-  /** What the items of one command weigh together, by `weigh`; a single item may weigh more. */
+  /** The weight of one command's items together, by `weigh`; a single item may exceed it. */
   readonly weight: number
 }
 
-/** What a queue can carry. */
+/** The capacity of a queue. */
 export type Carried = string | object
 
 export interface QueueOptions<I extends Carried, A> {
-  /** As errors name it: `redis: read`. */
+  /** Its name in errors: `redis: read`. */
   readonly what: string
   readonly clock: Clock
   readonly limits: QueueLimits
-  /** With no answer for so long, in milliseconds, everything that is under way or waits fails. */
+  /** Without any answer for this long, in milliseconds, everything that is running or waiting fails. */
   readonly silentMs: number
-  /** Sends one command; answers in the order of its items. `command.signal` fires when nobody waits for it any more. */
+  /**
+   * Sends one command; answers in the order of its items. `command.signal` is aborted when no caller waits for it any
+   * more.
+   */
   readonly send: (items: readonly I[], command: Command) => Promise<readonly A[]>
   /** Default: nothing weighs anything. */
   readonly weigh?: (item: I) => number
-  /**
-   * Each call is a command of its own, or several: its answer says something of all its items together. Default
-   * `false`.
-   */
+  /** Each call is a separate command, or several: its answer applies to all its items together. Default `false`. */
   readonly isApart?: boolean
   /**
-   * Made anew for each command, and asked of each item in turn: may it go along with those before it? The first goes in
-   * any case. Default: all may.
+   * Created for each command, and called with each item in turn: whether it may join those before it. The first is
+   * always taken. Default: all may.
    */
   readonly together?: () => (item: I) => boolean
-  /** Told of each command that was sent: how long it took, and its error if it failed. */
+  /** Called for each command that was sent: its duration, and its error if it failed. */
   readonly onEnd?: (ms: number, error: unknown) => void
 }
 
-/** One command on its way. */
+/** One command in progress. */
 export class Command {
   #controller: AbortController | undefined
   #isOver = false
@@ -60,7 +59,7 @@ export class Command {
     return this.#isOver
   }
 
-  /** Made when first asked for: most tiers cannot cancel anything. */
+  /** Created on first access: most tiers cannot cancel anything. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
@@ -75,7 +74,7 @@ export class Command {
   }
 }
 
-/** What one caller asked. */
+/** One caller's request. */
 interface Call<I extends Carried, A> {
   readonly items: readonly I[]
   readonly answers: A[]
@@ -99,17 +98,17 @@ interface Sent<I extends Carried, A> {
   readonly sentAt: number
 }
 
-/** What a caller holds: the answers, and the way out. */
+/** A caller's handle: the answers, and leaving. */
 export interface Asked<A> {
   readonly answers: Promise<readonly A[]>
-  /** The caller does not wait any more: what was not sent yet never is. */
+  /** The caller no longer waits: what was not sent yet never is. */
   leave(): void
 }
 
 export class Queue<I extends Carried, A> {
   readonly #options: QueueOptions<I, A>
   #waiting: Call<I, A>[] = []
-  /** Calls before it are over or sent. */
+  /** Calls before it are finished or sent. */
   #first = 0
   readonly #sent = new Chain<Sent<I, A>>()
   /** Of these, how many. */
@@ -127,7 +126,7 @@ export class Queue<I extends Carried, A> {
     return this.#waiting.length - this.#first
   }
 
-  /** Rejects with the error of its command, or with `TIER_FAILED` where the server is silent. */
+  /** Rejects with the error of its command, or with `TIER_FAILED` if the server is silent. */
   ask(items: readonly I[]): Asked<A> {
     let call: Call<I, A> | undefined
     const answers = new Promise<readonly A[]>((resolve, reject) => {
@@ -143,7 +142,7 @@ export class Queue<I extends Carried, A> {
     }
   }
 
-  /** What is asked within one turn goes out together. */
+  /** Calls within one turn are sent together. */
   #gather(): void {
     if (this.#isGathering || this.#underWay >= this.#options.limits.calls) return
     this.#isGathering = true
@@ -161,7 +160,7 @@ export class Queue<I extends Carried, A> {
     }
   }
 
-  /** What goes out as one command. An empty call is a command of its own: it asks whether the tier is there. */
+  /** The contents of one command. An empty call is a command of its own: it checks whether the tier is there. */
   #next(): Part<I, A>[] {
     const { limits, weigh, together, isApart = false } = this.#options
     const mayJoin = together?.()
@@ -189,7 +188,7 @@ export class Queue<I extends Carried, A> {
       if (call.sent > from) parts.push({ call, from, count: call.sent - from })
       if (call.sent < call.items.length) break
     }
-    // Cut off rarely: a shift for each call would move all the others each time.
+    // Trimmed rarely: a shift for each call would move all the others each time.
     if (this.#first > 1024 || this.#first === this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#first)
       this.#first = 0
@@ -245,7 +244,7 @@ export class Queue<I extends Carried, A> {
       this.#cancel = undefined
       this.#judge()
     }
-    // Nobody listened meanwhile, so nothing was heard.
+    // This process was suspended meanwhile, so nothing could be received.
     this.#cancel = afterAwake(ms, judge, this.#options.clock, (paused) => (this.#heardAt += paused))
   }
 
@@ -266,7 +265,7 @@ export class Queue<I extends Carried, A> {
     this.#pump()
   }
 
-  /** Nothing has come back for so long: what waits would only wait for the same. */
+  /** No answer for so long: waiting calls would fail the same way. */
   #fail(now: number): void {
     for (const link of this.#sent) this.#giveUp(link, now)
     const waiting = this.#waiting.slice(this.#first)
@@ -290,7 +289,7 @@ export class Queue<I extends Carried, A> {
   }
 }
 
-/** One that throws instead of rejecting has failed all the same. */
+/** A synchronous throw counts as a failure, too. */
 async function call<I extends Carried, A>(
   send: QueueOptions<I, A>['send'],
   items: readonly I[],

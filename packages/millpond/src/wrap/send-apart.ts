@@ -2,7 +2,7 @@
 import type { Refusal } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 
-/** What is thrown for a single bad item must not concern the others of its command: they are sent again without it. */
+/** The error of a single bad item must not affect the others of its command: they are sent again without it. */
 export async function sendApart<I, A>(
   items: readonly I[],
   send: (items: readonly I[]) => Promise<readonly A[]>,

@@ -1,4 +1,4 @@
-// What an entry is called in tiers: by its namespace's prefix and its key, at most 512 characters.
+// The name of an entry in tiers: its namespace's prefix and its key, at most 512 characters.
 import { createHash } from 'node:crypto'
 
 const MAX_LENGTH = 512
@@ -10,5 +10,5 @@ export function storageName(prefix: string, key: string): string {
   return `${prefix}${key.slice(0, KEPT).toWellFormed()}#${createHash('sha256').update(key).digest('base64url')}`
 }
 
-/** The prefix that a storage key begins with: cache and namespace, each with its colon, which neither can contain. */
+/** The prefix of storage keys: cache and namespace, each followed by a colon, which neither can contain. */
 export const prefixOf = (name: string): string => name.slice(0, name.indexOf(':', name.indexOf(':') + 1) + 1)

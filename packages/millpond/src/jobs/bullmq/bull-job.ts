@@ -1,16 +1,16 @@
-// A job as BullMQ holds it and as we see it.
+// Conversion between a BullMQ job and our own.
 import type { Job, JobState } from '../../core/jobs.ts'
 import type { BullJob, BullState } from './package-types.ts'
 
-/** What we keep among a job's options, and BullMQ takes along. Texts: its scripts round large numbers. */
+/** Our fields among a job's options, which BullMQ preserves. Strings: its scripts round large numbers. */
 export interface Mark {
   readonly dueAt: string
   readonly createdAt: string
-  /** Of the call that has added it: BullMQ does not say whether a job was there already. */
+  /** Identifies the call that added it: BullMQ does not say whether a job existed already. */
   readonly addedBy: string
 }
 
-/** `undefined`: some other program has added it, by BullMQ itself. */
+/** `undefined`: another program has added it, by BullMQ itself. */
 export function markOf({ opts }: BullJob): Mark | undefined {
   const { dueAt, createdAt, addedBy }: { dueAt?: unknown; createdAt?: unknown; addedBy?: unknown } = Object(
     opts.millpond,
@@ -39,7 +39,7 @@ const STATES: Readonly<Partial<Record<BullState, JobState>>> = {
 
 export const stateOf = (state: BullState): JobState | undefined => STATES[state]
 
-/** The states of BullMQ that lists show, by ours. */
+/** The listed states of BullMQ, by ours. */
 export const LISTED_AS: Readonly<Record<Exclude<JobState, 'done'>, readonly BullState[]>> = {
   waiting: ['wait', 'paused', 'prioritized', 'delayed', 'waiting-children'],
   running: ['active'],
@@ -56,7 +56,7 @@ export function jobOf(id: string, kind: string, job: BullJob, state: JobState, r
     state,
     dueAt: dueAtOf(job),
     createdAt: mark === undefined ? job.timestamp : Number(mark.createdAt),
-    // A job that has failed for good begins to count anew, for whoever tries it again by hand.
+    // A permanently failed job starts counting again, for a manual retry.
     attempts: state === 'failed' ? job.attemptsMade : job.attemptsStarted,
     readyAt,
     ...(typeof error === 'string' && error !== '' && { error }),

@@ -1,4 +1,4 @@
-// The jobs that this process runs, and the steps that only who holds a job's lease may take.
+// The jobs that this process runs, and the steps that only the holder of a job's lease may take.
 import { isError } from '../../core/errors.ts'
 import type { BullJob } from './package-types.ts'
 
@@ -10,27 +10,27 @@ export interface Held {
 
 export interface Holds {
   readonly size: number
-  /** It need not be looked for when it ends. */
+  /** So that it need not be looked up when it ends. */
   begin(id: string, lease: string, job: Held): void
-  /** A step of who holds the lease. `false`: it is another's by now, or the job is gone. */
+  /** A step of the lease's holder. `false`: it is another's by now, or the job is gone. */
   act(id: string, lease: string, step: (job: Held) => Promise<unknown>): Promise<boolean>
-  /** The same for the last step of a run: whatever comes of it, the job is not run here any more. */
+  /** The same for the last step of a run: whatever the result, the job no longer runs here. */
   end(id: string, lease: string, step: (job: Held) => Promise<unknown>): Promise<boolean>
 }
 
 /**
- * BullMQ's answers to a step that is not ours to take: the job is gone, its lock is gone, it is not running, its lock
- * is another's.
+ * BullMQ's answers to a step without the lease: the job is gone, its lock is gone, it is not running, its lock is
+ * another's.
  */
 const [GONE, LOCK_GONE, NOT_RUNNING, LOCKED] = [-1, -2, -3, -6]
 
-/** As BullMQ tells it. */
+/** As BullMQ reports it. */
 export class LockGone extends Error {
   readonly code = LOCK_GONE
 }
 
 /**
- * `find` looks for a job of another process, `relock` takes back a lock that has ended and that nobody has taken since.
+ * `find` finds a job of another process, `relock` reacquires a lock that has expired without being taken by another.
  */
 export function openHolds(
   find: (id: string) => Promise<Held | undefined>,

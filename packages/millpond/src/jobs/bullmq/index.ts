@@ -1,7 +1,7 @@
-// The job table in BullMQ: the jobs of a kind are a queue of it, each in its own states, seen by its dashboards and
-// taken also by its workers.
+// The job table in BullMQ: the jobs of a kind are one of its queues, each in its native states, visible in its
+// dashboards and also processed by its workers.
 //
-// Times are those of the processes, as BullMQ has it, not the server's.
+// Times are those of the processes, as in BullMQ, not the server's.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, required, type Shape, withMethods } from '../../core/checks.ts'
 import { MillpondError, show as shown } from '../../core/errors.ts'
@@ -24,7 +24,7 @@ import type { BullJob } from './package-types.ts'
 import { LOCK_MS, openQueues } from './queues.ts'
 import { openReads } from './reads.ts'
 
-/** What is used of a client of ioredis (Redis or Cluster), and BullMQ finds in it the rest. */
+/** The used part of an ioredis client (Redis or Cluster); BullMQ uses the rest. */
 export interface BullmqJobsClient extends RedisJobsClient {
   duplicate(...options: never[]): unknown
 }
@@ -32,13 +32,13 @@ export interface BullmqJobsClient extends RedisJobsClient {
 export interface BullmqJobsOptions extends ServerOptions {
   /** It stays open after `close`. */
   readonly client: BullmqJobsClient
-  /** BullMQ's `prefix`, which keys begin with. Default `bull`; for a cluster one in braces, such as `{bull}`. */
+  /** BullMQ's key prefix. Default `bull`; for a cluster one in braces, such as `{bull}`. */
   readonly prefix?: string | undefined
 }
 
-/** A job table that BullMQ shows. */
+/** A job table that BullMQ's tools can show. */
 export interface BullmqJobs extends JobStore {
-  /** BullMQ's queues that anybody has used: jobs of the kind `mail` are those of the queue `jobs.mail`. */
+  /** BullMQ's queues that were ever used: jobs of the kind `mail` are in the queue `jobs.mail`. */
   queueNames(): Promise<string[]>
 }
 
@@ -59,11 +59,10 @@ const OPTIONS: Shape<BullmqJobsOptions> = {
   prefix: (value, at) => checkPrefix(value, at),
 }
 /**
- * A job table in BullMQ (6.7 or newer, over Redis or Valkey), for who has its dashboards or workers. Needs the package
+ * A job table in BullMQ (6.7 or newer, over Redis or Valkey), for users of its dashboards or workers. Needs the package
  * `bullmq`.
  * @throws MillpondError `OPTION_INVALID`, also where that is not installed.
- * @example
- * createCache({ jobs: bullmqJobs({ client: new Redis(url) }) })
+ * @example createCache({ jobs: bullmqJobs({ client: new Redis(url) }) })
  */
 export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   checkOptions<BullmqJobsOptions>(options, OPTIONS, 'bullmqJobs')
@@ -108,15 +107,15 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   }
 
   /**
-   * Whoever begins a job of BullMQ's job schedulers has to put the next one there. When that fails, the lease runs out,
-   * and who takes the job then tries it again.
+   * Starting a job of BullMQ's job schedulers includes adding the next one. If that fails, the lease expires, and the
+   * next holder tries again.
    */
   const scheduleNext = async (kind: string, id: string, { opts, name, data }: BullJob, key: string): Promise<void> => {
     const scheduler = await queues.of(kind).jobScheduler
     await scheduler.upsertJobScheduler(key, opts.repeat, name, data, opts, { override: false, producerId: id })
   }
 
-  /** The job; or when the next one of the kind can be had. */
+  /** The job; or when the next one of the kind is available. */
   const takeOne = async (kind: string, lease: string, leaseMs: number): Promise<Taken | number | undefined> => {
     const [json, id, limitedMs, nextAt] = await backendOf(kind).moveToActive(lease, lease)
     if (typeof id !== 'string' || typeof json !== 'object' || json === null) {
@@ -140,7 +139,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   ): Promise<ClaimedHere> => {
     await queues.know(kinds)
     await queues.tend(kinds)
-    // Each time another kind is first, so that none waits for ever behind one that always has something.
+    // Each time another kind is first, so that none starves behind a busy one.
     const asked = kinds.map((_, i) => kinds[(turn + i) % kinds.length]).filter((kind) => kind !== undefined)
     turn++
     const taken: Taken[] = []
@@ -156,7 +155,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
           asked.push(answer.value.job.kind)
         } else nextAt = Math.min(nextAt, answer.value ?? Number.POSITIVE_INFINITY)
     }
-    // What has been taken must be run, whatever became of the rest.
+    // A claimed job must be run, whatever happened to the others.
     if (failure !== undefined && taken.length === 0) throw failure
     const nextInMs = asked.length > 0 ? 0 : Math.max(0, nextAt - Date.now())
     return { taken, nextInMs: Number.isFinite(nextInMs) ? nextInMs : undefined }
@@ -170,7 +169,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
     add: (job) =>
       step('add', async () => {
         if (await add(job)) return true
-        // What BullMQ still has of a job that is to be forgotten is in the way of a new one.
+        // BullMQ's record of a job that is to be forgotten would block a new one.
         const backend = backendOf(job.kind)
         const isInTheWay =
           (await reads.find(job.id)) === undefined && (await backend.remove(queues.ids.toBull(job.id), true)) === 1
@@ -194,7 +193,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
     async claim(kinds, limit, lease, leaseMs) {
       if (kinds.length === 0) return { jobs: [], nextInMs: undefined }
       const { taken, nextInMs } = await step('claim', () => claim(kinds, limit, lease, leaseMs))
-      // What is told too late nobody runs: its lease runs out.
+      // A late answer is not used: its lease expires.
       for (const { job, held } of taken) holds.begin(job.id, lease, held)
       return { jobs: taken.map(({ job }) => job), nextInMs }
     },
@@ -212,7 +211,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
       end('fail', id, lease, ({ kind, bullId, bull }) => {
         const fields = { failedReason: error, stacktrace: JSON.stringify([error]) }
         if (retryInMs === undefined)
-          // Tried again by hand, from a dashboard, it has all its tries anew.
+          // A manual retry, from a dashboard, gets all attempts again.
           return backendOf(kind).moveToFailed(bull, error, bull.opts.removeOnFail ?? keep.failed, lease, false, {
             ...fields,
             ats: '0',
@@ -225,7 +224,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
         const now = Date.now()
         const dueAt = dueTime(due, now)
         const mark = markOf(bull)
-        // Of a job that BullMQ's own call has added only the time is ours to change.
+        // For a job that BullMQ's own call has added, only the time is ours to change.
         const opts = mark && { opts: JSON.stringify({ ...bull.opts, millpond: { ...mark, dueAt: String(dueAt) } }) }
         const fieldsToUpdate = { data: payload, failedReason: '', ats: '0', atm: '0', stc: '0', ...opts }
         return backendOf(kind).moveToDelayed(bullId, now, Math.max(0, dueAt - now), lease, {
@@ -242,7 +241,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   }
 }
 
-/** BullMQ's scripts make names of their own, which ioredis would not put its prefix before. */
+/** BullMQ's scripts build key names, to which ioredis would not add its prefix. */
 function checkClient(value: unknown, at: string): BullmqJobsClient {
   const client = withMethods<BullmqJobsClient>('a client of ioredis', 'call', 'duplicate')(value, at)
   const { keyPrefix }: { keyPrefix?: unknown } = Object('options' in client ? client.options : undefined)
@@ -263,11 +262,9 @@ function checkPrefix(value: unknown, at: string): string {
 
 const dueTime = (due: JobDue, now: number): number => ('at' in due ? Math.floor(due.at) : now + Math.ceil(due.inMs))
 
-/**
- * What is overdue goes by way of BullMQ's delayed jobs too: these are taken by their time. It begins to count with 1.
- */
+/** Overdue jobs also go through BullMQ's delayed jobs, which are taken by their time. It starts counting at 1. */
 const delayUntil = (dueAt: number, now: number): { readonly timestamp: number; readonly delay: number } =>
   dueAt < now ? { timestamp: Math.max(1, dueAt - 1), delay: 1 } : { timestamp: now, delay: dueAt - now }
 
-/** BullMQ counts in seconds, and removes no sooner. */
+/** BullMQ counts in seconds, and does not remove earlier. */
 const keepFor = (ms: number): { readonly age: number } => ({ age: Math.ceil(ms / 1000) })

@@ -1,18 +1,18 @@
-// Names of ours as BullMQ takes them: its queues and jobs may have no colon in their names, and a job neither a number
-// for one nor what BullMQ calls a part of its own (`failed`), since the keys of both lie side by side.
+// Our names in BullMQ's form: its queues and jobs may not contain a colon, and a job id may neither be a number nor one
+// of BullMQ's own part names (`failed`), since their keys share a namespace.
 
 const escaped = (text: string): string => text.replace(/[^\w.@-]/g, hex)
 const hex = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 const plain = (text: string): string =>
   text.replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 
-/** Jobs of a kind have a queue of their own. The first dot ends our queue's name, so that no two pairs meet. */
+/** Jobs of a kind have their own queue. The first dot ends our queue's name, so that different pairs never collide. */
 export const bullQueueName = (queue: string, kind: string): string => `${queue.replaceAll('.', '%2E')}.${escaped(kind)}`
 
-/** Ids in both directions. `reserved`: BullMQ's names of its own parts. */
+/** Ids in both directions. `reserved`: the names of BullMQ's own parts. */
 export interface Ids {
   toBull(id: string): string
-  /** One that BullMQ itself has given (`17`, `repeat:report:1800000000000`) stays as it is. */
+  /** An id that BullMQ itself has assigned (`17`, `repeat:report:1800000000000`) stays as it is. */
   fromBull(bullId: string): string
 }
 

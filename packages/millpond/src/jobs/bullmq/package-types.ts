@@ -1,8 +1,8 @@
-// What is used of BullMQ 6: its own public classes, of which no type may reach users who have not installed it.
+// The used part of BullMQ 6's public classes; its types must not reach users who have not installed it.
 import { MillpondError } from '../../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../../core/packages.ts'
 
-/** BullMQ's names for where a job lies. */
+/** BullMQ's names of job states. */
 export type BullState =
   | 'waiting'
   | 'wait'
@@ -15,7 +15,7 @@ export type BullState =
   | 'waiting-children'
   | 'unknown'
 
-/** A job as its store holds it. */
+/** A job as stored. */
 export type BullJson = Readonly<Record<string, unknown>>
 
 export interface BullJobOptions {
@@ -24,9 +24,9 @@ export interface BullJobOptions {
   timestamp?: number
   removeOnComplete?: unknown
   removeOnFail?: unknown
-  /** BullMQ keeps what it does not know, as it was given. */
+  /** BullMQ preserves unknown options. */
   millpond?: unknown
-  /** Of a job scheduler's. */
+  /** Of a job scheduler's job. */
   repeat?: unknown
 }
 
@@ -42,11 +42,11 @@ export interface BullJob {
   readonly processedBy?: string
   readonly processedOn?: number
   readonly finishedOn?: number
-  /** Of the job scheduler that has made it. */
+  /** The job scheduler that created it. */
   readonly repeatJobKey?: string
 }
 
-/** What BullMQ calls the contract of a queue's store (`IQueueBackend`). Fields are those of its hashes in Redis. */
+/** BullMQ's interface of a queue's store (`IQueueBackend`). Fields are those of its hashes in Redis. */
 export interface BullBackend {
   moveToActive(token: string, name: string): Promise<readonly unknown[]>
   moveToCompleted(job: BullJob, value: unknown, keep: unknown, token: string, fetchNext: false): Promise<unknown>
@@ -105,10 +105,10 @@ export interface BullModule {
   readonly Job: { fromJSON(queue: BullQueue, json: BullJson, id: string): BullJob }
 }
 
-/** @throws MillpondError `OPTION_INVALID` where it is not installed. */
+/** @throws MillpondError `OPTION_INVALID` if it is not installed. */
 export function loadBullmq(): BullModule {
   try {
-    // Its own shape is trusted: it is the package that this file names.
+    // Its types are trusted: it is the package named here.
     return loadPackage('bullmq') as BullModule
   } catch (cause) {
     if (!isNotInstalled(cause)) throw cause

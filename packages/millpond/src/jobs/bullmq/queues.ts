@@ -1,5 +1,4 @@
-// The queues of BullMQ that a job table consists of, one for each kind, all on one connection; and what has to be done
-// for them again and again.
+// The BullMQ queues of a job table, one per kind, on one connection; and their periodic maintenance.
 import type { RedisJobsClient } from '../redis.ts'
 import { bullQueueName, type Ids, openIds } from './names.ts'
 import { type BullBackend, type BullModule, type BullQueue, loadBullmq } from './package-types.ts'
@@ -16,25 +15,25 @@ export interface Queues {
   readonly Job: BullModule['Job']
   readonly ids: Ids
   of(kind: string): BullQueue
-  /** That anybody has used. */
+  /** Those that were ever used. */
   kinds(): Promise<string[]>
-  /** Before a kind is used: makes it known to all, now and then. */
+  /** Before a kind is used: announces it to all processes, now and then. */
   know(kinds: readonly string[]): Promise<void>
-  /** Frees jobs whose process is gone, and removes what nobody has to remember. Both now and then. */
+  /** Frees jobs whose process is gone, and deletes expired ones. Both now and then. */
   tend(kinds: readonly string[]): Promise<void>
-  /** Takes back a lock that has ended and that nobody has taken since. */
+  /** Reacquires a lock that has expired without being taken by another. */
   relock(kind: string, bullId: string, lease: string): Promise<boolean>
   close(): Promise<void>
 }
 
-/** For how long BullMQ locks what it hands out; another lease is asked for then. */
+/** How long BullMQ locks what it hands out; our lease is requested afterwards. */
 export const LOCK_MS = 30_000
-/** A job is free when two looks in a row, at least so long apart, have found it without a lock. */
+/** A job is free if two checks in a row, at least this far apart, have found it without a lock. */
 const STALLED_MS = 250
 const SWEEP_MS = 60_000
 const SWEPT = 1000
 const RELOCK_MS = 1000
-/** Of a job that is running, was last taken under this lease, and bears no lock. */
+/** For a running job without a lock, last taken under this lease. */
 const RELOCK = `
 if redis.call('HGET', KEYS[1], 'pb') ~= ARGV[1] or not redis.call('LPOS', KEYS[3], ARGV[2]) then return 0 end
 return redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3], 'NX') and 1 or 0`
@@ -46,12 +45,12 @@ export function openQueues({ client, prefix, queue, keepDoneMs, keepFailedMs }: 
     prefix,
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_MS,
-    // How often a job may be begun is for the runner to say, not for BullMQ.
+    // The runner limits how often a job may be started, not BullMQ.
     maxStalledCount: Number.MAX_SAFE_INTEGER,
     skipMetasUpdate: true,
   }
   const root = new Queue(queue, options)
-  // Every step tells of its own failure. Without a listener BullMQ writes to the console.
+  // Every step reports its own failure. Without a listener BullMQ writes to the console.
   root.on('error', () => undefined)
   const registry = root.getBackend().toKey('millpond:kinds')
   const queues = new Map<string, BullQueue>()
@@ -77,7 +76,7 @@ export function openQueues({ client, prefix, queue, keepDoneMs, keepFailedMs }: 
     of,
     async kinds() {
       const found = await client.call('SMEMBERS', [registry])
-      // A server that has come back empty knows of none.
+      // A server that lost its data knows none.
       return [...new Set([...(Array.isArray(found) ? found.map(String) : []), ...known.keys()])]
     },
     async know(kinds) {

@@ -1,4 +1,4 @@
-// Looking for jobs in BullMQ's queues: one by its id, many by their due time.
+// Reading jobs from BullMQ's queues: one by its id, many by their due time.
 import type { Job, JobRetention, JobState, ListedState } from '../../core/jobs.ts'
 import type { RedisJobsClient } from '../redis.ts'
 import { dueAtOf, jobOf, LISTED_AS, stateOf } from './bull-job.ts'
@@ -15,17 +15,17 @@ export interface Found {
 
 export interface Reads {
   find(id: string): Promise<Found | undefined>
-  /** As the runner knows it. */
+  /** In the runner's form. */
   show(found: Found): Promise<Job>
   list(states: readonly ListedState[], kind: string | undefined, offset: number, limit: number): Promise<Job[]>
 }
 
 const PAGE = 200
-/** BullMQ counts up to 4,096 jobs of the same millisecond in a score. */
+/** BullMQ adds a counter of up to 4,096 jobs per millisecond to a score. */
 const SCORES_A_MS = 0x1000
 
 export function openReads(queues: Queues, client: RedisJobsClient, { keepDoneMs, keepFailedMs }: JobRetention): Reads {
-  /** BullMQ removes what is over when it next has something to do. */
+  /** BullMQ deletes expired jobs during its next operation. */
   const isForgotten = ({ bull, state }: Found): boolean => {
     const keptMs = state === 'done' ? keepDoneMs : state === 'failed' ? keepFailedMs : undefined
     return keptMs !== undefined && bull.finishedOn !== undefined && bull.finishedOn + keptMs <= Date.now()
@@ -45,7 +45,7 @@ export function openReads(queues: Queues, client: RedisJobsClient, { keepDoneMs,
   const show = async (found: Found): Promise<Job> =>
     jobOf(queues.ids.fromBull(found.bullId), found.kind, found.bull, found.state, await readyAt(found))
 
-  /** A job that moves on meanwhile may be met twice, or not at all. */
+  /** A job that moves meanwhile may be returned twice, or not at all. */
   async function* all(kind: string, state: ListedState): AsyncGenerator<Found> {
     for (const bullState of LISTED_AS[state])
       for (let at = 0; ; at += PAGE) {
@@ -58,7 +58,7 @@ export function openReads(queues: Queues, client: RedisJobsClient, { keepDoneMs,
   return {
     async find(id) {
       const kinds = await queues.kinds()
-      // By our name for it, or else by one that BullMQ gave it.
+      // By our name for it, or else by one that BullMQ assigned.
       for (const name of new Set([queues.ids.toBull(id), id])) {
         const found = (await Promise.all(kinds.map((kind) => read(kind, name)))).find((one) => one !== undefined)
         if (found !== undefined) return isForgotten(found) ? undefined : found
@@ -73,7 +73,7 @@ export function openReads(queues: Queues, client: RedisJobsClient, { keepDoneMs,
         for (const state of states)
           for await (const found of all(one, state)) {
             if (!isForgotten(found)) first.set(`${one}:${found.bullId}`, found)
-            // Of a long queue no more is kept than is asked for.
+            // No more of a long queue is kept than was requested.
             if (first.size > 2 * (offset + limit)) first = new Map([...first].sort(byDue).slice(0, offset + limit))
           }
       return Promise.all(
