@@ -1,4 +1,4 @@
-// A cache at work: its parts, what may be changed meanwhile, and in which order it closes.
+// A cache in operation: its parts, what may be changed at runtime, and the order in which it closes.
 import { CacheJobs, type Claim } from './cache-jobs.ts'
 import { CacheSources } from './cache-sources.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
@@ -42,17 +42,17 @@ const CONFIGURE: Shape<ConfigureOptions> = { apply: oneOf('new', 'drop'), dryRun
 export interface AssemblyParts {
   readonly space: Omit<SpaceParts, 'foreign' | 'moved'>
   readonly settings: CacheSettings
-  /** Reads rules of `route` for the cache's tiers. */
+  /** Resolves rules of `route` for the cache's tiers. */
   readonly routed: (rules: unknown) => Routing
   readonly memory: { readonly store: MemoryStore; readonly isOn: boolean } | undefined
   readonly tiers: readonly Tier[]
-  /** The tier that keeps the ledger. */
+  /** The tier that holds the ledger. */
   readonly holder: ResolvedFarTier | undefined
   readonly sources: SourceRegistry
   readonly plugins: readonly Plugin[]
   readonly jobStore: JobStore | undefined
   readonly restart: RestartOptions | undefined
-  /** Begins to watch the cache of the default namespace; what it returns is closed first. */
+  /** Starts watching the cache of the default namespace; its result is closed first. */
   readonly watchedBy: ((cache: Cache) => { close(): unknown }) | undefined
   readonly warming: WarmingDefaults
   readonly strategies: readonly Strategy[]
@@ -98,9 +98,7 @@ export class Assembly implements CacheServices {
     })
   }
 
-  /**
-   * The cache of the default namespace; what a former run has left in a lasting store is due without anybody asking.
-   */
+  /** The cache of the default namespace; overdue work in a durable store from an earlier run is done without a call. */
   start(): Cache {
     const { space, memory, restart, jobStore } = this.#parts
     this.#listen()
@@ -170,7 +168,7 @@ export class Assembly implements CacheServices {
     })
   }
 
-  /** All of it, or nothing where something is wrong. */
+  /** All of it, or nothing if something is wrong. */
   async configure(namespace: string, changes: Changes, options: ConfigureOptions = {}): Promise<Configured> {
     checkOptions<ConfigureOptions>(options, CONFIGURE, 'configure')
     const { apply = 'new', dryRun = false } = options
@@ -261,7 +259,7 @@ export class Assembly implements CacheServices {
     )
   }
 
-  /** A namespace alone, or with the default one everything. */
+  /** A single namespace, or with the default one everything. */
   close(space: Space): Promise<void> {
     if (space.id.name === DEFAULT_NAMESPACE || this.#closing !== undefined) {
       this.#closing ??= this.#closeAll()
@@ -281,7 +279,7 @@ export class Assembly implements CacheServices {
     return memory && { store: memory.store, retention: settings.memoryRetention, isOn: this.#memoryIsOn }
   }
 
-  /** What leaves memory is noted where it was, and told to who listens. */
+  /** Departures from memory are recorded in their namespace, and reported to listeners. */
   #listen(): void {
     const { space, memory } = this.#parts
     if (memory === undefined) return
@@ -295,7 +293,7 @@ export class Assembly implements CacheServices {
     }
   }
 
-  /** While it is off nothing is told to memory, so nothing may be left in it. */
+  /** While it is off, memory gets no invalidations, so it must be empty. */
   #switchMemory(isOn: boolean): void {
     const { memory } = this.#parts
     if (memory === undefined) return
@@ -313,7 +311,7 @@ export class Assembly implements CacheServices {
     return Promise.all(changed.map(([space, route]) => reroute(space, route)))
   }
 
-  /** Its name is free at once: who opens it again begins with an empty memory and a ledger view of its own. */
+  /** Its name is free at once: reopened, it starts with an empty memory and its own ledger view. */
   async #closeOne(space: Space): Promise<void> {
     const opened = this.#namespaces.take(space)
     if (opened === undefined) return
@@ -330,7 +328,7 @@ export class Assembly implements CacheServices {
     if (this.#namespaces.get(namespace) === undefined) this.#parts.memory?.store.release(namespace)
   }
 
-  /** Waits for work that runs behind, but not for ever: says what it left. */
+  /** Waits for background work, but not for ever: reports what it left. */
   async #inTime(work: Promise<unknown>): Promise<void> {
     const { clock, events } = this.#parts.space.services
     let cancel = (): void => {}
@@ -345,7 +343,7 @@ export class Assembly implements CacheServices {
       })
   }
 
-  /** Tiers are closed whatever it does. */
+  /** Tiers are closed in any case. */
   async #endWatching(watcher: { close(): unknown }): Promise<void> {
     try {
       await watcher.close()
@@ -357,7 +355,7 @@ export class Assembly implements CacheServices {
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
     if (this.#watcher !== undefined) await this.#inTime(this.#endWatching(this.#watcher))
-    // Runs of warming are jobs: told to end first, they are not waited for as those are that go on to their end.
+    // Runs of warming are jobs: told to end first, they are not awaited like jobs that run to their end.
     await Promise.all([this.#scheduled.stop(), this.#inTime(this.#sources.stopWarming()), this.#jobs.stop()])
     await Promise.all(this.#leaving.values())
     await this.#sources.closeCollections()
@@ -365,8 +363,8 @@ export class Assembly implements CacheServices {
     for (const one of open) await endDelays(one)
     await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))
     await Promise.all(open.map(({ space: { outlets } }) => outlets?.close()))
-    // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that
-    // is invalid.
+    // Only now: pending work has been invalidated, and nothing invalidates any more, so the file contains nothing
+    // invalid.
     await this.#restart?.stop()
     for (const one of open) one.space.ledger.close()
     this.#namespaces.close()
@@ -376,8 +374,7 @@ export class Assembly implements CacheServices {
 }
 
 /**
- * How long `close` waits for what runs behind, in milliseconds: a loader that hangs must not hold up a process that is
- * to end.
+ * How long `close` waits for background work, in milliseconds: a hanging loader must not delay the end of the process.
  */
 const CLOSE_MS = 5_000
 
@@ -387,7 +384,7 @@ async function finish(opened: Opened): Promise<void> {
   await opened.space.outlets?.close()
 }
 
-/** What was put off is due now; nothing new begins. */
+/** Delayed work is due now; nothing new begins. */
 async function endDelays({ space }: Opened): Promise<void> {
   await space.delays.flush()
   for (const windows of space.coalescing.values()) await windows.flush()

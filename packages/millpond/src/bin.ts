@@ -1,4 +1,4 @@
-// `millpond`: hands over to the package that a command belongs to, or says what to install.
+// `millpond`: runs the package that a command belongs to, or says what to install.
 
 import { isError } from './core/errors.ts'
 

@@ -1,18 +1,16 @@
-// The jobs of a cache: what it repeats and what its program hands in, over the table that was given or in this process.
-// Plans of warming, which wait for each other, are run apart, and so are scheduled invalidations
-// (`scheduled-invalidations.ts`): long jobs never keep others waiting. They are shown as one.
+// The jobs of a cache: its own repeated ones and its program's, over the given table or in this process. Warming plans,
+// which wait for each other, run separately, and so do scheduled invalidations (`scheduled-invalidations.ts`): long
+// jobs never delay others. They are shown as one.
 import type { CacheJobs as JobsOfCache } from './engine/cache-invalidations.ts'
 import type { SpaceParts } from './engine/open-space.ts'
 import { createJobs, type JobFigures, type JobStore, type Jobs, type JobsOptions } from './jobs/index.ts'
 
-/** Whether this process, of all that share the ledger, does what is named; nobody else does for so long. */
+/** Whether this process, of all that share the ledger, runs the named job; no other one does for so long. */
 export type Claim = (name: string, ms: number) => Promise<boolean>
 
-/** A process whose timer comes a little early must not be refused by the claim of its own last run. */
+/** A process whose timer fires slightly early must not be refused by the claim of its own last run. */
 const CLAIM_SHARE = 0.9
-/**
- * No bound: each namespace warms one plan at a time. It is known what comes when, so that the table is asked seldom.
- */
+/** Unbounded: each namespace warms one plan at a time. The due times are known, so the table is polled seldom. */
 const WARMING = { concurrency: 1000, poll: '5s' } as const
 
 export class CacheJobs {
@@ -24,21 +22,21 @@ export class CacheJobs {
   #shown: JobsOfCache | undefined
   #isStopped = false
 
-  /** Starts nothing. `claim`: where the table is this process's own. */
+  /** Does not start. `claim`: if the table is this process's own. */
   constructor(parts: Pick<SpaceParts, 'cacheName' | 'services'>, store: JobStore, claim: Claim | undefined) {
     this.#parts = parts
     this.#store = store
     this.#claim = claim
   }
 
-  /** Started with the first call. */
+  /** Started by the first call. */
   jobs(): JobsOfCache {
     this.#jobs ??= this.#start({})
     this.#shown ??= this.#show(this.#jobs)
     return this.#shown
   }
 
-  /** Of plans of warming. Started with the first call. */
+  /** For warming plans. Started by the first call. */
   warming(): Jobs {
     this.#warming ??= this.#start(WARMING)
     return this.#warming

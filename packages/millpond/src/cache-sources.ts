@@ -1,5 +1,4 @@
-// Where a cache's values come from: registered loaders with the guards before them, collections, and warming, by the
-// namespace that they belong to.
+// A cache's sources: registered loaders with their guards, collections, and warming, by namespace.
 import { MillpondError, show } from './core/errors.ts'
 import type { GuardOptions, GuardStats, SourceGuard } from './core/guard.ts'
 import { checkName } from './core/key.ts'
@@ -19,7 +18,7 @@ import { guardedSource, guardOf } from './source-guards.ts'
 import { NamespaceWarming, type WarmingDefaults } from './warm/warming.ts'
 import { warmSeamOf } from './warm-seam.ts'
 
-/** Reads of a collection come by as the cache's own verbs. */
+/** Collections read through the cache's own verbs. */
 const COLLECTION_VERBS = ['set', 'setMany', 'delete'] as const
 
 export interface CacheSourcesParts {
@@ -29,7 +28,7 @@ export interface CacheSourcesParts {
   readonly warming: WarmingDefaults
   /** For collections that name none. */
   readonly strategies: readonly Strategy[]
-  /** The runner of schedules of warming. */
+  /** The runner of warming schedules. */
   readonly jobs: () => Jobs
 }
 
@@ -104,14 +103,14 @@ export class CacheSources {
     return warming
   }
 
-  /** What is warmed again and again. */
+  /** Repeated warming. */
   get schedule(): CacheInfo['warmingSchedule'] {
     return [...this.#warmings].flatMap(([{ id }, { schedule }]) =>
       schedule.map((one) => ({ namespace: id.name, ...one })),
     )
   }
 
-  /** Sends what the namespace's collections have queued. */
+  /** Sends the queued writes of the namespace's collections. */
   async flush(space: Space): Promise<void> {
     await Promise.all(this.#collectionsOf([space]).map((collection) => collection.flush()))
   }
@@ -130,14 +129,14 @@ export class CacheSources {
     await Promise.all(warmings.map((warming) => warming.stop()))
   }
 
-  /** What is queued goes to its sources first: caches are told of it while they are open. */
+  /** Queued writes go to their sources first, while the caches that are told of them are still open. */
   async closeCollections(spaces: readonly Space[] = [...this.#collections.keys()]): Promise<void> {
     const closing = this.#collectionsOf(spaces)
     for (const space of spaces) this.#collections.delete(space)
     await Promise.all(closing.map((collection) => collection.close()))
   }
 
-  /** The namespace's loaders are known no longer. */
+  /** Removes the namespace's loaders. */
   forget(namespace: string): void {
     this.#parts.sources.close(namespace)
   }

@@ -1,4 +1,4 @@
-// Puts the parts together: the only place that knows them all.
+// Assembles the parts: the only place that knows all of them.
 
 import { Assembly } from './assemble.ts'
 import { jsonCodec } from './codec/json.ts'
@@ -63,24 +63,24 @@ import {
 } from './tier-configuration.ts'
 import { warmingDefaults } from './warm/warming.ts'
 
-/** What `createCache` is told; each has a default. */
+/** The options of `createCache`; each has a default. */
 export interface CacheOptions {
   /** Part of every storage key and metric. Default `cache`. */
   readonly name?: string | undefined
   /** Fastest first. Default: memory with 1,000 entries. */
   readonly tiers?: readonly (MemoryTier | Tier | TierConfiguration)[] | undefined
-  /** What loads and writes go by that do not say otherwise: times, tags, retries. */
+  /** The default options of loads and writes: TTLs, tags, retries. */
   readonly defaults?: LoadOptions | undefined
   /**
-   * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or what `valueCodec` of
-   * `millpond/codec` makes. Default: JSON that loses nothing. A change is no flush: what was written before is read,
-   * but for plain values once they are to be encrypted.
+   * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or the result of `valueCodec`
+   * of `millpond/codec`. Default: lossless JSON. A change is not a flush: existing entries are read, except for
+   * unencrypted ones once encryption is on.
    */
   readonly codec?: Codec | EncryptedCodecOptions | undefined
   /**
-   * Chooses how long loaded values live where neither the call nor `defaults` says it: `adaptiveTtl({ minTtl, maxTtl,
-   * staleness })` of `millpond/insight`, one for each cache. What is written (`set`) lives as `defaults` say. Default:
-   * nobody; 5 minutes.
+   * Chooses the TTL of loaded values if neither the call nor `defaults` sets it: `adaptiveTtl({ minTtl, maxTtl,
+   * staleness })` of `millpond/insight`, one per cache. Written values (`set`) live as `defaults` say. Default: none; 5
+   * minutes.
    */
   readonly adaptiveTtl?: AdaptiveTtl | undefined
   /**
@@ -89,68 +89,67 @@ export interface CacheOptions {
    * much staleness.
    */
   readonly maxStale?: Duration | undefined
-  /** Declared relations: what else goes when a model changes. */
+  /** Declared relations: what else is invalidated when a model changes. */
   readonly models?: ModelRules | undefined
   /**
-   * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a
-   * loader makes. Each write and delete then names one more target; a process where it is `off` names none, so give all
-   * of them the same. Default `off`.
+   * Whether entries track what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a
+   * loader makes. Each write and delete then names one more target; a process where it is `off` names none, so use the
+   * same in all of them. Default `off`.
    */
   readonly dependencies?: Dependencies | undefined
   /**
-   * Keeps invalidations while the ledger cannot be reached: they then resolve with `isApplied: false` instead of
+   * Keeps invalidations while the ledger is unreachable: they then resolve with `isApplied: false` instead of
    * rejecting, survive a crash, and are applied before memory is trusted again.
    */
   readonly outbox?: Outbox | undefined
   /**
-   * What else must hear of invalidations and writes: a CDN, an edge, an audit. Each is told in order, at least once,
-   * over a crash too where there is an `outbox`. A call waits for the delivery, at most its `timeout`; its receipt says
-   * what came of it.
+   * Further recipients of invalidations and writes: a CDN, an edge, an audit. Delivered in order, at least once, across
+   * a crash too if there is an `outbox`. A call waits for the delivery, at most its `timeout`; its receipt contains the
+   * result.
    */
   readonly outlets?: readonly Outlet[] | undefined
   /**
-   * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or
-   * `redisJobs` of `millpond/jobs`, `bullmqJobs` of `millpond/jobs/bullmq` survive a restart, and are picked up by any
+   * Where scheduled invalidations are stored. Default: in this process, lost with it; `sqliteJobs`, `postgresJobs` or
+   * `redisJobs` of `millpond/jobs`, `bullmqJobs` of `millpond/jobs/bullmq` survive a restart, and are run by any
    * process of this cache. The store stays the caller's to close.
    */
   readonly jobs?: JobStore | undefined
   /**
-   * Keeps the hottest entries over a restart in a file of this cache alone: written on close and every `every` (default
-   * `'1m'`; at least a second, 0 for on close only), restored when the cache is created, as far as the ledger says that
-   * they are still valid. `maxEntries`: default 10,000. `await cache.ready()` waits for the restore.
+   * Keeps the hottest entries across a restart in a file of this cache only: written on close and every `every`
+   * (default `'1m'`; at least a second, 0 for on close only), restored when the cache is created, if the ledger says
+   * that they are still valid. `maxEntries`: default 10,000. `await cache.ready()` waits for the restore.
    */
   readonly restart?:
     | { readonly path: string; readonly every?: Duration | undefined; readonly maxEntries?: number | undefined }
     | undefined
   /**
-   * Which tiers an entry goes to, by namespace, priority, size and tags; the first rule that fits decides, and where
-   * none does, every tier. Tiers are named as in figures: `memory`, `redis`, or the `name` of their configuration. What
-   * a tier holds of a key is dropped when the key's entry goes elsewhere.
+   * Which tiers an entry is stored in, by namespace, priority, size and tags; the first matching rule decides, and
+   * without one, every tier. Tiers are named as in metrics: `memory`, `redis`, or the `name` of their configuration. If
+   * an entry moves to other tiers, the previous ones drop it.
    */
   readonly route?: readonly RouteRule[] | undefined
   /**
-   * What is kept in place of an instance of a class (a row of an ORM, say), which would be refused otherwise: `(row) =>
-   * row.toJSON()`, or `(instance) => ({ ...instance })`. Readers are given what was kept, never the instance.
+   * What is stored in place of a class instance (an ORM's row, for example), which would be refused otherwise: `(row)
+   * => row.toJSON()`, or `(instance) => ({ ...instance })`. Readers get what was stored, never the instance.
    */
   readonly toPlain?: ((instance: object) => unknown) | undefined
   /**
-   * What its collections do that name no strategy, as far as they can: `'write-through'`, `['refresh-ahead',
-   * 'tag-based']`; one that cannot be written stays as it is. Who leaves memory is not among them: `memory({ policy:
-   * 'lru' })`. Default: what each is told.
+   * The strategies of its collections that name none, as far as they apply: `'write-through'`, `['refresh-ahead',
+   * 'tag-based']`; a collection without a writable source is not written through. Eviction policies are not among them:
+   * `memory({ policy: 'lru' })`. Default: each collection's own.
    */
   readonly strategy?: Strategy | readonly Strategy[] | undefined
-  /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` leaves this process out. */
+  /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` excludes this process. */
   readonly warming?: WarmingSettings | undefined
   /**
-   * Where a line is written for what happens, `createLog({ level: 'info' })`: tiers that fail, breakers, the ledger,
-   * failing loads (at most one line a second of each, which says how many were left out), invalidations, settings,
-   * queues, warming, jobs; at `debug` also single reads and writes, with their keys. Never values. Default: nowhere,
-   * and nothing is listened to.
+   * A log of events, `createLog({ level: 'info' })`: failing tiers, breakers, the ledger, failing loads (at most one
+   * line a second of each, which says how many were left out), invalidations, settings, queues, warming, jobs; at
+   * `debug` also individual reads and writes, with their keys. Never values. Default: none, without any listeners.
    */
   readonly log?: Log | undefined
   /**
-   * What watches this cache from its first read on: `(cache) => createInsight({ caches: [cache], predictiveLoading:
-   * true })` of `millpond/insight`. Called once with the new cache; what it returns is closed with it.
+   * What watches this cache from its first read: `(cache) => createInsight({ caches: [cache], predictiveLoading: true
+   * })` of `millpond/insight`. Called once with the new cache; its result is closed with it.
    */
   readonly insight?: ((cache: Cache) => { close(): unknown }) | undefined
   /** Run around each awaited operation, the first one outermost. */
@@ -166,10 +165,10 @@ const RESTART: Shape<NonNullable<CacheOptions['restart']>> = {
   every: duration,
   maxEntries: whole(1),
 }
-/** The checks of `CacheOptions`, for who takes them among options of its own: see `millpond/options`. */
+/** The checks of `CacheOptions`, for packages that embed them in their own options: see `millpond/options`. */
 export const CACHE: Shape<CacheOptions> = {
   name: (value, at) => checkName(value, at),
-  // The list and each of its tiers are looked at one by one below, and so are the defaults, the codec and the models.
+  // The list and each of its tiers are validated individually below, and so are the defaults, the codec and the models.
   tiers: checkedElsewhere,
   defaults: checkedElsewhere,
   models: checkedElsewhere,
@@ -235,8 +234,9 @@ export function createCache(options: CacheOptions = {}): Cache {
   )
   const maxStaleMs =
     options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
-  // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
-  // So is any, where records prove for which position they were written: somebody may put back what was dropped.
+  // For invalidation, a file that outlives the process is a tier of its own.
+  // So is any tier whose records prove the position for which they were written: someone may put back a record that was
+  // dropped.
   const isBound = farTiers.some((_, index) => (far[index]?.codec ?? codec).isBound === true)
   const externalTiers = farTiers.length > 1 || options.restart !== undefined || isBound
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
@@ -289,12 +289,12 @@ export function createCache(options: CacheOptions = {}): Cache {
   }).start()
 }
 
-/** Of a copy, since what is weighed is frozen on the way. */
+/** Of a copy, since weighing freezes the value. */
 const weighed = (value: unknown): number => own(structuredClone(value)).bytes
 
 /**
- * Told once the caller has had its turn to listen; where nobody does, on the process's own channel: a tier less is not
- * to be overlooked.
+ * Emitted once the caller could add listeners; without any, on the process's own warning channel: a missing tier must
+ * not go unnoticed.
  */
 function warnOfMissing(events: Events, at: string, error: MillpondError): void {
   const message = `${at} is optional and was left out, so nothing is stored or shared there: ${reasonOf(error)}`
@@ -321,7 +321,9 @@ function intervalOf(every: Duration): number {
   )
 }
 
-/** Names the key of what cannot be kept. Plain values, as most are, do not pay for the conversion. */
+/**
+ * Adds the key to errors of values that cannot be stored. Plain values, the usual case, do not pay for the conversion.
+ */
 function isolatorOf(codec: Codec, toPlain: ToPlain | undefined): Services['isolate'] {
   return (value, key, maxBytes) => {
     const note = () => ` (key ${show(decodeKey(key))})`

@@ -1,4 +1,4 @@
-// A cache as the environment describes it: the tiers that its variables name, over memory.
+// A cache's options from the environment: the tiers that its variables name, below memory.
 import { checkedElsewhere, checkOptions, nearest, type Shape } from './core/checks.ts'
 import type { KeyRing } from './core/codec-options.ts'
 import { MillpondError, reasonOf, show } from './core/errors.ts'
@@ -9,15 +9,15 @@ import { memory } from './memory/index.ts'
 /** Environment variables by name; `process.env` fits. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** How `fromEnvironment` reads. */
+/** Options of `fromEnvironment`. */
 export interface EnvironmentOptions {
-  /** Variables that the program honours itself, such as `DATABASE_URL`: they are not looked at here. Default: none. */
+  /** Variables that the program handles itself, such as `DATABASE_URL`: they are ignored here. Default: none. */
   readonly own?: Iterable<string> | undefined
 }
 
 const OPTIONS: Shape<EnvironmentOptions> = { own: checkedElsewhere }
 
-/** Each variable that has a part in a cache, and why what it says cannot be had from here; `undefined` where it can. */
+/** Each variable that concerns a cache, and why its value cannot be honoured here; `undefined` if it can. */
 const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => string | undefined>> = {
   ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
   ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
@@ -85,7 +85,7 @@ export async function fromEnvironment(
     ([name, text]) =>
       name in VARIABLES && !own.has(name) && !(isServiceLink(name, text) && env.REDIS_HOST === undefined),
   )
-  // A mounted secret ends with its line, and lines of a file that was written on Windows with a carriage return.
+  // A mounted secret ends with a line break, and files written on Windows have carriage returns.
   const read: Environment = Object.fromEntries(
     concerned.map(([name, text]) => [name, typeof text === 'string' ? text.trim() : text]),
   )
@@ -143,7 +143,7 @@ async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tier
   ]
 }
 
-/** What is wrong with an option is said of the variable that it came from. */
+/** Errors in an option name the variable that it came from. */
 async function madeOf<T>(name: string, make: () => Promise<T>): Promise<T> {
   try {
     return await make()
@@ -175,7 +175,7 @@ function warmingOf(env: Environment): Pick<CacheOptions, 'warming'> {
   return Object.keys(warming).length === 0 ? {} : { warming }
 }
 
-/** Loaded only where it is asked for. */
+/** Loaded only if it is used. */
 async function insightOf(env: Environment): Promise<Pick<CacheOptions, 'insight'>> {
   const isOn = (name: string): boolean => env[name] !== undefined && flag(env, name)
   const usagePrediction = isOn('CACHE_USAGE_PREDICTION_ENABLED')
@@ -212,7 +212,7 @@ function redisUrlOf(env: Environment): string | undefined {
   return `redis://${env.REDIS_HOST}:${port}/${db}`
 }
 
-/** Only its kind is shown: the rest may be a secret. */
+/** Only its scheme is shown: the rest may be a secret. */
 function postgresUrl(url: string): string {
   if (/^postgres(ql)?:\/\//.test(url)) return url
   const kind = /^[a-z][a-z\d+.-]*(?=:)/i.exec(url)?.[0] ?? 'something else'
@@ -236,10 +236,7 @@ function named(...names: readonly string[]): Record<string, () => undefined> {
   return Object.fromEntries(names.map((name) => [name, () => undefined]))
 }
 
-/**
- * The variable that was meant by one that only looks like it. Others that begin with `CACHE_` are those of other
- * libraries.
- */
+/** The variable that a misspelt name probably meant. Others that begin with `CACHE_` belong to other libraries. */
 function meantBy(name: string): string | undefined {
   return !name.startsWith('CACHE_') || Object.hasOwn(VARIABLES, name)
     ? undefined
@@ -279,8 +276,8 @@ function wholeNumber(env: Environment, name: string): number {
 const EXAMPLES: Readonly<Record<string, number>> = { REDIS_PORT: 6379, REDIS_DB: 0, CACHE_MAX_SIZE_MB: 64 }
 
 /**
- * What Kubernetes says to every program beside a service that is called redis: nothing about this one, unless it is
- * taken for the port of a host.
+ * Kubernetes sets it in every container beside a service called redis: it is ignored, unless it would be used as the
+ * port of a host.
  */
 const isServiceLink = (name: string, text: unknown): boolean =>
   name === 'REDIS_PORT' && typeof text === 'string' && text.startsWith('tcp://')

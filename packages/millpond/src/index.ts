@@ -1,4 +1,4 @@
-// The front door.
+// The main entry point.
 
 export type { AdaptiveTtl, ChosenTtl, LoadedValue } from './core/adaptive-ttl.ts'
 export { MISS_CAUSES, type MissCause } from './core/causes.ts'

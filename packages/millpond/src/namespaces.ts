@@ -1,5 +1,4 @@
-// The namespaces of a cache as they open: by their users with what is said of them, or unnamed, because something that
-// was stored knows of them.
+// Opening the namespaces of a cache: by their users with options, or implicitly, because stored data refers to them.
 import type { MemoryStore } from './core/contracts.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { isName } from './core/key.ts'
@@ -21,19 +20,19 @@ import type { CacheSettings } from './engine/settings.ts'
 import type { Space } from './engine/space.ts'
 import type { ResolvedFarTier } from './tier-configuration.ts'
 
-/** Namespaces that open without being named. */
+/** Namespaces that are opened implicitly. */
 const MAX_UNNAMED = 1000
 const NOTHING: EncodingOptions = Object.freeze({})
 
 export interface NamespacesParts {
   readonly space: Omit<SpaceParts, 'foreign' | 'moved'>
   readonly settings: CacheSettings
-  /** The tier that keeps the ledger. */
+  /** The tier that holds the ledger. */
   readonly holder: ResolvedFarTier | undefined
   /** Memory, while it is on. */
   readonly memoryStore: () => MemoryStore | undefined
   readonly cacheOf: (space: Space) => Cache
-  /** From then on no namespace opens unnamed. */
+  /** From then on no namespace is opened implicitly. */
   readonly isClosing: () => boolean
 }
 
@@ -45,14 +44,11 @@ export interface Opened {
 export class Namespaces {
   readonly #parts: NamespacesParts
   readonly #open = new Map<string, Opened>()
-  /** What the code says of the codec and selection of an open namespace. */
+  /** The codec and selection of an open namespace as set in code. */
   readonly #encodings = new Map<string, EncodingOptions>()
   readonly #foreign: ForeignNamespaces | undefined
   readonly #sweep: InvalidEntrySweep
-  /**
-   * Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of
-   * them.
-   */
+  /** Namespaces that the code has not named yet: a restored file, or an entry computed from theirs, refers to them. */
   readonly #unnamed = new Set<string>()
 
   constructor(parts: NamespacesParts) {
@@ -68,13 +64,13 @@ export class Namespaces {
   open(namespace: string, options?: NamespaceOptions): Cache {
     const known = this.#open.get(namespace)
     if (known === undefined) return this.#begin(namespace, options).cache
-    // A tenant's part that a restart has opened by its name learns with its namespace how its values are kept.
+    // A tenant's part that a restart has opened by its name gets its namespace's codec.
     const isNew = isTenantPart(namespace) && this.#unnamed.has(namespace)
     if (options !== undefined || isNew) this.#say(namespace, known.space, options ?? {})
     return known.cache
   }
 
-  /** Opens it unnamed where nobody has yet. */
+  /** Opens it implicitly if it is not open yet. */
   spaceOf(namespace: string): Space {
     const known = this.#open.get(namespace)
     if (known !== undefined) return known.space
@@ -86,7 +82,7 @@ export class Namespaces {
     return this.#open.get(namespace)
   }
 
-  /** Those of these names that are open, each once. */
+  /** Those of these names that are open, without duplicates. */
   among(names: readonly string[]): Space[] {
     return [...new Set(names)].flatMap((name) => this.#open.get(name)?.space ?? [])
   }
@@ -95,7 +91,7 @@ export class Namespaces {
     return [...this.#open.values()]
   }
 
-  /** What runs behind the calls ends. */
+  /** Ends the background work. */
   close(): void {
     this.#sweep.close()
   }
@@ -104,7 +100,7 @@ export class Namespaces {
     return this.#unnamed.has(namespace)
   }
 
-  /** Its name is free at once. Undefined where the name is another cache's by now. */
+  /** Its name is free at once. Undefined if the name belongs to another cache by now. */
   take(space: Space): Opened | undefined {
     const namespace = space.id.name
     const opened = this.#open.get(namespace)
@@ -135,7 +131,7 @@ export class Namespaces {
     return opened
   }
 
-  /** A shared tier may name anything: what is not a name, or one too many, is not opened. */
+  /** A shared tier may contain any name: an invalid one, or one too many, is not opened. */
   #knownSpace(namespace: string): Space | undefined {
     const known = this.#open.get(namespace)
     if (known !== undefined) return known.space
@@ -166,7 +162,7 @@ export class Namespaces {
   /** Records that prove their position are like copies: see `createCache`. */
   #encodingOf(namespace: string, encoding: EncodingOptions): ReturnType<typeof resolveEncoding> {
     const { space, holder } = this.#parts
-    // A tenant's values are kept as its namespace's are, or encryption would end where tenants begin.
+    // A tenant's values are stored like its namespace's, or encryption would end where tenants begin.
     const whole = { ...this.#encodings.get(namespaceOf(namespace)), ...encoding }
     const made = resolveEncoding(namespace, whole, space.services.codec, space.far)
     if (made.codec.isBound === true) holder?.use.ledger?.coverOtherTiers?.()
@@ -174,7 +170,7 @@ export class Namespaces {
     return made
   }
 
-  /** Two places in the code that say different things of one namespace are a mistake in one of them. */
+  /** Two places in the code with different options for one namespace are an error in one of them. */
   #checkSame(namespace: string, code: LoadOptions): void {
     const { settings } = this.#parts
     const known = settings.codeOf(namespace) ?? {}

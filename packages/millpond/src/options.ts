@@ -1,7 +1,6 @@
-// Options checked as the library checks its own: for authors of tiers, plug-ins and packages on top of it.
+// Options validated like the library's own: for authors of tiers, plug-ins and packages on top of it.
 //
-// A `Shape` has one check for each option of a type; the compiler refuses one that lacks a name of the type, or has
-// another.
+// A `Shape` has one check for each option of a type; the compiler refuses one with a missing or an additional name.
 export {
   type Check,
   check,

@@ -1,4 +1,4 @@
-// The outlets that a cache is given: checked, with their options resolved.
+// The outlets of a cache: validated, with their options resolved.
 import { checkOptions, flag, fn, listOf, refused, required, type Shape, text } from './core/checks.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'

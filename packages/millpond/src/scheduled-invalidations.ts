@@ -1,4 +1,4 @@
-// The scheduled invalidations of a cache: jobs of its own kind, in the table that was given or in this process.
+// The scheduled invalidations of a cache: jobs of their own kind, in the given table or in this process.
 import type { SpaceParts } from './engine/open-space.ts'
 import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
 import { createJobs, type JobStore, type Jobs } from './jobs/index.ts'
@@ -12,7 +12,7 @@ export class ScheduledInvalidations {
   readonly #invalidate: Invalidate
   #jobs: Jobs | undefined
 
-  /** Starts nothing. */
+  /** Does not start. */
   constructor(
     parts: Pick<SpaceParts, 'cacheName' | 'services'>,
     store: JobStore,
@@ -30,13 +30,13 @@ export class ScheduledInvalidations {
     return `${INVALIDATION_JOB}.${this.#parts.cacheName}`
   }
 
-  /** Started with the first call. */
+  /** Started by the first call. */
   jobs(): Jobs {
     this.#jobs ??= this.#start()
     return this.#jobs
   }
 
-  /** What is scheduled in this process alone ends with it: nobody else will do it. */
+  /** What is scheduled only in this process is lost with it. */
   async stop(): Promise<void> {
     if (this.#jobs === undefined) return
     if (!this.#isLasting) await this.#tellPending(this.#jobs)

@@ -1,4 +1,4 @@
-// What a collection asks of its cache, answered by the namespace at work.
+// What a collection needs of its cache, provided by the running namespace.
 import type { CodecContext } from './core/contracts.ts'
 import { resolvePolicy } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
@@ -13,7 +13,7 @@ import type { SourceRegistry } from './source/registry.ts'
 import type { Seam } from './source/seam.ts'
 import { guardOf } from './source-guards.ts'
 
-/** What a journal's records are bound to instead of a place in the ledger's history, which ends before they do. */
+/** A journal's records are bound to this instead of a position in the ledger's history, which ends before they do. */
 const IN_JOURNAL = Object.freeze({ epoch: 'journal', seq: 0 })
 
 export interface SeamParts {

@@ -1,4 +1,4 @@
-// Plain functions over one default cache, for small programs: memory alone, 1,000 entries, five minutes, unless
+// Plain functions over one default cache, for small programs: only memory, 1,000 entries, five minutes, unless
 // `useCache` says otherwise.
 
 import type { Key } from './core/key.ts'
@@ -8,7 +8,7 @@ import type { Cache } from './engine/cache.ts'
 
 let current: Cache | undefined
 
-/** The cache behind the plain functions; made with the first call. */
+/** The cache behind the plain functions; created by the first call. */
 export function defaultCache(): Cache {
   current ??= createCache({ name: 'default' })
   return current
@@ -21,7 +21,7 @@ export function useCache(cache: Cache): Cache | undefined {
   return former
 }
 
-/** The fresh value, `null` too; `fallback` where there is none. */
+/** The fresh value, including `null`; `fallback` if there is none. */
 export async function cacheGet<T = unknown>(key: Key, fallback?: T): Promise<T | undefined> {
   const value = await defaultCache().get<T>(key)
   return value === undefined ? fallback : value
@@ -32,12 +32,12 @@ export function cacheSet(key: Key, value: unknown, options?: EntryOptions): Prom
   return defaultCache().set(key, value, options)
 }
 
-/** `true` when there was something to delete. */
+/** `true` if there was something to delete. */
 export async function cacheDelete(key: Key): Promise<boolean> {
   return (await defaultCache().delete(key)).removed > 0
 }
 
-/** Removes everything of the cache behind the plain functions. */
+/** Clears the cache behind the plain functions. */
 export async function cacheClear(): Promise<void> {
   await defaultCache().clear()
 }

@@ -1,4 +1,4 @@
-// A guard before a source of one namespace: found or made, and told what to forget when the source keeps failing.
+// The guard of a source of one namespace: found or created, and told what to invalidate when the source keeps failing.
 import type { Source, SourceOptions } from './core/source.ts'
 import { forget } from './engine/forget.ts'
 import { inBackground, type Space } from './engine/space.ts'
@@ -6,7 +6,7 @@ import type { Guards } from './source/guard/guards.ts'
 import type { Guard } from './source/guard/source-guard.ts'
 
 /**
- * `name`: of a guard that is described rather than named. It ends with its source.
+ * `name`: for a guard that is described rather than named. It ends with its source.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  */
 export function guardOf(

@@ -1,4 +1,4 @@
-// The tiers that a cache is given: checked, put in order, and one of them chosen to keep the ledger.
+// The tiers of a cache: validated, ordered, and one of them chosen to hold the ledger.
 import {
   check,
   checkedElsewhere,
@@ -27,15 +27,15 @@ import { guardTier } from './wrap/guard.ts'
 
 /** A tier with settings of its own. */
 export interface TierConfiguration {
-  /** The tier, or what makes it: `() => redis({ url })`, called once. */
+  /** The tier, or a function that creates it: `() => redis({ url })`, called once. */
   readonly use: MemoryTier | Tier | (() => MemoryTier | Tier)
   /**
-   * `true`: where the tier's package is not installed it is left out, with a warning, in place of an error. `use` is
-   * then a function, since a tier asks for its package when it is made. Default false.
+   * `true`: if the tier's package is not installed it is left out, with a warning instead of an error. `use` is then a
+   * function, since a tier requires its package when it is created. Default false.
    */
   readonly optional?: boolean | undefined
   /**
-   * What the tier is called in figures, events and receipts. Default: the tier's own name; the second of that name is
+   * The tier's name in metrics, events and receipts. Default: the tier's own name; the second of that name is
    * `sqlite-2`.
    */
   readonly name?: string | undefined
@@ -51,16 +51,16 @@ export interface TierConfiguration {
   /** `false`: configured, but not used. Default true. */
   readonly enabled?: boolean | undefined
   /**
-   * The longest a single command may take. Default 250 ms. All tiers of a read together may take 300 ms, or the longest
-   * of their timeouts where that is more; a write waits for the ledger as long as for the tier that keeps it, 250 ms at
-   * least.
+   * The timeout of a single command. Default 250 ms. All tiers of a read together may take 300 ms, or the longest of
+   * their timeouts if that is more; a write waits for the ledger as long as for the tier that holds it, at least 250
+   * ms.
    */
   readonly timeout?: Duration | undefined
-  /** When the tier is left alone after failures, and for how long; `false` switches that off. */
+  /** When the tier is not used after failures, and for how long; `false` switches that off. */
   readonly breaker?: BreakerOptions | false | undefined
   /**
-   * How this tier's entries are written. Default: as the cache's are. What is copied to a tier of another codec is
-   * encoded anew. Not for memory.
+   * How this tier's entries are written. Default: as the cache's are. Entries copied to a tier with another codec are
+   * encoded again. Not for memory.
    */
   readonly codec?: Codec | EncryptedCodecOptions | undefined
 }
@@ -88,10 +88,10 @@ const TIER: Shape<TierConfiguration> = {
     return value
   }),
 }
-/** The longest that a command to a far tier may take. */
+/** The longest timeout of a command to a far tier. */
 const COMMAND_MS = 250
 
-/** A tier with its settings, made. */
+/** A tier with its settings. */
 export interface ResolvedTier extends TierConfiguration {
   readonly use: MemoryTier | Tier
 }
@@ -107,8 +107,8 @@ export const isMemoryTier = (tier: ResolvedTier): tier is ResolvedMemoryTier => 
 export const isFarTier = (tier: ResolvedTier): tier is ResolvedFarTier => !isMemory(tier.use)
 
 /**
- * `leaveOut` is told of each optional tier whose package is missing.
- * @throws MillpondError `OPTION_INVALID` for what is not a list of tiers.
+ * `leaveOut` is called for each optional tier whose package is missing.
+ * @throws MillpondError `OPTION_INVALID` for a value that is not a list of tiers.
  */
 export function resolveTiers(
   given: unknown,
@@ -187,8 +187,7 @@ export function checkOrder(tiers: readonly ResolvedTier[]): void {
 }
 
 /**
- * What each tier is called, so that two of one name count apart. `taken`: what the memory tier is called, where there
- * is one.
+ * Each tier's name, so that two of one name are counted separately. `taken`: the memory tier's name, if there is one.
  */
 export function namesOf(tiers: readonly ResolvedFarTier[], taken: readonly string[] = []): readonly string[] {
   const names: string[] = tiers.map(({ name }) => (name === undefined ? '' : checkName(name, 'name of a tier')))
@@ -206,7 +205,7 @@ export function namesOf(tiers: readonly ResolvedFarTier[], taken: readonly strin
   return names
 }
 
-/** The ledger lives where it reaches furthest; among equals, deepest. */
+/** The ledger is held by the most widely shared tier; among equals, the deepest. */
 export function ledgerHolder(tiers: readonly ResolvedFarTier[]): ResolvedFarTier | undefined {
   const used = tiers.filter((tier) => tier.enabled !== false)
   const reach = { process: 0, host: 1, shared: 2 } as const

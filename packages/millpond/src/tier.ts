@@ -1,7 +1,7 @@
-// Everything that the author of a tier needs: the contracts, their words, and the error to reject with.
+// Everything that the author of a tier needs: the contracts, their types, and the error to reject with.
 //
 // `describeTier` of `millpond/testing` checks an implementation against the contract; `describeLedger` one that also
-// keeps the ledger.
+// holds the ledger.
 export type {
   Advanced,
   Change,

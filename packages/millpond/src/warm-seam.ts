@@ -1,4 +1,4 @@
-// What warming asks of its cache, answered by the namespace at work.
+// What warming needs of its cache, provided by the running namespace.
 import { randomUUID } from 'node:crypto'
 import type { Claim } from './cache-jobs.ts'
 import { MillpondError, show } from './core/errors.ts'
@@ -11,7 +11,7 @@ import { hottestKeys } from './memory/hottest.ts'
 import type { OpenCollection } from './source/collection.ts'
 import type { LoadKey, WarmSeam, Warmth } from './warm/seam.ts'
 
-/** A run takes what it takes. */
+/** A run takes as long as it needs. */
 const RUN_MS = 7 * 86_400_000
 const QUIET = Object.freeze({ quiet: true })
 
@@ -67,7 +67,7 @@ export function warmSeamOf(
         if (namespace === cache.name) listener()
       }),
     timetable: (when, name) => timetable(when, name, clock.now()),
-    // A run that is cut is not a failed try: what is missing is warmed by the next one.
+    // An interrupted run is not a failed attempt: what is missing is warmed by the next one.
     repeat: (name, when, run) =>
       jobsOfWarming().repeat(
         `warming.${cache.name}.${encodeURIComponent(name)}`,
@@ -77,7 +77,7 @@ export function warmSeamOf(
   }
 }
 
-/** By a lease in the ledger of the namespace, which is not given back. */
+/** By a lease in the ledger of the namespace, which is not released. */
 export function claimOf(space: Space): Claim {
   return async (name, ms) => {
     const store = ledgerTier(space)?.guarded.tier.ledger

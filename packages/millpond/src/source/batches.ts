@@ -1,4 +1,4 @@
-// Loads of one turn come together: many callers ask for one thing each, and the source is asked once.
+// Batches the loads of one turn: many callers ask for one thing each, and the source is called once.
 import { nextTick } from 'node:process'
 import { isError, MillpondError, show } from '../core/errors.ts'
 import type { CollectionOptions } from '../engine/collection.ts'
@@ -25,7 +25,7 @@ export class Batches<Id, T> {
   /** Joins the batch of this turn. Rejects with the batch's error, or with its own. */
   load(id: Id, signal: AbortSignal): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
-      // Behind the promises of this turn, so that whoever awaits one answer and asks for the next is in it too.
+      // After the promises of this turn, so that a caller that awaits one answer and asks for the next is included.
       if (this.#waiting.length === 0) void Promise.resolve().then(() => nextTick(() => this.#send()))
       this.#waiting.push({ id, signal, resolve, reject })
       if (this.#waiting.length >= this.#most) this.#send()
@@ -66,8 +66,8 @@ export class Batches<Id, T> {
 }
 
 /**
- * What `loadMany` answered, by id.
- * @throws MillpondError `VALUE_UNSUPPORTED` for an answer that is not one for these ids.
+ * The results of `loadMany`, by id.
+ * @throws MillpondError `VALUE_UNSUPPORTED` for a result that does not fit these ids.
  */
 export function byId<Id, T>(ids: readonly Id[], answer: unknown): ReadonlyMap<Id, T | Error | undefined> {
   if (Array.isArray(answer) && answer.length === ids.length) return new Map(ids.map((id, at) => [id, answer[at]]))

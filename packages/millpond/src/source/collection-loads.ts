@@ -1,5 +1,4 @@
-// What loading things of a collection comes to: a queued write, else what its source answers behind its guard, where
-// that is a record.
+// Loading records of a collection: a queued write, else the source's answer through its guard, if it is a valid record.
 import { isError } from '../core/errors.ts'
 import { encodeKey } from '../core/key.ts'
 import type { CollectionContext, CollectionOptions } from '../engine/collection.ts'
@@ -12,7 +11,7 @@ export interface CollectionLoadsParts<Id, T> {
   readonly plan: CollectionPlan<Id, T>
   readonly records: Records<Id, T> | undefined
   readonly guard: Guard | undefined
-  /** What is queued of an encoded key. */
+  /** The queued write of an encoded key. */
   readonly pending: (key: string) => { readonly value: T | undefined } | undefined
 }
 
@@ -27,7 +26,7 @@ export class CollectionLoads<Id, T> {
       options.loadMany === undefined ? undefined : new Batches(this.#batchLoader(options.loadMany), maxBatch)
   }
 
-  /** In pieces of at most `maxBatch`. A queued write is what a key is. */
+  /** In pieces of at most `maxBatch`. A queued write is the key's value. */
   async loadMany(ids: readonly Id[], context: { readonly signal: AbortSignal }): Promise<readonly (T | undefined)[]> {
     const { plan } = this.#parts
     const { loadMany } = plan.options
@@ -46,7 +45,7 @@ export class CollectionLoads<Id, T> {
     })
   }
 
-  /** What loading one comes to: a queued write, else the source. */
+  /** The result of loading one: a queued write, else the source. */
   async load(id: Id, context: CollectionContext): Promise<T | undefined> {
     const queued = this.#parts.pending(encodeKey(this.#parts.plan.keyOf(id)))
     const value = queued === undefined ? this.#accepted(id, await this.#ask(id, context), context) : queued.value
@@ -57,7 +56,7 @@ export class CollectionLoads<Id, T> {
     return value
   }
 
-  /** What the source answered, where it is a record. */
+  /** The source's answer, if it is a valid record. */
   #accepted(id: Id, value: T | undefined, context: CollectionContext): T | undefined {
     const { records } = this.#parts
     if (records === undefined || value === undefined) return value

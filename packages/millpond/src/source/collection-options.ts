@@ -1,4 +1,4 @@
-// What a collection was told, checked once.
+// A collection's options, validated once.
 import {
   check,
   checkedElsewhere,
@@ -35,7 +35,7 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   load: FUNCTION,
   loadMany: FUNCTION,
   replicaLoad: FUNCTION,
-  // Looked at where guards are kept.
+  // Validated where guards are kept.
   guard: checkedElsewhere,
   store: FUNCTION,
   storeMany: FUNCTION,
@@ -57,14 +57,14 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   ),
   maxBatch: whole(1),
   hold: duration,
-  // What they say is looked at together.
+  // Validated together.
   write: checkedElsewhere,
   strategy: checkedElsewhere,
   writeBehind: optionsOf(WRITE_BEHIND),
 }
 const MAX_BATCH = 500
 
-/** Of a single write. */
+/** For a single write. */
 export const WRITE: Shape<CollectionWriteOptions> = {
   ...omit(ENTRY, 'timeout', 'refreshAhead', 'negativeTtl', 'errorTtl', 'singleFlight'),
   tags: LOAD_OPTIONS.tags,
@@ -79,7 +79,7 @@ export interface CollectionPlan<Id, T> {
   readonly defaults: LoadOptions
   readonly tagsOf: ((value: T, id: Id) => readonly string[]) | undefined
   readonly keyOf: (id: Id) => Key
-  /** What all keys begin with, where they are tuples that end with the id. */
+  /** The common prefix of all keys, if they are tuples that end with the id. */
   readonly prefix: Key | undefined
   readonly maxBatch: number
   /** How long a key is held while its source is written. */
@@ -152,8 +152,8 @@ function keysOf<Id, T>(name: string, { key, keyVersion }: CollectionOptions<Id, 
 const PROBE = 'probe\u0001'
 
 /**
- * A key function is asked once for a made-up id: only of tuples that end with the id can the id be read off a key
- * again.
+ * A key function is called once with a made-up id: only for tuples that end with the id can the id be parsed from a
+ * key.
  */
 function prefixOf<Id, T>(
   name: string,
@@ -167,6 +167,6 @@ function prefixOf<Id, T>(
     encodeKey(made)
     return made.slice(0, -1)
   } catch {
-    return undefined // it looks at more of an id than a text has
+    return undefined // it reads more of an id than a string has
   }
 }

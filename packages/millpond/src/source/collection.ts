@@ -1,4 +1,4 @@
-// A collection at work: reads through the cache's own verbs, writes as its strategy says.
+// A collection in operation: reads through the cache's own verbs, writes by its strategy.
 import { checkOptions, refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
@@ -23,9 +23,9 @@ import { type WriteKind, writeKindOf } from './strategies.ts'
 import { noDeadLetters } from './write-behind/dead-letters.ts'
 import { type Wanted, WriteBehind } from './write-behind/write-behind.ts'
 
-/** A collection as the cache that opened it sees it. */
+/** A collection for the cache that opened it. */
 export interface OpenCollection extends Collection<unknown, unknown> {
-  /** Settles when what earlier processes have left is taken over. */
+  /** Settles when the leftovers of earlier processes have been taken over. */
   ready(): Promise<void>
   /** Takes no more writes, drains, and ends. Later reads are the cache's business. */
   close(): Promise<void>
@@ -44,7 +44,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   readonly #releaseGuard: () => void
   readonly #unregister: () => void
 
-  /** @throws MillpondError `OPTION_INVALID` and others for what it was told; what opening a journal throws. */
+  /** @throws MillpondError `OPTION_INVALID` and others for its options; the errors of opening a journal. */
   constructor(name: string, options: CollectionOptions<Id, T>, seam: Seam) {
     const plan = planOf(name, options, seam)
     this.name = name
@@ -76,7 +76,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     return this.#plan.keyOf(id)
   }
 
-  /** No promise of its own around a hit. */
+  /** Without an additional promise around a hit. */
   get(id: Id, options?: LoadOptions): Promise<T | undefined> {
     const behind = this.#behind
     if (behind === undefined || (behind.isReady && behind.depth === 0)) return this.#read(id, options)
@@ -114,7 +114,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   async delete(id: Id): Promise<Receipt> {
     const key = this.#key(id)
     if (this.write === 'cache-aside') return this.#seam.forget([key])
-    this.#records?.forget(key) // what is made anew may begin with its first version
+    this.#records?.forget(key) // a new record may start with its first version
     const { remove } = this.#plan.options
     if (remove === undefined)
       throw new MillpondError(
@@ -182,8 +182,8 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const { cache } = this.#seam
     const { keyOf, tagsOf, options: told } = this.#plan
     if (!this.#canLoad) return cache.getMany<T>(ids.map(keyOf), options)
-    // A batch has no place for tags of each value, nor for one that must not be kept: then each is a load of its own,
-    // and they meet again in `loadMany`.
+    // A batch cannot carry tags for each value, nor values that must not be cached: then each is a separate load, and
+    // they are batched again in `loadMany`.
     if (told.loadMany === undefined || tagsOf !== undefined || told.versionOf !== undefined)
       return Promise.all(ids.map((id) => this.#read(id, options)))
     return cache.getOrSetMany<Id, T>(ids, {
@@ -196,7 +196,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   async #write(given: readonly (readonly [Id, T])[], options: CollectionWriteOptions = {}): Promise<void> {
     checkOptions<CollectionWriteOptions>(options, WRITE, `collection ${this.name}`)
     const kind = this.#kindOf(options)
-    // Before anything is waited for: the caller may change its objects as soon as it has its promise.
+    // Before awaiting anything: the caller may change its objects as soon as it has its promise.
     const writes = given.map(([id, value]) => {
       if (value === undefined)
         throw new MillpondError(
@@ -238,7 +238,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     await this.#seam.end(write, items)
   }
 
-  /** Nobody knows whether the source has it. Where caches cannot be told either, they are when the hold runs out. */
+  /** It is unknown whether the source has it. If caches cannot be told either, they are when the hold expires. */
   async #abandon(write: SourceWrite): Promise<void> {
     await this.#seam.forgetWrite(write).catch(() => {})
   }
@@ -260,7 +260,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     return kind
   }
 
-  /** How a value is stored: as the collection says, then the call, with the tags that the value itself tells. */
+  /** How a value is stored: by the collection's options, then the call's, with the tags of the value itself. */
   #stored(id: Id, value: T, own: EntryOptions | undefined): LoadOptions {
     const { tagsOf, defaults } = this.#plan
     if (tagsOf === undefined && own === undefined) return defaults
@@ -330,7 +330,7 @@ function recordsOf<Id, T>(name: string, options: CollectionOptions<Id, T>, seam:
 
 const NO_QUEUE: StoreContext = Object.freeze({ signal: new AbortController().signal, number: 0 })
 
-/** The options of the entries, where there are any. */
+/** The entries' options, if there are any. */
 function withoutWrite(options: CollectionWriteOptions): EntryOptions | undefined {
   const { write: _, ...rest } = options
   return Object.keys(rest).length === 0 ? undefined : rest

@@ -1,8 +1,8 @@
-// What a collection takes for a record of its own: of the shape that its schema tells, and not of an older version than
-// this process knows.
+// What a collection accepts as its own record: valid by its schema, and not older than the version that this process
+// knows.
 //
-// Versions of a program that run side by side share the keys, so that what one invalidates the other forgets too. What
-// the other has stored is brought up to date (`upgrade`), or is no entry to this one.
+// Versions of a program that run side by side share the keys, so that invalidations apply to both. A record that the
+// other has stored is upgraded (`upgrade`), or ignored.
 import { refused } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
@@ -11,7 +11,9 @@ import type { SchemaAnswer } from '../core/standard-schema.ts'
 import type { CollectionOptions, RecordVersion } from '../engine/collection.ts'
 import type { Fit } from '../engine/shapes.ts'
 
-/** Ids whose versions are remembered, and for how long: a source that was set back is trusted after that. */
+/**
+ * Ids whose versions are remembered, and for how long: a source that was restored from a backup is trusted after that.
+ */
 const MAX_KNOWN = 10_000
 const KNOWN_MS = 60_000
 
@@ -21,7 +23,7 @@ export interface RecordsParts<Id, T> {
   readonly name: string
   readonly options: Told<Id, T>
   readonly clock: Clock
-  /** A copy that nobody else can change. */
+  /** A copy that cannot be changed by others. */
   readonly keep: (value: unknown) => unknown
   readonly warn: (message: string, error?: unknown) => void
 }
@@ -41,7 +43,7 @@ export class Records<Id, T> {
     this.#parts = parts
   }
 
-  /** What a tier or a file has of a key that ends with its id. */
+  /** The value that a tier or a file has for a key that ends with its id. */
   readonly fit: Fit = (key, stored) => {
     try {
       const taken = this.take(stored, key.at(-1) as Id)
@@ -52,7 +54,7 @@ export class Records<Id, T> {
     }
   }
 
-  /** What somebody else has written, as this program has it; `undefined`: that cannot be said. */
+  /** A record of another version, in this program's form; `undefined`: impossible. */
   take(stored: unknown, id: Id): { readonly value: T } | undefined {
     const { schema, upgrade } = this.#parts.options
     if (schema === undefined || stored === null) return { value: stored as T }
@@ -75,7 +77,7 @@ export class Records<Id, T> {
     return undefined
   }
 
-  /** What the source answered, or a caller gives. @throws MillpondError `VALUE_UNSUPPORTED` */
+  /** The source's answer, or a caller's value. @throws MillpondError `VALUE_UNSUPPORTED` */
   check(value: T, id: Id, from: string): T {
     const { schema } = this.#parts.options
     if (schema === undefined || value === null || value === undefined) return value
@@ -104,7 +106,7 @@ export class Records<Id, T> {
     return true
   }
 
-  /** Whatever comes next is the first of its kind. */
+  /** The next version is accepted whatever it is. */
   forget(key: string): void {
     this.#known.delete(key)
   }
@@ -115,7 +117,7 @@ export class Records<Id, T> {
     )
   }
 
-  /** What it made may be somebody's own, who must not find it frozen. */
+  /** Its result may be referenced elsewhere, and must not be frozen there. */
   #kept(stored: unknown, made: T): { readonly value: T } {
     return { value: made === stored ? made : (this.#parts.keep(made) as T) }
   }
@@ -129,7 +131,7 @@ export class Records<Id, T> {
     throw refused(version, `collection ${this.#parts.name}: versionOf`, 'a number, a bigint or a Date')
   }
 
-  /** A lagging source would say the same for thousands of keys. */
+  /** A lagging source would report the same for thousands of keys. */
   #warn(message: string, error?: unknown): void {
     const now = this.#parts.clock.monotonic()
     if (now - this.#warnedAt < KNOWN_MS) return
@@ -141,7 +143,7 @@ export class Records<Id, T> {
 function answerOf<T>(schema: NonNullable<Told<never, T>['schema']>, value: unknown): SchemaAnswer<T> {
   const answer = schema['~standard'].validate(value)
   if (!(answer instanceof Promise)) return answer
-  answer.catch(() => {}) // nobody waits for it
+  answer.catch(() => {}) // not awaited
   throw new MillpondError(
     'OPTION_INVALID',
     'schema: it validates asynchronously: give one that validates synchronously',

@@ -1,4 +1,4 @@
-// Which loader belongs to a key: families of keys by a prefix, the longest one that fits.
+// Finds the loader of a key: families of keys by a prefix, the longest matching one.
 import { MillpondError, show } from '../core/errors.ts'
 import { KeyFamilies } from '../core/key-families.ts'
 import type { Source, SourceView } from '../core/source.ts'
@@ -7,8 +7,8 @@ export class SourceRegistry {
   readonly #namespaces = new Map<string, KeyFamilies<Source>>()
 
   /**
-   * Returns how to take it back: the prefix is free again. @throws MillpondError `OPTION_INVALID` where the prefix is
-   * taken: two loaders of one family would take turns by the order in which modules were loaded. `KEY_INVALID`.
+   * Returns a function that removes it: the prefix is free again. @throws MillpondError `OPTION_INVALID` if the prefix
+   * is taken: with two loaders of one family the module load order would decide. `KEY_INVALID`.
    */
   register(source: Source): () => void {
     const { namespace, prefix } = source
@@ -37,7 +37,7 @@ export class SourceRegistry {
     return this.#namespaces.get(namespace)?.of(key)
   }
 
-  /** Forgets what was registered in a namespace. */
+  /** Removes everything registered in a namespace. */
   close(namespace: string): void {
     this.#namespaces.delete(namespace)
   }

@@ -1,4 +1,4 @@
-// What a collection asks of the cache that it belongs to, beside the cache's own verbs.
+// What a collection needs of its cache, besides the cache's own verbs.
 import type { Clock } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { Key } from '../core/key.ts'
@@ -25,19 +25,19 @@ export interface Seam {
   readonly clock: Clock
   readonly events: Events
   readonly random: () => number
-  /** Every process has a memory of its own, and nothing else is cached: nobody has to be told of writes. */
+  /** There is only process memory: no other caches have to be told of writes. */
   readonly isAlone: boolean
-  /** Times to live are chosen where nobody says them. */
+  /** TTLs are adaptive unless set. */
   readonly choosesTtl: boolean
   /** Of the whole cache, for collections that name none. */
   readonly strategies: readonly Strategy[]
-  /** Keys are hidden from all that is not this process. */
+  /** Keys are hidden outside this process. */
   readonly hidesKeys: boolean
-  /** Says which collection a journal belongs to. */
+  /** Identifies the collection of a journal. */
   readonly owner: string
-  /** A copy that nobody else can change. */
+  /** A copy that cannot be changed by others. */
   keep(value: unknown): unknown
-  /** What a reader is given of a kept value. */
+  /** What a reader gets of a stored value. */
   show(value: unknown): unknown
   /** See `engine/source-write.ts`. */
   begin(keys: readonly string[], holdMs?: number): Promise<SourceWrite>
@@ -45,21 +45,21 @@ export interface Seam {
   forgetWrite(write: SourceWrite): Promise<readonly Receipt[]>
   forget(keys: readonly string[]): Promise<Receipt>
   encode(key: string, value: unknown): Uint8Array | Promise<Uint8Array>
-  /** Undefined for bytes that cannot be read. */
+  /** Undefined for unreadable bytes. */
   decode(
     key: string,
     bytes: Uint8Array,
   ): { readonly value: unknown } | undefined | Promise<{ readonly value: unknown } | undefined>
-  /** Told what is erased, and to tell what it has dropped for it; returns how to take it back. */
+  /** Called with erasures, to report what was dropped; returns a function that unsubscribes. */
   onErase(eraser: Eraser): () => void
-  /** Says what readers of keys that begin so take of stored values; returns how to take it back. */
+  /** Sets what readers of keys with this prefix accept of stored values; returns a function that removes it. */
   shape(prefix: Key, fit: Fit): () => void
-  /** Registers a loader that stands behind its guard already. */
+  /** Registers a loader that is guarded already. */
   source(prefix: Key, load: SourceLoad, options: SourceOptions, guard: Guard | undefined): () => void
-  /** The guard that a collection was told of, and how to let go of it; `undefined`: none. */
+  /** The guard in a collection's options, and how to release it; `undefined`: none. */
   guard(
     given: CollectionOptions<never, never>['guard'],
   ): { readonly guard: Guard; readonly release: () => void } | undefined
-  /** Shows a queue's figures in the cache's; returns how to take them back. */
+  /** Adds a queue's figures to the cache's; returns a function that removes them. */
   showQueue(name: string, stats: () => QueueStats): () => void
 }

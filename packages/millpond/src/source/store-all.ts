@@ -1,8 +1,8 @@
-// Writes to the source, by whichever of its functions there is.
+// Writes to the source, by whichever of its functions exists.
 import { MillpondError, show } from '../core/errors.ts'
 import type { CollectionOptions, CollectionWrite, StoreContext } from '../engine/collection.ts'
 
-/** One verdict for each write, in their order: `undefined` for stored, else its error. Rejects where nobody knows. */
+/** One result for each write, in their order: `undefined` for stored, else its error. Rejects if unknown. */
 export async function storeAll<Id, T>(
   { store, storeMany }: Pick<CollectionOptions<Id, T>, 'store' | 'storeMany'>,
   writes: readonly CollectionWrite<Id, T>[],
@@ -22,7 +22,7 @@ export async function storeAll<Id, T>(
   return Promise.all(writes.map(({ id, value, number }) => verdictOf(() => store?.(id, value, { signal, number }))))
 }
 
-/** `undefined` when it was done, else why not. */
+/** `undefined` if it was done, else why not. */
 export async function verdictOf(work: () => unknown): Promise<unknown> {
   try {
     await work()
@@ -32,7 +32,7 @@ export async function verdictOf(work: () => unknown): Promise<unknown> {
   }
 }
 
-/** @throws the error of the write that failed, or an `AggregateError` of several. */
+/** @throws the error of the failed write, or an `AggregateError` of several */
 export function checkStored(verdicts: readonly unknown[]): void {
   const errors = verdicts.filter((verdict) => verdict !== undefined)
   if (errors.length > 1)

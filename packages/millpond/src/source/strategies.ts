@@ -1,4 +1,4 @@
-// Strategies by their names, in both spellings, and what each comes to.
+// Strategies by their names, in both spellings, and what each means.
 import { MillpondError, show } from '../core/errors.ts'
 import type { Collection, CollectionOptions, Strategy, WriteStrategy } from '../engine/collection.ts'
 
@@ -12,7 +12,7 @@ const WRITES: ReadonlyMap<string, WriteKind> = new Map([
   ['write-back', 'write-behind'],
 ])
 const OTHERS = new Set(['read-through', 'refresh-ahead', 'TTL', 'tag-based', 'adaptive'])
-/** Share of the TTL after which `refresh-ahead` refreshes, where nothing else is said. */
+/** Share of the TTL after which `refresh-ahead` refreshes, by default. */
 const REFRESH_AHEAD = 0.8
 
 const REFUSED: ReadonlyMap<string, string> = new Map([
@@ -26,7 +26,7 @@ export function writeKindOf(name: WriteStrategy): WriteKind {
   return kind
 }
 
-/** Those of a cache, for its collections that name none. @throws MillpondError `OPTION_INVALID` */
+/** The cache's strategies, for collections that name none. @throws MillpondError `OPTION_INVALID` */
 export function strategiesOf(given: unknown, choosesTtl: boolean): readonly Strategy[] {
   const names = given === undefined ? [] : [given].flat()
   for (const name of names) {
@@ -41,8 +41,8 @@ export function strategiesOf(given: unknown, choosesTtl: boolean): readonly Stra
 }
 
 /**
- * Those that the collection can follow: one without a source to write to is not written through, and one with a ttl of
- * its own is not adaptive.
+ * Those that the collection can follow: one without a writable source is not written through, and one with its own TTL
+ * is not adaptive.
  */
 export function inheritedBy(names: readonly Strategy[], told: Told): readonly Strategy[] {
   if (told.strategy !== undefined) return []
@@ -56,7 +56,7 @@ export function inheritedBy(names: readonly Strategy[], told: Told): readonly St
 
 type Named = 'load' | 'loadMany' | 'store' | 'storeMany' | 'ttl' | 'tags' | 'writeBehind'
 
-/** What a collection was told, as far as strategies ask for it. */
+/** The options of a collection that strategies depend on. */
 type Told = Pick<CollectionOptions<unknown, unknown>, 'write' | 'strategy' | 'refreshAhead'> & {
   readonly [K in Named]?: unknown
 }
@@ -66,7 +66,7 @@ export interface Chosen {
   readonly refreshAhead: CollectionOptions<unknown, unknown>['refreshAhead']
 }
 
-/** What a collection's `write` and `strategy` come to together. @throws MillpondError `OPTION_INVALID` */
+/** The combined result of a collection's `write` and `strategy`. @throws MillpondError `OPTION_INVALID` */
 export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chosen {
   const names = options.strategy === undefined ? [] : [options.strategy].flat()
   const writes = new Set(options.write === undefined ? [] : [writeKindOf(options.write)])

@@ -1,8 +1,7 @@
-// How much may be done beside what was asked for: a share of it, and a few at once. A bucket of tokens, filled by what
-// is asked rather than by time, so that it is a share at any load (as the retry throttling of gRPC, gRFC A6, and
-// Finagle's RetryBudget).
+// Limits extra calls to a share of the regular ones, plus a small burst. A token bucket, filled by calls rather than by
+// time, so that the share holds at any load (like gRPC's retry throttling, gRFC A6, and Finagle's RetryBudget).
 
-/** What may be done at once. */
+/** The burst. */
 const BURST = 10
 
 export class Budget {
@@ -17,7 +16,7 @@ export class Budget {
     this.#share = share
   }
 
-  /** Something was asked for. */
+  /** A regular call. */
   earn(): void {
     this.#tokens = Math.min(BURST, this.#tokens + this.#share)
   }

@@ -1,5 +1,4 @@
-// Bounded calls of a source at a time, and a bounded queue before them: first come, first served, and whoever leaves
-// gives up its place.
+// Limits concurrent calls of a source, with a bounded FIFO queue; a caller that leaves frees its place.
 import { MillpondError } from '../../core/errors.ts'
 import { onAbort } from '../../core/on-abort.ts'
 

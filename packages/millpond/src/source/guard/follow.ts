@@ -1,4 +1,4 @@
-// A signal of one's own that follows a caller's, until it is let go.
+// A signal that follows a caller's, until it is released.
 import { onAbort } from '../../core/on-abort.ts'
 
 export interface Following {
@@ -8,7 +8,7 @@ export interface Following {
   release(): void
 }
 
-/** Rather than `AbortSignal.any`, which the caller's signal remembers: it may live as long as its process. */
+/** Rather than `AbortSignal.any`, which the caller's signal retains: it may live as long as its process. */
 export function follow(outer: AbortSignal): Following {
   const own = new AbortController()
   const abort = (reason?: unknown): void => own.abort(reason)

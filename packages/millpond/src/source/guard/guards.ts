@@ -12,8 +12,8 @@ export class Guards {
   }
 
   /**
-   * Made with its options, or the one that there is.
-   * @throws MillpondError `OPTION_INVALID` where it is there already, or not yet.
+   * Created with its options, or an existing one.
+   * @throws MillpondError `OPTION_INVALID` if it exists already, or not yet.
    */
   guard(name: string, options: GuardOptions | undefined): Guard {
     const known = this.#guards.get(name)
@@ -35,7 +35,7 @@ export class Guards {
     return guard
   }
 
-  /** The guard that a source names, brings, or describes; `name`: of one that is described. */
+  /** The guard that a source names, passes, or describes; `name`: for one that is described. */
   of(given: string | SourceGuard | GuardOptions, name: string): Guard {
     if (typeof given === 'string') return this.guard(given, undefined)
     if (given instanceof Guard) {

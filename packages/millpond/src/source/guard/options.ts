@@ -1,4 +1,4 @@
-// The options of a guard, checked and resolved.
+// The options of a guard, validated and resolved.
 import {
   check,
   checkOptions,
@@ -118,7 +118,7 @@ export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
   }
 }
 
-/** What the changes leave out, or say `undefined` of, stays as it was, within each of its parts too. */
+/** Options that are left out, or `undefined`, stay as they were, within each group too. */
 export function mergedOptions(known: GuardOptions, changes: GuardOptions): GuardOptions {
   const parts = said(changes).map(([name, value]) => {
     const before: unknown = Reflect.get(known, name)

@@ -1,8 +1,8 @@
-// A breaker that opens by the rates of failed and of slow calls within a window, and closes by tries.
+// A breaker that opens by the rates of failed and slow calls within a window, and closes by trial calls.
 //
-// What opens it is judged here; how it stays open, and lets one call try, is the breaker of the tiers
-// (`wrap/breaker.ts`). A call is judged by the state in which it began: one that was under way when the breaker opened
-// says nothing about the source of later.
+// When to open is decided here; staying open, and permitting one trial, is the tiers' breaker (`wrap/breaker.ts`). A
+// call is judged by the state in which it began: one that was running when the breaker opened says nothing about the
+// source afterwards.
 import type { Clock } from '../../core/contracts.ts'
 import type { GuardState } from '../../core/guard.ts'
 import { Breaker } from '../../wrap/breaker.ts'
@@ -18,7 +18,7 @@ interface Part {
   slow: number
 }
 
-/** A call that was let through. */
+/** A permitted call. */
 export interface Pass {
   readonly era: number
   readonly isTry: boolean
@@ -28,10 +28,10 @@ export class RateBreaker {
   #policy: BreakerPolicy
   readonly #clock: Clock
   readonly #breaker: Breaker
-  /** Grows whenever it opens or closes. */
+  /** Incremented whenever it opens or closes. */
   #era = 0
   #parts: Part[] = []
-  /** Calls that still have to go well after a try. */
+  /** Calls that still have to succeed after a trial. */
   #probation = 0
   #triedAt = Number.NEGATIVE_INFINITY
 
@@ -50,7 +50,7 @@ export class RateBreaker {
     this.#breaker.configure({ openMs: policy.openMs })
   }
 
-  /** Would a call be let through now? Changes nothing. */
+  /** Whether a call would be permitted now. Changes nothing. */
   get isShut(): boolean {
     return this.#breaker.state === 'open' && !this.#breaker.isDue
   }
@@ -58,7 +58,7 @@ export class RateBreaker {
   /** `undefined`: not now. */
   pass(): Pass | undefined {
     const now = this.#clock.monotonic()
-    // A try that never ends must not keep everybody out for ever.
+    // A trial that never ends must not block everything for ever.
     const isLost = this.#breaker.state === 'half-open' && now - this.#triedAt >= this.#policy.openMs
     if (!isLost && !this.#breaker.allows()) return undefined
     const isTry = this.#breaker.state === 'half-open'
@@ -96,7 +96,7 @@ export class RateBreaker {
   }
 
   #tried(isGood: boolean | undefined, isSlow: boolean): void {
-    // The next call tries in its place.
+    // The next call becomes the trial in its place.
     if (isGood === undefined) this.#triedAt = Number.NEGATIVE_INFINITY
     else if (!isGood || isSlow) this.trip()
     else {

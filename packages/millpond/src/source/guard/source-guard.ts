@@ -1,5 +1,4 @@
-// A guard before a source: a breaker, a bulkhead and retries, in that order around each call, and what is counted of
-// them.
+// A guard for a source: a breaker, a bulkhead and retries, in that order around each call, and their counts.
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { GuardOptions, GuardState, GuardStats, SourceGuard } from '../../core/guard.ts'
@@ -13,7 +12,7 @@ import { type Pass, RateBreaker } from './rate-breaker.ts'
 export interface GuardServices {
   readonly clock: Clock
   readonly random: () => number
-  /** Told of each change of the breaker, and of the threshold of errors. */
+  /** Called at each change of the breaker, and when the error threshold is reached. */
   readonly tell: (guard: string, state: GuardState | 'error_threshold', error?: unknown) => void
 }
 
@@ -31,7 +30,7 @@ export class Guard implements SourceGuard {
   readonly #retries: Budget
   readonly #hedges: Budget
   readonly #counts = { calls: 0, failed: 0, slow: 0, retried: 0, hedged: 0, refusedOpen: 0, refusedBusy: 0, opened: 0 }
-  /** What goes when too many calls in a row have failed. */
+  /** What is invalidated after too many consecutive failures. */
   readonly #forgetters = new Set<() => void>()
   #failuresInRow = 0
 
@@ -53,7 +52,7 @@ export class Guard implements SourceGuard {
     return this.#breaker?.state ?? 'closed'
   }
 
-  /** The tag of its entries, where they are to go when it keeps failing. */
+  /** The tag of its entries, if they are to be invalidated when it keeps failing. */
   get tag(): string | undefined {
     return this.#policy.errorThreshold?.action === 'invalidate' ? `source:${this.name}` : undefined
   }
@@ -86,7 +85,7 @@ export class Guard implements SourceGuard {
     return { guard: this.name, state: this.state, running, waiting, ...rates, ...this.#counts }
   }
 
-  /** Called once when too many calls in a row have failed; returns how to take it back. */
+  /** Called once after too many consecutive failures; returns a function that unsubscribes. */
   onThreshold(forget: () => void): () => void {
     this.#forgetters.add(forget)
     return () => this.#forgetters.delete(forget)
@@ -118,7 +117,7 @@ export class Guard implements SourceGuard {
     }
   }
 
-  /** The source, or its declared replica where the source is slow or fails. `isReplica`: whose answer it is. */
+  /** The source, or its declared replica if the source is slow or fails. `isReplica`: which one answered. */
   async hedged<T>(
     work: Work<T>,
     replica: Work<T>,
@@ -127,7 +126,7 @@ export class Guard implements SourceGuard {
     const { hedge } = this.#policy
     if (hedge === undefined) return { answer: await this.run(work, { signal }), isReplica: false }
     this.#hedges.earn()
-    // Whoever loses is told to stop.
+    // The loser is aborted.
     const ends = [follow(signal), follow(signal)] as const
     const first = this.run(work, { signal: ends[0].signal }).then((answer) => ({ answer, isReplica: false }))
     const second = this.#afterwards(first, hedge.afterMs, signal).then(async () => {
@@ -137,7 +136,7 @@ export class Guard implements SourceGuard {
     try {
       return await Promise.any([first, second])
     } catch {
-      // Both failed: what the source itself said.
+      // Both failed: the source's own error.
       return await first
     } finally {
       for (const end of ends) {
@@ -152,8 +151,8 @@ export class Guard implements SourceGuard {
   }
 
   /**
-   * Resolves when the replica is to be asked: the call is slow, or the source has failed. Rejects where it has gone
-   * well, and where nobody waits any more.
+   * Resolves when the replica is to be called: the call is slow, or the source has failed. Rejects if it has succeeded,
+   * and if no caller waits any more.
    */
   #afterwards(call: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -176,7 +175,7 @@ export class Guard implements SourceGuard {
   }
 
   async #once<T>(work: Work<T>, attempt: number, signal: AbortSignal): Promise<T> {
-    // Before a place in the queue is taken, and again when it is had.
+    // Before a place in the queue is taken, and again when it is reached.
     if (this.#breaker?.isShut === true) throw this.#open()
     try {
       await this.#bulkhead.enter(show(this.name), signal)
@@ -214,8 +213,8 @@ export class Guard implements SourceGuard {
   }
 
   /**
-   * The call, until it answers, its time is over, or its caller has left: one that does not listen to its signal must
-   * not hold its place.
+   * The call, until it answers, times out, or its caller has left: a call that ignores its signal must not occupy its
+   * slot.
    */
   #inTime<T>(work: Work<T>, attempt: number, outer: AbortSignal, timeoutMs: number | undefined): Promise<T> {
     const { clock } = this.#services
@@ -231,13 +230,13 @@ export class Guard implements SourceGuard {
     }).finally(release)
   }
 
-  /** `undefined`: the caller has left, which says nothing of the source. The hard timeout of a load does. */
+  /** `undefined`: the caller has left, which says nothing about the source. A load's hard timeout does. */
   #verdict(error: unknown, signal: AbortSignal): boolean | undefined {
     if (signal.aborted) return isTimeout(signal.reason) ? false : undefined
     return !this.#policy.isFailure(error)
   }
 
-  /** May the call be made again: did the source itself fail? */
+  /** Whether the call may be retried: the source itself failed. */
   #isFault(error: unknown): boolean {
     return !isRefused(error) && this.#policy.isFailure(error)
   }

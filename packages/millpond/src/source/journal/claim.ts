@@ -1,5 +1,5 @@
-// A process's own folder within a journal: claimed with a heartbeat, and the folders of the dead taken over, each by
-// one heir.
+// A process's own folder within a journal: claimed with a heartbeat; the folders of dead processes are taken over, each
+// by one heir.
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -13,29 +13,30 @@ const TAKEN = '.from.'
 
 export interface Claim {
   readonly folder: string
-  /** Says that this process lives; `false` when somebody has taken the folder. */
+  /** The heartbeat; `false` if another process has taken the folder. */
   beat(): boolean
   /**
-   * Takes the folder of one owner that is dead; undefined when there is none. It is removed by the caller once its
-   * records are safe elsewhere.
+   * Takes over the folder of one dead owner; undefined if there is none. The caller removes it once its records are
+   * safe elsewhere.
    */
   takeOver(): string | undefined
-  /** Leaves what is in the folder to the next heir, or nothing when `isEmpty`. */
+  /** Leaves the folder's contents to the next heir, or nothing if `isEmpty`. */
   release(isEmpty: boolean): void
 }
 
 /**
- * @param journal the journal's folder; made with its parents
- * @param owner what the journal's records are of: two kinds of things in one folder would be taken over by each other
- * @throws MillpondError `SCHEMA_NEWER` for a journal of a later format, `OPTION_INVALID` for a folder that holds
- * something else.
+ * @param journal the journal's folder; created with its parents
+ * @param owner what the journal's records belong to: two kinds of records in one folder would be taken over by each
+ * other
+ * @throws MillpondError `SCHEMA_NEWER` for a journal of a later format, `OPTION_INVALID` for a folder with other
+ * contents.
  */
 export function claim(journal: string, owner: string, files: JournalFiles): Claim {
   files.makeFolder(journal)
   checkSheet(journal, owner, files)
   const name = `${process.pid}-${randomBytes(6).toString('hex')}`
   const folder = join(journal, name)
-  // Under its name only once its owner is in it: a folder without an owner is anybody's.
+  // Renamed only once its owner is in it: a folder without an owner may be taken by anyone.
   const draft = join(journal, `.${name}`)
   files.makeFolder(draft)
   files.put(join(draft, OWNER), JSON.stringify(thisOwner()))
@@ -62,7 +63,7 @@ export function claim(journal: string, owner: string, files: JournalFiles): Clai
 }
 
 /**
- * A folder that was being taken over belongs to its heir, who says so in the name. One without an owner was left on
+ * A folder that was being taken over belongs to its heir, which the name contains. One without an owner was left on
  * purpose.
  */
 function isDead(journal: string, name: string, files: JournalFiles): boolean {
@@ -83,7 +84,7 @@ function checkSheet(journal: string, owner: string, files: JournalFiles): void {
       )
     }
     files.put(path, JSON.stringify({ format: FORMAT, owner }))
-    // Before any folder can be there: without it a journal is a stranger's folder.
+    // Before any folder exists: without it, a folder is not recognised as a journal.
     files.syncFolder(journal)
     files.syncFolder(dirname(journal))
     return

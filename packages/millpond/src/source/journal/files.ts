@@ -1,5 +1,5 @@
-// The file system as a journal uses it: few verbs, so that a test can record every write and sync, and take the power
-// away between any two.
+// The file system interface of a journal: few operations, so that a test can record every write and sync, and simulate
+// a power failure between any two.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -24,33 +24,33 @@ import { isError } from '../../core/errors.ts'
 
 /** An open segment that grows at its end. */
 export interface AppendFile {
-  /** Hands all bytes to the operating system. Throws as `node:fs` does; some of the bytes may then be there. */
+  /** Writes all bytes to the operating system. Throws as `node:fs` does; some of the bytes may then be written. */
   write(bytes: Uint8Array): void
-  /** Resolves once everything that was written before survives a loss of power. */
+  /** Resolves once everything written before survives a power failure. */
   sync(): Promise<void>
   truncate(length: number): void
   close(): void
 }
 
 export interface JournalFiles {
-  /** Makes a folder with its parents. */
+  /** Creates a folder with its parents. */
   makeFolder(path: string): void
-  /** Names in a folder, sorted; none when it is not there. */
+  /** Names in a folder, sorted; none if it does not exist. */
   list(path: string): readonly string[]
-  /** The bytes of a file; undefined when it is not there. */
+  /** The bytes of a file; undefined if it does not exist. */
   read(path: string): Buffer | undefined
-  /** Creates or replaces a small file, in one step as far as readers see; its content survives a loss of power. */
+  /** Creates or replaces a small file atomically for readers; its content survives a power failure. */
   put(path: string, text: string): void
   /** Creates a file that must not exist yet. */
   append(path: string): AppendFile
-  /** `false`: it was not there any more. */
+  /** `false`: it no longer existed. */
   rename(from: string, to: string): boolean
   remove(path: string): void
-  /** Makes the names in a folder survive a loss of power. */
+  /** Makes the names in a folder survive a power failure. */
   syncFolder(path: string): void
-  /** Says that the file is in use; `false` when it is not there any more. */
+  /** Marks the file as in use; `false` if it no longer exists. */
   touch(path: string): boolean
-  /** Milliseconds since the file was put or touched; `Infinity` when it is not there. */
+  /** Milliseconds since the file was created or touched; `Infinity` if it does not exist. */
   age(path: string): number
 }
 

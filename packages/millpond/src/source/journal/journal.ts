@@ -1,12 +1,12 @@
-// A journal: what was acknowledged and has not reached the source, kept in a folder over a crash of the process (and,
+// A journal: acknowledged writes that have not reached the source, kept in a folder across a crash of the process (and,
 // with `sync`, of the machine).
 //
-// One folder serves many processes. Each appends to segments of its own, so that no lock is needed to write; a starter
-// takes over what the dead have left. Everything asked for within one turn of the event loop is one write, and an
-// acknowledgement comes in a later turn. With `sync` all that came while the disk was busy shares the next fdatasync
-// (group commit: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
+// One folder serves many processes. Each appends to its own segments, so that writing needs no lock; a starting process
+// takes over what dead ones have left. All requests within one turn of the event loop are one write, and
+// acknowledgements come in a later turn. With `sync` everything that arrived while the disk was busy shares the next
+// fdatasync (group commit: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
 //
-// Records are numbered by the wall clock in microseconds, and never below one that was seen: so those of several
+// Records are numbered by the wall clock in microseconds, and always above those seen before: so those of several
 // processes of one host keep the order in which they were acknowledged, as far as their common clock does.
 import { setImmediate } from 'node:timers'
 import { isError, MillpondError } from '../../core/errors.ts'
@@ -18,11 +18,11 @@ import type { JournalRecord } from './record.ts'
 import { type EncodedPut, encoded, readSegments, Segments } from './segments.ts'
 
 export interface JournalOptions {
-  /** The journal's folder; made where it does not exist, shared by all processes of this host. */
+  /** The journal's folder; created if missing, shared by all processes of this host. */
   readonly path: string
-  /** What its records are of. Another journal in the same folder is refused. Default: nothing in particular. */
+  /** What its records belong to. Another journal in the same folder is refused. Default: unspecified. */
   readonly owner?: string
-  /** Acknowledge only what survives a loss of power. Default false: what survives the end of the process. */
+  /** Acknowledge only what survives a power failure. Default false: what survives the end of the process. */
   readonly sync?: boolean
   /** A segment's size, in bytes. Default 8 MiB. */
   readonly segmentBytes?: number
@@ -32,11 +32,11 @@ export interface JournalOptions {
   readonly now?: () => number
 }
 
-/** What earlier processes have left. */
+/** The leftovers of earlier processes. */
 export interface Recovered {
   /** The latest record of each key, in the order in which they were acknowledged. */
   readonly records: readonly JournalRecord[]
-  /** Bytes that belong to no record: torn ends, which nobody was told of, or damage. */
+  /** Bytes that belong to no record: torn ends, which were never acknowledged, or damage. */
   readonly lostBytes: number
 }
 
@@ -47,7 +47,7 @@ interface Waiting {
 }
 
 const SEGMENT_BYTES = 8 * 1024 * 1024
-/** What is settled is noted at the latest after this long: until then a crash repeats it. */
+/** Settled records are noted after at most this long: until then a crash repeats them. */
 const SETTLE_MS = 50
 const MICROSECONDS = 1000
 
@@ -71,7 +71,7 @@ export class Journal {
 
   /**
    * @throws MillpondError `OPTION_INVALID` or `SCHEMA_NEWER` for a folder that is not a journal of this format;
-   * `JOURNAL_FAILED` where it cannot be written.
+   * `JOURNAL_FAILED` if it cannot be written.
    */
   constructor(options: JournalOptions) {
     this.#files = options.files ?? nodeFiles
@@ -86,14 +86,14 @@ export class Journal {
     this.#heartbeat = unheld(setInterval(() => this.#beat(), HEARTBEAT_MS))
   }
 
-  /** Keys that have not reached the source, and the bytes of their journal on disk. */
+  /** Keys that have not reached the source, and the size of their journal on disk. */
   get size(): { readonly keys: number; readonly bytes: number } {
     return { keys: this.#segments.size, bytes: this.#segments.bytes }
   }
 
   /**
-   * Takes over what the dead have left, and keeps it as its own until it is settled. Blocks for as long as reading and
-   * writing it takes.
+   * Takes over what dead processes have left, and keeps it as its own until it is settled. Blocks for as long as
+   * reading and writing it takes.
    * @throws MillpondError `JOURNAL_FAILED`; nothing is lost, and it may be called again.
    */
   async recover(): Promise<Recovered> {
@@ -112,10 +112,10 @@ export class Journal {
   }
 
   /**
-   * Keeps values until they are settled; the numbers are theirs, in order. Resolves when they survive what the journal
-   * is to survive.
-   * @throws MillpondError `JOURNAL_FAILED` when they cannot be written (a full disk, say): none of them is kept, what
-   * was kept before is. `CLOSED` after `close`; `VALUE_TOO_LARGE`.
+   * Keeps values until they are settled; returns their numbers, in order. Resolves when they are as durable as the
+   * journal promises.
+   * @throws MillpondError `JOURNAL_FAILED` if they cannot be written (a full disk, for example): none of them is kept,
+   * earlier ones are. `CLOSED` after `close`; `VALUE_TOO_LARGE`.
    */
   async append(entries: readonly { readonly key: string; readonly body: Uint8Array }[]): Promise<readonly number[]> {
     if (this.#isClosing) throw new MillpondError('CLOSED', 'the journal is closed: open another one')
@@ -124,7 +124,7 @@ export class Journal {
     return puts.map(({ number }) => number)
   }
 
-  /** The key has reached the source up to this number: noted with the next write. */
+  /** The key has reached the source up to this number: recorded with the next write. */
   settle(key: string, number: number): void {
     if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
     this.#noting ??= unheld(
@@ -136,21 +136,21 @@ export class Journal {
   }
 
   /**
-   * Writes what counts into a new file, and removes the others: nothing of what was settled is left.
-   * @throws MillpondError `JOURNAL_FAILED`; nothing is lost then, and nothing gone.
+   * Writes the live records into a new file, and removes the others: nothing of the settled ones is left.
+   * @throws MillpondError `JOURNAL_FAILED`; then nothing is lost, and nothing removed.
    */
   async scrub(): Promise<void> {
     this.#isScrubbing = true
     await this.#keep([])
   }
 
-  /** Notes what is settled and leaves the rest to the next process that opens the journal. */
+  /** Records what is settled and leaves the rest to the next process that opens the journal. */
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
     clearTimeout(this.#noting)
     clearInterval(this.#heartbeat)
-    await this.#keep([]).catch(() => {}) // what could not be noted is repeated
+    await this.#keep([]).catch(() => {}) // unrecorded ones are repeated
     this.#isClosed = true
     this.#segments.close()
     this.#claim.release(this.#segments.size === 0)
@@ -176,7 +176,7 @@ export class Journal {
     })
   }
 
-  /** One write, and one sync, for all that waits. */
+  /** One write, and one sync, for everything that waits. */
   async #write(): Promise<void> {
     const batch = this.#waiting
     const settled = this.#settled
@@ -207,14 +207,14 @@ export class Journal {
 
   async #put(puts: readonly EncodedPut[], settled: ReadonlyMap<string, number>, isScrubbing: boolean): Promise<void> {
     const live = isScrubbing ? this.#segments.renew() : this.#segments.worthMoving()
-    // What is settled now is not written once more; and what moves comes before newer records of its key.
+    // Records that are settled now are not written again; and moved records come before newer ones of their key.
     const moving = live.filter(({ key, number }) => (settled.get(key) ?? 0) < number)
     const draft = this.#segments.write([...moving, ...puts], settled)
     if (this.#sync) await this.#segments.sync()
     this.#segments.commit(draft)
   }
 
-  /** A process that was frozen for long may have been given up, and its folder taken. */
+  /** A process that was frozen for long may have been given up, and its folder taken over. */
   #checkClaim(): void {
     if (this.#now() - this.#beatAt >= DOUBT_MS) this.#beat()
     if (this.#beatAt === Number.NEGATIVE_INFINITY)
@@ -228,7 +228,7 @@ export class Journal {
     try {
       this.#beatAt = this.#claim.beat() ? this.#now() : Number.NEGATIVE_INFINITY
     } catch {
-      // A disk that refuses this will refuse the next write, which says so.
+      // A disk that refuses this will refuse the next write, which reports it.
     }
   }
 }

@@ -1,9 +1,9 @@
-// Whose a journal's folder is, and whether that process still lives.
+// The owner of a journal's folder, and whether that process is still alive.
 //
-// A process number alone says little: numbers are used again, and two containers on one volume have worlds of their
-// own. Within one world (host, boot, namespace of processes) the number with the start time decides, at once. After a
-// reboot of the same host nobody of the earlier boot lives. Of any other world only the heartbeat can be seen: its
-// owner touches it every 5 s, stops acknowledging when it could not for 30 s, and is given up after 60.
+// A process id alone is not enough: ids are reused, and two containers on one volume have separate ones. Within one
+// world (host, boot, PID namespace) the id with the start time decides, at once. After a reboot of the same host no
+// process of the earlier boot is alive. In any other world only the heartbeat can be seen: its owner touches it every 5
+// s, stops acknowledging if it could not for 30 s, and is given up after 60.
 
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -11,7 +11,7 @@ import { isError } from '../../core/errors.ts'
 
 export interface Owner {
   readonly pid: number
-  /** When the process started, in the words of its system. */
+  /** When the process started, in its system's notation. */
   readonly started: string
   readonly host: string
   readonly boot: string
@@ -20,7 +20,7 @@ export interface Owner {
 
 export const HEARTBEAT_MS = 5000
 /**
- * An owner whose last heartbeat is older must look whether it still owns its folder before it acknowledges anything.
+ * An owner whose last heartbeat is older must check whether it still owns its folder before it acknowledges anything.
  */
 export const DOUBT_MS = 30_000
 const GIVEN_UP_MS = 60_000
@@ -29,11 +29,11 @@ const text = (read: () => string): string => {
   try {
     return read().trim()
   } catch {
-    return '' // no /proc: another system than Linux
+    return '' // no /proc: not Linux
   }
 }
 
-/** Field 22 of the process's status line, counted behind the name, which may hold blanks. */
+/** Field 22 of the process's status line, counted after the name, which may contain blanks. */
 const startOf = (pid: number | 'self'): string =>
   text(() => {
     const line = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -48,7 +48,7 @@ export const thisOwner = (): Owner => ({
   world: text(() => readlinkSync('/proc/self/ns/pid')),
 })
 
-/** What `owner.json` says; undefined for anything else. */
+/** The contents of `owner.json`; undefined for anything else. */
 export function parseOwner(bytes: Uint8Array | undefined): Owner | undefined {
   try {
     const owner: Partial<Record<keyof Owner, unknown>> = JSON.parse(Buffer.from(bytes ?? []).toString())

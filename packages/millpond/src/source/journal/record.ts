@@ -10,9 +10,11 @@
 import { crc32 } from 'node:zlib'
 import { MillpondError, show } from '../../core/errors.ts'
 
-/** What is to reach the source: an opaque body for a key. */
+/** A write for the source: an opaque body for a key. */
 export interface JournalRecord {
-  /** Grows over restarts, compaction and adoption; of two records of a key the one with the higher number counts. */
+  /**
+   * Increases across restarts, compaction and adoption; of two records of a key the one with the higher number counts.
+   */
   readonly number: number
   readonly key: string
   readonly body: Uint8Array
@@ -25,9 +27,9 @@ export type Scanned =
 
 export interface Scan {
   readonly items: readonly Scanned[]
-  /** Bytes that belong to no whole record: a torn end, or damage. */
+  /** Bytes that belong to no complete record: a torn end, or damage. */
   readonly lost: number
-  /** Where the last whole record ends. */
+  /** Where the last complete record ends. */
   readonly end: number
 }
 
@@ -70,7 +72,7 @@ function encode(kind: number, number: number, key: string, body: Uint8Array): Bu
   return out
 }
 
-/** Every whole record of a segment, in order. Never throws. */
+/** Every complete record of a segment, in order. Never throws. */
 export function scan(bytes: Buffer): Scan {
   const items: Scanned[] = []
   let at = 0

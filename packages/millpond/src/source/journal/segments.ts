@@ -1,8 +1,8 @@
-// The segments of one process: an append-only file after another, and of each how much of it still counts.
+// The segments of one process: append-only files in sequence, and how much of each is still live.
 //
-// A segment may go when nothing in it counts any more, and only with all before it: the note that a record is settled
-// must outlive the record. When more than half of what lies there is dead, what still counts in the oldest is written
-// again at the end, under its old number.
+// A segment may be deleted when nothing in it is live, and only together with all before it: the note that a record is
+// settled must outlive the record. When more than half of the total is dead, the live records of the oldest are written
+// again at the end, under their old numbers.
 import { join } from 'node:path'
 import type { AppendFile, JournalFiles } from './files.ts'
 import { encodePut, encodeSettled, type JournalRecord, scan } from './record.ts'
@@ -13,11 +13,11 @@ const DIGITS = 10
 interface Segment {
   readonly path: string
   bytes: number
-  /** Keys whose latest record lies here. */
+  /** Keys whose latest record is here. */
   readonly keys: Map<string, { readonly number: number; readonly bytes: number }>
 }
 
-/** A record as it will lie in the file. */
+/** An encoded record. */
 export interface EncodedPut {
   readonly key: string
   readonly number: number
@@ -31,7 +31,7 @@ export const encoded = (record: JournalRecord): EncodedPut => ({
   bytes: encodePut(record),
 })
 
-/** Written, and not yet counted. */
+/** Written, but not committed yet. */
 export interface Draft {
   readonly puts: readonly EncodedPut[]
   readonly settled: ReadonlyMap<string, number>
@@ -50,7 +50,7 @@ export class Segments {
   readonly #options: SegmentOptions
   /** Oldest first; the last one is written to. */
   readonly #all: Segment[] = []
-  /** Where each key's latest record lies. */
+  /** The segment of each key's latest record. */
   readonly #home = new Map<string, Segment>()
   #open: AppendFile | undefined
   #next = 1
@@ -63,7 +63,7 @@ export class Segments {
     this.#options = options
   }
 
-  /** On disk, dead records included. */
+  /** On disk, including dead records. */
   get bytes(): number {
     return this.#bytes
   }
@@ -74,8 +74,8 @@ export class Segments {
   }
 
   /**
-   * Hands records and notes of what is settled to the operating system, in one write. They count from `commit` on:
-   * until then what was there before still does, also on disk. One at a time.
+   * Writes records and notes of what is settled to the operating system, in one write. They take effect at `commit`:
+   * until then the previous state does, also on disk. One at a time.
    */
   write(puts: readonly EncodedPut[], settled: ReadonlyMap<string, number>): Draft {
     const notes = [...settled].filter(([key, number]) => (this.#numberOf(key) ?? Number.POSITIVE_INFINITY) <= number)
@@ -96,7 +96,7 @@ export class Segments {
   }
 
   /**
-   * Makes what was written survive a loss of power. What a failed sync has left is unknown: nothing more is written to
+   * Makes what was written survive a power failure. The result of a failed sync is unknown: nothing more is written to
    * that file.
    */
   async sync(): Promise<void> {
@@ -119,7 +119,7 @@ export class Segments {
     this.#sweep()
   }
 
-  /** The oldest segment's live records, when too much of what lies here is dead; else none. */
+  /** The live records of the oldest segment, if too much of the total is dead; else none. */
   worthMoving(): readonly EncodedPut[] {
     const oldest = this.#all[0]
     const dead = this.#bytes - this.#liveBytes
@@ -138,9 +138,9 @@ export class Segments {
   }
 
   /**
-   * For a disk that takes nothing more, not even the note that records are settled: the oldest files of which nothing
-   * counts any more go without it, as far as there are any. Older records that a note would be needed against are gone
-   * with the files before. `true`: there is more room.
+   * For a disk that accepts no more writes, not even the note that records are settled: the oldest files without live
+   * records are deleted without it, if there are any. Older records for which a note would be needed are deleted with
+   * the files before. `true`: there is more room.
    */
   relieve(settled: ReadonlyMap<string, number>): boolean {
     let isRelieved = false
@@ -150,7 +150,7 @@ export class Segments {
       try {
         this.#files.remove(oldest.path)
       } catch {
-        break // nor does it let go of anything: the failed write tells why
+        break // nor can it delete anything: the failed write tells why
       }
       this.#all.shift()
       for (const key of [...oldest.keys.keys()]) this.#drop(key)
@@ -160,7 +160,9 @@ export class Segments {
     return isRelieved
   }
 
-  /** All that counts, and from now on another file: when it is written again there, the former ones go. */
+  /**
+   * All live records, and from now on another file: once they are written again there, the former files are deleted.
+   */
   renew(): readonly EncodedPut[] {
     const live = this.#all.flatMap((segment) => this.#liveIn(segment))
     this.close()
@@ -199,7 +201,7 @@ export class Segments {
         this.#all.pop()
       }
     } catch {
-      // A torn end is passed over when it is read.
+      // A torn end is skipped when it is read.
     }
     this.close()
   }
@@ -233,7 +235,7 @@ export class Segments {
 }
 
 /**
- * What a folder of segments holds that has not reached the source: the latest record of each key, in the order of their
+ * The records in a folder of segments that have not reached the source: the latest of each key, in the order of their
  * numbers.
  */
 export function readSegments(

@@ -1,20 +1,20 @@
-// Whether a Redis server keeps what it has acknowledged: asked of the server itself, at the start and again and again.
+// Whether a Redis server keeps what it has acknowledged: read from the server itself, at the start and periodically.
 import { MillpondError, show } from '../../core/errors.ts'
 
 export interface Demand {
   /** How much may be lost when the server dies, in milliseconds; 0: nothing. */
   readonly allowLossMs: number
-  /** Its settings cannot be read, and its owner vouches for them. */
+  /** Its settings cannot be read, and its operator vouches for them. */
   readonly assumeDurable: boolean
 }
 
-/** `everysec` syncs once a second, and up to a second late where the disk is busy. */
+/** `everysec` syncs once a second, up to a second late if the disk is busy. */
 const EVERYSEC_MS = 2000
 const NAMES = ['appendonly', 'appendfsync', 'maxmemory', 'maxmemory-policy'] as const
 
 /**
- * What `CONFIG GET` answered for each name.
- * @throws MillpondError `OPTION_INVALID` where the server does not keep what it acknowledges.
+ * The answers of `CONFIG GET`, by name.
+ * @throws MillpondError `OPTION_INVALID` if the server does not keep what it acknowledges.
  */
 export function checkDurable(settings: ReadonlyMap<string, string>, { allowLossMs, assumeDurable }: Demand): void {
   if (assumeDurable) return

@@ -1,4 +1,4 @@
-// Opens the write log of a collection on a Redis server: by a client that was given, or one of its own.
+// Opens the write log of a collection on a Redis server: by a given client, or its own.
 import { MillpondError } from '../../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../../core/packages.ts'
 import type { WriteStreamOptions } from '../../engine/collection.ts'
@@ -7,17 +7,17 @@ import type { Seam } from '../seam.ts'
 import { RedisLog, type StreamClient } from './redis-log.ts'
 
 const TIMEOUT_MS = 5000
-/** Its own two seconds would keep a process that has closed everything. */
+/** The client's own two seconds would delay the exit of a process that has closed everything. */
 const DISCONNECT_MS = 100
 
-/** A client as ioredis makes it. */
+/** The used part of an ioredis client. */
 interface OwnClient extends StreamClient {
   on(event: 'error' | 'connect' | 'reconnecting', listener: (error: unknown) => void): unknown
   disconnect(): void
   readonly stream: { unref(): unknown }
 }
 
-/** @throws MillpondError `OPTION_INVALID` where the package is missing, or keys are to be hidden. Connects later. */
+/** @throws MillpondError `OPTION_INVALID` if the package is missing, or keys are to be hidden. Connects later. */
 export function openStream(
   options: WriteStreamOptions,
   collection: string,
@@ -60,9 +60,9 @@ function connect(url: string): OwnClient {
     })
   }
   const Client = classOf(found)
-  // What is asked while it is not connected waits for the deadline of the step, and no longer.
+  // Calls while it is not connected wait for the deadline of the step, and no longer.
   const client = new Client(url, { maxRetriesPerRequest: null, disconnectTimeout: DISCONNECT_MS })
-  client.on('error', () => {}) // what is asked meanwhile says so
+  client.on('error', () => {}) // calls meanwhile report it
   letGo(client)
   return client
 }

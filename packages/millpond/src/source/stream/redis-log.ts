@@ -1,9 +1,9 @@
-// A write log in Redis or Valkey (durability `stream`): acknowledged writes survive the process that took them, and the
-// server.
+// A write log in Redis or Valkey (durability `stream`): acknowledged writes survive the process that accepted them, and
+// the server.
 //
-// Each process has a stream of its own under a lease, so that nobody waits for anybody to write; whoever finds a stream
-// whose lease has run out takes all of it over, in its order. A process that was frozen, and comes back, finds itself
-// fenced. Of a key only the latest write is kept (decision 0049).
+// Each process has its own stream under a lease, so that writers do not wait for each other; a process that finds a
+// stream with an expired lease takes all of it over, in order. A process that was frozen, and comes back, finds itself
+// fenced. Only the latest write of a key is kept (decision 0049).
 import { createHash, randomUUID } from 'node:crypto'
 import type { Clock } from '../../core/contracts.ts'
 import { isError, MillpondError, reasonOf } from '../../core/errors.ts'
@@ -11,10 +11,10 @@ import type { WriteLog } from '../write-behind/contract.ts'
 import { CONFIG_GET, checkDurable, type Demand, settingsFrom } from './durability.ts'
 import { SCRIPTS } from './scripts.ts'
 
-/** What is used of a client of ioredis (Redis or Cluster). */
+/** The used part of an ioredis client (Redis or Cluster). */
 export interface StreamClient {
   call(command: string, args: (string | number | Buffer)[]): Promise<unknown>
-  /** The same, with bytes for texts. */
+  /** The same, with bytes for strings. */
   callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown>
 }
 
@@ -27,9 +27,11 @@ export interface RedisLogOptions extends Demand {
   readonly timeoutMs: number
   readonly clock: Clock
   readonly onError: (error: unknown) => void
-  /** For tests: how long a server must have been up before the dead are taken for dead, in seconds. Default 10. */
+  /**
+   * For tests: how long a server must have been up before expired owners are treated as dead, in seconds. Default 10.
+   */
   readonly graceS?: number | undefined
-  /** Of a connection of its own. */
+  /** The URL, for its own connection. */
   readonly end?: (() => void) | undefined
 }
 
@@ -37,7 +39,7 @@ const LEASE_MS = 30_000
 const BEAT_MS = 5000
 const SETTLE_MS = 50
 const MAX_SETTLES = 500
-/** A server that has just come back may have lost leases of owners who live: they renew them first. */
+/** A restarted server may have lost the leases of live owners, which renew them first. */
 const GRACE_S = 10
 
 export class RedisLog implements WriteLog {
@@ -46,14 +48,14 @@ export class RedisLog implements WriteLog {
   readonly #id = randomUUID()
   #isClaimed = false
   #isClosing = false
-  /** Why nothing is kept any more. */
+  /** Why nothing is accepted any more. */
   #refusal: MillpondError | undefined
   #settled = new Map<string, number>()
   #cancelSettle: (() => void) | undefined
   #cancelBeat: (() => void) | undefined
   #found: (() => void) | undefined
 
-  /** Starts nothing. */
+  /** Does not start. */
   constructor(options: RedisLogOptions) {
     this.#options = options
     this.#base = `{millpond:writes:${options.name}}`
@@ -75,7 +77,7 @@ export class RedisLog implements WriteLog {
     if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
     this.#cancelSettle ??= this.#options.clock.after(SETTLE_MS, () => {
       this.#cancelSettle = undefined
-      void this.#sendSettled().catch(() => {}) // what could not be noted is repeated
+      void this.#sendSettled().catch(() => {}) // unrecorded ones are repeated
     })
   }
 
@@ -103,7 +105,7 @@ export class RedisLog implements WriteLog {
     await this.#sendSettled()
   }
 
-  /** Told when somebody has died, and what he has left waits to be taken over. */
+  /** Called when another process has died, and its leftovers can be taken over. */
   watch(found: () => void): void {
     this.#found = found
   }
@@ -119,7 +121,7 @@ export class RedisLog implements WriteLog {
         await this.#step('leave')
       }
     } catch (error) {
-      this.#options.onError(error) // what could not be noted is repeated
+      this.#options.onError(error) // unrecorded ones are repeated
     }
     this.#refusal ??= new MillpondError('CLOSED', 'the write log is closed: open another collection')
     this.#options.end?.()
@@ -133,7 +135,7 @@ export class RedisLog implements WriteLog {
   }
 
   /**
-   * Asked again and again: a server that took the other's place may be set otherwise.
+   * Checked periodically: after a failover the server may have other settings.
    * @throws MillpondError `OPTION_INVALID`, `JOURNAL_FAILED`.
    */
   async #checkServer(): Promise<void> {
@@ -209,7 +211,7 @@ export class RedisLog implements WriteLog {
     try {
       return await client.callBuffer('EVALSHA', [hashOf(script), 1, base, ...args])
     } catch (error) {
-      // A restarted server, or one that was never asked.
+      // A restarted server, or the first use.
       if (!(isError(error) && error.message.startsWith('NOSCRIPT'))) throw error
       return client.callBuffer('EVAL', [script, 1, base, ...args])
     }
@@ -236,7 +238,7 @@ const isRefusal = (error: unknown): boolean => isError(error) && error.name === 
 const failed = (what: string, why: string, cause?: unknown): MillpondError =>
   new MillpondError('JOURNAL_FAILED', `the write log in Redis: ${what}: ${why}`, withoutValues(cause))
 
-/** The error of a command has its arguments, and those are what is written. */
+/** A command's error contains its arguments, which are the written values. */
 const withoutValues = (cause: unknown): { readonly cause?: unknown } =>
   cause === undefined || (typeof cause === 'object' && cause !== null && 'command' in cause) ? {} : { cause }
 

@@ -5,7 +5,7 @@
 // (it lives), `:log:ID` (its stream of key, number, body) and `:last:ID` (a hash from a key to the number and the id of
 // its entry there: of a key the latest counts, and no other is kept).
 
-/** Whoever has been taken over, or has left, must not write any more. A lease that has merely run out is renewed. */
+/** A process that was taken over, or has left, must not write any more. A lease that has merely expired is renewed. */
 const FENCE = `
 local base, id, lease = KEYS[1], ARGV[1], ARGV[2]
 if redis.call('HGET', base .. ':owners', id) ~= '1' then return redis.error_reply('TAKEN') end
@@ -37,7 +37,7 @@ redis.call('HSET', KEYS[1] .. ':owners', ARGV[1], '1')
 redis.call('SET', KEYS[1] .. ':lease:' .. ARGV[1], '1', 'PX', ARGV[2])
 return 1`,
   /**
-   * [id, leaseMs]: it lives. Returns the owners whose leases have run out, each with '1', or '0' where it has left by
+   * [id, leaseMs]: the heartbeat. Returns the owners whose leases have expired, each with '1', or '0' if it has left by
    * itself.
    */
   beat: `${FENCE}
@@ -58,7 +58,7 @@ for at = 3, #ARGV, 2 do
   numbers[#numbers + 1] = number
 end
 return numbers`,
-  /** [id, leaseMs, key, number, ...]: the source has them. What others have left of the key before is over too. */
+  /** [id, leaseMs, key, number, ...]: the source has them. Older writes of the key by others are settled too. */
   settle: `${FENCE}${ENTRIES}
 local owners = redis.call('HKEYS', base .. ':owners')
 for at = 3, #ARGV, 2 do
@@ -66,7 +66,7 @@ for at = 3, #ARGV, 2 do
 end
 return 1`,
   /**
-   * [id, leaseMs, dead]: up to 100 entries of a dead owner become one's own, in their order. Returns how many are left
+   * [id, leaseMs, dead]: up to 100 entries of a dead owner become this owner's, in order. Returns how many are left
    * there, then key, number, body of each.
    */
   adopt: `${FENCE}${ENTRIES}
@@ -89,7 +89,7 @@ if taken[1] == 0 then
   redis.call('DEL', base .. ':log:' .. dead, base .. ':last:' .. dead)
 end
 return taken`,
-  /** [id]: it ends. What it leaves is for others. */
+  /** [id]: it ends. Its leftovers are for others. */
   leave: `
 local base, id = KEYS[1], ARGV[1]
 redis.call('DEL', base .. ':lease:' .. id)

@@ -1,4 +1,4 @@
-// Writes that the log is being given, by key: what is set aside meanwhile must not be put over them there.
+// Writes that are being added to the log, by key: a dead letter written meanwhile must not overwrite them there.
 import type { WriteLog } from './contract.ts'
 
 export class Appends {
@@ -9,7 +9,7 @@ export class Appends {
     this.#log = log
   }
 
-  /** Resolves with the write's number once the log has it. @throws what the log throws */
+  /** Resolves with the write's number once the log has it. @throws the log's errors */
   async one(key: string, body: Uint8Array): Promise<number> {
     this.#underWay.set(key, (this.#underWay.get(key) ?? 0) + 1)
     try {

@@ -1,25 +1,25 @@
-// What a write queue needs around it, and what it tells.
+// The dependencies of a write queue, and what it reports.
 import type { Clock } from '../../core/contracts.ts'
 
-/** What is to be done to a key in the source. `id`: what its owner calls the key, where that is not the key itself. */
+/** An operation on a key in the source. `id`: the owner's name of the key, if it differs from the key. */
 export type Operation =
   | { readonly kind: 'set'; readonly id?: unknown; readonly value: unknown }
   | { readonly kind: 'remove'; readonly id?: unknown }
 
-/** One write of a batch, as `store` is given it. */
+/** One write of a batch, as `store` gets it. */
 export interface QueuedWrite {
   readonly key: string
   readonly operation: Operation
-  /** Grows with each write of a key, over restarts: a source that keeps it can refuse what is older. */
+  /** Increases with each write of a key, across restarts: a source that stores it can refuse older ones. */
   readonly number: number
   /** Failed attempts so far, while the source was otherwise answering. */
   readonly attempts: number
 }
 
 /**
- * Writes a batch to the source; no key is in two batches at a time. Resolves with nothing (or an empty list) when all
- * are stored, or with one verdict per write, in their order: `undefined` for stored, else its error. A rejection says
- * that nobody knows: all are tried again, in smaller batches. An error whose `permanent` is true is not tried again.
+ * Writes a batch to the source; no key is in two batches at a time. Resolves with nothing (or an empty list) if all are
+ * stored, or with one result per write, in their order: `undefined` for stored, else its error. A rejection means that
+ * the result is unknown: all are retried, in smaller batches. An error whose `permanent` is true is not retried.
  */
 export type StoreBatch = (
   writes: readonly QueuedWrite[],
@@ -28,41 +28,40 @@ export type StoreBatch = (
 
 /** Where acknowledged writes are kept until they are stored: a journal, a stream, or this process's memory. */
 export interface WriteLog {
-  /** Keeps bodies; resolves with their numbers, in order, once they survive what the log is to survive. */
+  /** Keeps bodies; resolves with their numbers, in order, once they are as durable as the log promises. */
   append(entries: readonly { readonly key: string; readonly body: Uint8Array }[]): Promise<readonly number[]>
   /** The key has reached the source up to this number. */
   settle(key: string, number: number): void
-  /** What others have left here, oldest first, one of each key; it is this process's from now on. */
+  /** The leftovers of other processes, oldest first, one per key; they belong to this process from now on. */
   recover(): Promise<{
     readonly records: readonly { readonly key: string; readonly number: number; readonly body: Uint8Array }[]
     readonly lostBytes: number
   }>
   /**
-   * Told when another process has died, and what it has left waits to be taken over. Absent where only a start can find
-   * that.
+   * Called when another process has died, and its leftovers can be taken over. Absent if only a start can find that.
    */
   watch?(found: () => void): void
-  /** Leaves no byte of what was settled. Absent where nothing outlives it. */
+  /** Leaves no byte of settled records. Absent if nothing outlives them. */
   scrub?(): Promise<void>
   close(): Promise<void>
 }
 
-/** A write that was forgotten for good. */
+/** A write that was dropped permanently. */
 export interface ForgottenWrite {
   readonly key: string
   readonly kind: Operation['kind'] | undefined
-  /** It was on its way to the source, and may have reached it. */
+  /** It was being sent to the source, and may have reached it. */
   readonly wasSent: boolean
-  /** It had been set aside. */
+  /** It was a dead letter. */
   readonly wasDead: boolean
 }
 
-/** A write that the source refuses. */
+/** A write that the source refuses: a dead letter. */
 export interface DeadLetter {
   readonly key: string
   readonly number: number
   /**
-   * Absent where the bytes of the log cannot be read any more (a key that was retired, say); they are kept all the
+   * Absent if the bytes of the log cannot be read any more (with a retired key, for example); they are kept all the
    * same.
    */
   readonly operation?: Operation
@@ -72,7 +71,7 @@ export interface DeadLetter {
 
 export interface QueueEvents {
   stored(count: number, ms: number): void
-  /** An attempt failed; it is tried again in `retryMs`. */
+  /** An attempt failed; it is retried in `retryMs`. */
   failed(key: string, error: unknown, attempts: number, retryMs: number): void
   dead(letter: DeadLetter): void
 }
@@ -83,16 +82,16 @@ export interface QueueOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly encode: (key: string, operation: Operation) => Uint8Array | Promise<Uint8Array>
-  /** `undefined` for bytes that cannot be read. Throws where what was read is not to be used. */
+  /** `undefined` for unreadable bytes. Throws if the contents must not be used. */
   readonly decode: (key: string, body: Uint8Array) => Operation | undefined | Promise<Operation | undefined>
-  /** Told before a write counts as stored: other copies of the keys are invalid. Its failure is its own to tell. */
+  /** Called before a write counts as stored: other copies of the keys are invalid. It reports its own failures. */
   readonly afterStore: (keys: readonly string[]) => Promise<void>
   readonly events: QueueEvents
   readonly maxDelayMs: number
   readonly maxBatch: number
-  /** Batches on their way at a time. */
+  /** Concurrent batches. */
   readonly concurrency: number
-  /** Keys that may wait. */
+  /** The most waiting keys. */
   readonly maxQueued: number
   /** How long a write waits for room before it is refused, in milliseconds. */
   readonly maxWaitMs: number
@@ -100,7 +99,7 @@ export interface QueueOptions {
   readonly maxAttempts: number
 }
 
-/** What a flush or a close came to. */
+/** The result of a flush or a close. */
 export interface Drained {
   /** Writes that have not reached the source; they are in the log. */
   readonly left: number

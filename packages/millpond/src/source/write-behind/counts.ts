@@ -1,6 +1,6 @@
-// What a write queue has counted.
+// The counts of a write queue.
 export interface QueueCounts {
-  /** Writes that the source has taken. */
+  /** Writes that the source has accepted. */
   stored: number
   /** Attempts that failed. */
   failed: number

@@ -1,4 +1,4 @@
-// Dead letters as a collection shows them.
+// A collection's dead letters.
 import { encodeKey, type Key } from '../../core/key.ts'
 import type { CollectionDeadLetter, DeadLetters } from '../../engine/collection.ts'
 import type { WriteQueue } from './queue.ts'

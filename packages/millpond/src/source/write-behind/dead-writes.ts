@@ -1,5 +1,5 @@
-// Writes that the source refuses, set aside: in the log too, so that they outlive the process and are not tried by the
-// next one.
+// Writes that the source refuses are set aside as dead letters: in the log too, so that they outlive the process and
+// are not retried by the next one.
 import { isError, show } from '../../core/errors.ts'
 import type { Appends } from './appends.ts'
 import type { DeadLetter, QueueOptions } from './contract.ts'
@@ -14,10 +14,10 @@ export class DeadWrites {
   readonly #appends: Appends
   readonly #queued: (key: string) => Item | undefined
   readonly #letters = new Map<string, DeadLetter>()
-  /** Those that the log is being told of. */
+  /** Those that are being written to the log. */
   readonly #burials = new Set<Promise<void>>()
 
-  /** `queued`: what waits of a key. */
+  /** `queued`: the waiting write of a key. */
   constructor(
     options: Pick<QueueOptions, 'log' | 'encode' | 'events'>,
     appends: Appends,
@@ -45,12 +45,12 @@ export class DeadWrites {
     this.#options.events.dead(letter)
   }
 
-  /** It is queued again, or overtaken. */
+  /** It is queued again, or superseded. */
   take(key: string): void {
     this.#letters.delete(key)
   }
 
-  /** Forgets it for good. `false`: there is none. */
+  /** Drops it permanently. `false`: there is none. */
   drop(key: string): boolean {
     const letter = this.#letters.get(key)
     if (letter === undefined) return false
@@ -59,7 +59,7 @@ export class DeadWrites {
     return true
   }
 
-  /** Sets it aside in the log too, under a number of its own; until that is written, a crash tries it once more. */
+  /** Writes it to the log as a dead letter, under its own number; until that is done, a crash retries it once more. */
   bury({ key, operation, number }: Item, error: unknown): void {
     const { log, encode } = this.#options
     const letter = { key, number, operation, error: isError(error) ? error.message : show(error) }
@@ -71,16 +71,16 @@ export class DeadWrites {
       const queued = this.#queued(key)
       if (this.#letters.get(key) === letter) this.#letters.set(key, { ...letter, number: kept })
       else if (queued?.operation === operation) queued.number = Math.max(queued.number, kept)
-      else log.settle(key, kept) // dropped meanwhile, or written anew under a later number
+      else log.settle(key, kept) // dropped meanwhile, or written again under a later number
     }
-    // Where the log refuses, it stays there as a write, and is tried again by the next process.
+    // If the log refuses, it stays there as a write, and is retried by the next process.
     const kept = keep()
       .catch(() => {})
       .finally(() => this.#burials.delete(kept))
     this.#burials.add(kept)
   }
 
-  /** Resolves when the log has been told of all. */
+  /** Resolves when all have been written to the log. */
   async settled(): Promise<void> {
     await Promise.all(this.#burials)
   }

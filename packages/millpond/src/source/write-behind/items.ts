@@ -1,7 +1,7 @@
-// The writes that wait: who is next, who rests before the next attempt, and one at a time of each key.
+// The waiting writes: which is next, which pauses before its next attempt, and one at a time of each key.
 //
-// A key that was sent a moment ago is likely to be written again before long: it is paced, which is to say it waits out
-// its time, so that more of its writes become one. Any other may go as soon as there are enough for a batch.
+// A key that was sent recently is likely to be written again soon: it is paced, that is, it waits its full delay, so
+// that more of its writes are coalesced. Others may go as soon as there are enough for a batch.
 import type { Operation } from './contract.ts'
 
 export interface Item {
@@ -15,12 +15,12 @@ export interface Item {
   tries: number
   /** Stored writes of others that this queue had seen when the item last failed. */
   seen: number
-  /** The largest batch it may travel in: halved when a batch fails, so that the one that fails it is found. */
+  /** The largest batch that it may be part of: halved when a batch fails, so that the failing write is found. */
   group: number
   isSent: boolean
-  /** It is not tried again: it was forgotten while it was on its way. */
+  /** It is not retried: it was dropped while it was being sent. */
   isForgotten: boolean
-  /** A later write of the key, which came while this one was on its way. */
+  /** A later write of the key, which arrived while this one was being sent. */
   next: { readonly operation: Operation; readonly number: number } | undefined
 }
 
@@ -29,14 +29,14 @@ export class Items {
   /** Oldest first, each: those that may go in company, and those that are paced. */
   readonly #ready = new Map<string, Item>()
   readonly #paced = new Map<string, Item>()
-  /** When keys were sent last, on the monotonic clock, oldest first: of the last `spacingMs`. */
+  /** When keys were last sent, on the monotonic clock, oldest first: within the last `spacingMs`. */
   readonly #lately = new Map<string, number>()
   readonly #spacingMs: number
   readonly #mostLately: number
   /** Soonest last. */
   readonly #resting: { readonly item: Item; readonly dueAt: number }[] = []
 
-  /** `mostLately`: of so many keys at most it is known when they were sent. */
+  /** `mostLately`: for how many keys at most it is known when they were sent. */
   constructor(spacingMs: number, mostLately: number) {
     this.#spacingMs = spacingMs
     this.#mostLately = mostLately
@@ -59,7 +59,7 @@ export class Items {
     return this.#all.get(key)
   }
 
-  /** When the write that waits longest came, on the monotonic clock. */
+  /** When the longest waiting write arrived, on the monotonic clock. */
   oldest(): number | undefined {
     let since: number | undefined
     for (const item of this.#all.values()) {
@@ -69,7 +69,7 @@ export class Items {
     return since
   }
 
-  /** When the oldest of those that could go now came. */
+  /** When the oldest of those that could go now arrived. */
   oldestReady(): number | undefined {
     const [ready] = this.#ready.values()
     const [paced] = this.#paced.values()
@@ -81,7 +81,7 @@ export class Items {
     return this.#resting.at(-1)?.dueAt ?? Number.POSITIVE_INFINITY
   }
 
-  /** A newer write takes the place of one that waits, and keeps its turn. An older one is dropped. */
+  /** A newer write replaces a waiting one, and keeps its turn. An older one is dropped. */
   put(key: string, operation: Operation, number: number, now: number): void {
     const held = this.#all.get(key)
     if (held === undefined) {
@@ -113,7 +113,7 @@ export class Items {
     }
   }
 
-  /** The next batch: oldest first, no larger than its most careful member allows; `unpaced`: only of those. */
+  /** The next batch: oldest first, no larger than its most careful member allows; `unpaced`: only those. */
   take(most: number, which: 'all' | 'unpaced'): Item[] {
     const batch: Item[] = []
     let limit = most
@@ -140,7 +140,7 @@ export class Items {
     if (item.next !== undefined) this.put(item.key, item.next.operation, item.next.number, now)
   }
 
-  /** It is tried again, at once or at a time; a later write of its key goes in its place. */
+  /** It is retried, at once or at a time; a later write of its key goes in its place. */
   rest(item: Item, dueAt: number): void {
     item.isSent = false
     if (item.next !== undefined) {
@@ -154,7 +154,7 @@ export class Items {
     this.#resting.splice(at, 0, { item, dueAt })
   }
 
-  /** Those whose rest is over are ready. */
+  /** Those whose pause is over are ready. */
   wake(now: number): void {
     for (let last = this.#resting.at(-1); last !== undefined && last.dueAt <= now; last = this.#resting.at(-1)) {
       this.#resting.pop()
@@ -176,7 +176,7 @@ export class Items {
   }
 }
 
-/** Both are in the order in which they came. */
+/** Both are in order of arrival. */
 function* inOrder(a: Iterator<Item>, b: Iterator<Item>): Generator<Item> {
   let [first, second] = [a.next(), b.next()]
   while (!first.done || !second.done) {

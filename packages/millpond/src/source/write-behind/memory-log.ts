@@ -1,4 +1,4 @@
-// The log that keeps nothing over the end of the process: for writes that may be lost, by their owner's own word.
+// The log that keeps nothing beyond the process: for writes that their owner accepts to lose.
 import type { WriteLog } from './contract.ts'
 
 export function memoryLog(): WriteLog {

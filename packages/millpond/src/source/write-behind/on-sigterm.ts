@@ -1,13 +1,13 @@
-// What is queued is drained when the process is asked to end.
+// Drains the queue when the process is asked to terminate.
 const drains = new Set<() => Promise<unknown>>()
 let isListening = false
 
-/** Runs before the process ends by SIGTERM. Returns how to take it back. */
+/** Runs before the process ends by SIGTERM. Returns a function that unsubscribes. */
 export function onSigterm(drain: () => Promise<unknown>): () => void {
   drains.add(drain)
   if (!isListening) {
     isListening = true
-    // In front of all others, so that one that hears it once is still counted.
+    // Before all others, so that a one-time listener is still counted.
     process.prependListener('SIGTERM', drainAll)
   }
   return () => {
@@ -19,8 +19,8 @@ export function onSigterm(drain: () => Promise<unknown>): () => void {
 }
 
 /**
- * Whoever else listens decides when the process ends; without anybody, it ends by the signal, as it would have without
- * us.
+ * If there are other listeners, they decide when the process ends; without any, it ends by the signal, as it would have
+ * without us.
  */
 async function drainAll(): Promise<void> {
   const isAlone = process.listenerCount('SIGTERM') === 1

@@ -1,4 +1,4 @@
-// What a write-behind collection was told of its queue, checked once.
+// The queue options of a write-behind collection, validated once.
 import {
   check,
   checkOptions,

@@ -1,14 +1,14 @@
 // A write queue: writes are acknowledged once the log has them, and reach the source later, in batches.
 //
-// - Of a key the latest write counts: one that comes while another waits takes its place (coalescing), one that comes
-//   while another is on its way waits for its end. So the source sees a key's writes in their order, and not all of
-//   them.
-// - A batch goes when its oldest write has waited for `maxDelayMs`, or when enough keys wait to fill it that were not
-//   sent a moment ago: those that were, and are written again and again, wait out their time, or nothing would become
-//   of coalescing. It also goes when half of the room is taken.
-// - A batch that fails is tried again in halves, so that a write that the source refuses holds up nobody for long. It
-//   is set aside (dead letter) after `maxAttempts`; attempts count only while the source stores others: one that
-//   refuses everything is down, and its writes wait.
+// - Only the latest write of a key counts: one that arrives while another waits replaces it (coalescing), one that
+// arrives while another is being sent waits for its end. So the source sees a key's writes in order, but not all of
+// them.
+// - A batch is sent when its oldest write has waited for `maxDelayMs`, or when enough keys wait to fill it that were
+// not sent recently: those that were, and are written again and again, wait their full delay, or coalescing would have
+// no effect. It is also sent when half of the room is taken.
+// - A failed batch is retried in halves, so that a write that the source refuses delays no other for long. It becomes a
+// dead letter after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is
+// down, and its writes wait.
 import { isError, MillpondError, reasonOf } from '../../core/errors.ts'
 import { Appends } from './appends.ts'
 import { BackOff } from './back-off.ts'
@@ -24,7 +24,7 @@ export class WriteQueue {
   readonly #appends: Appends
   readonly #dead: DeadWrites
   readonly #room: Room
-  /** Of the keys whose writes are being encoded, the last: those that come later must not overtake it. */
+  /** Of the keys whose writes are being encoded, the last one: later ones must not overtake it. */
   readonly #encoding = new Map<string, Promise<unknown>>()
   #onTheirWay = 0
   #stored = 0
@@ -34,7 +34,7 @@ export class WriteQueue {
   #isEnded = false
   #cancelTimer: (() => void) | undefined
   #idle: (() => void)[] = []
-  /** Who waits for the end of what is on its way. */
+  /** Callers that wait for the writes being sent. */
   readonly #ended = new Map<Item, () => void>()
 
   constructor(options: QueueOptions) {
@@ -46,7 +46,7 @@ export class WriteQueue {
     this.#room = new Room(options.maxQueued, options.clock)
   }
 
-  /** Writes that wait or are on their way. */
+  /** Writes that are waiting or being sent. */
   get depth(): number {
     return this.#items.size
   }
@@ -57,7 +57,7 @@ export class WriteQueue {
     return since === undefined ? 0 : this.#options.clock.monotonic() - since
   }
 
-  /** Takes over what earlier processes have left. */
+  /** Takes over the leftovers of earlier processes. */
   async recover(): Promise<{ readonly recovered: number; readonly lostBytes: number }> {
     const { records, lostBytes } = await this.#options.log.recover()
     const now = this.#options.clock.monotonic()
@@ -86,7 +86,7 @@ export class WriteQueue {
     }
   }
 
-  /** What a reader must see of a key instead of what the source says. */
+  /** What a reader must see of a key instead of the source's value. */
   pending(key: string): Operation | undefined {
     const item = this.#items.get(key)
     return item?.next?.operation ?? item?.operation
@@ -94,8 +94,8 @@ export class WriteQueue {
 
   /**
    * Resolves once the log has the write.
-   * @throws MillpondError `QUEUE_FULL` when there was no room for `maxWaitMs`; `CLOSED`; what the log and `encode`
-   * throw. Nothing was kept then.
+   * @throws MillpondError `QUEUE_FULL` if there was no room for `maxWaitMs`; `CLOSED`; the errors of the log and of
+   * `encode`. Nothing was kept then.
    */
   async put(key: string, operation: Operation): Promise<void> {
     this.#checkOpen()
@@ -106,7 +106,7 @@ export class WriteQueue {
         : before.then(() => this.#options.encode(key, operation))
     if (bytes instanceof Uint8Array) return this.#keep(key, operation, bytes)
     const kept = bytes.then((made) => this.#keep(key, operation, made))
-    const ended = kept.catch(() => {}) // told to who wrote
+    const ended = kept.catch(() => {}) // reported to the writer
     this.#encoding.set(key, ended)
     try {
       await kept
@@ -131,7 +131,9 @@ export class WriteQueue {
     this.#schedule()
   }
 
-  /** Sends what waits, and resolves when it has reached the source, was set aside, or `timeoutMs` are over. */
+  /**
+   * Sends what waits, and resolves when it has reached the source, become a dead letter, or `timeoutMs` have passed.
+   */
   async flush(timeoutMs = Number.POSITIVE_INFINITY): Promise<Drained> {
     this.#isFlushing++
     this.#schedule()
@@ -139,7 +141,7 @@ export class WriteQueue {
       await this.#whenIdle(timeoutMs)
     } finally {
       this.#isFlushing--
-      this.#schedule() // nobody waits any more: what is left holds no process
+      this.#schedule() // not awaited any more: the remaining writes do not hold the process
     }
     return { left: this.#items.size, dead: this.#dead.size }
   }
@@ -159,7 +161,7 @@ export class WriteQueue {
     return this.#dead.letters
   }
 
-  /** Queues a dead letter again. `false`: there is none, or it cannot be read. */
+  /** Queues a dead letter again. `false`: there is none, or it is unreadable. */
   retry(key: string): boolean {
     const letter = this.#dead.get(key)
     if (letter?.operation === undefined) return false
@@ -201,7 +203,7 @@ export class WriteQueue {
     return forgotten
   }
 
-  /** Forgets a dead letter for good. `false`: there is none. */
+  /** Permanently drops a dead letter. `false`: there is none. */
   dropDead(key: string): boolean {
     return this.#dead.drop(key)
   }
@@ -232,7 +234,7 @@ export class WriteQueue {
       this.#cancelTimer = clock.after(Math.max(1, next - now), () => this.#schedule(), this.#isFlushing > 0)
   }
 
-  /** Which of those that are ready may go now. */
+  /** Which of the ready ones may go now. */
   #dueNow(now: number): 'all' | 'unpaced' | undefined {
     const { maxBatch, maxDelayMs, maxQueued } = this.#options
     const oldest = this.#items.oldestReady()
@@ -254,7 +256,7 @@ export class WriteQueue {
       if (stored.length > 0) {
         this.#stored += stored.length
         this.#backOff.stored()
-        await this.#options.afterStore(stored.map(({ key }) => key)).catch(() => {}) // told where it failed
+        await this.#options.afterStore(stored.map(({ key }) => key)).catch(() => {}) // reported where it failed
         sent.forEach(({ key, number }, at) => {
           if (verdicts[at] === undefined) this.#options.log.settle(key, number)
         })
@@ -304,7 +306,7 @@ export class WriteQueue {
     this.#tellEnded(item)
   }
 
-  /** Or came back to wait, since a newer write has taken its place. */
+  /** Or it waits again, since a newer write has replaced it. */
   #whenEnded(item: Item): Promise<void> {
     return new Promise((resolve) => {
       const before = this.#ended.get(item)

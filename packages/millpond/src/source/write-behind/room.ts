@@ -1,4 +1,4 @@
-// Room for so many keys: who finds none waits in line, and is refused after a while.
+// Room for a number of keys: without a free place a caller waits in line, and is refused after a while.
 import { Chain, type Link } from '../../core/chain.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
@@ -15,7 +15,7 @@ export class Room {
     this.#clock = clock
   }
 
-  /** Resolves with a place kept free until `leave`. @throws MillpondError `QUEUE_FULL` */
+  /** Resolves with a place reserved until `leave`. @throws MillpondError `QUEUE_FULL` */
   async enter(maxWaitMs: number): Promise<void> {
     if (this.#taken + this.#entering < this.#places && this.#line.isEmpty) {
       this.#entering++
@@ -42,12 +42,12 @@ export class Room {
     })
   }
 
-  /** The kept place has become one of those that are taken, or is free again. */
+  /** The reserved place is now taken, or free again. */
   leave(): void {
     this.#entering--
   }
 
-  /** So many places are taken now: others may come in. */
+  /** The number of taken places: others may enter. */
   fill(taken: number): void {
     this.#taken = taken
     for (const link of this.#line) {

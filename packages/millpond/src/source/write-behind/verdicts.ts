@@ -1,9 +1,9 @@
-// Gives a batch of writes to the source, within a deadline: one verdict for each.
+// Sends a batch of writes to the source, within a deadline: one result for each.
 import { MillpondError, show } from '../../core/errors.ts'
 import type { QueueOptions, StoreBatch } from './contract.ts'
 
 /**
- * @throws MillpondError `SOURCE_TIMEOUT`, `VALUE_UNSUPPORTED`; what the source throws. Then none of them is known to be
+ * @throws MillpondError `SOURCE_TIMEOUT`, `VALUE_UNSUPPORTED`; the source's errors. Then none of them is known to be
  * stored.
  */
 export async function verdictsOf(

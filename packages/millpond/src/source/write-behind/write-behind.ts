@@ -2,8 +2,8 @@
 // source has committed.
 //
 // A write is acknowledged when the log has it and the cache holds it. From then until the source has it, readers of
-// this process are given it before any tier and any loader, so that an eviction, an invalidation or a load cannot bring
-// back what it replaced. Then the caches are told once more: another process may have loaded the old value meanwhile.
+// this process get it before any tier and any loader, so that an eviction, an invalidation or a load cannot bring back
+// the old value. Then the caches are told once more: another process may have loaded the old value meanwhile.
 import { MillpondError, show } from '../../core/errors.ts'
 import type { CacheEvents } from '../../core/events.ts'
 import type { Position } from '../../core/ledger.ts'
@@ -26,7 +26,7 @@ import { WriteQueue } from './queue.ts'
 
 type Told = CacheEvents['writeBehind']
 
-/** What a reader is given of a queued write; a removal has no value. */
+/** What a reader gets of a queued write; a removal has no value. */
 interface Queued<T> {
   readonly value: T | undefined
 }
@@ -46,10 +46,10 @@ export class WriteBehind<Id, T> {
   readonly #log: WriteLog
   readonly #queue: WriteQueue
   readonly #counts: QueueCounts = createCounts()
-  /** Of the batches on their way to the source. */
+  /** Of the batches being sent to the source. */
   readonly #underWay = new Map<string, SourceWrite>()
   /**
-   * Keys whose entries have options of their own, which the queue does not know: they are forgotten when the source has
+   * Keys whose entries have their own options, which the queue does not know: they are invalidated when the source has
    * them. With their tags.
    */
   readonly #special = new Map<string, readonly string[]>()
@@ -57,7 +57,7 @@ export class WriteBehind<Id, T> {
   #recovering: Promise<void> | undefined
   #isReady = false
 
-  /** @throws MillpondError for options, and where the journal cannot be opened. */
+  /** @throws MillpondError for options, and if the journal cannot be opened. */
   constructor(name: string, plan: CollectionPlan<Id, T>, seam: Seam, records: Records<Id, T> | undefined) {
     this.#name = name
     this.#plan = plan
@@ -67,7 +67,7 @@ export class WriteBehind<Id, T> {
     const journal = path === undefined ? undefined : new Journal({ path, sync, owner: seam.owner })
     this.#log = journal ?? (stream === undefined ? memoryLog() : openStream(stream, name, seam))
     this.#log.watch?.(() => {
-      if (this.#isReady) void this.#recover().catch(() => {}) // it is told again
+      if (this.#isReady) void this.#recover().catch(() => {}) // it is repeated
     })
     this.#queue = new WriteQueue({
       ...this.#settings,
@@ -104,7 +104,7 @@ export class WriteBehind<Id, T> {
     )
     this.#ends.push(seam.onErase((isMeant) => this.#erase(isMeant)))
     if (this.#settings.drainOnSigterm) this.#ends.push(onSigterm(() => this.#drain()))
-    // At once, so that what was left is on its way without anybody asking; its failure is told to who calls.
+    // At once, so that leftovers are sent without a call; errors are reported to callers.
     this.ready().catch((error: unknown) =>
       seam.events.emit('warning', { message: `collection ${name}: the journal could not be recovered`, error }),
     )
@@ -114,12 +114,12 @@ export class WriteBehind<Id, T> {
     return this.#isReady
   }
 
-  /** Writes that wait or are on their way. */
+  /** Writes that are waiting or being sent. */
   get depth(): number {
     return this.#queue.depth
   }
 
-  /** Takes over what earlier processes have left, once; tried again by the next call where it failed. */
+  /** Takes over the leftovers of earlier processes, once; retried by the next call if it failed. */
   async ready(): Promise<void> {
     if (this.#isReady) return
     this.#recovering ??= this.#recover().finally(() => {
@@ -160,8 +160,8 @@ export class WriteBehind<Id, T> {
   }
 
   /**
-   * Forgets what is queued of what is erased, also what processes that have died meanwhile have left, and leaves no
-   * byte of it in the journal.
+   * Drops queued writes of erased keys, including those left by dead processes, and leaves no byte of them in the
+   * journal.
    */
   async #erase(isMeant: ErasurePredicate): Promise<readonly ErasedWrite[]> {
     await this.ready()
@@ -171,7 +171,7 @@ export class WriteBehind<Id, T> {
     return forgotten.map((one) => ({ collection: this.#name, ...one }))
   }
 
-  /** Tags that a write was given by its call are known to the process that was called. */
+  /** The tags of a write's call are known only to the process that was called. */
   #tagsOf(key: string, operation: Operation | undefined): readonly string[] {
     const { tagsOf, defaults } = this.#plan
     const value = operation?.kind === 'set' ? (operation.value as T) : undefined
@@ -179,10 +179,10 @@ export class WriteBehind<Id, T> {
     return [...(this.#special.get(key) ?? []), ...(own ?? []), ...(defaults.tags ?? [])]
   }
 
-  /** Drains within its time, and says what it has left. */
+  /** Drains within its time, and reports what is left. */
   async close(): Promise<void> {
     for (const end of this.#ends) end()
-    await this.#recovering?.catch(() => {}) // told when it failed
+    await this.#recovering?.catch(() => {}) // reported when it failed
     const { left } = await this.#queue.close(this.#settings.drainMs)
     if (left === 0) return
     const { journal, stream } = this.#settings
@@ -208,7 +208,7 @@ export class WriteBehind<Id, T> {
     if (recovered > 0 || lostBytes > 0) this.#tell('recovered', { count: recovered, lostBytes })
   }
 
-  /** Sets and removals of one batch; the caches are asked how things stand before. */
+  /** Sets and removals of one batch; the caches' positions are read before. */
   async #store(writes: readonly QueuedWrite[], { signal }: Parameters<StoreBatch>[1]): Promise<readonly unknown[]> {
     if (!this.#seam.isAlone) {
       const keys = writes.map(({ key }) => key)
@@ -241,8 +241,8 @@ export class WriteBehind<Id, T> {
   }
 
   /**
-   * The source has them. What is queued behind stays what readers see; caches get the value unless somebody has moved
-   * the key meanwhile.
+   * The source has them. Queued writes remain what readers see; caches get the value unless the key has moved
+   * meanwhile.
    */
   async #afterStore(keys: readonly string[]): Promise<void> {
     if (this.#seam.isAlone) return
@@ -309,7 +309,7 @@ function operationFrom(found: { readonly value: unknown } | undefined): Operatio
 
 /**
  * Another version of the program may have queued it.
- * @throws MillpondError `VALUE_UNSUPPORTED` where it is of another shape.
+ * @throws MillpondError `VALUE_UNSUPPORTED` if it has another shape.
  */
 function fitted<Id, T>(records: Records<Id, T> | undefined, operation: Operation | undefined): Operation | undefined {
   if (records === undefined || operation?.kind !== 'set') return operation
