@@ -146,7 +146,8 @@ export function judgeFreshness(
   return { share, state: share.low > objective ? 'missed' : share.high <= objective ? 'met' : 'unknown' }
 }
 
-interface Settings extends Required<Pick<FreshnessOptions, 'objective'>> {
+interface Settings {
+  readonly objective: number
   readonly everyMs: number
   readonly select: (value: unknown, key: Key) => unknown
   readonly clock: Clock
