@@ -6,6 +6,7 @@ export type {
   Advanced,
   Change,
   CommitItem,
+  Heartbeat,
   LeaseAnswer,
   LeaseAsk,
   LedgerNode,

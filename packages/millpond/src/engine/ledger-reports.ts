@@ -1,8 +1,9 @@
 // Who has applied what: this process tells the ledger how far it is, and waits, where somebody asks for it, until all
 // others are as far.
-import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
+import type { Clock, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
+import { type Member, type Presence, presenceOf } from './ledger-presence.ts'
 
 export interface ReportOptions {
   readonly namespace: string
@@ -19,50 +20,35 @@ export interface CurrentPosition {
   /** Nothing waits to be sent. */
   readonly isPaid: boolean
   readonly position: Position
+  /** Monotonic milliseconds: since when its epoch is known here, where another one was before. */
+  readonly epochSince: number
 }
 
 const REPORT_EVERY_MS = 1000
 const ACK_POLL_MS = 10
-
-interface Batch {
-  readonly places: LedgerPlace[]
-  readonly told: Promise<void>
-}
-
-const batches = new WeakMap<LedgerStore, Map<string, Batch>>()
-
-/** What is told in one turn, as after a question for all namespaces, is told together where the store takes it so. */
-function tell(store: LedgerStore, id: string, place: LedgerPlace): Promise<void> {
-  const { reportAll } = store
-  if (reportAll === undefined) return store.report?.(place.namespace, id, place.position) ?? Promise.resolve()
-  const byId = batches.get(store) ?? new Map<string, Batch>()
-  batches.set(store, byId)
-  const known = byId.get(id)
-  if (known !== undefined) {
-    known.places.push(place)
-    return known.told
-  }
-  const places = [place]
-  const told = Promise.resolve().then(() => {
-    byId.delete(id)
-    return reportAll.call(store, id, places)
-  })
-  byId.set(id, { places, told })
-  return told
-}
+/** Of a fleet so much less often: what it costs to hear of all does not grow with how many they are. */
+const ACK_POLL_MS_PER_NODE = 0.05
 
 export class Reports {
   readonly #options: ReportOptions
+  readonly #member: Member
+  #presence: Presence | undefined
   #reportedAt = Number.NEGATIVE_INFINITY
   #reported = -1
 
-  constructor(options: ReportOptions) {
+  constructor(options: ReportOptions, member: Member) {
     this.#options = options
+    this.#member = member
   }
 
   /** Tells the store how far this process is, for those who wait for an invalidation to be applied everywhere. */
   report(epoch: string, seq: number): void {
     const { store, clock, namespace, nodeId } = this.#options
+    if (store?.heartbeat !== undefined) {
+      this.#presence ??= presenceOf(store, nodeId, clock)
+      this.#presence?.applied(this.#member, epoch, seq)
+      return
+    }
     if (
       store?.report === undefined ||
       (seq === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)
@@ -70,9 +56,14 @@ export class Reports {
       return
     this.#reported = seq
     this.#reportedAt = clock.monotonic()
-    tell(store, nodeId(), { namespace, position: { epoch, seq } }).catch(() => {
+    store.report(namespace, nodeId(), { epoch, seq }).catch(() => {
       this.#reportedAt = Number.NEGATIVE_INFINITY // said again with the next question
     })
+  }
+
+  /** Nothing of the namespace is trusted here from now on. */
+  end(): void {
+    this.#presence?.leave(this.#member)
   }
 
   async acked(
@@ -84,7 +75,7 @@ export class Reports {
     if (store?.nodes === undefined) return []
     const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve, true))
     const until = clock.monotonic() + timeoutMs
-    for (let position = sent; ; await pause(ACK_POLL_MS)) {
+    for (let position = sent, pollMs = ACK_POLL_MS; ; await pause(pollMs)) {
       const standing = await ask()
       if (standing.isUp && standing.isPaid) position ??= standing.position
       const isOver = clock.monotonic() >= until
@@ -93,10 +84,14 @@ export class Reports {
           await pause(trustMs) // who has not heard of the new epoch by then trusts nothing that it holds
           return []
         }
+        // Who has not heard of this epoch is not among its nodes, and trusts what it holds for so long at most.
+        const youngMs = trustMs - (clock.monotonic() - standing.epochSince)
+        if (youngMs > 0) await pause(youngMs)
         const { seq } = position
         const nodes = await store.nodes(namespace).catch((error: unknown) => {
           if (isOver) throw error
         })
+        pollMs = Math.max(ACK_POLL_MS, (nodes?.length ?? 0) * ACK_POLL_MS_PER_NODE)
         const behind = nodes?.filter((node) => node.seq < seq).map((node) => node.id)
         if (behind !== undefined && (behind.length === 0 || isOver)) return behind
       } else if (isOver) {

@@ -25,6 +25,7 @@ import type { Command } from '../wrap/queue.ts'
 import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
 import { ASK_EVERY_MS, type Beat, type BeatQuestion, beatOf, type Rider } from './ledger-beat.ts'
+import type { Member } from './ledger-presence.ts'
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
 import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
@@ -71,7 +72,7 @@ const IDLE_MS = 2000
 /** For so long who asks for others asks for a namespace that nobody reads as well. */
 const RIDE_MS = 30_000
 
-export class Ledger implements Rider {
+export class Ledger implements Rider, Member {
   readonly view: LedgerView
   /** The ledger lives in this process alone: nothing to ask, always trusted. */
   readonly isLocal: boolean
@@ -100,6 +101,8 @@ export class Ledger implements Rider {
   #generation = 0
   #asked = 0
   #heard = 0
+  /** When the last epoch but the first that was met here was heard of. */
+  #epochSince = Number.NEGATIVE_INFINITY
 
   constructor(options: LedgerOptions, handlers: LedgerHandlers) {
     this.#options = options
@@ -112,7 +115,7 @@ export class Ledger implements Rider {
     this.#queue = ledgerQueue(options.namespace, options.clock, options.timeoutMs, this.#pace, (change, command) =>
       this.#step(change, command),
     )
-    this.#reports = new Reports(options)
+    this.#reports = new Reports(options, this)
     this.#beat = beatOf(options.store, options.clock)
   }
 
@@ -290,6 +293,7 @@ export class Ledger implements Rider {
     this.#cancelTimer?.()
     this.#unfollow?.()
     this.#beat?.leave(this)
+    this.#reports.end()
   }
 
   /** The longest that a question may take now, in milliseconds. */
@@ -317,10 +321,10 @@ export class Ledger implements Rider {
         if (generation !== this.#generation || this.#closed) return
         this.#noteHeard(question)
         this.#trustSince(sentMonotonic, sentWall)
-        if (this.isInUse(this.#options.clock.monotonic())) this.#reports.report(this.view.epoch, this.view.last)
+        this.#reports.report(this.view.epoch, this.view.last)
       },
       pull: () => {
-        if (this.#question === undefined && this.isInUse(this.#options.clock.monotonic())) void this.#ask()
+        if (this.#question === undefined) void this.#ask()
       },
       failed: (error) => this.#markDown(error),
     }
@@ -365,6 +369,7 @@ export class Ledger implements Rider {
     this.#generation++
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
     this.view.restart(position, position.seq, position.seq)
+    if (this.#started) this.#epochSince = this.#options.clock.monotonic()
     this.#isBlind = true
     this.#own.clear()
     if (this.#started) this.#handlers.lost('epoch')
@@ -424,6 +429,7 @@ export class Ledger implements Rider {
     if (answer.kind === 'snapshot') {
       const why = position.epoch === this.view.epoch ? 'gap' : 'epoch'
       this.view.restart(position, floor, outerFloor)
+      if (why === 'epoch' && this.#started) this.#epochSince = this.#options.clock.monotonic()
       this.#own.clear()
       for (const line of lines) this.view.apply(line)
       const isTold = this.#isBlind && why === 'gap'
@@ -464,7 +470,8 @@ export class Ledger implements Rider {
   acked(sent: Position | undefined, timeoutMs: number): Promise<readonly string[]> {
     return this.#reports.acked(sent, timeoutMs, async () => {
       const isUp = await this.refresh()
-      return { isUp, isPaid: this.#owed.size === 0, position: { epoch: this.view.epoch, seq: this.view.last } }
+      const { epoch, last } = this.view
+      return { isUp, isPaid: this.#owed.size === 0, position: { epoch, seq: last }, epochSince: this.#epochSince }
     })
   }
 

@@ -182,25 +182,4 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
         return undefined
       }),
   },
-  {
-    id: 'report-all',
-    title: 'what a process reports of many namespaces at once is what it reports of each, however many they are',
-    run: (subject) =>
-      withAnother(subject, async (one, two) => {
-        if (one.ledger.reportAll === undefined || two.ledger.nodes === undefined)
-          return 'each namespace is reported by itself'
-        const names = Array.from({ length: 250 }, (_, at) => `n${at}`)
-        const moved = [names[0], names[249]].map(String)
-        for (const name of moved) await two.ledger.advance(name, change([key('a')]))
-        const places = await Promise.all(names.map((name) => pulled(one.ledger, name)))
-        await one.ledger.reportAll('one', places)
-        await two.ledger.report?.(moved[1] ?? '', 'two', { epoch: places[249]?.position.epoch ?? '', seq: 0 })
-        const seen = async (name: string): Promise<unknown> =>
-          (await two.ledger.nodes?.(name))?.map(({ id, seq }) => `${id} ${seq}`).sort()
-        assert.deepEqual(await seen('n0'), ['one 1'])
-        assert.deepEqual(await seen('n200'), ['one 0'])
-        assert.deepEqual(await seen('n249'), ['one 1', 'two 0'])
-        return undefined
-      }),
-  },
 ]

@@ -1,6 +1,7 @@
 // The conformance suite of ledger stores: what `LedgerStore` promises, for every implementation alike.
 import { basicCases } from './ledger-basics.ts'
 import { commitCases } from './ledger-commits.ts'
+import { heartbeatCases } from './ledger-heartbeat.ts'
 import { historyCases } from './ledger-history.ts'
 import { holdCases } from './ledger-holds.ts'
 import { leaseCases } from './ledger-leases.ts'
@@ -27,4 +28,5 @@ export const ledgerCases: readonly Case<LedgerSubject>[] = [
   ...peerCases,
   ...historyCases,
   ...unmovedCases,
+  ...heartbeatCases,
 ]

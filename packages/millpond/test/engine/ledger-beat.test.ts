@@ -140,23 +140,6 @@ describe('the question for all namespaces', () => {
     for (const name of NAMES) expect(cache.namespace(name).stats().ledger?.isUp ?? true).toBe(true)
   })
 
-  test('how far each namespace is, is told once a second by one call', async () => {
-    const { clock, server } = world()
-    const told: number[] = []
-    const { tier } = counted(server, () => ({
-      report: () => Promise.reject(new Error('one by one')),
-      reportAll: async (_, places) => void told.push(places.length),
-    }))
-    const cache = open(tier, clock)
-    await readFor(cache, clock, 500)
-    told.length = 0
-    await readFor(cache, clock, 3000)
-    expect(told.length).toBeGreaterThanOrEqual(2)
-    expect(told.length).toBeLessThanOrEqual(8)
-    expect(told.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(80)
-    expect(Math.max(...told)).toBeGreaterThan(15)
-  })
-
   test('two caches over one tier share it by the clock of the machine too', async () => {
     const { tier, asked } = counted(simulatedServer())
     const caches = ['one', 'two'].map((name) => {

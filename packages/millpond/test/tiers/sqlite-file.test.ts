@@ -135,6 +135,37 @@ describe('files of others', () => {
     await tier.close()
   })
 
+  test('G3: processes of version 5 that have the file open are waited for, and wait for those with heartbeats', async () => {
+    const path = file()
+    const tier = sqlite({ path })
+    const { position } = await tier.ledger.pull('ns')
+    const older = openRaw(path)
+    const reportAsBefore = (id: string): void =>
+      older.exec(
+        `INSERT OR REPLACE INTO node VALUES ('ns', '${id}', '${position.epoch}', 0, ${Date.now()}); DELETE FROM node WHERE ns = 'ns' AND at < ${Date.now() - 3000}`,
+      )
+    const seenAsBefore = (): unknown[] =>
+      older
+        .prepare('SELECT id FROM node JOIN ledger USING (ns, epoch) WHERE ns = ? AND at >= ?')
+        .all('ns', Date.now() - 3000)
+        .map((row) => Object(row).id)
+        .sort()
+    const seen = async (): Promise<unknown> => (await tier.ledger.nodes?.('ns'))?.map(({ id }) => id).sort()
+    await tier.ledger.heartbeat?.('new', { count: 1, moved: [{ namespace: 'ns', position }], left: [] })
+    const began = Date.now()
+    for (let count = 2; Date.now() - began < 3500; count++) {
+      reportAsBefore('old')
+      await tier.ledger.heartbeat?.('new', { count, moved: [], left: [] })
+      expect(seenAsBefore()).toEqual(['new', 'old'])
+      expect(await seen()).toEqual(['new', 'old'])
+      await new Promise((resolve) => setTimeout(resolve, 300))
+    }
+    await tier.ledger.heartbeat?.('new', { count: 100, moved: [], left: ['ns'] })
+    expect(seenAsBefore()).toEqual(['old'])
+    older.close()
+    await tier.close()
+  })
+
   test('G24: a write that was prepared in a history which the file has lost counts as late', async () => {
     const tier = sqlite({ path: file() })
     const { position } = await tier.ledger.pull('ns')
@@ -168,8 +199,8 @@ describe('files of others', () => {
     // Where this fails: raise SCHEMA_VERSION, or the files that stand will not get what is new. Then say the new
     // digest.
     expect([SCHEMA_VERSION, createHash('sha256').update(SCHEMA).digest('hex')]).toEqual([
-      5,
-      '898627e9681c87787372090a5baf3a6c997118d50d0493c64ded9827058b6bbe',
+      6,
+      '665e1beaaaa1c1edc1edd323e6c7c03d9310f6281dfe28ec91f656ae7a6b3cff',
     ])
   })
 
@@ -182,7 +213,7 @@ describe('files of others', () => {
     const before = readFileSync(path)
     const error = refusal({ path })
     expect(error.code).toBe('SCHEMA_NEWER')
-    expect(error.message).toMatch(/schema version 99, but this Millpond supports only 5: update Millpond/)
+    expect(error.message).toMatch(/schema version 99, but this Millpond supports only 6: update Millpond/)
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
@@ -291,6 +322,8 @@ describe('G22: corruption', () => {
     ['channel_request', 'ends'],
     ['channel_request', 'body'],
     ['channel_setting', 'revision'],
+    ['heartbeat', 'at'],
+    ['heartbeat', 'count'],
     ['mark', 'value'],
   ])('text that is not UTF-8 in %s.%s is a clean error or a new epoch, and the tier goes on', async (table, column) => {
     const path = file()

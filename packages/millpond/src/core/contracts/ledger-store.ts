@@ -97,6 +97,16 @@ export interface LedgerPlace {
   readonly position: Position
 }
 
+/** What a process says of itself to the ledger's store. */
+export interface Heartbeat {
+  /** Grows with each: one that comes after a later one is ignored. */
+  readonly count: number
+  /** Every line up to these positions is applied in this process. */
+  readonly moved: readonly LedgerPlace[]
+  /** Nothing of these namespaces is trusted in this process any more. */
+  readonly left: readonly string[]
+}
+
 /**
  * The ledger's record of a namespace. Each call is one atomic step, and names the epoch that it is based on.
  * Rejects with `LEDGER_UNREACHABLE` if the store does not answer in time.
@@ -146,9 +156,14 @@ export interface LedgerStore {
    * silence.
    */
   report?(namespace: string, id: string, position: Position): Promise<void>
-  /** `report` for many namespaces at once. */
-  readonly reportAll?: ((id: string, places: readonly LedgerPlace[]) => Promise<void>) | undefined
-  /** The processes that reported in the last 3 seconds, of the current epoch. */
+  /**
+   * `report` for all namespaces of a process: that it lives is said once for all, and of a namespace only what is new.
+   * What it said before holds for as long as it lives. `false`: nothing of before is known (it was silent for too long,
+   * or the store has lost it), so all of it must be said again. Without it each namespace is reported by itself, once a
+   * second.
+   */
+  readonly heartbeat?: ((id: string, beat: Heartbeat) => Promise<boolean>) | undefined
+  /** The processes that reported, or whose heart has beaten, in the last 3 seconds: those of the current epoch. */
   nodes?(namespace: string): Promise<readonly LedgerNode[]>
   /**
    * Declares that entries of this ledger are also in tiers besides its own that outlive a process (files, Memcached,

@@ -1,21 +1,20 @@
-// Who uses the ledger, and up to where each has applied its lines.
+// Who uses a ledger in a cluster, and up to where each has applied its lines.
 import { MILLISECONDS, script } from './script.ts'
 
 /**
- * KEYS: the nodes of each namespace, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, after how many
- * milliseconds of silence a node is gone, then epoch and number for each. A node that comes clears away those that are
- * gone: so the hash holds what was live when the last one came, and itself goes when all are silent.
+ * KEYS: the nodes of a namespace, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, after how many
+ * milliseconds of silence a node is gone, epoch, number. A node that comes clears away those that are gone: so the hash
+ * holds what was live when the last one came, and itself goes when all are silent.
  */
 export const REPORT = script(`${MILLISECONDS}
 local now = milliseconds()
-for n, nodes in ipairs(KEYS) do
-  local came = redis.call('HSET', nodes, ARGV[1], string.format('%s %.0f %s', ARGV[n * 2 + 2], now, ARGV[n * 2 + 1]))
-  redis.call('PEXPIRE', nodes, ARGV[2])
-  local all = came == 0 and {} or redis.call('HGETALL', nodes)
-  for i = 1, #all, 2 do
-    local at = tonumber(string.match(all[i + 1], '^%d+ (%d+)'))
-    if not at or now - at > tonumber(ARGV[2]) then redis.call('HDEL', nodes, all[i]) end
-  end
+local came = redis.call('HSET', KEYS[1], ARGV[1], string.format('%s %.0f %s', ARGV[4], now, ARGV[3]))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if came == 0 then return 1 end
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local at = tonumber(string.match(all[i + 1], '^%d+ (%d+)'))
+  if not at or now - at > tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], all[i]) end
 end
 return 1
 `)

@@ -4,6 +4,7 @@ import type {
   Advanced,
   Change,
   CommitItem,
+  Heartbeat,
   LeaseAnswer,
   LeaseAsk,
   LedgerNode,
@@ -19,6 +20,7 @@ import type { ClusterEntries } from './cluster-entries.ts'
 import type { Argument, Connection, Wire } from './connection.ts'
 import { ADVANCE } from './ledger-advance.ts'
 import { COMMIT, JUDGE } from './ledger-commit.ts'
+import { HEARTBEAT, LIVING, POSITIONS } from './ledger-heartbeat.ts'
 import { LEASE, RELEASE } from './ledger-lease.ts'
 import { PAGE, PULL } from './ledger-pull.ts'
 import { NODES, REPORT } from './ledger-report.ts'
@@ -33,8 +35,8 @@ const FAILED = 'LEDGER_UNREACHABLE'
 const MAX_AT_ONCE = 5000
 /** After so long a silence a process counts as ended. */
 const NODE_MS = 3000
-/** Namespaces of one report: well below a millisecond of the server. */
-const REPORTS_AT_ONCE = 200
+/** Namespaces of one step of a heartbeat: well below a millisecond of the server. */
+const BEAT_AT_ONCE = 500
 
 export class RedisLedger implements LedgerStore {
   readonly scope = 'shared'
@@ -47,7 +49,8 @@ export class RedisLedger implements LedgerStore {
   /** Not in a cluster: its records lie on many servers. */
   readonly #standing: Standing | undefined
   readonly unmoved: LedgerStore['unmoved']
-  readonly reportAll: LedgerStore['reportAll']
+  readonly heartbeat: LedgerStore['heartbeat']
+  #reports = 0
   #external: boolean
 
   constructor(connection: Connection, names: Names, retain: Retain, entries?: ClusterEntries) {
@@ -59,7 +62,7 @@ export class RedisLedger implements LedgerStore {
     const standing =
       entries === undefined ? new Standing(names.moves(), (namespace) => names.record(namespace)) : undefined
     this.#standing = standing
-    this.reportAll = standing && ((id, places) => this.#reportAll(id, places))
+    this.heartbeat = standing && ((id, beat) => this.#beat(id, beat))
     this.unmoved = standing && ((places) => this.#unmoved(standing, places))
     // No step drops the entries of a cluster for certain: they count as copies in another tier.
     this.#external = retain.externalTiers || entries !== undefined
@@ -219,32 +222,52 @@ export class RedisLedger implements LedgerStore {
     return this.#connection.subscribe(this.#names.channel(namespace), wake)
   }
 
-  report(namespace: string, id: string, position: Position): Promise<void> {
-    return this.#report(id, [{ namespace, position }])
+  async report(namespace: string, id: string, position: Position): Promise<void> {
+    if (this.heartbeat !== undefined) {
+      await this.heartbeat(id, { count: ++this.#reports, moved: [{ namespace, position }], left: [] })
+      return
+    }
+    const nodes = this.#names.nodes(namespace)
+    const args = [id, NODE_MS, position.epoch, position.seq]
+    await this.#connection.exchange(`report ${namespace}`, FAILED, (wire) => run(wire, REPORT, [nodes], args), nodes)
   }
 
-  async #report(id: string, places: readonly LedgerPlace[]): Promise<void> {
-    const names = places.map(({ namespace }) => this.#names.nodes(namespace))
-    const args = [id, NODE_MS, ...places.flatMap(({ position }) => [position.epoch, position.seq])]
-    const talk = (wire: Wire): Promise<unknown> => run(wire, REPORT, names, args)
-    await this.#connection.exchange(`report ${places[0]?.namespace}`, FAILED, talk, names[0])
-  }
-
-  async #reportAll(id: string, places: readonly LedgerPlace[]): Promise<void> {
-    for (let from = 0; from < places.length; from += REPORTS_AT_ONCE)
-      await this.#report(id, places.slice(from, from + REPORTS_AT_ONCE))
+  async #beat(id: string, { count, moved, left }: Heartbeat): Promise<boolean> {
+    const keys = [this.#names.heartbeats(), this.#names.process(id)]
+    const talk = async (wire: Wire): Promise<boolean> => {
+      let isKnown = true
+      for (let from = 0; from === 0 || from < Math.max(moved.length, left.length); from += BEAT_AT_ONCE) {
+        const some = moved.slice(from, from + BEAT_AT_ONCE)
+        const args: Argument[] = [id, NODE_MS, count, some.length]
+        for (const { namespace, position } of some) args.push(fieldOf(namespace), `${position.seq} ${position.epoch}`)
+        for (const namespace of left.slice(from, from + BEAT_AT_ONCE)) args.push(fieldOf(namespace))
+        isKnown = whole(await run(wire, HEARTBEAT, keys, args)) === 1 && isKnown
+      }
+      return isKnown
+    }
+    return this.#connection.exchange('heartbeat', FAILED, talk)
   }
 
   async nodes(namespace: string): Promise<readonly LedgerNode[]> {
     const keys = [this.#names.record(namespace), this.#names.nodes(namespace)]
-    const talk = (wire: Wire): Promise<unknown> => run(wire, NODES, keys, [wire.serverId, NODE_MS])
-    const reply = await this.#connection.exchange(`nodes ${namespace}`, FAILED, talk, keys[0])
-    const texts = list(reply)
-    const nodes: LedgerNode[] = []
-    for (let at = 0; at + 2 < texts.length; at += 3) {
-      nodes.push({ id: String(texts[at]), seq: whole(texts[at + 1]), ageMs: whole(texts[at + 2]) })
+    const talk = async (wire: Wire): Promise<LedgerNode[]> => {
+      // Beside heartbeats those who report as before there were any: processes of an earlier program.
+      const [reported, living] = await Promise.all([
+        run(wire, NODES, keys, [wire.serverId, NODE_MS]),
+        this.heartbeat === undefined ? [] : run(wire, LIVING, [this.#names.heartbeats()], [NODE_MS]),
+      ])
+      return [...nodesOf(list(reported)), ...(await this.#positions(wire, namespace, list(living)))]
     }
-    return nodes
+    return this.#connection.exchange(`nodes ${namespace}`, FAILED, talk, keys[0])
+  }
+
+  /** @param living id and milliseconds of silence, in turn. */
+  async #positions(wire: Wire, namespace: string, living: readonly unknown[]): Promise<LedgerNode[]> {
+    if (living.length === 0) return []
+    const ids = living.flatMap((id, at) => (at % 2 === 0 ? [String(id)] : []))
+    const keys = [this.#names.record(namespace), ...ids.map((id) => this.#names.process(id))]
+    const seqs = list(await run(wire, POSITIONS, keys, [wire.serverId, fieldOf(namespace)])).map(whole)
+    return nodesOf(ids.flatMap((id, at) => ((seqs[at] ?? -1) < 0 ? [] : [id, seqs[at], living[at * 2 + 1]])))
   }
 
   #ask(namespace: string, from: Position | undefined): Promise<PullReply> {
@@ -286,4 +309,15 @@ export class RedisLedger implements LedgerStore {
   #common(wire: Wire): Argument[] {
     return [wire.serverId, randomBytes(9).toString('base64url'), this.#external ? '1' : '0']
   }
+}
+
+/** A namespace among the fields of a process, one of which has a name of its own. */
+const fieldOf = (namespace: string): string => `:${namespace}`
+
+/** @param texts id, number and milliseconds of silence, in turn. */
+function nodesOf(texts: readonly unknown[]): LedgerNode[] {
+  const nodes: LedgerNode[] = []
+  for (let at = 0; at + 2 < texts.length; at += 3)
+    nodes.push({ id: String(texts[at]), seq: whole(texts[at + 1]), ageMs: whole(texts[at + 2]) })
+  return nodes
 }

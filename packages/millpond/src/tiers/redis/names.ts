@@ -35,6 +35,16 @@ export class Names {
     return `${this.#prefix}l:moves`
   }
 
+  /** When the heart of each process last beat. */
+  heartbeats(): string {
+    return `${this.#prefix}l:heartbeats`
+  }
+
+  /** How far a process is, in each namespace that it uses. */
+  process(id: string): string {
+    return `${this.#prefix}p:${id}`
+  }
+
   lease(namespace: string, key: string): string {
     return `${this.#prefix}k:${slot(namespace)}:${key}`
   }

@@ -198,7 +198,7 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
       // A file that was restored or copied tells an older story: without a ledger record, the next question begins a
       // new epoch.
       handle.exec(
-        'DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease; DELETE FROM node',
+        'DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease; DELETE FROM node; DELETE FROM heartbeat',
       )
       // Nor do those who met there meet here.
       handle.exec(

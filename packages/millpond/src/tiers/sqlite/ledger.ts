@@ -5,6 +5,7 @@ import type {
   Advanced,
   Change,
   CommitItem,
+  Heartbeat,
   LeaseAnswer,
   LeaseAsk,
   LedgerNode,
@@ -22,6 +23,7 @@ import type { Database } from './database.ts'
 import { dropEntry, enforceBounds, writeEntry } from './entries.ts'
 import type { CacheFile } from './file.ts'
 import type { Followers } from './followers.ts'
+import { beat, nodesIn } from './heartbeats.ts'
 import { addHolds, endHolds, expireHolds, isDue, isHeld } from './holds.ts'
 import {
   findRecord,
@@ -41,10 +43,8 @@ import { Standing } from './standing.ts'
 const FAILED = 'LEDGER_UNREACHABLE'
 /** What the id of a lease begins with once its entry is there. */
 const COMMITTED = '+'
-/** After so long a silence a process counts as ended. */
-const NODE_MS = 3000
-/** Namespaces of one report: a few milliseconds of the lock. */
-const REPORTS_AT_ONCE = 200
+/** Namespaces of one step of a heartbeat: a few milliseconds of the lock. */
+const BEAT_AT_ONCE = 200
 
 export class SqliteLedger implements LedgerStore {
   readonly scope: Scope
@@ -54,6 +54,7 @@ export class SqliteLedger implements LedgerStore {
   readonly #pages: PagedSnapshots
   readonly #standing: Standing
   #external: boolean
+  #reports = 0
 
   constructor(database: Database, followers: Followers, onWrite: () => void) {
     this.scope = database.inMemory ? 'process' : 'host'
@@ -198,41 +199,23 @@ export class SqliteLedger implements LedgerStore {
     return this.#followers.add(namespace, wake)
   }
 
-  report(namespace: string, id: string, position: Position): Promise<void> {
-    return this.reportAll(id, [{ namespace, position }])
+  async report(namespace: string, id: string, position: Position): Promise<void> {
+    await this.heartbeat(id, { count: ++this.#reports, moved: [{ namespace, position }], left: [] })
   }
 
-  async reportAll(id: string, places: readonly LedgerPlace[]): Promise<void> {
-    for (let from = 0; from < places.length; from += REPORTS_AT_ONCE) {
+  async heartbeat(id: string, { count, moved, left }: Heartbeat): Promise<boolean> {
+    let isKnown = true
+    for (let from = 0; from === 0 || from < Math.max(moved.length, left.length); from += BEAT_AT_ONCE) {
       if (from > 0) await yieldToOthers()
-      await this.#reportSome(id, places.slice(from, from + REPORTS_AT_ONCE))
+      const to = from + BEAT_AT_ONCE
+      const part = { count, moved: moved.slice(from, to), left: left.slice(from, to) }
+      isKnown = (await this.#database.write('heartbeat', FAILED, (file) => beat(file, id, part))) && isKnown
     }
-  }
-
-  async #reportSome(id: string, places: readonly LedgerPlace[]): Promise<void> {
-    await this.#database.write(`report ${places[0]?.namespace}`, FAILED, (file) => {
-      const now = Date.now()
-      for (const { namespace, position } of places) {
-        const { epoch, seq } = position
-        file
-          .sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)')
-          .run(namespace, id, epoch, seq, now)
-        file.sql('DELETE FROM node WHERE ns = ? AND at < ?').run(namespace, now - NODE_MS)
-      }
-    })
+    return isKnown
   }
 
   nodes(namespace: string): Promise<readonly LedgerNode[]> {
-    const sql = `SELECT ${texts('id')}, ${numbers('node.seq', 'at')} FROM node JOIN ledger USING (ns, epoch) WHERE ns = ? AND at >= ?`
-    return this.#database.look(`nodes ${namespace}`, FAILED, (file) => {
-      const now = Date.now()
-      const rows = file.sql(sql).all(namespace, now - NODE_MS)
-      return rows.map((row) => ({
-        id: textIn(row, 'id'),
-        seq: numberIn(row, 'seq'),
-        ageMs: Math.max(0, now - numberIn(row, 'at')),
-      }))
-    })
+    return this.#database.look(`nodes ${namespace}`, FAILED, (file) => nodesIn(file, namespace))
   }
 
   #mustChange(record: LedgerRecord, from: Position | undefined): boolean {

@@ -3,13 +3,19 @@
 /** Stored in the file's header, so that another program's database is never taken for a cache. "MLPD". */
 export const APPLICATION_ID = 0x4d4c5044
 /** Raised when the tables change; files of a higher version are refused, never guessed at. */
-export const SCHEMA_VERSION = 5
+export const SCHEMA_VERSION = 6
+
+/**
+ * The time of a report that holds for as long as its process has a heartbeat. Programs of schema version 5 that have
+ * the file open still know no heartbeats: to them such a report never grows old, so they wait for who made it.
+ */
+export const BY_HEARTBEAT = 8_000_000_000_000_000
 
 /**
  * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in
  * one read, bounds that hold within the writing transaction. `entry.head` is the check over epoch, number and deadline;
  * rows of version 2 have none, and count as absent. The ledger's tables belong to the same file so that an advance and
- * its drops are one transaction.
+ * its drops are one transaction. `node.at` is when a process reported, or `BY_HEARTBEAT`.
  */
 export const SCHEMA = `
 CREATE TABLE IF NOT EXISTS entry (
@@ -48,6 +54,8 @@ CREATE TABLE IF NOT EXISTS lease (
 CREATE TABLE IF NOT EXISTS node (
   ns TEXT NOT NULL, id TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (ns, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heartbeat (id TEXT PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS node_id ON node (id);
 CREATE TABLE IF NOT EXISTS channel (name TEXT PRIMARY KEY, mark TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS channel_node (
   channel TEXT NOT NULL, id TEXT NOT NULL, boot TEXT NOT NULL, at INTEGER NOT NULL, late INTEGER NOT NULL, forget INTEGER NOT NULL, state TEXT NOT NULL,

@@ -1,0 +1,160 @@
+// What a process tells a ledger's store of itself: once a second, for all namespaces, that it lives; and of a namespace
+// only where it has got to when that has changed, or that nothing of it is trusted here any more.
+//
+// Who waits for an invalidation is told by the store which processes live and how far each last said that it was. So
+// while anything of a namespace is trusted here the store must hold a position of it that is not beyond ours: it is
+// withdrawn only when trust has ended, and told again with the answer that renews it.
+import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
+import type { Position } from '../core/ledger.ts'
+import { Deadlines } from '../wrap/deadlines.ts'
+
+/** A namespace of this process, as its ledger knows it. */
+export interface Member {
+  readonly namespace: string
+  /** The longest that the store may take, in milliseconds. */
+  readonly patienceMs: number
+  readonly isTrusted: boolean
+}
+
+const BEAT_MS = 1000
+/** After one that failed: a process that is silent for 3 seconds counts as ended. */
+const RETRY_MS = 250
+/**
+ * Between two that tell of positions: where namespaces move a thousand times a second, that costs ten calls. The first
+ * goes out at once, so that who waits for it is answered within a round trip while there is little to tell.
+ */
+const SPREAD_MS = 100
+
+const presences = new WeakMap<LedgerStore, Map<string, Presence>>()
+
+/** One for each store and process. Undefined where the store takes reports of single namespaces alone. */
+export function presenceOf(store: LedgerStore | undefined, id: () => string, clock: Clock): Presence | undefined {
+  if (store?.heartbeat === undefined) return undefined
+  const byId = presences.get(store) ?? new Map<string, Presence>()
+  presences.set(store, byId)
+  const known = byId.get(id()) ?? new Presence(store, id(), clock)
+  byId.set(id(), known)
+  return known
+}
+
+export class Presence {
+  readonly #store: LedgerStore
+  readonly #id: string
+  readonly #clock: Clock
+  readonly #deadlines: Deadlines
+  /** Of whom the store has been told, or is about to be. */
+  readonly #members = new Map<Member, Position>()
+  readonly #changed = new Set<Member>()
+  readonly #left = new Set<string>()
+  #count = 0
+  #isSending = false
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #sentAt = Number.NEGATIVE_INFINITY
+  #failed = false
+  #ringsAt = Number.POSITIVE_INFINITY
+  #cancel = (): void => {}
+
+  constructor(store: LedgerStore, id: string, clock: Clock) {
+    this.#store = store
+    this.#id = id
+    this.#clock = clock
+    this.#deadlines = new Deadlines(clock)
+  }
+
+  /** Every line up to the position is applied. Costs two comparisons where that has been said. */
+  applied(member: Member, epoch: string, seq: number): void {
+    const told = this.#members.get(member)
+    if (told !== undefined && told.seq === seq && told.epoch === epoch) return
+    this.#members.set(member, { epoch, seq })
+    this.#changed.add(member)
+    this.#left.delete(member.namespace)
+    this.#schedule()
+  }
+
+  /** Nothing of it is trusted from now on. */
+  leave(member: Member): void {
+    if (!this.#members.delete(member)) return
+    this.#changed.delete(member)
+    // Opened anew meanwhile, it is somebody else's.
+    if (!this.#names().has(member.namespace)) this.#left.add(member.namespace)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isSending || (this.#members.size === 0 && this.#left.size === 0)) return
+    const isNews = !this.#failed && this.#changed.size > 0
+    const waitMs = isNews ? SPREAD_MS : this.#failed ? RETRY_MS : BEAT_MS
+    const dueAt = this.#sentAt + waitMs
+    if (dueAt >= this.#ringsAt) return
+    this.#cancel()
+    const leftMs = dueAt - this.#clock.monotonic()
+    this.#ringsAt = dueAt
+    if (leftMs > 0) this.#cancel = this.#clock.after(leftMs, () => void this.#beat())
+    // What is told in one turn, as after a question for all namespaces, goes out together.
+    else void Promise.resolve().then(() => this.#beat())
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#isSending) return
+    this.#isSending = true
+    this.#cancel()
+    this.#ringsAt = Number.POSITIVE_INFINITY
+    this.#leaveUntrusted()
+    if (this.#members.size > 0 || this.#left.size > 0) await this.#tell()
+    this.#isSending = false
+    this.#schedule()
+  }
+
+  async #tell(): Promise<void> {
+    const told = [...this.#changed]
+    const moved: LedgerPlace[] = told.flatMap((member) => {
+      const position = this.#members.get(member)
+      return position === undefined ? [] : [{ namespace: member.namespace, position }]
+    })
+    const left = [...this.#left]
+    this.#changed.clear()
+    this.#left.clear()
+    this.#sentAt = this.#clock.monotonic()
+    try {
+      if (!(await this.#send(moved, left))) this.#sayAgain(new Set(told))
+      this.#failed = false
+    } catch {
+      this.#failed = true
+      // Told again with the next answer that renews their trust: a store that is down is not asked for their sake.
+      for (const member of told)
+        if (this.#members.has(member) && !this.#changed.has(member)) this.#members.set(member, NOWHERE)
+      const names = this.#names()
+      for (const namespace of left) if (!names.has(namespace)) this.#left.add(namespace)
+      // A process without namespaces leaves by silence.
+      if (names.size === 0) this.#left.clear()
+    }
+  }
+
+  #send(moved: readonly LedgerPlace[], left: readonly string[]): Promise<boolean> {
+    let patienceMs = BEAT_MS
+    for (const member of this.#members.keys()) patienceMs = Math.max(patienceMs, member.patienceMs)
+    const said = (async () =>
+      (await this.#store.heartbeat?.(this.#id, { count: ++this.#count, moved, left })) ?? true)()
+    return this.#deadlines.hold(said, patienceMs, () => 'ledger: heartbeat')
+  }
+
+  #leaveUntrusted(): void {
+    const now = this.#clock.monotonic()
+    if (now - this.#lookedAt < RETRY_MS) return
+    this.#lookedAt = now
+    for (const member of this.#members.keys()) if (!member.isTrusted) this.leave(member)
+  }
+
+  /** The store knows nothing of before: the members that were not among those that it was just told of. */
+  #sayAgain(told: ReadonlySet<Member>): void {
+    for (const [member, position] of this.#members)
+      if (!told.has(member) && position !== NOWHERE) this.#changed.add(member)
+  }
+
+  #names(): Set<string> {
+    return new Set([...this.#members.keys()].map(({ namespace }) => namespace))
+  }
+}
+
+/** Equal to no position. */
+const NOWHERE: Position = { epoch: '', seq: -1 }

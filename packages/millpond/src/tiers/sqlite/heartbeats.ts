@@ -1,0 +1,50 @@
+// Which processes use the file, and how far each is: a heartbeat for each process, and a row for each namespace that it
+// uses, written when that moves. Every function runs inside a transaction of its caller.
+import type { Heartbeat, LedgerNode } from '../../core/contracts.ts'
+import { numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
+import type { CacheFile } from './file.ts'
+import { BY_HEARTBEAT } from './schema.ts'
+
+/** After so long a silence a process counts as ended. */
+const NODE_MS = 3000
+
+/** Part of a heartbeat: so many namespaces of it, as the lock may be held for a few milliseconds. `false`: see there. */
+export function beat(file: CacheFile, id: string, { count, moved, left }: Heartbeat): boolean {
+  const now = Date.now()
+  const last = file.sql(`SELECT ${numbers('count')} FROM heartbeat WHERE id = ?`).get(id)
+  const isKnown = last !== undefined && last !== null
+  if (isKnown && numberIn(last, 'count') > count) return true
+  file.sql('INSERT OR REPLACE INTO heartbeat (id, count, at) VALUES (?, ?, ?)').run(id, count, now)
+  for (const { namespace, position } of moved)
+    file
+      .sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)')
+      .run(namespace, id, position.epoch, position.seq, BY_HEARTBEAT)
+  for (const namespace of left) file.sql('DELETE FROM node WHERE ns = ? AND id = ?').run(namespace, id)
+  if (!isKnown) clearEnded(file, now)
+  return isKnown
+}
+
+/** The processes in a namespace, as far as they are in its epoch; those of an earlier program have reported by time. */
+export function nodesIn(file: CacheFile, ns: string): LedgerNode[] {
+  const now = Date.now()
+  const rows = file
+    .sql(
+      `SELECT ${texts('id')}, ${numbers('node.seq', 'node.at')}, ifnull((SELECT CASE typeof(h.at) WHEN 'integer' THEN h.at END FROM heartbeat h WHERE h.id = node.id), 0) AS beat
+       FROM node JOIN ledger USING (ns, epoch) WHERE ns = ?`,
+    )
+    .all(ns)
+  return rows.flatMap((row) => {
+    const at = numberIn(row, 'at')
+    const ageMs = Math.max(0, now - (at === BY_HEARTBEAT ? numberIn(row, 'beat') : at))
+    return ageMs > NODE_MS ? [] : [{ id: textIn(row, 'id'), seq: numberIn(row, 'seq'), ageMs }]
+  })
+}
+
+/** What processes that have ended left behind, of both kinds. */
+function clearEnded(file: CacheFile, now: number): void {
+  file.sql('DELETE FROM node WHERE at < ?').run(now - NODE_MS)
+  file
+    .sql(`DELETE FROM node WHERE id IN (SELECT id FROM heartbeat WHERE at < ?) AND at = ${BY_HEARTBEAT}`)
+    .run(now - NODE_MS)
+  file.sql('DELETE FROM heartbeat WHERE at < ?').run(now - NODE_MS)
+}

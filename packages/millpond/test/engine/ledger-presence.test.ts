@@ -1,0 +1,231 @@
+// What a process tells its ledger of itself, and what those who wait for an invalidation make of it.
+import { type Cache, createCache, memory } from 'millpond'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Heartbeat, LedgerStore, Tier } from '../../src/core/contracts.ts'
+import type { Position } from '../../src/core/ledger.ts'
+import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import { simulatedServer } from '../../src/testing/simulator-server.ts'
+
+const opened: Cache[] = []
+afterEach(() => Promise.all(opened.splice(0).map((cache) => cache.close())))
+
+const NAMES = Array.from({ length: 20 }, (_, at) => `n${at}`)
+
+interface Process {
+  beatAt: number
+  readonly places: Map<string, Position>
+}
+
+/** A server that knows its processes as Redis does, and nobody pushes anything. */
+function world() {
+  const clock = fakeClock({ now: Date.now() })
+  const server = simulatedServer({ now: () => clock.now() })
+  const processes = new Map<string, Process>()
+  const processOf = (id: string): Process => {
+    const known = processes.get(id) ?? { beatAt: 0, places: new Map() }
+    processes.set(id, known)
+    known.beatAt = clock.monotonic()
+    return known
+  }
+  /** A connection; what `change` gives stands in the place of the store's own. */
+  const connect = (change: (ledger: LedgerStore) => Partial<LedgerStore> = () => ({})) => {
+    const beats: Heartbeat[] = []
+    const { ledger, ...tier } = server.connect()
+    const whole: LedgerStore = {
+      ...ledger,
+      follow: () => () => {},
+      heartbeat: async (id, beat) => {
+        beats.push(beat)
+        const isKnown = processes.has(id)
+        const { places } = processOf(id)
+        for (const { namespace, position } of beat.moved) places.set(namespace, position)
+        for (const namespace of beat.left) places.delete(namespace)
+        return isKnown
+      },
+      report: async (namespace, id, position) => void processOf(id).places.set(namespace, position),
+      nodes: async (namespace) => {
+        const { epoch } = (await ledger.pull(namespace)).position
+        return [...processes].flatMap(([id, { beatAt, places }]) => {
+          const at = places.get(namespace)
+          const ageMs = clock.monotonic() - beatAt
+          return at === undefined || at.epoch !== epoch || ageMs > 3000 ? [] : [{ id, seq: at.seq, ageMs }]
+        })
+      },
+    }
+    const own: Tier & { readonly ledger: LedgerStore } = { ...tier, ledger: { ...whole, ...change(whole) } }
+    return { tier: own, beats }
+  }
+  return { clock, server, processes, connect }
+}
+
+function open(tier: Tier, clock: FakeClock): Cache {
+  const cache = createCache({ name: 'presence', tiers: [memory(), tier], clock })
+  opened.push(cache)
+  return cache
+}
+
+/** Reads every 50 ms. */
+async function readFor(cache: Cache, clock: FakeClock, ms: number, names = NAMES): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    await Promise.all(names.map((name) => cache.namespace(name).getOrSet('k', () => 'old')))
+    await clock.run(50)
+  }
+}
+
+/** Time goes on until it is settled. */
+async function settled<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
+  let isOver = false
+  const over = work.finally(() => (isOver = true))
+  over.catch(() => {})
+  for (let turns = 0; !isOver && turns < 2000; turns++) await clock.run(1)
+  return over
+}
+
+const heldBy = (cache: Cache, name: string): Promise<unknown> => cache.namespace(name).get('k')
+
+describe('what is told of a process', () => {
+  test('one heartbeat a second for 20 namespaces, and each position once', async () => {
+    const { clock, connect } = world()
+    const { tier, beats } = connect()
+    const cache = open(tier, clock)
+    await readFor(cache, clock, 1000)
+    expect(beats.reduce((sum, { moved }) => sum + moved.length, 0)).toBe(20)
+    beats.length = 0
+    await readFor(cache, clock, 10_000)
+    expect(beats.length).toBeGreaterThanOrEqual(9)
+    expect(beats.length).toBeLessThanOrEqual(11)
+    expect(beats.flatMap(({ moved, left }) => [...moved, ...left])).toEqual([])
+  })
+
+  test('what has moved is told at once and by itself; of many steps at most ten times a second', async () => {
+    const { clock, connect } = world()
+    const { tier, beats } = connect()
+    const cache = open(tier, clock)
+    const other = open(connect().tier, clock)
+    await readFor(cache, clock, 1500)
+    beats.length = 0
+    await other.namespace('n7').delete('k')
+    await readFor(cache, clock, 150)
+    expect(beats.flatMap(({ moved }) => moved).map(({ namespace }) => namespace)).toEqual(['presence:n7:'])
+    beats.length = 0
+    for (let step = 0; step < 1000; step++) {
+      await cache.namespace(`n${step % 20}`).delete('k')
+      await clock.run(1)
+    }
+    expect(beats.length).toBeGreaterThanOrEqual(9)
+    expect(beats.length).toBeLessThanOrEqual(11)
+  })
+
+  test('a store that has forgotten the process hears all again within a second', async () => {
+    const { clock, processes, connect } = world()
+    const cache = open(connect().tier, clock)
+    await readFor(cache, clock, 1500)
+    processes.clear()
+    await readFor(cache, clock, 1200)
+    expect([...processes.values()].map(({ places }) => places.size)).toEqual([20])
+  })
+
+  test('what is not trusted any more is withdrawn, and told again when it is', async () => {
+    const { clock, processes, connect } = world()
+    const cache = open(connect().tier, clock)
+    const placesOf = (): string[] => [...processes.values()].flatMap(({ places }) => [...places.keys()])
+    await readFor(cache, clock, 500)
+    await readFor(cache, clock, 29_000, ['n0'])
+    expect(placesOf().length, 'confirmed with the one that is read').toBe(20)
+    await readFor(cache, clock, 5000, ['n0'])
+    expect(placesOf()).toEqual(['presence:n0:'])
+    await readFor(cache, clock, 200)
+    expect(placesOf().length).toBe(20)
+    await clock.run(60_000)
+    expect(placesOf()).toEqual([])
+  })
+
+  test('while heartbeats fail there are four a second, and what they would have told is told when they pass', async () => {
+    const { clock, processes, connect } = world()
+    let isDown = false
+    let tries = 0
+    const { tier } = connect((ledger) => ({
+      heartbeat: async (id, beat) => {
+        tries++
+        if (isDown) throw new Error('no answer')
+        return (await ledger.heartbeat?.(id, beat)) ?? true
+      },
+    }))
+    const cache = open(tier, clock)
+    const other = open(connect().tier, clock)
+    await readFor(cache, clock, 1500)
+    const [id] = [...processes.keys()]
+    isDown = true
+    await Promise.all(NAMES.map((name) => other.namespace(name).delete('k')))
+    tries = 0
+    await readFor(cache, clock, 2000)
+    expect(tries).toBeGreaterThan(5)
+    expect(tries).toBeLessThanOrEqual(10)
+    isDown = false
+    await readFor(cache, clock, 500)
+    expect([...(processes.get(id ?? '')?.places.values() ?? [])].map(({ seq }) => seq > 0)).toEqual(
+      NAMES.map(() => true),
+    )
+  })
+})
+
+describe('who waits for an invalidation', () => {
+  test('G3: hears of all as soon as they have asked', async () => {
+    const { clock, connect } = world()
+    const [one, two] = [open(connect().tier, clock), open(connect().tier, clock)]
+    await readFor(one, clock, 500)
+    await readFor(two, clock, 500)
+    const receipt = await one.namespace('n3').delete('k')
+    const began = clock.monotonic()
+    expect(await settled(clock, receipt.acked({ timeout: 1000 }))).toEqual([])
+    expect(clock.monotonic() - began).toBeLessThanOrEqual(230)
+    expect(await heldBy(two, 'n3')).toBeUndefined()
+  })
+
+  test('G3: is not told that a process has applied it whose heart beats, and which stands still in this namespace', async () => {
+    const { clock, processes, connect } = world()
+    let isStuck = false
+    const stuck = connect((ledger) => ({
+      pull: (namespace, from) =>
+        isStuck && namespace.includes('n7') ? new Promise(() => {}) : ledger.pull(namespace, from),
+    }))
+    const one = open(connect().tier, clock)
+    const two = open(stuck.tier, clock)
+    await readFor(one, clock, 500)
+    const ids = [...processes.keys()]
+    await readFor(two, clock, 500)
+    const late = [...processes.keys()].filter((id) => !ids.includes(id))
+    isStuck = true
+    const receipt = await one.namespace('n7').delete('k')
+    expect(await settled(clock, receipt.acked({ timeout: 200 }))).toEqual(late)
+    expect(await settled(clock, (await one.namespace('n6').delete('k')).acked({ timeout: 1000 }))).toEqual([])
+  })
+
+  test('G3: nor one that has not read the namespace for seconds, and trusts it with the others', async () => {
+    const { clock, connect } = world()
+    const [one, two] = [open(connect().tier, clock), open(connect().tier, clock)]
+    await readFor(one, clock, 500)
+    await readFor(two, clock, 500)
+    await readFor(two, clock, 8000, ['n0'])
+    const receipt = await one.namespace('n5').delete('k')
+    expect(await settled(clock, receipt.acked({ timeout: 1000 }))).toEqual([])
+    expect(await heldBy(two, 'n5')).toBeUndefined()
+  })
+
+  test.each([
+    ['the step itself', async () => {}],
+    ['the question of another', async (third: Cache) => void (await third.namespace('n3').getOrSet('x', () => 1))],
+  ])('G6: nor, where %s has begun an epoch, one that has not heard of it', async (_, before) => {
+    const { clock, server, connect } = world()
+    const [one, two, third] = [open(connect().tier, clock), open(connect().tier, clock), open(connect().tier, clock)]
+    await readFor(one, clock, 500)
+    await readFor(two, clock, 500)
+    expect(await heldBy(two, 'n3')).toBe('old')
+    server.loseRecord()
+    await before(third)
+    const receipt = await one.namespace('n3').delete('k')
+    const acked = receipt.acked({ timeout: 1000 })
+    expect(await settled(clock, acked)).toEqual([])
+    expect(await heldBy(two, 'n3')).toBeUndefined()
+  })
+})
