@@ -141,7 +141,7 @@ describe('files of others', () => {
     const { position } = await tier.ledger.pull('ns')
     const older = openRaw(path)
     const reportAsBefore = (id: string): void =>
-      older.exec(
+      void older.exec(
         `INSERT OR REPLACE INTO node VALUES ('ns', '${id}', '${position.epoch}', 0, ${Date.now()}); DELETE FROM node WHERE ns = 'ns' AND at < ${Date.now() - 3000}`,
       )
     const seenAsBefore = (): unknown[] =>
