@@ -1,21 +1,21 @@
-// A body on its way from the origin: read by any number of clients, each at its own pace, while it is kept for the
-// store.
+// A response body in transit from the origin: read by any number of clients, each at its own pace, while it is
+// collected for the store.
 import type { Reply } from './exchange.ts'
 import type { RawFields } from './rules/fields.ts'
 
-/** Bytes that may wait for the slowest client of a body that is not kept. */
+/** Bytes that may wait for the slowest client of a body that is not collected. */
 const HIGH_WATER = 256 * 1024
 
 interface Reader {
   readonly reply: Reply
   /** The next chunk, counted from the first. */
   at: number
-  /** Has enough for now, and will say when it has not. */
+  /** It has enough for now, and will say when it wants more. */
   isBusy: boolean
 }
 
 export interface ArrivalOptions {
-  /** Kept for the store, and for clients that join late, as long as it has at most this many bytes. 0: never. */
+  /** Collected for the store, and for clients that join late, up to this many bytes. 0: never. */
   readonly keepBytes: number
   /** The slowest client has caught up. */
   readonly onDrain: () => void
@@ -42,12 +42,12 @@ export class Arrival {
     this.#isKept = options.keepBytes > 0
   }
 
-  /** All of it is here, and may be stored. */
+  /** It is complete, and may be stored. */
   get isWhole(): boolean {
     return this.#isKept && this.#state === 'ended'
   }
 
-  /** Nothing has been given up yet, so another client may join. */
+  /** Nothing has been dropped yet, so another client may join. */
   get isJoinable(): boolean {
     return this.#dropped === 0 && this.#state !== 'failed'
   }
@@ -60,7 +60,7 @@ export class Arrival {
     return this.#bytes
   }
 
-  /** Whoever was to read it from the start has joined. */
+  /** The clients that read it from the start have joined. */
   release(): void {
     this.#isHeld = false
     this.#trim()
@@ -86,7 +86,7 @@ export class Arrival {
     this.#bytes += chunk.length
     if (this.#isKept && this.#bytes > this.#options.keepBytes) this.#isKept = false
     for (const reader of this.#readers) this.#feed(reader)
-    // What is kept is bounded by itself: one slow client delays nobody.
+    // A collected body is bounded by itself: one slow client delays no other.
     this.#isPaused = !this.#isKept && this.#waiting() > HIGH_WATER
     return !this.#isPaused
   }
@@ -128,7 +128,7 @@ export class Arrival {
     if (this.#readers.size === 0 && !this.#isHeld) this.#options.onDeserted()
   }
 
-  /** Drops what every client has read, once it need not be kept. */
+  /** Drops what every client has read, unless it is collected. */
   #trim(): void {
     if (this.#isKept || this.#isHeld) return
     let least = this.#dropped + this.#chunks.length

@@ -1,4 +1,4 @@
-// What the HTTP store asks of a cache: the part of the public face that it uses. Any `Cache` of `createCache` is one.
+// What the HTTP store needs of a cache: the used part of its public interface. Any `Cache` of `createCache` fits.
 
 export interface HttpReceipt {
   readonly id: string
@@ -7,7 +7,7 @@ export interface HttpReceipt {
   readonly isExact: boolean
   readonly isApplied: boolean
   readonly ms: number
-  /** Resolves with what has not applied it in time; none: it is gone everywhere. */
+  /** Resolves with the processes that have not applied it in time; empty: it is gone everywhere. */
   acked?(options?: { readonly timeout?: number }): Promise<readonly string[]>
 }
 
@@ -17,7 +17,7 @@ export interface LoadControl {
   isOutdated(): boolean | Promise<boolean>
 }
 
-/** Who reads: the cache itself, or the same cache for a session. */
+/** The reader: the cache itself, or the same cache for a session. */
 export type Reader = Pick<Backing, 'peek' | 'getEntry'>
 
 export interface Backing {
@@ -42,7 +42,7 @@ export interface Backing {
   clear(): Promise<HttpReceipt>
 }
 
-/** `quiet`: counts as no hit and no miss. */
+/** `quiet`: counts as neither hit nor miss. */
 export interface Counted {
   readonly quiet?: boolean
 }

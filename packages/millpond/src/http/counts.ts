@@ -1,20 +1,20 @@
-// What the cache has done, as plain counters: for metrics, and to see why nothing hits.
+// Plain counters: for metrics, and to see why nothing hits.
 import type { Outcome } from './fetching.ts'
 
 export interface HttpStats {
-  /** Answered from the store without asking. */
+  /** Served from the store without validation. */
   readonly hits: number
-  /** Asked about, and confirmed by a 304. */
+  /** Validated, and confirmed by a 304. */
   readonly validated: number
   /** Served stale, since the origin failed. */
   readonly stale: number
   /** Fetched, and stored. */
   readonly stored: number
-  /** Passed on without being stored, by reason. */
+  /** Forwarded without being stored, by reason. */
   readonly passed: Readonly<Record<string, number>>
-  /** Waited for another's question, and shared its answer. */
+  /** Waited for another request's fetch, and shared its answer. */
   readonly collapsed: number
-  /** The origin could not be asked, and nothing stored could be used. */
+  /** The origin was unreachable, and no stored answer could be used. */
   readonly failed: number
 }
 

@@ -1,4 +1,4 @@
-// Sending a stored answer: whole, a range of it, or the news that the client has it already.
+// Sending a stored answer: in full, a range of it, or a 304.
 import { type ClientRequest, type Head, KeptHead, type Reply } from './exchange.ts'
 import { ageMs } from './rules/answer.ts'
 import { withoutFields } from './rules/fields.ts'
@@ -11,17 +11,17 @@ export interface Delivery {
   readonly store: HttpStore
   readonly primary: string
   readonly now: number
-  /** The member of `Cache-Status`, or `undefined` where none is sent. */
+  /** The member of `Cache-Status`, or `undefined` if none is sent. */
   readonly told: string | undefined
 }
 
-/** Whether this answer can answer the request's range, if it has one. */
+/** Whether this answer can satisfy the request's range, if it has one. */
 export function canAnswer(asked: ClientRequest, answer: StoredAnswer): boolean {
   if (answer.part !== undefined) return asked.facts.method === 'GET' && sliceOf(asked, answer) !== undefined
   return true
 }
 
-/** `undefined`: the whole answer is meant. */
+/** `undefined`: the whole answer. */
 function sliceOf({ facts }: ClientRequest, answer: StoredAnswer): Slice | 'unsatisfiable' | undefined {
   // RFC 9110 14.2: only GET has ranges; several at once may be answered by the whole.
   if (!facts.has(ASKS.range) || facts.method !== 'GET' || (answer.status !== 200 && answer.part === undefined))
@@ -53,7 +53,7 @@ export function deliverNow(
 const bytesOf = (body: string | Buffer, encoding: BufferEncoding): Buffer =>
   typeof body === 'string' ? Buffer.from(body, encoding) : body
 
-/** Sends a stored answer. Resolves with `false` where its body is not there any more, and nothing was sent. */
+/** Sends a stored answer. Resolves with `false` if its body is gone, and nothing was sent. */
 export function deliver(
   asked: ClientRequest,
   answer: StoredAnswer,
@@ -72,7 +72,7 @@ export function deliver(
   return deliverPieces(answer, reply, delivery, slice === undefined ? head : slicedHead(head, slice), slice)
 }
 
-/** The client has it already, asks for what is not there, or wants the head alone. */
+/** The client has it already, requests an unsatisfiable range, or only wants the head. */
 function isSentWithoutBody(
   { facts }: ClientRequest,
   answer: StoredAnswer,
@@ -137,7 +137,7 @@ async function deliverPieces(
     if (piece === undefined) {
       await store.forget(primary, answer)
       if (at === first) return false
-      // The head is out: the client must not take what it has for the whole.
+      // The head is sent: the client must not take the part for the whole.
       reply.cut()
       return true
     }
@@ -157,7 +157,7 @@ async function deliverPieces(
 const isWhole = (piece: Buffer, answer: StoredAnswer, at: number, size: number): boolean =>
   piece.length === Math.min(size, answer.length - at * size)
 
-/** Waits, as often as it is called, until the client takes more or has left. */
+/** Waits, each time it is called, until the client accepts more or has left. */
 function drainOf(reply: Reply): () => Promise<void> {
   let wake = (): void => {}
   reply.onDrain(() => wake())

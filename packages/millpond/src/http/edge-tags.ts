@@ -1,8 +1,7 @@
-// Tags as header fields by which edges are purged: Fastly reads `Surrogate-Key`, Cloudflare and CloudFront read
-// `Cache-Tag`.
+// Tags as header fields for purging at edges: Fastly reads `Surrogate-Key`, Cloudflare and CloudFront read `Cache-Tag`.
 import { createHash } from 'node:crypto'
 
-/** Header fields by which edges take tags: Fastly by spaces, Cloudflare and CloudFront by commas. */
+/** Header fields in which edges read tags: Fastly separated by spaces, Cloudflare and CloudFront by commas. */
 export interface EdgeTagFields {
   readonly 'Surrogate-Key': string
   readonly 'Cache-Tag': string
@@ -20,15 +19,15 @@ const MAX_FIELD = 16_384
 const MAX_TAGS = 1000
 
 /**
- * A tag as a header can carry it: what is not visible ASCII, a comma or a % is percent-encoded, and one that is then
- * longer than edges take is named by its hash. What has no such thing in it stays as it is.
+ * A tag in header form: anything but visible ASCII, a comma or a % is percent-encoded, and a tag that is then too long
+ * for edges is replaced by its hash. Other tags stay as they are.
  */
 export function edgeTag(tag: string): string {
   const encoded = tag.replace(/[^\x21-\x24\x26-\x2b\x2d-\x7e]+/g, (odd) => encodeURIComponent(odd.toWellFormed()))
   return encoded.length <= MAX_TAG ? encoded : `sha256-${createHash('sha256').update(encoded).digest('base64url')}`
 }
 
-/** The fields of an answer for its tags: what an invalidation of one of them purges at the edge. */
+/** The header fields of an answer's tags: invalidating one of them purges it at the edge. */
 export function edgeTagFields(tags: readonly string[]): EdgeTagFields {
   return fieldsOf([...new Set(tags)].map(edgeTag))
 }
@@ -38,7 +37,7 @@ const fieldsOf = (names: readonly string[]): EdgeTagFields => ({
   'Cache-Tag': names.join(','),
 })
 
-/** A head, read and written. */
+/** A head, for reading and writing. */
 interface Head {
   get(name: string): string | undefined
   set(name: string, value: string): void
@@ -49,8 +48,8 @@ interface Head {
 const EDGE_CONTROL = ['CDN-Cache-Control', 'Surrogate-Control', 'Cloudflare-CDN-Cache-Control']
 
 /**
- * Names the tags beside those that the answer has. Where they are more than edges take, no edge may keep it: with some
- * of them it would outlive an invalidation of the others.
+ * Adds the tags to those of the answer. If there are more than edges accept, no edge may store it: with only some of
+ * them it would outlive an invalidation of the others.
  */
 export function tellEdge(head: Head, tags: readonly string[], maxTags = MAX_TAGS): void {
   const known = [...(head.get('Surrogate-Key')?.split(/\s+/) ?? []), ...(head.get('Cache-Tag')?.split(',') ?? [])].map(

@@ -1,5 +1,5 @@
-// The two sides of the handler: who asks, and who is asked. Adapters implement them; the rules and the journey know
-// nothing else of a server.
+// The two sides of the handler: client and origin. Adapters implement them; the rules and the handler know nothing else
+// of a server.
 import type { RawFields } from './rules/fields.ts'
 import type { RequestFacts } from './rules/request.ts'
 
@@ -8,7 +8,7 @@ export interface ClientRequest {
   readonly facts: RequestFacts
   /** Absolute, with a normalised host. */
   readonly url: string
-  /** The content, where it had to be read to know the key (QUERY). */
+  /** The content, if it had to be read for the key (QUERY). */
   readonly body?: Uint8Array
 }
 
@@ -20,7 +20,7 @@ export interface Head {
   readonly fields: string[]
 }
 
-/** A stored answer's head as it is sent during one second: a popular answer is sent thousands of times within it. */
+/** The head of a stored answer as sent during one second: a popular answer is sent thousands of times within it. */
 export class KeptHead implements Head {
   readonly status: number
   readonly reason: string
@@ -30,11 +30,11 @@ export class KeptHead implements Head {
   /** The member of `Cache-Status`. */
   readonly told: string | undefined
   /**
-   * Whether it may be written together with a text that is not ASCII: node:http writes both in one encoding, and fields
+   * Whether it may be written together with text that is not ASCII: node:http writes both in one encoding, and fields
    * have their own.
    */
   readonly isAscii: boolean
-  /** What a reply has made of it the first time. */
+  /** The reply's cached form of it. */
   written: unknown = undefined
 
   constructor(status: number, reason: string, fields: string[], age: number, told: string | undefined) {
@@ -49,10 +49,10 @@ export class KeptHead implements Head {
 
 const ASCII = /^[\x20-\x7e\t]*$/
 
-/** Where the answer goes. Calls after the client has left do nothing. */
+/** The destination of an answer. Calls after the client has left do nothing. */
 export interface Reply {
   readonly isOpen: boolean
-  /** The head is out: nothing else can be sent in its place. */
+  /** The head was sent: nothing else can be sent in its place. */
   readonly isStarted: boolean
   /** A 1xx answer (RFC 9110 15.2). */
   inform(status: number, fields: RawFields): void
@@ -62,23 +62,23 @@ export interface Reply {
   /** `false`: the client reads slowly; `onDrain` tells when it is ready again. */
   write(chunk: Uint8Array): boolean
   end(trailers?: RawFields): void
-  /** The rest will not come: the connection is closed, so that nobody takes the part for the whole. */
+  /** The rest will not come: the connection is closed, so that the part is not taken for the whole. */
   cut(): void
   onDrain(listener: () => void): void
   /** The client has left before the end. */
   onClose(listener: () => void): void
 }
 
-/** What is sent to the origin. */
+/** The request to the origin. */
 export interface UpstreamRequest {
   readonly asked: ClientRequest
-  /** End-to-end fields, conditions of the cache's own included. */
+  /** End-to-end fields, including the cache's own conditions. */
   readonly fields: string[]
 }
 
 /**
- * What comes from the origin, in this order: any number of `inform`, `start`, any number of `write`, `end`; or `fail`
- * at any time.
+ * The origin's response, in this order: any number of `inform`, `start`, any number of `write`, `end`; or `fail` at any
+ * time.
  */
 export interface Sink {
   inform(status: number, fields: RawFields): void
@@ -89,10 +89,10 @@ export interface Sink {
   fail(error: unknown): void
 }
 
-/** A question under way. */
+/** A running request to the origin. */
 export interface UpstreamCall {
   abort(): void
-  /** The sink takes more again. */
+  /** The sink accepts more again. */
   resume(): void
 }
 
@@ -100,7 +100,7 @@ export interface UpstreamCall {
 export interface Upstream {
   ask(question: UpstreamRequest, sink: Sink): UpstreamCall
   /**
-   * It may be asked when nobody waits, and again when an answer turns out to be useless. An application inside one
+   * It can be called without a client, and again if an answer turns out to be unusable. An application within one
    * request cannot.
    */
   readonly isRepeatable: boolean

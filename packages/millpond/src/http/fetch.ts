@@ -1,5 +1,4 @@
-// `millpond/http/fetch`: the cache around a handler of fetch requests, where a runtime or framework speaks in Request
-// and Response.
+// `millpond/http/fetch`: the cache around a fetch handler, for runtimes and frameworks with Request and Response.
 import type { ClientRequest, Head, Reply, Sink, Upstream, UpstreamCall, UpstreamRequest } from './exchange.ts'
 import { httpCache } from './given.ts'
 import { queryLimit, urlOfRequest } from './key.ts'
@@ -11,9 +10,9 @@ import { CONDITIONS } from './rules/validation.ts'
 export type FetchHandler = (request: Request) => Response | Promise<Response>
 
 /**
- * The handler with the cache before it. Statuses below 200 and above 599 cannot be told by a `Response`, and are a 502.
- * @example
- * const handler = cachedFetch(http, (request) => app.fetch(request))
+ * The handler with the cache in front of it. Statuses below 200 and above 599 cannot be represented by a `Response`,
+ * and become a 502.
+ * @example const handler = cachedFetch(http, (request) => app.fetch(request))
  */
 export function cachedFetch(http: HttpCache, handler: FetchHandler): (request: Request) => Promise<Response> {
   httpCache(http, 'cachedFetch')
@@ -37,7 +36,7 @@ function flat(headers: Headers): string[] {
   headers.forEach((value, name) => {
     if (name !== 'set-cookie') fields.push(name, value)
   })
-  // The only field whose lines cannot be one.
+  // The only field whose lines cannot be combined.
   for (const line of headers.getSetCookie()) fields.push('set-cookie', line)
   return fields
 }
@@ -74,7 +73,7 @@ class HandlerUpstream implements Upstream {
     }
   }
 
-  /** The request itself where nothing differs: frameworks keep things by it. */
+  /** The request itself if nothing differs: frameworks use it as a key. */
   #withConditions(fields: RawFields): Request {
     const asked = new Headers()
     for (let at = 0; at + 1 < fields.length; at += 2) {
@@ -109,7 +108,7 @@ class ResponseReply implements Reply {
     })
   }
 
-  /** Fetch knows no informational answers. */
+  /** Fetch has no informational responses. */
   inform(): void {}
 
   send(head: Head, body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void {

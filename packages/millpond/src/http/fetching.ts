@@ -1,5 +1,5 @@
-// One question to the origin, and what becomes of its answer: confirmed, replaced, served stale instead, stored, or
-// passed on.
+// One request to the origin, and the use of its answer: confirmed, replaced, served stale instead, stored, or
+// forwarded.
 import { Arrival } from './arrival.ts'
 import type { ClientRequest, Sink, Upstream, UpstreamCall } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
@@ -12,7 +12,7 @@ import { confirms } from './rules/validation.ts'
 import type { Settings } from './settings.ts'
 import type { HttpStore, IsOutdated, StoredAnswer } from './store.ts'
 
-/** What a question came to. */
+/** The result of a fetch. */
 export type Outcome =
   /** A new answer, whose body may still be arriving. */
   | {
@@ -21,39 +21,38 @@ export type Outcome =
       readonly reason: string
       readonly fields: RawFields
       readonly arrival: Arrival
-      /** Kept when it is whole; absent where it may not be stored. */
+      /** Stored once it is complete; absent if it may not be stored. */
       readonly meta: AnswerMeta | undefined
       readonly refusal: string | undefined
     }
-  /** The stored answer is still good; for others than who asked only where nothing forbids to store it as it is now. */
+  /** The stored answer is still valid; for others than this client only if nothing forbids storing it as it is now. */
   | { readonly kind: 'confirmed'; readonly answer: StoredAnswer; readonly refusal: string | undefined }
-  /** The origin failed, and the stored answer may be used all the same. */
+  /** The origin failed, but the stored answer may be used. */
   | { readonly kind: 'stale'; readonly answer: StoredAnswer }
   | { readonly kind: 'failed'; readonly error: unknown }
 
 export interface FetchOptions {
   readonly asked: ClientRequest
-  /** End-to-end fields of the question, the cache's own conditions left out. */
+  /** End-to-end fields of the request, without the cache's own conditions. */
   readonly fields: readonly string[]
   readonly conditions: readonly string[]
   readonly upstream: Upstream
   readonly settings: Settings
-  /** The answer that the conditions are about. */
+  /** The answer that is validated. */
   readonly base: StoredAnswer | undefined
-  /** The beginning that is stored, where only the rest is asked for. */
+  /** The stored beginning, if only the rest is requested. */
   readonly begun: Piece | undefined
   readonly onInform: (status: number, fields: RawFields) => void
   /**
-   * Called once, with the head at the latest. A promise: who reads the body has joined when it resolves; it never
+   * Called once, with the head at the latest. A promise: the body's readers have joined when it resolves; it never
    * rejects.
    */
   readonly onOutcome: (outcome: Outcome) => Promise<void> | undefined
   readonly mayStore: boolean
-  /** Where only some answers are for this key: whether this one is. */
+  /** If only some answers belong to this key: whether this one does. */
   readonly isStoredAs: ((fields: RawFields) => boolean) | undefined
   /**
-   * Whether an invalidation has come since that concerns such an answer; absent where there is no load around the
-   * question.
+   * Whether an invalidation that concerns such an answer has arrived since; absent if the fetch is not within a load.
    */
   readonly isOutdated: IsOutdated | undefined
 }
@@ -135,7 +134,7 @@ export class Fetching implements Sink {
     this.#arrive(status, reason, fields, responseAt)
   }
 
-  /** Without conditions, since what came of them is of no use. */
+  /** Without conditions, since their result was unusable. */
   #askAgain(): void {
     this.#base = undefined
     this.#begun = undefined
@@ -143,7 +142,7 @@ export class Fetching implements Sink {
     this.#ask([])
   }
 
-  /** RFC 9111 3.4: the stored beginning, and the rest as it comes. */
+  /** RFC 9111 3.4: the stored beginning, and the rest as it arrives. */
   #complete({ meta, bytes }: Piece, fields: RawFields, responseAt: number): void {
     const whole = completedFields(meta, bytes.length, fields, responseAt)
     if (whole === undefined) {
@@ -185,7 +184,7 @@ export class Fetching implements Sink {
     this.#whenJudged(meta, (isOutdated) => {
       const told = isOutdated ? forNoCdn(fields) : fields
       const readersCome = this.#tell({ kind: 'arrived', status, reason, fields: told, arrival, meta, refusal })
-      // Something else may be sent in its place (a 304), so that nobody reads it.
+      // Something else may be sent in its place (a 304), so that it is not read.
       if (readersCome === undefined) arrival.release()
       else void readersCome.then(() => arrival.release())
     })
@@ -205,7 +204,7 @@ export class Fetching implements Sink {
       })
       return
     }
-    // The origin takes back what the stored head said: nobody is given that any more, once this answer has left.
+    // The origin has revoked the stored head: it is not served any more once this answer has been sent.
     const forgotten = leavesStored ? Promise.resolve() : this.#store.forget(this.#primary, base)
     this.#finish(forgotten.then(() => undefined))
     const tell = (): void => void this.#tell(told)
@@ -233,7 +232,7 @@ export class Fetching implements Sink {
     if (this.#isOver || arrival === undefined) return true
     const left = this.#declared === undefined || this.#isBodiless() ? chunk.length : this.#declared - arrival.bytes
     if (chunk.length <= left) return arrival.write(chunk)
-    // RFC 9112 6.3: what is beyond would be taken for the beginning of the next answer.
+    // RFC 9112 6.3: excess bytes would be taken for the beginning of the next answer.
     arrival.write(chunk.subarray(0, left))
     this.#call?.abort()
     this.fail(new Error('the content is longer than Content-Length says'))
@@ -280,7 +279,7 @@ export class Fetching implements Sink {
     this.#finish(undefined)
   }
 
-  /** Nobody waits any more: what will be stored is finished below a bound, the rest is cut off. */
+  /** No client waits any more: a body for the store is completed below a limit, others are cut off. */
   #desert(): void {
     if (this.#isOver) return
     const { settings } = this.#options
@@ -301,7 +300,7 @@ export class Fetching implements Sink {
 
 const INVALID_LENGTH = -1
 
-/** `INVALID_LENGTH` for what is no length, or several that differ (RFC 9112 6.3). */
+/** `INVALID_LENGTH` for an invalid length, or several that differ (RFC 9112 6.3). */
 function declaredLength(fields: RawFields): number | undefined {
   const lines = fieldLines(fields, 'content-length')
   if (lines.length === 0) return undefined
@@ -309,12 +308,12 @@ function declaredLength(fields: RawFields): number | undefined {
   return lines.every((line) => line === first) && /^\d{1,15}$/.test(first) ? Number(first) : INVALID_LENGTH
 }
 
-/** For who asked, and for no CDN to keep (RFC 9213). */
+/** For this client, and not for CDNs to store (RFC 9213). */
 function forNoCdn(fields: RawFields): string[] {
   return [...withoutFields(fields, (name) => name === 'cdn-cache-control'), 'CDN-Cache-Control', 'no-store']
 }
 
-/** What is sent from the store always says how long it is. */
+/** Answers from the store always state their length. */
 function withLength(meta: AnswerMeta, length: number): AnswerMeta {
   if (meta.status === 204 || firstLine(meta.fields, 'content-length') !== undefined) return meta
   return { ...meta, fields: [...meta.fields, 'Content-Length', String(length)] }

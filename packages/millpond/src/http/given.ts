@@ -1,4 +1,4 @@
-// What a framework's door is given is the HTTP cache, and not the cache below it.
+// A framework adapter takes the HTTP cache, not the cache below it.
 import { withMethods } from '../core/checks.ts'
 import type { HttpCache } from './node/http-cache.ts'
 

@@ -1,4 +1,4 @@
-// The journey of a request: a stored answer, or a question to the origin.
+// The handling of a request: a stored answer, or a request to the origin.
 import { MillpondError } from '../core/errors.ts'
 import type { Backing, HttpReceipt, Reader } from './contract.ts'
 import { Counts, type HttpStats } from './counts.ts'
@@ -23,7 +23,7 @@ interface Visit {
   readonly upstream: Upstream
 }
 
-/** About the origin's own state, or no request for an answer at all: the origin decides. */
+/** About the origin's own state, or not a request for a representation: the origin decides. */
 const BYPASS = ASKS.precondition | ASKS.upgrade | ASKS.body
 
 const EVERY: readonly string[] = [...INPUTS, ...MODES]
@@ -59,7 +59,10 @@ export class HttpHandler {
     this.#onError = onError
   }
 
-  /** Answers a GET or HEAD from memory, at once, or returns `false` and has done nothing. Everything else: `serve`. */
+  /**
+   * Answers a GET or HEAD from memory, synchronously, or returns `false` and has done nothing. Everything else:
+   * `serve`.
+   */
   hit(asked: ClientRequest, reply: Reply): boolean {
     const { facts } = asked
     if (facts.has(BYPASS)) return false
@@ -79,7 +82,7 @@ export class HttpHandler {
     return this.#counts.read()
   }
 
-  /** Answers a request for which `hit` had nothing. Never rejects: what fails becomes an answer. */
+  /** Answers a request for which `hit` had nothing. Never rejects: failures become answers. */
   async serve(asked: ClientRequest, reply: Reply, upstream: Upstream): Promise<void> {
     const url = this.#primaryOf(asked)
     const primary = asked.body === undefined ? url : queryKey(url, asked.facts, asked.body)
@@ -101,7 +104,7 @@ export class HttpHandler {
     return tenant === undefined ? primary : tenantKey(primary, tenant(facts))
   }
 
-  /** Forgets answers; resolves when no reader is given them any more. */
+  /** Invalidates answers; resolves when they are not served any more. */
   async purge(what: Purge): Promise<HttpReceipt> {
     const receipt = await purge(this.#store, this.#queries, what)
     this.#questions.outdate()
@@ -114,7 +117,7 @@ export class HttpHandler {
     const isRead = method === 'GET' || method === 'HEAD' || method === 'QUERY'
     if (!isRead && !isSafe(method)) this.#questions.write(tripOf(visit, 'method'))
     else if (!isRead) this.#questions.pass(tripOf(visit, 'method'))
-    // RFC 9110 9.3.1: the content of a GET means nothing, so an origin that heeds it must not be accepted for others.
+    // RFC 9110 9.3.1: the content of a GET has no meaning, so the answer of an origin that uses it must not be shared.
     else if (facts.has(method === 'QUERY' ? BYPASS & ~ASKS.body : BYPASS)) this.#questions.pass(tripOf(visit, 'bypass'))
     else {
       const isKnown = this.#questions.isUnstored(visit.primary)
@@ -122,7 +125,7 @@ export class HttpHandler {
     }
   }
 
-  /** A session is for whoever predicts: one that cannot be told is nobody's, and no request suffers. */
+  /** Sessions are for prediction: an unknown one is ignored, without affecting the request. */
   #readerOf(facts: RequestFacts): Reader | undefined {
     try {
       const session = this.settings.session?.(facts)
@@ -155,7 +158,7 @@ export class HttpHandler {
     else await this.#completePart(visit, found.part)
   }
 
-  /** A stored beginning is completed where the origin can be asked for the rest alone (RFC 9111 3.4). */
+  /** A stored beginning is completed if the rest can be requested from the origin (RFC 9111 3.4). */
   async #completePart(visit: Visit, part: StoredAnswer): Promise<void> {
     const trip = tripOf(visit, 'partial')
     const { facts } = visit.asked
@@ -182,7 +185,8 @@ export class HttpHandler {
   }
 
   /**
-   * RFC 5861 3: the stored answer now, the question behind; where it cannot be put behind, one asker puts it and waits.
+   * RFC 5861 3: the stored answer now, with a fetch in the background; if that is not possible, one client fetches and
+   * waits.
    */
   async #serveAndValidate(visit: Visit, answer: StoredAnswer, now: number): Promise<boolean> {
     const { asked, primary, upstream } = visit

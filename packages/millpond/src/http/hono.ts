@@ -1,5 +1,5 @@
-// `millpond/http/hono`: the cache as a Hono middleware. On Node, `http.listener(getRequestListener(app.fetch))` before
-// the whole application is faster.
+// `millpond/http/hono`: the cache as a Hono middleware. On Node, `http.listener(getRequestListener(app.fetch))` in
+// front of the whole application is faster.
 import type { MiddlewareHandler } from 'hono'
 import { cachedFetch } from './fetch.ts'
 import { httpCache } from './given.ts'
@@ -15,7 +15,7 @@ export function honoCache(http: HttpCache): MiddlewareHandler {
   return async (context, next) => {
     let isAsked = false
     const answer = cachedFetch(http, async (request) => {
-      // A second question within one request (a 304 about something else) would run the routes twice.
+      // A second fetch within one request (after a 304 about something else) would run the routes twice.
       if (isAsked) throw new Error('the routes have already answered')
       isAsked = true
       context.req.raw = request
@@ -23,7 +23,7 @@ export function honoCache(http: HttpCache): MiddlewareHandler {
       return context.res
     })
     const response = await answer(context.req.raw)
-    // Set anew, or Hono would merge the fields of both.
+    // Replaced, or Hono would merge the fields of both.
     context.res = undefined
     context.res = response
   }

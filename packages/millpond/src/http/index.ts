@@ -1,4 +1,4 @@
-// `millpond/http`: a shared HTTP cache that obeys the RFCs, for node:http and whatever speaks its language.
+// `millpond/http`: a shared HTTP cache by the RFCs, for node:http and compatible frameworks.
 import { checkOptions, fn, withMethods } from '../core/checks.ts'
 import type { Backing } from './contract.ts'
 import { HttpCache } from './node/http-cache.ts'
@@ -21,11 +21,10 @@ interface ToldOfErrors {
 }
 
 /**
- * An HTTP cache over a cache of `createCache`, which it should have to itself, or a namespace of it.
+ * An HTTP cache over a cache of `createCache`, which should not be used otherwise, or a namespace of it.
  * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` for options; `OPTION_INVALID` where the package
  * structured-headers is missing.
- * @example
- * const http = createHttpCache(createCache({ tiers: [memory({ maxBytes: '256mb', maxEntries: 100_000 })] }))
+ * @example const http = createHttpCache(createCache({ tiers: [memory({ maxBytes: '256mb', maxEntries: 100_000 })] }))
  * createServer(http.listener(app)).listen(8080)
  */
 export function createHttpCache(cache: Backing, options: ToldOfErrors & HttpCacheOptions = {}): HttpCache {

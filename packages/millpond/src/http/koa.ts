@@ -1,5 +1,5 @@
-// `millpond/http/koa`: the cache as a Koa middleware. `http.listener(app.callback())` before the whole application is
-// faster.
+// `millpond/http/koa`: the cache as a Koa middleware. `http.listener(app.callback())` in front of the whole application
+// is faster.
 import type { Middleware } from 'koa'
 import { httpCache } from './given.ts'
 import type { HttpCache } from './node/http-cache.ts'
@@ -14,10 +14,10 @@ export function koaCache(http: HttpCache): Middleware {
   return (context, next) =>
     new Promise((resolve, reject) => {
       const { req, res } = context
-      // Koa keeps its hands off what the cache answers by itself.
+      // Koa does not touch what the cache answers itself.
       context.respond = false
       res.once('close', () => resolve(undefined))
-      // Koa assumes 404 from the start; an answer of the cache says its own status.
+      // Koa assumes 404 from the start; an answer of the cache has its own status.
       run(req, res, () => {
         context.respond = true
         next().then(resolve, reject)

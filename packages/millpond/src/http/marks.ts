@@ -1,4 +1,4 @@
-// Keys with something known about them, for a while: bounded, the oldest forgotten first.
+// Keys with a fact about them, for a while: bounded, the oldest dropped first.
 
 const MOST = 10_000
 

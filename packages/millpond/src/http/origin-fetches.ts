@@ -1,4 +1,4 @@
-// Questions to the origin: put once for all who may share the answer, or by each for itself.
+// Requests to the origin: sent once for all that may share the answer, or individually.
 
 import type { Counts } from './counts.ts'
 import type { ClientRequest, Upstream } from './exchange.ts'
@@ -17,14 +17,14 @@ import { secondaryKey } from './rules/vary.ts'
 import type { Settings } from './settings.ts'
 import { type HttpStore, type IsOutdated, newId, type StoredAnswer } from './store.ts'
 
-/** How long a key is known not to be storable, so that its askers do not wait for each other. */
+/** How long a key is known not to be storable, so that its clients do not wait for each other. */
 const UNSTORABLE_MS = 10_000
-/** How long that nothing is found under it is no miss: it is not what a cache could have had. */
+/** How long its absence does not count as a miss: a cache could not have had it. */
 const UNSTORED_MS = 600_000
-/** How long a key is known to be public, so that askers with credentials may wait for another's answer. */
+/** How long a key is known to be public, so that clients with credentials may wait for another's answer. */
 const PUBLIC_MS = 600_000
 
-/** What the answer says of its URL, whoever asks: the other reasons lie in one request. */
+/** Reasons that apply to the URL, whoever requests it: the others depend on a single request. */
 const OF_THE_URL: ReadonlySet<string> = new Set<Refusal | 'too-large'>([
   'no-store',
   'private',
@@ -35,10 +35,10 @@ const OF_THE_URL: ReadonlySet<string> = new Set<Refusal | 'too-large'>([
   'too-large',
 ])
 
-/** A question under way that others may wait for. */
+/** A running fetch that others may wait for. */
 interface SharedFetch {
   readonly waiters: ((outcome: Outcome) => void)[]
-  /** Once it is known: whoever comes now reads along. */
+  /** Once it is known: clients that arrive now read along. */
   outcome: Outcome | undefined
   readonly leader: ClientRequest
 }
@@ -85,22 +85,22 @@ export class OriginFetches {
     this.#onError = onError
   }
 
-  /** Somebody asks about this key already. */
+  /** The key is already being fetched. */
   isAsked(primary: string): boolean {
     return this.#shared.has(primary)
   }
 
-  /** What it answered last could not be stored, whoever had asked. */
+  /** Its last answer could not be stored, for any client. */
   isUnstored(primary: string): boolean {
     return this.#unstored.has(primary)
   }
 
-  /** Who asks from now on does not join a question that was put before. */
+  /** Clients from now on do not join an earlier fetch. */
   outdate(): void {
     this.#shared.clear()
   }
 
-  /** Asks for a GET or QUERY, once for all who may share the answer. */
+  /** Fetches a GET or QUERY, once for all that may share the answer. */
   ask(trip: OriginFetch): void {
     const { primary, base } = trip
     const flight = this.#shared.get(primary)
@@ -111,7 +111,7 @@ export class OriginFetches {
     else flight.waiters.push((outcome) => this.#join(trip, flight, outcome))
   }
 
-  /** Validates a stored answer that the client has been sent already. */
+  /** Validates a stored answer that the client has already got. */
   askBehind(trip: OriginFetch): void {
     this.#fetch(trip, () => undefined, true)
   }
@@ -121,7 +121,7 @@ export class OriginFetches {
     this.#question({ ...trip, base: undefined }, '', (outcome) => this.#answer(trip, outcome, false), false)
   }
 
-  /** RFC 9111 4.3.5: a HEAD is passed on, and freshens or outdates what is stored. */
+  /** RFC 9111 4.3.5: a HEAD is forwarded, and freshens or invalidates what is stored. */
   head(trip: OriginFetch): void {
     const { base, primary, asked } = trip
     const onOutcome: OnOutcome = (outcome) => {
@@ -135,15 +135,13 @@ export class OriginFetches {
     this.#question({ ...trip, base: undefined }, '', onOutcome, false)
   }
 
-  /**
-   * An unsafe method is written through; what it makes obsolete is forgotten before its answer leaves (RFC 9111 4.4).
-   */
+  /** An unsafe method is written through; what it invalidates is gone before its answer is sent (RFC 9111 4.4). */
   write(trip: OriginFetch): void {
     const { asked, primary, upstream, reply } = trip
     const id = newId()
     const onOutcome: OnOutcome = async (outcome) => {
       await this.#forget(asked, outcome).catch(this.#onError)
-      // Loaded from here on, so that it does not fall to its own invalidation.
+      // Loaded from here on, so that its own invalidation does not apply to it.
       if (outcome.kind === 'arrived' && outcome.meta !== undefined)
         this.#store.load(primary, asked.facts, () => fetching.stored, { id }).catch(this.#onError)
       this.#answer(trip, outcome, false)
@@ -157,7 +155,7 @@ export class OriginFetches {
       base: undefined,
       begun: undefined,
       mayStore: asked.facts.method === 'POST',
-      // RFC 9110 9.3.3: the answer to a POST may serve later GETs of what Content-Location names, when that is the URL
+      // RFC 9110 9.3.3: the answer to a POST may serve later GETs of what Content-Location names, if that is the URL
       // itself.
       isStoredAs: (fields) => sameOrigin(firstLine(fields, 'content-location'), asked.url) === asked.url,
       isOutdated: undefined,
@@ -225,7 +223,7 @@ export class OriginFetches {
       .load(primary, asked.facts, produce, { base, isKnown: this.isUnstored(primary) })
       .catch((error: unknown) => {
         this.#onError(error)
-        // The store could not even begin: the origin is asked without it.
+        // The store could not even begin: the origin is called without it.
         if (!isAsked) this.#question(trip, '', settle, false)
       })
       .finally(land)
@@ -248,9 +246,9 @@ export class OriginFetches {
     const { asked, base, begun, upstream, reply, primary } = trip
     const { facts } = asked
     const completion = begun === undefined || !mayStore ? undefined : completionOf(begun.meta, begun.bytes.length)
-    // What is to be stored is asked for as a whole; a range is stored as the part that it is.
+    // Answers for the store are requested in full; a range is stored as a part.
     const isWhole = mayStore && !facts.has(ASKS.range)
-    // RFC 9110 13.1.5: who asks for the rest of what he has must not be given the rest of something else.
+    // RFC 9110 13.1.5: a client that requests the rest of what it has must not get the rest of something else.
     const isOwnCondition = (name: string): boolean => isCondition(name) && (isWhole || name !== 'if-range')
     return new Fetching(this.#store, primary, id, {
       asked,
@@ -268,13 +266,13 @@ export class OriginFetches {
     })
   }
 
-  /** Sends an outcome to one client. */
+  /** Sends a result to one client. */
   #answer(trip: OriginFetch, outcome: Outcome, isCollapsed: boolean): undefined {
     this.#counts.count(outcome, isCollapsed)
     try {
       this.#send(trip, outcome, isCollapsed)
     } catch (error) {
-      // Somebody has written into this client's response; those who wait for the same are told all the same.
+      // Something was already written into this client's response; the others that wait still get the answer.
       this.#onError(error)
       trip.reply.cut()
     }

@@ -7,19 +7,19 @@ import type { QueryRules } from './query-rules.ts'
 import type { HttpStore } from './store.ts'
 import { groupTag, hostTag, namedTag, prefixPattern, tenantTag, urlTag } from './tags.ts'
 
-/** What is to be forgotten: whatever one of these names. */
+/** What to invalidate: everything that one of these names. */
 export interface Purge {
-  /** As the origin named them in `Surrogate-Key` or `Cache-Tag`. */
+  /** As the origin sent them in `Surrogate-Key` or `Cache-Tag`. */
   readonly tags?: readonly string[] | undefined
-  /** Absolute URLs, all their variants. */
+  /** Absolute URLs, with all their variants. */
   readonly urls?: readonly string[] | undefined
-  /** Absolute URLs up to some point: everything below. */
+  /** Beginnings of absolute URLs: everything below. */
   readonly prefix?: string | undefined
   /** An origin: `https://example.org`. */
   readonly host?: string | undefined
   /** Cache groups of an origin (RFC 9875). */
   readonly groups?: GroupNames | undefined
-  /** Everything of a tenant, as the option `tenant` named it. */
+  /** Everything of a tenant, by the value of the option `tenant`. */
   readonly tenant?: string | undefined
   readonly all?: true | undefined
   /** `soft`: kept, and validated before the next use. Default `hard`. */
@@ -43,7 +43,7 @@ const PURGE: Shape<Purge> = {
   mode: oneOf('soft', 'hard'),
 }
 
-/** @throws MillpondError `OPTION_INVALID` for what names nothing, or no absolute URL. */
+/** @throws MillpondError `OPTION_INVALID` if nothing is named, or a URL is not absolute. */
 export function purge(store: HttpStore, queries: QueryRules, what: Purge): Promise<HttpReceipt> {
   checkOptions<Purge>(what, PURGE, 'purge')
   const { groups, prefix } = what
@@ -66,7 +66,7 @@ export function purge(store: HttpStore, queries: QueryRules, what: Purge): Promi
   return store.purge({ tags, patterns }, mode)
 }
 
-/** As the keys write it: scheme and host in lower case, the scheme's own port left out. */
+/** In the form of keys: scheme and host in lower case, without the scheme's default port. */
 function absolute(url: string): string {
   if (typeof url === 'string' && /^https?:\/\//i.test(url) && URL.canParse(url)) {
     const { origin } = new URL(url)

@@ -1,14 +1,14 @@
-// What the origin said about queries (No-Vary-Search), path by path, as this process has learned it.
+// The origin's rules about queries (No-Vary-Search), by path, as this process has seen them.
 import { fieldValue, type RawFields } from './rules/fields.ts'
 import { type QueryRule, queryRuleOf, reducedQuery } from './rules/no-vary-search.ts'
 
-/** Paths that are remembered; the oldest are forgotten, and their queries count as a whole again. */
+/** Paths that are remembered; the oldest are dropped, and their queries count as a whole again. */
 const MOST_PATHS = 1000
 
 export class QueryRules {
   readonly #rules = new Map<string, QueryRule>()
 
-  /** The URL that stands for all whose query means the same. */
+  /** The URL that stands for all with an equivalent query. */
   reduce(url: string): string {
     if (this.#rules.size === 0) return url
     const mark = url.indexOf('?')
@@ -19,7 +19,7 @@ export class QueryRules {
     return query === '' ? path : `${path}?${query}`
   }
 
-  /** From a successful answer that is stored: the latest one counts. */
+  /** From a successful stored answer: the latest one counts. */
   learn(url: string, status: number, fields: RawFields): void {
     if (status !== 200) return
     const mark = url.indexOf('?')

@@ -1,4 +1,4 @@
-// What one client is sent: a stored answer, one that is just arriving, or the news that there is none.
+// Sends one client its answer: a stored one, one that is just arriving, or a 304.
 import { isError } from '../core/errors.ts'
 import { addStatus, type Delivery, deliver, deliverNow } from './deliver.ts'
 import type { ClientRequest, Reply } from './exchange.ts'
@@ -42,12 +42,12 @@ export class ResponseSender {
     deliverNow(asked, answer, body, reply, now, this.#hitStatus(answer, now))
   }
 
-  /** From the store. `false`: its body is not there any more, and nothing was sent. */
+  /** From the store. `false`: its body is gone, and nothing was sent. */
   hit(asked: ClientRequest, primary: string, reply: Reply, answer: StoredAnswer, now: number): true | Promise<boolean> {
     return deliver(asked, answer, reply, this.#delivery(primary, now, this.#hitStatus(answer, now)))
   }
 
-  /** After the origin was asked about it. */
+  /** After validation. */
   kept(
     { asked, primary, reply, reason }: Client,
     { kind, answer }: Kept,
@@ -68,7 +68,7 @@ export class ResponseSender {
   ): void {
     const detail = meta === undefined && refusal !== 'bypass' ? refusal : undefined
     const head = this.#told(endToEnd(fields), { reason, status, isStored: meta !== undefined, isCollapsed, detail })
-    // The client's condition was not put to the origin, so it is judged here; of what is not stored, too.
+    // The client's condition was not sent to the origin, so it is evaluated here; also for answers that are not stored.
     if (
       asked.facts.has(ASKS.condition) &&
       isRead(asked) &&
@@ -98,7 +98,7 @@ export class ResponseSender {
     reply.send({ status, reason: phrase, fields: this.#told(head, told) }, text, 'latin1')
   }
 
-  /** The same text for the same time left: it is compared for each hit. */
+  /** The same text for the same remaining time: it is compared for each hit. */
   #hitStatus(answer: StoredAnswer, now: number): string | undefined {
     if (!this.#settings.cacheStatus) return undefined
     const ttl = Math.floor((answer.lifetimeMs - ageMs(answer, now)) / 1000)

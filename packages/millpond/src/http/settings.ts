@@ -6,60 +6,61 @@ import type { RequestFacts } from './rules/request.ts'
 import { needStructuredFields } from './rules/structured.ts'
 
 export interface HttpCacheOptions {
-  /** In `Cache-Status` (RFC 9211). Default `Millpond`. */
+  /** The name in `Cache-Status` (RFC 9211). Default `Millpond`. */
   readonly name?: string | undefined
   /** `false`: a private cache, for one user. Default `true`. */
   readonly shared?: boolean | undefined
-  /** Freshness of answers that say nothing about it. Default 0: they are not stored. */
+  /** Freshness of answers without any information about it. Default 0: they are not stored. */
   readonly defaultTtl?: Duration | undefined
   /**
-   * Share of the time since `Last-Modified` that an answer without explicit freshness is fresh for, 0 to 1 (RFC 9111
-   * 4.2.2). Default 0.1.
+   * Share of the time since `Last-Modified` during which an answer without explicit freshness is fresh, 0 to 1 (RFC
+   * 9111 4.2.2). Default 0.1.
    */
   readonly heuristic?: number | undefined
-  /** Targeted fields, the first one that is there decides (RFC 9213). Default `['cdn-cache-control']`. */
+  /** Targeted fields, the first present one decides (RFC 9213). Default `['cdn-cache-control']`. */
   readonly targets?: readonly string[] | undefined
-  /** How long answers are kept past their freshness, to be validated or used when the origin fails. Default `'1d'`. */
+  /**
+   * How long answers are kept past their freshness, for validation or for use when the origin fails. Default `'1d'`.
+   */
   readonly keepStale?: Duration | undefined
   /**
-   * How long past its freshness an answer that says nothing about it is used while the origin cannot be reached.
+   * How long past its freshness an answer without any information about it is used while the origin is unreachable.
    * Default `'1h'`.
    */
   readonly staleIfUnreachable?: Duration | undefined
   /** Whether answers with `Set-Cookie` may be stored. Default `false`. */
   readonly storeSetCookie?: boolean | undefined
   /**
-   * Request fields that make an answer personal unless it says that it is public. `Authorization` always does. Default
+   * Request fields that make an answer private unless it is explicitly public. `Authorization` always does. Default
    * `['cookie']`.
    */
   readonly credentials?: readonly string[] | undefined
   /**
-   * Whether `X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and their like are part of the key, since an
-   * application may heed them. Default `true`; `false` where the origin never sees them.
+   * Whether `X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and the like are part of the key, since an
+   * application may use them. Default `true`; `false` if the origin never sees them.
    */
   readonly keyInputs?: boolean | undefined
-  /** Whether the client's `Cache-Control` counts. Default `true`. */
+  /** Whether the client's `Cache-Control` is honoured. Default `true`. */
   readonly honourClient?: boolean | undefined
   /**
-   * Whose a request's answers are, where the URL does not say it: part of the key, so that tenants share nothing. Tell
-   * it from what the client cannot choose, or what is checked before the cache. `undefined`: nobody's alone. Default:
-   * the URL says it all.
+   * The tenant of a request, if the URL does not determine it: part of the key, so that tenants share nothing. Derive
+   * it from what the client cannot choose, or what is verified in front of the cache. `undefined`: no tenant. Default:
+   * the URL determines everything.
    */
   readonly tenant?: ((request: RequestFacts) => string | undefined) | undefined
   /**
-   * Who asks: what one session asks for one after the other is told to whoever predicts what comes next
-   * (`millpond/insight`); stored nowhere. `undefined`: nobody who is known. Needs a cache with `for({ session })`, as
-   * those of `createCache` are. Default: nobody is.
+   * The session of a request: the sequence of a session's requests is used for prediction (`millpond/insight`), and not
+   * stored. `undefined`: unknown. Needs a cache with `for({ session })`, such as those of `createCache`. Default: none.
    */
   readonly session?: ((request: RequestFacts) => string | undefined) | undefined
   /**
-   * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies
-   * by `Accept-Encoding` when they come to the same one. Default: what `Accept-Encoding` says counts as it is.
+   * Content codings that the origin chooses from, in its order of preference: requests then share an answer that varies
+   * by `Accept-Encoding` if they lead to the same one. Default: the value of `Accept-Encoding` counts as it is.
    */
   readonly codings?: readonly string[] | undefined
   /** The longest body that is stored, in bytes. Default 16 MB. */
   readonly maxBodyBytes?: number | undefined
-  /** What the client that asked has left is still fetched for the store up to this many bytes. Default 1 MB. */
+  /** If the client has left, its answer is still fetched for the store up to this many bytes. Default 1 MB. */
   readonly finishBytes?: number | undefined
   /** `false`: no `Cache-Status` is sent. Default `true`. */
   readonly cacheStatus?: boolean | undefined
@@ -93,7 +94,7 @@ const MB = 1024 * 1024
 /** Strings are sent without a copy, bytes in pieces with one. */
 const INLINE_BYTES = 64 * 1024
 const fields = texts('a list of field names')
-/** The checks of `HttpCacheOptions`, for who takes them among options of its own: see `millpond/options`. */
+/** The checks of `HttpCacheOptions`, for packages that embed them in their own options: see `millpond/options`. */
 export const HTTP_CACHE: Shape<HttpCacheOptions> = {
   name: text,
   shared: flag,
@@ -116,7 +117,7 @@ export const HTTP_CACHE: Shape<HttpCacheOptions> = {
 }
 
 /**
- * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID`, naming the option; `OPTION_INVALID` where
+ * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID`, naming the option; `OPTION_INVALID` if
  * structured-headers is missing.
  */
 export function resolveSettings(options: HttpCacheOptions): Settings {

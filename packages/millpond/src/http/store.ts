@@ -1,10 +1,10 @@
-// Answers over a cache. Three kinds of entries for a URL: the index (which variants there are), the answers, and the
+// Answers in a cache. Three kinds of entries for a URL: the index (which variants there are), the answers, and the
 // pieces of long bodies.
 //
-// An answer is loaded, not set: its fetch runs inside the load, under a key of its own. So an invalidation that arrives
-// while the origin is still answering outdates the answer like any other load, in every process (G1), although its tags
-// are known only from its header. The index merely points: a pointer to an answer that is invalid, evicted or expired
-// is a miss.
+// An answer is loaded, not set: its fetch runs inside the load, under its own key. So an invalidation that arrives
+// while the origin is still answering invalidates the answer like any other load, in every process (G1), although its
+// tags are known only from its header. The index only contains pointers: a pointer to an answer that is invalid,
+// evicted or expired is a miss.
 import { randomBytes } from 'node:crypto'
 import type { Backing, HttpReceipt, LoadControl, Named, Reader } from './contract.ts'
 import { tenantOf } from './key.ts'
@@ -20,13 +20,13 @@ import { groupTag, hostTag, surrogateTags, tenantTag, urlTag } from './tags.ts'
 import { textOf } from './text.ts'
 import { answerKey, type Body, type Index, idsOf, MAX_LEAVING, PART, select, withFirst } from './variants.ts'
 
-/** An answer as it is kept. */
+/** An answer as stored. */
 export interface StoredAnswer extends AnswerMeta {
-  /** Names this answer; a freshened one gets another. */
+  /** Identifies this answer; a freshened one gets another. */
   readonly id: string
   /** A short text; else `undefined`, and the body is `pieces` entries named after `bodyId`. */
   readonly text: string | undefined
-  /** How `text` becomes bytes. */
+  /** The encoding of `text`. */
   readonly encoding: 'latin1' | 'utf8'
   readonly bodyId: string
   readonly pieces: number
@@ -34,42 +34,42 @@ export interface StoredAnswer extends AnswerMeta {
   readonly length: number
 }
 
-/** What a look for a stored answer found. */
+/** The result of looking up a stored answer. */
 export interface Found {
   readonly answer: StoredAnswer | undefined
-  /** A part of the representation (206), where no whole answer is stored. */
+  /** A part of the representation (206), if no whole answer is stored. */
   readonly part: StoredAnswer | undefined
-  /** Invalidated softly: it must be validated, whatever its own freshness says. */
+  /** Soft-purged: it must be validated, whatever its own freshness. */
   readonly isExpired: boolean
   /** The URL has answers, but none that this request selects. */
   readonly hasVariants: boolean
 }
 
-/** Whether an invalidation has come, in whatever process, since the load of such an answer began. */
+/** Whether an invalidation has arrived, from any process, since the load of such an answer began. */
 export type IsOutdated = (meta: AnswerMeta) => boolean | Promise<boolean>
 
 /** What is stored, as it is loaded. */
 export interface Loading {
   /** Default: a new one. */
   readonly id?: string
-  /** The stored answer that this one takes the place of, also where they vary by other fields. */
+  /** The stored answer that this one replaces, even if they vary by other fields. */
   readonly base?: StoredAnswer | undefined
-  /** Nothing of this URL could be stored so far: that it is not there is no miss. */
+  /** Nothing of this URL could be stored so far: its absence is not a miss. */
   readonly isKnown?: boolean
 }
 
 export interface StoreSettings {
   /** How long an answer is kept past its freshness, for validation and for errors. */
   readonly keepStaleMs: number
-  /** Bodies up to this many bytes lie beside their head, where they are text. */
+  /** Bodies up to this many bytes are stored with their head, if they are text. */
   readonly inlineBytes: number
   readonly now: () => number
 }
 
 const PIECE_BYTES = 256 * 1024
-/** What the cache keeps at least, so that a stale answer can be validated. */
+/** The minimum time that the cache keeps an answer, so that a stale one can be validated. */
 const LEAST_TTL_MS = 1
-/** How long a body that was left by its answer stays for who is still reading it. */
+/** How long a body that was replaced stays for clients that are still reading it. */
 const LEAVING_MS = 300_000
 const NOTHING: Found = { answer: undefined, part: undefined, isExpired: false, hasVariants: false }
 
@@ -77,7 +77,7 @@ export class HttpStore {
   readonly pieceBytes = PIECE_BYTES
   readonly #cache: Backing
   readonly #settings: StoreSettings
-  /** Changes of one URL's index happen one after the other. */
+  /** Changes of one URL's index are serialised. */
   readonly #indexing = new Map<string, Promise<void>>()
 
   constructor(cache: Backing, settings: StoreSettings) {
@@ -85,7 +85,7 @@ export class HttpStore {
     this.#settings = settings
   }
 
-  /** Memory only, at once: the answer that the request selects, while the cache calls it fresh. */
+  /** Memory only, synchronous: the answer that the request selects, while it is fresh for the cache. */
   peek(primary: string, request: RequestFacts, reader: Reader = this.#cache): StoredAnswer | undefined {
     const index = reader.peek<Index>(primary)
     const key = index === undefined ? undefined : select(primary, index, request)
@@ -93,8 +93,8 @@ export class HttpStore {
   }
 
   /**
-   * @param isKnown that nothing of this URL can be stored: that nothing is found is then no miss
-   * @param reader whose read it is: told of the URL, not of what the URL leads to
+   * @param isKnown that nothing of this URL can be stored: its absence is then not a miss
+   * @param reader who reads it: reported for the URL, not for what the URL leads to
    */
   async find(primary: string, request: RequestFacts, isKnown = false, reader: Reader = this.#cache): Promise<Found> {
     const index = await this.#index(primary, isKnown, reader)
@@ -112,7 +112,7 @@ export class HttpStore {
     }
   }
 
-  /** Also one that was purged softly: it only points. */
+  /** Including a soft-purged one: it is only a pointer. */
   async #index(primary: string, isKnown = false, reader: Reader = this.#cache): Promise<Index | undefined> {
     const entry = await reader.getEntry<Index>(primary, { quiet: isKnown })
     return entry.kind === 'miss' ? undefined : entry.value
@@ -123,13 +123,13 @@ export class HttpStore {
     const entry = await this.#cache.getEntry<StoredAnswer>(key)
     if (entry.kind === 'miss') return undefined
     const answer = entry.value
-    // Stale for the cache while HTTP calls it fresh: somebody invalidated it softly.
+    // Stale for the cache while fresh for HTTP: it was soft-purged.
     return { answer, isExpired: entry.kind === 'stale' && answer.lifetimeMs - ageMs(answer, this.#settings.now()) > 0 }
   }
 
   /**
-   * Runs `produce` as a load, and stores what it makes. Resolves with what was stored, or `undefined` where nothing
-   * was. `produce` gets the answer's id, and says what is to be kept.
+   * Runs `produce` as a load, and stores its result. Resolves with what was stored, or `undefined` if nothing was.
+   * `produce` gets the answer's id, and returns what to store.
    */
   async load(
     primary: string,
@@ -155,7 +155,7 @@ export class HttpStore {
     return answer
   }
 
-  /** The body as it is kept: beside the head, or in pieces, which are written here. */
+  /** The body as stored: with the head, or in pieces, which are written here. */
   async keepBody(
     primary: string,
     id: string,
@@ -176,8 +176,8 @@ export class HttpStore {
   }
 
   /**
-   * What a HEAD said of a stored answer (RFC 9111 4.3.5): the same representation is freshened, another one makes the
-   * stored one obsolete.
+   * The effect of a HEAD on a stored answer (RFC 9111 4.3.5): the same representation is freshened, another one
+   * invalidates the stored one.
    */
   async freshen(
     primary: string,
@@ -207,7 +207,7 @@ export class HttpStore {
     await this.load(primary, request, produce, { base })
   }
 
-  /** A part, together with the one that is stored, where they are of one representation (RFC 9111 3.4). */
+  /** A part, combined with the stored one, if they are of one representation (RFC 9111 3.4). */
   async keepPart(
     primary: string,
     request: RequestFacts,
@@ -225,7 +225,7 @@ export class HttpStore {
     return this.keepBody(primary, id, meta, [bytes], bytes.length)
   }
 
-  /** All bytes of a stored body; `undefined` where some are not there any more. */
+  /** All bytes of a stored body; `undefined` if some are gone. */
   async bytes(primary: string, answer: StoredAnswer): Promise<Buffer | undefined> {
     if (answer.text !== undefined) return Buffer.from(answer.text, answer.encoding)
     const pieces: Buffer[] = []
@@ -244,22 +244,20 @@ export class HttpStore {
     for (let at = 0; at < answer.pieces; at++) await this.#cache.touch(pieceKey(primary, answer.bodyId, at), ttl)
   }
 
-  /**
-   * The whole body, where memory has it in one: a text, or a single piece (most compressed answers and small images).
-   */
+  /** The whole body, if memory has it in one: a text, or a single piece (most compressed answers and small images). */
   nearBody(primary: string, { text, pieces, bodyId, length }: StoredAnswer): string | Buffer | undefined {
     if (text !== undefined || pieces !== 1) return text
     const piece = this.#cache.peek<Buffer>(pieceKey(primary, bodyId, 0))
     return piece?.length === length ? piece : undefined
   }
 
-  /** One piece of a long body, at once where memory has it. */
+  /** One piece of a long body, synchronously if memory has it. */
   piece(primary: string, answer: StoredAnswer, at: number): Buffer | undefined | Promise<Buffer | undefined> {
     const key = pieceKey(primary, answer.bodyId, at)
     return this.#cache.peek<Buffer>(key) ?? this.#cache.get<Buffer>(key)
   }
 
-  /** The answer cannot be used any more, since its body is not there. */
+  /** The answer is unusable, since its body is gone. */
   async forget(primary: string, answer: StoredAnswer): Promise<void> {
     await this.#cache.deleteMany([answerKey(primary, answer.id)], { reason: 'data_changed' })
   }
@@ -302,7 +300,7 @@ export class HttpStore {
     const former = index?.selections ?? []
     const selections = withFirst(primary, former, request, answer, base?.id)
     const now = this.#settings.now()
-    // The longest-lived answer decides; the others are found invalid by themselves.
+    // The longest-lived answer decides; the others are found to be invalid themselves.
     const until = Math.max(index?.until ?? 0, now + this.#pieceTtl(answer))
     const { keepStaleMs } = this.#settings
     const left = new Set(idsOf(selections))
@@ -315,8 +313,8 @@ export class HttpStore {
     const leaving = unused.filter(({ at }) => now - at < LEAVING_MS).slice(-MAX_LEAVING)
     const entry: Index = { selections, until, bodies, leaving }
     await this.#cache.set(primary, entry, { ttl: until - now, staleFor: keepStaleMs, tags: [hostTag(primary)] })
-    // What nothing points to any more would lie there for as long as stale answers are kept. A body stays a while: a
-    // slow client may still be reading it.
+    // Unreferenced entries would stay for as long as stale answers are kept. A body stays a while: a slow client may
+    // still be reading it.
     const dropped = idsOf(former).filter((id) => !left.has(id))
     const gone = unused.filter((body) => !leaving.includes(body))
     const keys = [...dropped.map((id) => answerKey(primary, id)), ...gone.flatMap((body) => pieceKeys(primary, body))]
@@ -324,7 +322,7 @@ export class HttpStore {
   }
 }
 
-/** The name of an answer to come. */
+/** The id of a future answer. */
 export const newId = (): string => randomBytes(12).toString('base64url')
 
 const pieceKey = (primary: string, id: string, at: number): string => `${primary}\n${id}\n${at}`

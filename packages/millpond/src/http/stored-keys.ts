@@ -1,15 +1,15 @@
-// Under which keys the answers to a URL lie: for whoever asks why one misses.
+// The keys of the stored answers to a URL: for explaining a miss.
 import { answerKey, type Index, idsOf } from './variants.ts'
 
-/** What is asked of a cache for it. */
+/** The used part of a cache. */
 interface Looked {
   getEntry(key: string, options: { readonly quiet: true }): Promise<{ readonly kind: string; readonly value?: unknown }>
 }
 
 /**
- * The keys under which a `createHttpCache(cache)` has stored the answers to a URL, the newest first; empty where it
- * knows none. Read without being counted.
- * @param url absolute, as its client asks for it: scheme and host in any case, the rest byte for byte
+ * The keys under which a `createHttpCache(cache)` has stored the answers to a URL, the newest first; empty if it has
+ * none. Not counted as a read.
+ * @param url absolute, as clients request it: scheme and host in any case, the rest byte for byte
  */
 export async function storedKeys(cache: Looked, url: string): Promise<readonly string[]> {
   const primary = primaryOf(url)
@@ -17,7 +17,7 @@ export async function storedKeys(cache: Looked, url: string): Promise<readonly s
   return isIndex(entry.value) ? idsOf(entry.value.selections).map((id) => answerKey(primary, id)) : []
 }
 
-/** As keys write it: scheme and host in lower case, the scheme's own port and the fragment left out. */
+/** In the form of keys: scheme and host in lower case, without the scheme's default port and the fragment. */
 function primaryOf(url: string): string {
   const { origin } = new URL(url)
   const rest = url.slice(url.indexOf('://') + 3).replace(/^[^/?#]*|#.*$/g, '')

@@ -1,9 +1,9 @@
-// What an answer can be invalidated by: its URL, its host, the tags that the origin names, and cache groups.
+// The tags of an answer: its URL, its host, the tags that the origin sends, and cache groups.
 import { createHash } from 'node:crypto'
 
 /** Longer names are hashed: tags have at most 1024 characters. */
 const MAX_NAME = 800
-/** The most tags that an origin's fields may name; what is beyond counts for nothing. */
+/** The most tags of an origin's fields; further ones are ignored. */
 const MAX_TAGS = 64
 
 const short = (name: string): string =>
@@ -29,7 +29,7 @@ export function tenantTag(tenant: string): string {
   return `tenant ${short(tenant)}`
 }
 
-/** A tag that the origin named, `Surrogate-Key` and `Cache-Tag` alike. */
+/** A tag that the origin sent, in `Surrogate-Key` or `Cache-Tag`. */
 export function namedTag(name: string): string {
   return `tag ${short(name)}`
 }

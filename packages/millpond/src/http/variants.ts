@@ -3,12 +3,12 @@ import type { AnswerMeta } from './rules/answer.ts'
 import type { RequestFacts } from './rules/request.ts'
 import { secondaryKey } from './rules/vary.ts'
 
-/** Variants of a URL that are remembered; the oldest are forgotten. */
+/** Variants of a URL that are remembered; the oldest are dropped. */
 const MAX_VARIANTS = 128
 const MAX_SELECTIONS = 4
-/** Bodies of a URL that stay for who is still reading them; the oldest go. */
+/** Bodies of a URL that stay for clients that are still reading them; the oldest are dropped. */
 export const MAX_LEAVING = 128
-/** Behind the secondary key of a part (206). */
+/** Appended to the secondary key of a part (206). */
 export const PART = '\u0001part'
 
 /** The answers of one URL that one set of `Vary` names selects, newest first. */
@@ -16,15 +16,15 @@ export interface Selection {
   readonly names: readonly string[]
   readonly keys: readonly string[]
   readonly ids: readonly string[]
-  /** The whole key of the first answer: most URLs have one, and a hit puts no string together for it. */
+  /** The whole key of the first answer: most URLs have one, so a hit needs no concatenation. */
   readonly first: string
 }
 
 export interface Index {
   readonly selections: readonly Selection[]
-  /** When the last of its answers is over. */
+  /** When the last of its answers expires. */
   readonly until: number
-  /** Of those that lie in pieces. */
+  /** Of those in pieces. */
   readonly bodies?: readonly Body[]
   /** Bodies that a change has left without an answer, and when: a slow client may still be reading them. */
   readonly leaving?: readonly (Body & { readonly at: number })[]
@@ -32,7 +32,7 @@ export interface Index {
 
 /** A body in pieces. */
 export interface Body {
-  /** The answer that has it; one that was freshened has the same body under another name. */
+  /** Its answer; a freshened one has the same body under another id. */
   readonly of: string
   readonly id: string
   readonly pieces: number
@@ -48,7 +48,7 @@ export function select(primary: string, { selections }: Index, request: RequestF
   return undefined
 }
 
-/** The selections of a URL with this answer as the newest, and without the one that it takes the place of. */
+/** The selections of a URL with this answer as the newest, and without the one that it replaces. */
 export function withFirst(
   primary: string,
   selections: readonly Selection[],
@@ -86,7 +86,7 @@ function selectionOf(primary: string, names: readonly string[], all: readonly Pa
   return { names, keys: pairs.map(([key]) => key), ids, first: answerKey(primary, ids[0] as string) }
 }
 
-/** All answers that a URL's selections point to. */
+/** All answers that a URL's selections reference. */
 export const idsOf = (selections: readonly Selection[]): string[] => selections.flatMap(({ ids }) => ids)
 
 export const answerKey = (primary: string, id: string): string => `${primary}\n${id}`

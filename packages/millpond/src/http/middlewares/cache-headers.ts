@@ -1,5 +1,4 @@
-// Cache headers for answers that say nothing themselves: Cache-Control by kind of data, and a strong ETag where it is
-// asked for.
+// Cache headers for answers without their own: Cache-Control by kind of data, and optionally a strong ETag.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkOptions, duration, flag, type Shape, texts, whole } from '../../core/checks.ts'
@@ -10,26 +9,26 @@ import { type ProfileName, profile, profileTtl } from '../wrappers/profiles.ts'
 import { beforeHead } from './head.ts'
 
 export interface HeaderRule {
-  /** Time to live by kind of data; `maxAge` counts more. */
+  /** TTL by kind of data; `maxAge` takes precedence. */
   readonly profile?: ProfileName | undefined
   readonly maxAge?: Duration | undefined
   /** For shared caches. */
   readonly sharedMaxAge?: Duration | undefined
-  /** Whether answers are for everybody. Default `false`: `private`. */
+  /** Whether answers are public. Default `false`: `private`. */
   readonly public?: boolean | undefined
   readonly immutable?: boolean | undefined
   readonly staleWhileRevalidate?: Duration | undefined
   readonly staleIfError?: Duration | undefined
   /** Fields that select the answer, added to `Vary`. */
   readonly vary?: readonly string[] | undefined
-  /** A strong entity tag for answers that are ended with their whole content. Default `false`. */
+  /** A strong entity tag for answers that are sent in one piece. Default `false`. */
   readonly etag?: boolean | undefined
   /**
-   * Tags for the edge, named in `Surrogate-Key` and `Cache-Tag` beside what the application names there. Default: none.
-   * Where they are more than edges take (16 KB, `maxEdgeTags`), the answer is for browsers alone.
+   * Tags for the edge, added to `Surrogate-Key` and `Cache-Tag` of the application. Default: none. If there are more
+   * than edges accept (16 KB, `maxEdgeTags`), only browsers may store the answer.
    */
   readonly edgeTags?: readonly string[] | undefined
-  /** How many tags the edge takes of one answer; it passes over the others. 50 for CloudFront. Default 1,000. */
+  /** How many tags of one answer the edge reads; it ignores further ones. 50 for CloudFront. Default 1,000. */
   readonly maxEdgeTags?: number | undefined
 }
 
@@ -48,11 +47,10 @@ const RULE: Shape<HeaderRule> = {
 }
 
 /**
- * Sets what the application has not set, for GET and HEAD with a status below 400. The rule may depend on the request;
- * `undefined` leaves the answer alone.
+ * Sets headers that the application has not set, for GET and HEAD with a status below 400. The rule may depend on the
+ * request; `undefined` leaves the answer alone.
  * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` when it is made with a fixed rule that is wrong.
- * @example
- * app.use('/api/search', cacheHeaders({ profile: 'search' }))
+ * @example app.use('/api/search', cacheHeaders({ profile: 'search' }))
  */
 export function cacheHeaders(rule: HeaderRule | ((request: IncomingMessage) => HeaderRule | undefined)): Middleware {
   if (typeof rule !== 'function') checkOptions<HeaderRule>(rule, RULE, 'cacheHeaders')
@@ -111,7 +109,7 @@ export function vary(response: ServerResponse, name: string): void {
     response.setHeader('Vary', known === '' ? name : `${known}, ${name}`)
 }
 
-/** Only what comes in one piece: a tag over a stream would have to wait for its end. */
+/** Only for answers in one piece: for a stream, a tag would have to wait for its end. */
 function tagWhole(response: ServerResponse): void {
   const end = response.end.bind(response)
   const own = (...args: unknown[]): ServerResponse => {

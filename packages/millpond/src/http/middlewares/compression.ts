@@ -1,5 +1,4 @@
-// Compression of what an application writes. Behind the cache, so that each coding of an answer is made once and
-// stored.
+// Compression of an application's answers. Behind the cache, so that each coding of an answer is made once and stored.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
@@ -12,9 +11,9 @@ import { beforeHead } from './head.ts'
 export type Coding = 'br' | 'gzip' | 'zstd'
 
 export interface CompressionOptions {
-  /** In order of preference, where the client likes several alike. Default: brotli, zstd (where Node has it), gzip. */
+  /** In order of preference, if the client accepts several equally. Default: brotli, zstd (if Node has it), gzip. */
   readonly codings?: readonly Coding[] | undefined
-  /** Shorter bodies stay as they are, where their length is known. Default 1,024 bytes. */
+  /** Shorter bodies are not compressed, if their length is known. Default 1,024 bytes. */
   readonly minBytes?: number | undefined
 }
 
@@ -23,7 +22,7 @@ const OPTIONS: Shape<CompressionOptions> = {
   minBytes: whole(0),
 }
 
-/** What gains by it: text and its relatives (RFC 6838 3.4.2 for the suffixes). */
+/** Compressible types: text and its relatives (RFC 6838 3.4.2 for the suffixes). */
 const COMPRESSIBLE =
   /^(?:text\/|application\/(?:json|javascript|xml|wasm|manifest\+json|x-ndjson)|image\/svg\+xml|font\/(?:ttf|otf)|[^;]+\+(?:json|xml|text))/i
 
@@ -37,7 +36,7 @@ const CREATE: Readonly<Record<Coding, (() => Transform) | undefined>> = {
 const DEFAULT_CODINGS: readonly Coding[] = createZstd === undefined ? ['br', 'gzip'] : ['br', 'zstd', 'gzip']
 
 /**
- * Compresses by `Accept-Encoding` (RFC 9110 12.5.3), and says so in `Vary`. Left alone: what is encoded already,
+ * Compresses by `Accept-Encoding` (RFC 9110 12.5.3), and adds it to `Vary`. Not compressed: already encoded answers,
  * `no-transform`, parts, short and incompressible answers. Put it behind the cache, and give the cache the same
  * `codings`, so that each coding is stored once.
  * @throws MillpondError `OPTION_INVALID`.
@@ -80,7 +79,7 @@ function compress(
     if (coding === undefined || create === undefined) return
     response.removeHeader('Content-Length')
     response.setHeader('Content-Encoding', coding)
-    // RFC 9110 8.8.1: other bytes, so no strong tag of the uncompressed ones.
+    // RFC 9110 8.8.1: different bytes, so the strong tag of the uncompressed ones does not apply.
     const etag = response.getHeader('ETag')
     if (typeof etag === 'string' && etag.startsWith('"')) response.setHeader('ETag', `W/${etag}`)
     stream = create()

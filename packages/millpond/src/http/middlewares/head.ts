@@ -1,11 +1,11 @@
-// A middleware's last word on a response's head, before it is written.
+// Lets a middleware change a response's head just before it is written.
 import type { ServerResponse } from 'node:http'
 
-/** Calls `change` once, when the head is about to be written; what it sets with `setHeader` is part of it. */
+/** Calls `change` once, when the head is about to be written; what it sets with `setHeader` is included. */
 export function beforeHead(response: ServerResponse, change: (status: number) => void): void {
   const writeHead = response.writeHead.bind(response)
   let isDone = false
-  // One signature for Node's several: they are handed on as they came.
+  // One signature for Node's several: arguments are passed on unchanged.
   const own = (status: number, ...rest: unknown[]): ServerResponse => {
     if (isDone) return Reflect.apply(writeHead, undefined, [status, ...rest]) as ServerResponse
     isDone = true
@@ -18,7 +18,7 @@ export function beforeHead(response: ServerResponse, change: (status: number) =>
   Object.assign(response, { writeHead: own })
 }
 
-/** What `writeHead` was given, so that `getHeader` finds it. */
+/** The arguments of `writeHead`, so that `getHeader` finds them. */
 function setAll(response: ServerResponse, given: unknown): void {
   if (Array.isArray(given)) {
     const flat: readonly unknown[] = Array.isArray(given[0]) ? given.flat() : given

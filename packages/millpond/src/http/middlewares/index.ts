@@ -1,5 +1,5 @@
-// `millpond/http/middlewares`: metrics, the cache's companions. In a chain: metrics, the cache, compression, headers;
-// each usable alone.
+// `millpond/http/middlewares`: metrics, and companions of the cache. In a chain: metrics, the cache, compression,
+// headers; each usable alone.
 export { type EdgeTagFields, edgeTag, edgeTagFields } from '../edge-tags.ts'
 export { cacheHeaders, type HeaderRule } from './cache-headers.ts'
 export { type Coding, type CompressionOptions, compression } from './compression.ts'

@@ -1,4 +1,4 @@
-// Per route: how many answers, how fast, from the cache or not; with Server-Timing for whoever looks at one of them.
+// By route: how many answers, how fast, from the cache or not; with Server-Timing for inspecting a single one.
 import type { IncomingMessage } from 'node:http'
 import { checkOptions, flag, fn, type Shape, whole } from '../../core/checks.ts'
 import type { Middleware } from '../node/http-cache.ts'
@@ -6,13 +6,13 @@ import { beforeHead } from './head.ts'
 
 export interface MetricsOptions {
   /**
-   * The route of a request, from few: a template such as `/users/:id`, never a URL. Default: all requests are one
-   * route.
+   * The route of a request, from a small set: a template such as `/users/:id`, never a URL. Default: all requests are
+   * one route.
    */
   readonly routeOf?: ((request: IncomingMessage) => string) | undefined
-  /** The most routes; those that come later count as `other`. Default 100. */
+  /** The most routes; later ones count as `other`. Default 100. */
   readonly maxRoutes?: number | undefined
-  /** Whether `Server-Timing` tells how long the answer took. Default `true`. */
+  /** Whether `Server-Timing` contains the duration of the answer. Default `true`. */
   readonly serverTiming?: boolean | undefined
 }
 
@@ -36,10 +36,9 @@ interface Figures {
 const OPTIONS: Shape<MetricsOptions> = { routeOf: fn(), maxRoutes: whole(1), serverTiming: flag }
 
 /**
- * The first middleware of all: it sees what the others did.
+ * The first middleware: it measures the others.
  * @throws MillpondError `OPTION_INVALID`.
- * @example
- * const metrics = requestMetrics({ routeOf: (request) => request.url?.startsWith('/api/') ? 'api' : 'page' })
+ * @example const metrics = requestMetrics({ routeOf: (request) => request.url?.startsWith('/api/') ? 'api' : 'page' })
  * app.use(metrics.middleware)
  */
 export function requestMetrics(options: MetricsOptions = {}): {

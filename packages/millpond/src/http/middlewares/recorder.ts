@@ -1,8 +1,8 @@
-// What live traffic asks for, as a list to warm another cache with: the most asked URLs, found in bounded memory.
+// Records live traffic as a list for warming another cache: the most requested URLs, found in bounded memory.
 //
 // Space-saving (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data
-// Streams", ICDT 2005): a new URL takes the place of the least asked one and inherits its count, so that whatever makes
-// up more than 1/maxUrls of the traffic is in the list.
+// Streams", ICDT 2005): a new URL replaces the least requested one and inherits its count, so that every URL with more
+// than 1/maxUrls of the traffic is in the list.
 import { checkOptions, type Shape, whole } from '../../core/checks.ts'
 import type { WarmUrls } from '../../core/warm.ts'
 import type { Middleware } from '../node/http-cache.ts'
@@ -12,7 +12,7 @@ export interface RecorderOptions {
   readonly maxUrls?: number | undefined
 }
 
-/** A plan of URLs, the most asked ones first. */
+/** A plan of URLs, the most requested ones first. */
 export type RecordedPlan = Pick<WarmUrls, 'kind' | 'base' | 'urls'>
 
 /** One URL worth warming. */
@@ -20,29 +20,27 @@ export interface RecordedUrl {
   readonly method: 'GET'
   /** Path and query. */
   readonly endpoint: string
-  /** Requests, at most: a URL that came late may have been given those of another. */
+  /** Requests, at most: a URL that came late may have inherited those of another. */
   readonly count: number
 }
 
 export interface Recorder {
   readonly middleware: Middleware
-  /** The most asked ones first. */
+  /** The most requested ones first. */
   top(most?: number): RecordedUrl[]
-  /** A plan for `cache.warm`: whoever answers at `base` (an origin, such as a new instance's) is asked for them. */
+  /** A plan for `cache.warm`: requests them at `base` (an origin, such as a new instance's). */
   plan(base: string, most?: number): RecordedPlan
-  /** Begins anew. */
+  /** Resets the counts. */
   reset(): void
 }
 
 const OPTIONS: Shape<RecorderOptions> = { maxUrls: whole(1) }
 
 /**
- * Records GETs without credentials: what is asked for by one user only is not worth warming, nor to be written down.
+ * Records GETs without credentials: personal requests are not worth warming, and must not be recorded.
  * @throws MillpondError `OPTION_INVALID`.
- * @example
- * const recorder = recordTraffic()
- * app.use(recorder.middleware)
- * await cache.warm(recorder.plan('http://new-instance:3000', 50))
+ * @example const recorder = recordTraffic() app.use(recorder.middleware) await
+ * cache.warm(recorder.plan('http://new-instance:3000', 50))
  */
 export function recordTraffic(options: RecorderOptions = {}): Recorder {
   checkOptions<RecorderOptions>(options, OPTIONS, 'recordTraffic')

@@ -1,15 +1,15 @@
 // A head that is sent thousands of times a second, written by node:http once.
 //
-// `writeHead` checks and joins all fields anew for each answer, which is most of what a hit costs. Here the text that
-// it made for an answer is handed back to node:http for the next one: `_header` is what `end` sends where it is there.
-// The property is not documented, though on-headers, morgan and others have read it for ten years. Where it is not what
-// is expected, or somebody has wrapped the response or set other fields than last time, `writeHead` is called as ever.
+// `writeHead` validates and joins all fields again for each answer, which is most of the cost of a hit. Here the text
+// that it made for an answer is passed back to node:http for the next one: `_header` is what `end` sends if it is set.
+// The property is undocumented, though on-headers, morgan and others have read it for ten years. If it is not what is
+// expected, or the response was wrapped, or other fields were set than last time, `writeHead` is called as usual.
 //
-// Texts are kept in one piece: what was put together with `+` is taken apart again by each write.
+// Texts are kept flat: strings concatenated with `+` would be flattened again by each write.
 import { ServerResponse } from 'node:http'
 import type { KeptHead } from '../exchange.ts'
 
-/** What of a response decides how the same head is written. */
+/** The parts of a response that determine how the same head is written. */
 interface Insides {
   _header: unknown
   readonly shouldKeepAlive: unknown
@@ -23,9 +23,7 @@ class Written {
   all: string | undefined
   /** In `Keep-Alive`. */
   readonly keepAliveTimeout: unknown
-  /**
-   * Fields that somebody before the cache has set on the response (Express says what it is): their names and values.
-   */
+  /** Fields that were set on the response before the cache (Express sets one): their names and values. */
   readonly others: readonly unknown[]
 
   constructor(text: string, keepAliveTimeout: unknown, others: readonly unknown[]) {
@@ -48,18 +46,16 @@ class Written {
 }
 
 const { writeHead, end } = ServerResponse.prototype
-/** Wrapped before this file was loaded: whoever did it wants to hear of each answer. */
+/** Wrapped before this file was loaded: the wrapper wants to see each answer. */
 const isWrapped = !/_storeHeader/.test(String(writeHead))
 
-/**
- * Bodies up to this length are kept together with their heads while these are current, the last ones that were sent.
- */
+/** Bodies up to this length are kept together with their heads while these are current, the most recently sent ones. */
 const WHOLE_LENGTH = 16 * 1024
 const WHOLES = 64
 const wholes: Written[] = []
 let oldest = 0
 
-/** Head and body in one. One answer has one body, so what was put together once holds for as long as its head. */
+/** Head and body in one. One answer has one body, so the concatenation is valid for as long as its head. */
 function whole(written: Written, body: string): string {
   if (written.all !== undefined) return written.all
   if (body.length > WHOLE_LENGTH) return written.text + body

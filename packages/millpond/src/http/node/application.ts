@@ -1,4 +1,4 @@
-// The application behind the cache as an upstream: it writes into its response as ever, and what it writes goes to the
+// The application behind the cache as an upstream: it writes into its response as usual, and its output goes to the
 // sink first.
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import { unheld } from '../../core/unheld.ts'
@@ -11,10 +11,7 @@ import { NodeReply, type Writing } from './reply.ts'
 const ABANDONED_MS = 30_000
 const BROKEN_OFF = 'the application aborted its answer'
 
-/**
- * Takes over the response that the application was given. The client is served through `reply`, by the calls that it
- * had before.
- */
+/** Takes over the response that the application got. The client is served through `reply`, by the original methods. */
 export function applicationUpstream(
   request: IncomingMessage,
   response: ServerResponse,
@@ -48,7 +45,7 @@ export function applicationUpstream(
   }
 }
 
-/** What the cache asks about is seen by the application; what the client asked about was for the cache. */
+/** The application sees the cache's conditions; the client's were for the cache. */
 function putConditions(request: IncomingMessage, { fields }: UpstreamRequest): void {
   for (const name of CONDITIONS) {
     const value = fieldValue(fields, name)
@@ -59,7 +56,7 @@ function putConditions(request: IncomingMessage, { fields }: UpstreamRequest): v
 
 type Done = (error?: Error | null) => void
 
-/** What an application writes, as a question's answer. */
+/** The application's output, as the answer of a fetch. */
 class Capture implements UpstreamCall {
   readonly #isHead: boolean
   readonly #response: ServerResponse
@@ -74,7 +71,7 @@ class Capture implements UpstreamCall {
     this.#sink = sink
   }
 
-  /** The application's writing is not wanted any more, and goes nowhere. */
+  /** The application's output is no longer needed, and is discarded. */
   abort(): void {
     this.#isBodiless = true
   }
@@ -105,7 +102,8 @@ class Capture implements UpstreamCall {
         return response
       },
       flushHeaders: () => this.#startOnce(),
-      // Who gives up in the middle says so by this: those who wait for the same answer are not to wait any longer.
+      // An application signals by this that it gives up half-way: those that wait for the same answer must not wait any
+      // longer.
       destroy: (error?: Error) => {
         destroy(error)
         if (!this.#isEnded) this.#sink.fail(error ?? new Error(BROKEN_OFF))
@@ -116,7 +114,7 @@ class Capture implements UpstreamCall {
     const { socket } = response
     response.once('close', () => {
       if (this.#isEnded) return
-      // A client that leaves ends its side or resets the connection; else somebody here has destroyed it.
+      // A client that leaves ends its side or resets the connection; otherwise the application has destroyed it.
       const hasClientLeft = socket === null || socket.readableEnded || socket.errored !== null
       if (!hasClientLeft) return this.#sink.fail(new Error(BROKEN_OFF))
       const timer = setTimeout(() => this.#sink.fail(new Error('the application did not end its answer')), ABANDONED_MS)
@@ -133,7 +131,7 @@ class Capture implements UpstreamCall {
     this.#isStarted = true
     const fields = fieldsOf(this.#response, given)
     this.#isBodiless ||= this.#isHead || status === 204 || status === 304
-    // As node:http does for an answer that is written in one piece.
+    // As node:http does for an answer in one piece.
     const isSilent =
       fieldLines(fields, 'content-length').length === 0 && fieldLines(fields, 'transfer-encoding').length === 0
     if (length !== undefined && isSilent && status !== 204 && status !== 304)
@@ -161,14 +159,14 @@ class Capture implements UpstreamCall {
   }
 }
 
-/** A copy where it is not a string: the application may use its memory again. */
+/** A copy unless it is a string: the application may reuse its memory. */
 function bytesOf(chunk: string | Uint8Array, encoding?: BufferEncoding | Done): Buffer {
   return typeof chunk === 'string'
     ? Buffer.from(chunk, typeof encoding === 'string' ? encoding : 'utf8')
     : Buffer.from(chunk)
 }
 
-/** What `setHeader` has collected, and what `writeHead` was given, which counts more. */
+/** The fields set by `setHeader`, and those passed to `writeHead`, which take precedence. */
 function fieldsOf(response: ServerResponse, given: unknown): string[] {
   const added = flat(given)
   const named = new Set(added.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()))

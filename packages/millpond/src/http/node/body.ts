@@ -1,7 +1,7 @@
-// The content of a request, up to a bound.
+// The content of a request, up to a limit.
 import type { IncomingMessage } from 'node:http'
 
-/** `undefined`: longer than `most`, or cut off. */
+/** `undefined`: longer than `most`, or incomplete. */
 export async function readBody(request: IncomingMessage, most: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let length = 0

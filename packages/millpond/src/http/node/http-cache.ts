@@ -1,4 +1,4 @@
-// An HTTP cache for node:http: in front of a listener, as a middleware, or before an upstream of the caller's own.
+// An HTTP cache for node:http: in front of a listener, as a middleware, or in front of the caller's own upstream.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -16,29 +16,29 @@ import { readBody } from './body.ts'
 import { NodeReply } from './reply.ts'
 import { endUnread } from './unread.ts'
 
-/** An upstream that has taken over the response brings the reply that still reaches the client. */
+/** An upstream that has taken over the response provides the reply that still reaches the client. */
 type NodeUpstream = Upstream & { readonly reply?: NodeReply }
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void
 
-/** A cache before an application of `node:http`, Express or Connect: made by `createHttpCache`. */
+/** A cache in front of an application of `node:http`, Express or Connect: created by `createHttpCache`. */
 export class HttpCache {
   readonly #handler: HttpHandler
-  /** Connections that end with the refusal of a request: RFC 9112 9.6 forbids to read on. */
+  /** Connections that end with the refusal of a request: RFC 9112 9.6 forbids reading on. */
   readonly #refused = new Set<Socket>()
 
-  /** Made by `createHttpCache`. */
+  /** Created by `createHttpCache`. */
   constructor(cache: Backing, options: HttpCacheOptions, onError: (error: unknown) => void) {
     this.#handler = new HttpHandler(cache, options, onError)
   }
 
-  /** The options as they are in force. */
+  /** The options in force. */
   get settings(): Settings {
     return this.#handler.settings
   }
 
-  /** The listener with the cache before it: `createServer(http.listener(app))`. */
+  /** The listener with the cache in front of it: `createServer(http.listener(app))`. */
   listener(application: Listener): (request: IncomingMessage, response: ServerResponse) => void {
     return (request, response) =>
       this.#handle(request, response, () =>
@@ -52,26 +52,26 @@ export class HttpCache {
       this.#handle(request, response, () => applicationUpstream(request, response, () => next()))
   }
 
-  /** One request before an origin that the caller asks by himself, without the fields that `Connection` names. */
+  /** One request in front of an origin that the caller calls itself, without the fields that `Connection` names. */
   handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => Upstream): void {
     this.#handle(request, response, upstreamOf, asForwarded(request.rawHeaders))
   }
 
-  /** One request of a server that is not node:http: a stored answer, or what the upstream says. Never rejects. */
+  /** One request of a server other than node:http: a stored answer, or the upstream's. Never rejects. */
   async exchange(asked: ClientRequest, reply: Reply, upstream: Upstream): Promise<void> {
     const isRead = asked.facts.method === 'GET' || asked.facts.method === 'HEAD'
     if (!isRead || !this.#handler.hit(asked, reply)) await this.#handler.serve(asked, reply, upstream)
   }
 
   /**
-   * Forgets answers by tag, URL, prefix, host, group, or all of them; resolves once no reader is given them any more.
-   * @throws MillpondError `OPTION_INVALID` for what names nothing.
+   * Invalidates answers by tag, URL, prefix, host, group, or all of them; resolves once they are not served any more.
+   * @throws MillpondError `OPTION_INVALID` if nothing is named.
    */
   async purge(what: Purge): Promise<HttpReceipt> {
     return this.#handler.purge(what)
   }
 
-  /** What it has done since it was made. */
+  /** Its counts since it was created. */
   stats(): HttpStats {
     return this.#handler.stats()
   }
@@ -88,7 +88,7 @@ export class HttpCache {
     const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
     const url = urlOfRequest(scheme, facts, request.url ?? '')
     const reply = new NodeReply(response)
-    // RFC 9112 3.2, 6.3: what can be read in two ways is refused, and never stored.
+    // RFC 9112 3.2, 6.3: ambiguous requests are refused, and never stored.
     if (url === undefined || facts.has(ASKS.ambiguous)) this.#refuse(request, reply)
     else if (method === 'QUERY') void this.#query(request, { facts, url }, reply, upstreamOf())
     else if ((method === 'GET' || method === 'HEAD') && this.#handler.hit({ facts, url }, reply)) endUnread(request)

@@ -4,7 +4,9 @@ import { type Head, KeptHead, type Reply } from '../exchange.ts'
 import type { RawFields } from '../rules/fields.ts'
 import { sendAgain } from './again.ts'
 
-/** The writing half of a response; an application's own calls may have been taken over, so these are kept apart. */
+/**
+ * The writing half of a response; an application's own calls may have been taken over, so these are stored separately.
+ */
 export interface Writing {
   writeHead(status: number, reason: string, fields: string[]): unknown
   write(chunk: Uint8Array): boolean
@@ -32,7 +34,7 @@ export class NodeReply implements Reply {
 
   inform(status: number, fields: RawFields): void {
     const response = this.#response
-    // A socket is there while this answer is the one that is being sent: HTTP/1.1 allows several requests in a row.
+    // The socket is set while this answer is being sent: HTTP/1.1 allows several requests in a row.
     const { socket } = response
     if (this.#isStarted || socket === null || !this.isOpen || status === 101 || response.req.httpVersionMinor === 0)
       return
@@ -85,7 +87,7 @@ export class NodeReply implements Reply {
   }
 }
 
-/** Node's own method asks for `Link`, and knows two statuses; RFC 9110 15.2 has others pass through. */
+/** Node's own method requires `Link`, and supports two statuses; by RFC 9110 15.2 others are forwarded too. */
 function informational(status: number, fields: RawFields): string {
   let text = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Informational'}\r\n`
   for (let at = 0; at + 1 < fields.length; at += 2) text += `${fields[at]}: ${fields[at + 1]}\r\n`

@@ -1,12 +1,12 @@
-// A request without content that nobody will read: ended where it stands.
+// Ends a request without content that will not be read.
 //
-// After each answer node:http reads a request to its end, so that what is left of it does not lie on the connection.
-// For a request without content that is a dozen callbacks over four turns, a tenth of what a hit costs. Node does the
-// same as here for all requests without content when a server is made with `optimizeEmptyRequests` (24.12,
-// nodejs/node#59778); by this it is done for those alone that the cache has answered, and where nobody listens.
+// After each answer node:http reads a request to its end, so that the rest of it does not stay on the connection. For a
+// request without content that is a dozen callbacks over four turns, a tenth of the cost of a hit. Node does the same
+// as here for all requests without content if a server is created with `optimizeEmptyRequests` (24.12,
+// nodejs/node#59778); here it is done only for those that the cache has answered, and without listeners.
 import { IncomingMessage } from 'node:http'
 
-/** What of a request says that it has been read. */
+/** The properties that mark a request as read. */
 interface Unread {
   _dumped: boolean
   readonly _readableState: {
@@ -21,7 +21,7 @@ interface Unread {
 const STATES = ['ended', 'endEmitted', 'destroyed', 'closed', 'closeEmitted']
 const { prototype } = IncomingMessage
 
-/** Whether this Node's requests are what is expected here; looked at once, since all of them are alike. */
+/** Whether this Node's requests are as expected here; checked once, since all of them are alike. */
 let isUsual: boolean | undefined
 
 function isUnread(request: IncomingMessage): request is IncomingMessage & Unread {

@@ -1,5 +1,5 @@
-// A stored answer: its head ready to be sent, and the numbers that a hit compares. Plain data, so that every tier keeps
-// it.
+// A stored answer: its head ready to be sent, and the numbers that a hit compares. Plain data, so that every tier can
+// store it.
 
 import { parseHttpDate } from './date.ts'
 import { etagOf } from './etag.ts'
@@ -12,7 +12,7 @@ import { varyNames } from './vary.ts'
 export interface AnswerMeta {
   readonly status: number
   readonly reason: string
-  /** End-to-end fields as they came, without `Age` and what directives exclude: flat, in their order. */
+  /** End-to-end fields as received, without `Age` and those that directives exclude: flat, in their order. */
   readonly fields: RawFields
   /** When the origin's answer began to arrive. */
   readonly responseAt: number
@@ -21,12 +21,12 @@ export interface AnswerMeta {
   readonly lifetimeMs: number
   /** RFC 9111 5.2.2.4: never without validation. */
   readonly noCache: boolean
-  /** RFC 9111 4.2.4: no stale use, whatever fails. */
+  /** RFC 9111 4.2.4: not used stale, whatever fails. */
   readonly neverStale: boolean
   readonly immutable: boolean
-  /** RFC 5861, in milliseconds; 0 where the answer does not say. */
+  /** RFC 5861, in milliseconds; 0 if the answer does not say. */
   readonly staleWhileRevalidateMs: number
-  /** Negative where the answer does not say. */
+  /** Negative if the answer does not say. */
   readonly staleIfErrorMs: number
   readonly etag: string | undefined
   readonly lastModified: number | undefined
@@ -51,7 +51,7 @@ export interface AnswerOptions extends FreshnessOptions {
   readonly targets: readonly string[]
 }
 
-/** What is kept of an answer (RFC 9111 3.1). */
+/** The stored parts of an answer (RFC 9111 3.1). */
 export function answerOf(received: Received, options: AnswerOptions): AnswerMeta {
   const { status, reason, fields, requestAt, responseAt } = received
   const policy = policyOf(fields, options.targets)
@@ -83,9 +83,9 @@ export function answerOf(received: Received, options: AnswerOptions): AnswerMeta
 
 function storedFields(fields: RawFields, { directives }: Policy, responseAt: number): string[] {
   const isHop = hopByHop(fields)
-  // RFC 9111 3.1 and 5.2.2.4, 5.2.2.7: named fields are not stored. Age is computed anew (5.1).
+  // RFC 9111 3.1 and 5.2.2.4, 5.2.2.7: named fields are not stored. Age is recomputed (5.1).
   const kept = withoutFields(fields, (name) => isHop(name) || name === 'age' || directives.fields.includes(name))
-  // RFC 9110 6.6.1: whoever caches an answer without Date adds one.
+  // RFC 9110 6.6.1: a cache adds a missing Date.
   if (fieldLines(fields, 'date').length === 0) kept.push('Date', new Date(responseAt).toUTCString())
   return kept
 }

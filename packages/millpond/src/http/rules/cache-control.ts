@@ -1,10 +1,10 @@
-// Cache-Control, read tolerantly (RFC 9111 5.2): names in any case, quoted or plain arguments. What cannot be read
+// Cache-Control, parsed tolerantly (RFC 9111 5.2): names in any case, quoted or plain arguments. An unreadable field
 // forbids storing.
 import { listMembers } from './fields.ts'
 
 /**
- * The directives of an answer, in seconds. `undefined`: absent. A time that is there and no whole number is 0 (RFC 9111
- * 4.2.1: treat as stale).
+ * The directives of an answer, in seconds. `undefined`: absent. A present but invalid time is 0 (RFC 9111 4.2.1: treat
+ * as stale).
  */
 export interface Directives {
   readonly noStore: boolean
@@ -44,9 +44,9 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const QUOTED = /^"((?:[^"\\]|\\[\s\S])*)"$/
 
 interface Parsed {
-  /** The first argument of each directive; `''` where it has none, `undefined` where it cannot be read. */
+  /** The first argument of each directive; `''` without an argument, `undefined` if it is unreadable. */
   readonly values: ReadonlyMap<string, string | undefined>
-  /** Every `private` and `no-cache`, since one without names outweighs those with. */
+  /** Every `private` and `no-cache`, since one without names takes precedence. */
   readonly limits: readonly {
     readonly name: string
     readonly argument: string | undefined
@@ -69,7 +69,7 @@ export function parseCacheControl(text: string | undefined): Directives {
   return directives
 }
 
-/** The directives of a request's `Cache-Control`. Never throws; what cannot be read is absent. */
+/** The directives of a request's `Cache-Control`. Never throws; unreadable ones are absent. */
 export function parseRequestDirectives(text: string | undefined): RequestDirectives {
   if (text === undefined) return ASKS_NOTHING
   const { values } = parse(text)
@@ -109,7 +109,7 @@ function parse(text: string): Parsed {
     // `max-age=60; private` means something, but not what it says.
     if (argument === undefined && written !== '') isReadable = false
     if (name === 'private' || name === 'no-cache') limits.push({ name, argument, hasArgument: equals >= 0 })
-    // RFC 9111 4.2.1: of a directive given twice the first one counts.
+    // RFC 9111 4.2.1: of a repeated directive the first one counts.
     if (!values.has(name)) values.set(name, argument)
   }
   return { values, limits, isReadable }
@@ -136,7 +136,8 @@ function directivesOf({ values, limits, isReadable }: Parsed): Directives {
   const unlimited = new Set<string>()
   for (const { name, argument, hasArgument } of limits) {
     const named = listMembers(argument).map((field) => field.toLowerCase())
-    // Malformed counts as unlimited: a shared cache that reads `private=""` as nothing gives one user's answer to another.
+    // Malformed means without field names: a shared cache that ignores `private=""` would serve one user's answer to
+    // another.
     if (!hasArgument || named.length === 0 || !named.every((field) => TOKEN.test(field))) unlimited.add(name)
     else fields.push(...named)
   }

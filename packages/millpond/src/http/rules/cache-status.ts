@@ -24,7 +24,7 @@ export function forwardStatus(name: string, { reason, status, isStored, isCollap
   return detail === undefined ? text : `${text}; detail=${detail}`
 }
 
-/** A name as a member of the list: a token where it can be one. */
+/** A name as a member of the list: a token if possible. */
 export function cacheName(name: string): string {
   return /^[A-Za-z*][A-Za-z0-9:/!#$%&'*+\-.^_`|~]*$/.test(name) ? name : JSON.stringify(name)
 }

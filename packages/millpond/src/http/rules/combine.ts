@@ -1,18 +1,18 @@
-// Parts of one representation put together (RFC 9111 3.4, RFC 9110 15.3.7.3): only where a strong validator says that
-// they are of the same one.
+// Combining parts of one representation (RFC 9111 3.4, RFC 9110 15.3.7.3): only with a strong validator that proves
+// that they belong together.
 import type { AnswerMeta } from './answer.ts'
 import { etagOf, matchesStrongly } from './etag.ts'
 import { firstLine, type RawFields, withoutFields } from './fields.ts'
 import { contentRange } from './range.ts'
 import { updatedFields } from './validation.ts'
 
-/** Bytes of a representation, from `first` on, with the head that they came with. */
+/** Bytes of a representation, from `first` on, with their head. */
 export interface Piece {
   readonly meta: AnswerMeta
   readonly bytes: Buffer
 }
 
-/** Both parts as one, or `undefined` where they are not known to be of one representation, or leave a gap. */
+/** Both parts as one, or `undefined` if they are not known to be of one representation, or leave a gap. */
 export function combine(stored: Piece, arrived: Piece, now: number): Piece | undefined {
   const [a, b] = [stored.meta.part, arrived.meta.part]
   if (a === undefined || b === undefined || a.total === undefined || a.total !== b.total) return undefined
@@ -31,14 +31,14 @@ export function combine(stored: Piece, arrived: Piece, now: number): Piece | und
   return { meta: { ...arrived.meta, ...kind, fields }, bytes }
 }
 
-/** Whether a stored part is the beginning of something that can be completed: the conditions to ask with, flat. */
+/** Whether a stored part is the beginning of something that can be completed: the conditions to send, flat. */
 export function completionOf({ part, etag }: AnswerMeta, length: number): string[] | undefined {
   if (part === undefined || part.first !== 0 || part.total === undefined || length !== part.last + 1) return undefined
   if (etag === undefined || !matchesStrongly(etag, etag)) return undefined
   return ['Range', `bytes=${length}-`, 'If-Range', etag]
 }
 
-/** The head of the whole, where a 206 continues the stored beginning; `undefined` where it does not. */
+/** The head of the whole, if a 206 continues the stored beginning; else `undefined`. */
 export function completedFields(
   begun: AnswerMeta,
   length: number,

@@ -1,5 +1,4 @@
-// HTTP dates (RFC 9110 5.6.7): the three forms that exist, and nothing that merely looks like one. Case counts for
-// nothing.
+// HTTP dates (RFC 9110 5.6.7): exactly the three existing forms, ignoring case.
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const MONTH = `(${MONTHS.join('|')})`
@@ -10,9 +9,7 @@ const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) ${MONTH} ([ \\d]\\d
 const CENTURY = 100
 const FIFTY_YEARS = 50
 
-/**
- * Milliseconds since 1970, or `undefined` for what is not an HTTP date. `now` decides the century of two-digit years.
- */
+/** Milliseconds since 1970, or `undefined` for an invalid HTTP date. `now` decides the century of two-digit years. */
 export function parseHttpDate(text: string | undefined, now: number): number | undefined {
   if (text === undefined || text.length > 40) return undefined
   const imf = IMF.exec(text)
@@ -25,7 +22,7 @@ export function parseHttpDate(text: string | undefined, now: number): number | u
 }
 
 /**
- * RFC 9110 5.6.7: what appears to be more than 50 years in the future is the most recent past year with the same
+ * RFC 9110 5.6.7: a date that appears to be more than 50 years in the future is the most recent past year with the same
  * digits.
  */
 function fullYear(digits: number, now: number): number {
@@ -39,7 +36,7 @@ type Part = string | undefined
 function utc(year: number, monthName: Part, day: Part, hour: Part, minute: Part, second: Part): number | undefined {
   const month = MONTHS.indexOf((monthName ?? '').toLowerCase())
   const [d, h, m, s] = [Number(day), Number(hour), Number(minute), Number(second)]
-  // 60: a leap second, which no clock here knows.
+  // 60: a leap second, which the clocks here do not have.
   if (h > 23 || m > 59 || s > 60) return undefined
   const date = new Date(0)
   date.setUTCFullYear(year, month, d)

@@ -1,4 +1,4 @@
-// Entity tags (RFC 9110 8.8.3). What has no quotes is not one: it is passed on, and not compared.
+// Entity tags (RFC 9110 8.8.3). A value without quotes is not one: it is forwarded, and not compared.
 
 const ETAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\uffff]*"$/
 
@@ -8,7 +8,7 @@ export function etagOf(text: string | undefined): string | undefined {
 
 export const isStrong = (etag: string): boolean => !etag.startsWith('W/')
 
-/** RFC 9110 8.8.3.2: weakness counts for nothing. */
+/** RFC 9110 8.8.3.2: weakness is ignored. */
 export function matchesWeakly(a: string, b: string): boolean {
   return opaque(a) === opaque(b)
 }

@@ -1,4 +1,4 @@
-// Header sections as Node gives and takes them: a flat array of name, value, name, value.
+// Header sections in Node's form: a flat array of name, value, name, value.
 
 export type RawFields = readonly string[]
 
@@ -12,21 +12,21 @@ export function fieldLines(fields: RawFields, name: string): string[] {
   return lines
 }
 
-/** The field's lines as one value (RFC 9110 5.3), or `undefined` where it is absent. */
+/** The field's lines as one value (RFC 9110 5.3), or `undefined` if it is absent. */
 export function fieldValue(fields: RawFields, name: string): string | undefined {
   const lines = fieldLines(fields, name)
   return lines.length === 0 ? undefined : lines.length === 1 ? lines[0] : lines.join(', ')
 }
 
 /**
- * The field's first line: for fields that are no lists, where a second line is an error (RFC 9111 4.2.1 lets the first
+ * The field's first line: for fields that are not lists, where a second line is an error (RFC 9111 4.2.1 lets the first
  * one count).
  */
 export function firstLine(fields: RawFields, name: string): string | undefined {
   return fieldLines(fields, name)[0]
 }
 
-/** The members of a comma-separated list outside of quotes, trimmed, empty ones left out (RFC 9110 5.6.1). */
+/** The members of a comma-separated list, respecting quotes, trimmed, without empty ones (RFC 9110 5.6.1). */
 export function listMembers(value: string | undefined): string[] {
   if (value === undefined) return []
   if (!value.includes('"')) {
@@ -64,7 +64,9 @@ export function withoutFields(fields: RawFields, refused: (name: string) => bool
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
 
-/** What of a head cannot be sent (RFC 9110 5.1, 5.5, 15, RFC 9112 4); values may be secrets, and are not shown. */
+/**
+ * Parts of a head that cannot be sent (RFC 9110 5.1, 5.5, 15, RFC 9112 4); values may be secrets, and are not shown.
+ */
 export function unsendable(status: number, reason: string, fields: RawFields): string | undefined {
   if (!(status >= 100 && status <= 999)) return `the status ${status}`
   if (NOT_TEXT.test(reason)) return 'the reason beside the status'
@@ -76,7 +78,7 @@ export function unsendable(status: number, reason: string, fields: RawFields): s
   return undefined
 }
 
-/** RFC 9110 7.6.1 and RFC 9111 3.1: they belong to one connection, and are neither stored nor forwarded. */
+/** RFC 9110 7.6.1 and RFC 9111 3.1: hop-by-hop fields are neither stored nor forwarded. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -90,23 +92,23 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** The names that `Connection` lists, and those that never leave their connection. */
+/** The names that `Connection` lists, and the hop-by-hop fields. */
 export function hopByHop(fields: RawFields): (name: string) => boolean {
   const named = fieldValue(fields, 'connection')
   if (named === undefined) return (name) => HOP_BY_HOP.has(name)
   const listed = new Set(listMembers(named).map((name) => name.toLowerCase()))
-  // Without it the origin would answer for another host than the key says.
+  // Without it the origin would answer for another host than the key's.
   listed.delete('host')
   return (name) => HOP_BY_HOP.has(name) || listed.has(name)
 }
 
 const USUAL = /^(?:close|keep-alive|upgrade|te)(?:,[\t ]*(?:close|keep-alive|upgrade|te))*$/i
-/** What says where a request ends, and for whom it is. */
+/** Fields that delimit a request, and name its recipient. */
 const FRAMING: ReadonlySet<string> = new Set(['connection', 'transfer-encoding', 'content-length', 'host', 'upgrade'])
 
 /**
- * A request as it is passed on, for whoever judges it: a client may name fields in `Connection` that never reach the origin (RFC 9110 7.6.1), so that they must count
- * for nothing here either (N. Davison, "Abusing HTTP hop-by-hop request headers", 2019).
+ * A request as it is forwarded, for evaluating it: a client may name fields in `Connection` that never reach the origin
+ * (RFC 9110 7.6.1), so they must not count here either (N. Davison, "Abusing HTTP hop-by-hop request headers", 2019).
  */
 export function asForwarded(fields: RawFields): RawFields {
   for (let at = 0; at + 1 < fields.length; at += 2) {
@@ -121,7 +123,7 @@ export function asForwarded(fields: RawFields): RawFields {
 
 const CONNECTION = 'connection'
 
-/** What is passed on (RFC 9110 7.6.1). */
+/** The forwarded fields (RFC 9110 7.6.1). */
 export function endToEnd(fields: RawFields, refused?: (name: string) => boolean): string[] {
   const isHop = hopByHop(fields)
   return withoutFields(fields, refused === undefined ? isHop : (name) => isHop(name) || refused(name))

@@ -1,5 +1,5 @@
-// What a 304, or the answer to a HEAD, makes of a stored answer (RFC 9111 4.3.4, 4.3.5): the same bytes under another
-// head, if that may be stored.
+// The effect of a 304, or of the answer to a HEAD, on a stored answer (RFC 9111 4.3.4, 4.3.5): the same bytes with
+// another head, if that may be stored.
 import { type AnswerMeta, type AnswerOptions, answerOf } from './answer.ts'
 import type { RawFields } from './fields.ts'
 import { RequestFacts } from './request.ts'
@@ -8,16 +8,16 @@ import { updatedFields } from './validation.ts'
 
 export interface Freshened {
   readonly meta: AnswerMeta
-  /** What forbids storing it. */
+  /** The reason against storing it. */
   readonly refusal: Refusal | undefined
   /**
-   * Whether the stored answer may be used on as it was: the refusal is about this one request, or about what only its
-   * client was given.
+   * Whether the stored answer may still be used as it was: the reason applies only to this request, or to what only its
+   * client got.
    */
   readonly leavesStored: boolean
 }
 
-/** When the question was put, and when its answer came. */
+/** When the request was sent, and when its answer arrived. */
 export interface Exchanged {
   readonly requestAt: number
   readonly responseAt: number
@@ -37,7 +37,7 @@ export function freshened(
     { status: stored.status, reason: stored.reason, fields, requestAt, responseAt, origin: request.get('origin') },
     options,
   )
-  // A HEAD is not stored, but what it says is about the answer to a GET.
+  // A HEAD is not stored, but its fields apply to the answer to a GET.
   const asGet = request.method === 'HEAD' ? new RequestFacts('GET', request.fields, request.codings) : request
   const refusal = refusalOf(asGet, stored.status, fields, responseAt, options)
   return { meta, refusal, leavesStored: refusal === undefined || OF_ONE_CLIENT.has(refusal) }

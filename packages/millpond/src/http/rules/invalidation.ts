@@ -1,9 +1,9 @@
-// What a request that changes something makes obsolete (RFC 9111 4.4), and cache groups (RFC 9875).
+// What an unsafe request invalidates (RFC 9111 4.4), and cache groups (RFC 9875).
 import { fieldValue, firstLine, type RawFields } from './fields.ts'
 import { isSafe } from './request.ts'
 import { parseStrings } from './structured.ts'
 
-/** RFC 9875 2.1 and 5.1: what a cache should hold at least; more are ignored. */
+/** RFC 9875 2.1 and 5.1: the minimum that a cache should support; more are ignored. */
 const MAX_GROUPS = 32
 const MAX_GROUP_LENGTH = 128
 
@@ -13,7 +13,7 @@ export interface Invalidation {
   readonly groups: readonly string[]
 }
 
-/** `undefined`: nothing becomes obsolete. `url`: the request's own, absolute. */
+/** `undefined`: nothing is invalidated. `url`: the request's own, absolute. */
 export function invalidationOf(
   method: string,
   url: string,

@@ -1,12 +1,12 @@
-// No-Vary-Search: query parameters that do not change the answer (draft-ietf-httpbis-no-vary-search). Unreadable means
-// that all of the query counts.
+// No-Vary-Search: query parameters that do not change the answer (draft-ietf-httpbis-no-vary-search). If it is
+// unreadable the whole query counts.
 import { parseQueryRule } from './structured.ts'
 
-/** What of a query counts. */
+/** Which parts of a query count. */
 export interface QueryRule {
-  /** The order of the names counts for nothing. */
+  /** The order of the names is ignored. */
   readonly ignoresOrder: boolean
-  /** `all`: none counts but `except`; else only these count for nothing. */
+  /** `all`: only `except` counts; otherwise everything but these counts. */
   readonly ignored: 'all' | readonly string[]
   readonly except: readonly string[]
 }
@@ -25,7 +25,7 @@ export function queryRuleOf(text: string | undefined): QueryRule | undefined {
     !(except === undefined || isNames(except))
   )
     return undefined
-  // `except` means something only beside a bare `params`.
+  // `except` only has a meaning with a bare `params`.
   if (except !== undefined && params !== true) return undefined
   const ignored = params === true ? 'all' : isNames(params) ? params : []
   if (order !== true && ignored !== 'all' && ignored.length === 0) return undefined
@@ -37,7 +37,7 @@ const isFlagOrAbsent = (value: unknown): value is boolean | undefined =>
 const isNames = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((name) => typeof name === 'string')
 
-/** The query as the rule sees it: two queries with the same result may share an answer. `query` without the `?`. */
+/** The query as the rule sees it: queries with the same result may share an answer. `query` without the `?`. */
 export function reducedQuery(query: string, rule: QueryRule): string {
   const counts = (name: string): boolean =>
     rule.ignored === 'all' ? rule.except.includes(name) : !rule.ignored.includes(name)

@@ -1,6 +1,6 @@
-// Ranges of bytes (RFC 9110 14), and what a stored part can answer (RFC 9111 3.3, 3.4).
+// Byte ranges (RFC 9110 14), and which of them a stored part can answer (RFC 9111 3.3, 3.4).
 
-/** Which bytes of how many a 206 holds. `total` is `undefined` for `*`. */
+/** Which bytes of how many a 206 contains. `total` is `undefined` for `*`. */
 export interface Part {
   readonly first: number
   readonly last: number
@@ -9,7 +9,7 @@ export interface Part {
 
 const CONTENT_RANGE = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i
 
-/** A part, or `undefined` for what is absent, of another unit, or invalid (RFC 9110 14.4). */
+/** A part, or `undefined` if it is absent, of another unit, or invalid (RFC 9110 14.4). */
 export function contentRange(text: string | undefined): Part | undefined {
   const match = CONTENT_RANGE.exec(text?.trim() ?? '')
   if (match === null) return undefined
@@ -23,9 +23,7 @@ export type AskedRange = { readonly first: number; readonly last: number | undef
 
 const RANGE = /^bytes\s*=\s*(?:(\d{1,15})-(\d{0,15})|-(\d{1,15}))$/i
 
-/**
- * The one range that is asked for; `several` for a set; `undefined` for none, or what a server ignores (RFC 9110 14.2).
- */
+/** The one requested range; `several` for a set; `undefined` for none, or one that a server ignores (RFC 9110 14.2). */
 export function askedRange(text: string | undefined): AskedRange | 'several' | undefined {
   if (text === undefined) return undefined
   const match = RANGE.exec(text.trim())
@@ -36,7 +34,7 @@ export function askedRange(text: string | undefined): AskedRange | 'several' | u
   return last !== undefined && last < first ? undefined : { first, last }
 }
 
-/** Where in the stored bytes the asked range lies. */
+/** Where in the stored bytes the requested range is. */
 export interface Slice {
   /** Offsets into the stored body. */
   readonly from: number

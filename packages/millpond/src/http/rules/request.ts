@@ -1,4 +1,4 @@
-// A request as the rules see it: one walk over its fields marks what decides, the rest is read when somebody asks.
+// A request as the rules see it: one pass over its fields sets the deciding bits, the rest is parsed on demand.
 import { parseRequestDirectives, type RequestDirectives } from './cache-control.ts'
 import { fieldValue, type RawFields } from './fields.ts'
 
@@ -12,7 +12,7 @@ export const ASKS = Object.freeze({
   upgrade: 32,
   /** If-Match, If-Unmodified-Since: about the origin's state, so the origin answers. */
   precondition: 64,
-  /** Two Hosts, or lengths that contradict each other. */
+  /** Two Hosts, or contradictory lengths. */
   ambiguous: 128,
   /** One of `INPUTS`. */
   inputs: 256,
@@ -20,17 +20,17 @@ export const ASKS = Object.freeze({
   modes: 512,
 })
 
-/** What the rules of HTTP caching ask of a request: its method, fields and host. */
+/** What the caching rules need of a request: its method, fields and host. */
 export class RequestFacts {
-  /** The method, as it was sent. */
+  /** The method as sent. */
   readonly method: string
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, as received. */
   readonly fields: RawFields
   /** `ASKS`, added up. */
   readonly asks: number
-  /** The authority that is asked; none where the request names none. */
+  /** The authority; undefined if the request names none. */
   readonly host: string | undefined
-  /** Codings that the origin chooses from, where the cache was told. */
+  /** Codings that the origin chooses from, if configured. */
   readonly codings: readonly string[] | undefined
   #directives: RequestDirectives | undefined
 
@@ -50,11 +50,11 @@ export class RequestFacts {
         framing++
         if ((fields[at] as string).length === TRANSFER_ENCODING.length && !ENDS_CHUNKED.test(fields[at + 1] as string))
           asks |= ASKS.ambiguous
-        // Many clients say that there is none.
+        // Many clients send an empty one.
         if (fields[at + 1] !== '0') asks |= mark
       } else asks |= mark
     }
-    // RFC 9112 6.1: two lengths, or a length beside a transfer coding, is how requests are smuggled.
+    // RFC 9112 6.1: two lengths, or a length with a transfer coding, are used for request smuggling.
     if (framing > 1) asks |= ASKS.ambiguous
     this.asks = asks
     this.host = host
@@ -65,7 +65,7 @@ export class RequestFacts {
     return fieldValue(this.fields, name)
   }
 
-  /** Whether the request asks for any of these (`ASKS`). */
+  /** Whether the request has any of these (`ASKS`). */
   has(bits: number): boolean {
     return (this.asks & bits) !== 0
   }
@@ -82,9 +82,9 @@ export class RequestFacts {
 }
 
 /**
- * Fields by which frameworks let a client choose host, path or method. They are in no URL, so an answer that was made
- * by them would be given to those who did not send them (J. Kettle, "Practical Web Cache Poisoning", 2018, and "Web
- * Cache Entanglement", 2020).
+ * Fields by which frameworks let a client choose host, path or method. They are not part of the URL, so an answer that
+ * depends on them would be served to clients that did not send them (J. Kettle, "Practical Web Cache Poisoning", 2018,
+ * and "Web Cache Entanglement", 2020).
  */
 export const INPUTS: readonly string[] = Object.freeze([
   'forwarded',
@@ -103,7 +103,7 @@ export const INPUTS: readonly string[] = Object.freeze([
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
-  // What Next.js says to itself (CVE-2024-46982, and its kin).
+  // Next.js' internal fields (CVE-2024-46982, and similar).
   'x-now-route-matches',
   'x-matched-path',
   'x-invoke-path',
@@ -114,9 +114,9 @@ export const INPUTS: readonly string[] = Object.freeze([
 ])
 
 /**
- * Fields by which the browser half of a framework asks for another form of the same URL. The application needs them,
- * and does not always say that it varies by them (vercel/next.js#52745, CVE-2023-46298, CVE-2026-44576), so they are
- * always in the key.
+ * Fields by which the browser side of a framework requests another form of the same URL. The application needs them,
+ * and does not always vary by them explicitly (vercel/next.js#52745, CVE-2023-46298, CVE-2026-44576), so they are
+ * always part of the key.
  */
 export const MODES: readonly string[] = Object.freeze([
   'rsc',
@@ -129,7 +129,7 @@ export const MODES: readonly string[] = Object.freeze([
 ])
 
 const TRANSFER_ENCODING = 'transfer-encoding'
-/** RFC 9112 6.3: otherwise nobody can tell where the content of a request ends. */
+/** RFC 9112 6.3: otherwise the end of a request's content is undefined. */
 const ENDS_CHUNKED = /(?:^|,)[\t ]*chunked[\t ]*$/i
 const HOST = -1
 const MARKS: ReadonlyMap<string, number> = new Map([
@@ -151,8 +151,8 @@ const MARKS: ReadonlyMap<string, number> = new Map([
 ])
 
 /**
- * Most names are told apart from all of these by their length and their first letter: an index into a table, without a
- * case.
+ * Most names are distinguished from all of these by their length and their first letter: an index into a table,
+ * ignoring case.
  */
 const CASE_BIT = 32
 const CELLS = 2048
@@ -161,12 +161,12 @@ const IS_MARKED = new Uint8Array(CELLS)
 for (const name of MARKS.keys()) IS_MARKED[cellOf(name)] = 1
 
 function markOf(name: string): number {
-  // Each request has it, and this is how clients write it.
+  // In each request, spelled like this by clients.
   if (name === 'Host') return HOST
   return IS_MARKED[cellOf(name)] === 1 ? (MARKS.get(name.toLowerCase()) ?? 0) : 0
 }
 
-/** RFC 9110 9.2.1: what these ask for changes nothing at the origin. */
+/** RFC 9110 9.2.1: safe methods change nothing at the origin. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'REPORT', 'SEARCH'])
 
 /** RFC 9111 4: unsafe requests are written through, and invalidate. An unknown method is unsafe. */

@@ -1,4 +1,4 @@
-// What may be done with a stored answer now (RFC 9111 4): numbers against numbers, no parsing.
+// What may be done with a stored answer now (RFC 9111 4): comparisons of numbers, without parsing.
 import { type AnswerMeta, ageMs } from './answer.ts'
 import type { RequestDirectives } from './cache-control.ts'
 import { ASKS, type RequestFacts } from './request.ts'
@@ -6,13 +6,13 @@ import { ASKS, type RequestFacts } from './request.ts'
 export type Decision =
   /** Use it as it is. */
   | 'serve'
-  /** Use it, and validate behind (RFC 5861 3). */
+  /** Use it, and validate in the background (RFC 5861 3). */
   | 'serve-and-validate'
-  /** Ask the origin first; on failure see `mayServeOnError`. */
+  /** Validate first; on failure see `mayServeOnError`. */
   | 'validate'
 
 export interface ReuseOptions {
-  /** Whether the client's Cache-Control counts (RFC 9111 5.2.1 leaves it open to caches that serve an origin). */
+  /** Whether the client's Cache-Control is honoured (RFC 9111 5.2.1 leaves it open to caches that serve an origin). */
   readonly honourClient: boolean
 }
 
@@ -29,10 +29,10 @@ export function decide(request: RequestFacts, answer: AnswerMeta, now: number, o
 }
 
 function decideFor(asked: RequestDirectives, answer: AnswerMeta, age: number, fresh: number): Decision {
-  // RFC 9111 5.2.1.4, and 5.2.1.5: what must not be stored is not looked for either.
+  // RFC 9111 5.2.1.4, and 5.2.1.5: what must not be stored is not looked up either.
   if (asked.noCache || asked.noStore) return 'validate'
   const isReload = asked.maxAge !== undefined && age > asked.maxAge * 1000
-  // RFC 8246 2: within its lifetime an immutable answer is not asked about, also on reload.
+  // RFC 8246 2: within its lifetime an immutable answer is not validated, even on reload.
   if (isReload && !(answer.immutable && fresh > 0)) return 'validate'
   // RFC 9111 5.2.1.3.
   if (asked.minFresh !== undefined && fresh < asked.minFresh * 1000) return 'validate'
@@ -47,13 +47,13 @@ const isRevalidatable = (answer: AnswerMeta, fresh: number): boolean =>
 
 export interface ErrorOptions {
   /**
-   * Used stale when the origin cannot be reached and the answer does not say, in milliseconds (RFC 9111 4.2.4 permits
-   * it when disconnected).
+   * How long it is used stale if the origin is unreachable and the answer does not say, in milliseconds (RFC 9111 4.2.4
+   * permits it when disconnected).
    */
   readonly staleIfUnreachableMs: number
 }
 
-/** RFC 5861 4 and RFC 9111 4.2.4. `status`: what the origin answered; `undefined`: it could not be reached. */
+/** RFC 5861 4 and RFC 9111 4.2.4. `status`: of the origin's answer; `undefined`: it was unreachable. */
 export function mayServeOnError(
   answer: AnswerMeta,
   now: number,
@@ -63,7 +63,7 @@ export function mayServeOnError(
   const staleness = ageMs(answer, now) - answer.lifetimeMs
   if (answer.neverStale) return false
   if (answer.staleIfErrorMs >= 0) return staleness <= answer.staleIfErrorMs
-  // An answer of the origin is passed on unless stale-if-error says otherwise (RFC 9111 4.3.3 leaves the choice).
+  // An answer of the origin is forwarded unless stale-if-error says otherwise (RFC 9111 4.3.3 leaves the choice).
   return status === undefined && staleness <= options.staleIfUnreachableMs
 }
 

@@ -1,5 +1,5 @@
-// May an answer be stored (RFC 9111 3)? Each branch names what forbids it, for Cache-Status and for whoever looks why
-// nothing hits.
+// Whether an answer may be stored (RFC 9111 3). Each branch names the reason against it, for Cache-Status and for
+// finding out why nothing hits.
 
 import { fieldValue, firstLine, listMembers, type RawFields } from './fields.ts'
 import { type FreshnessOptions, HEURISTIC, isExplicit, lifetimeMs } from './freshness.ts'
@@ -10,11 +10,11 @@ import { MAX_VARY } from './vary.ts'
 
 export interface StoreOptions extends FreshnessOptions {
   readonly targets: readonly string[]
-  /** RFC 9111 7.3 leaves it to the cache; a cookie given to one user must not reach another. */
+  /** RFC 9111 7.3 leaves it to the cache; a cookie of one user must not reach another. */
   readonly storeSetCookie: boolean
   /**
-   * Request fields that make an answer personal unless it says that it is public. `authorization` always is one (RFC
-   * 9111 3.5).
+   * Request fields that make an answer private unless it is explicitly public. `authorization` always does (RFC 9111
+   * 3.5).
    */
   readonly credentials: readonly string[]
 }
@@ -33,7 +33,7 @@ export type Refusal =
   | 'range'
   | 'no-use'
 
-/** RFC 9110 15: final statuses whose meaning for a cache is implemented here. */
+/** RFC 9110 15: final statuses whose caching semantics are implemented here. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 410, 414, 421, 451, 500, 501, 502,
   503, 504,
@@ -54,8 +54,7 @@ export function refusalOf(
   const methodRefusal = refusedMethod(request, status, explicit)
   if (methodRefusal !== undefined) return methodRefusal
   if (request.directives.noStore) return 'request-no-store'
-  // RFC 9111 5.2.2.3: must-understand overrides no-store where the status is understood, and forbids storing where it
-  // is not.
+  // RFC 9111 5.2.2.3: must-understand overrides no-store if the status is understood, and forbids storing if it is not.
   if (directives.mustUnderstand ? !UNDERSTOOD.has(status) : directives.noStore) return 'no-store'
   if (options.isShared && directives.isPrivate) return 'private'
   const isPublic = directives.isPublic || directives.sMaxAge !== undefined
@@ -80,7 +79,10 @@ function refusedMethod(request: RequestFacts, status: number, explicit: boolean)
   return 'method'
 }
 
-/** RFC 9111 3: something has to make it cacheable. What is neither fresh nor can be validated would never be used. */
+/**
+ * RFC 9111 3: something has to make it cacheable. An answer that is neither fresh nor can be validated would never be
+ * used.
+ */
 function useOf(
   status: number,
   fields: RawFields,
@@ -89,7 +91,7 @@ function useOf(
   explicit: boolean,
 ): Refusal | undefined {
   const policy = policyOf(fields, options.targets)
-  // RFC 9111 3.3: a part is stored where it says which part it is.
+  // RFC 9111 3.3: a part is stored if it says which part it is.
   if (status === 206 && contentRange(firstLine(fields, 'content-range')) === undefined) return 'range'
   const { isPublic, noCache } = policy.directives
   const lifetime = lifetimeMs(status, fields, policy, responseAt, options)

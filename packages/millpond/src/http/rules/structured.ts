@@ -11,8 +11,8 @@ interface Module {
 let loaded: Module | undefined
 
 /**
- * Loads the peer, so that a missing one is told when the cache is made and not with the first answer.
- * @throws MillpondError `OPTION_INVALID` with the line that installs it.
+ * Loads the peer, so that a missing one is reported when the cache is created and not with the first answer.
+ * @throws MillpondError `OPTION_INVALID` with the command that installs it.
  */
 export function needStructuredFields(): Module {
   try {
@@ -27,7 +27,7 @@ export function needStructuredFields(): Module {
   }
 }
 
-/** Bare values by key; `undefined` for what is not a dictionary (RFC 9651 4.2: the whole field is then ignored). */
+/** Bare values by key; `undefined` if it is not a dictionary (RFC 9651 4.2: the whole field is then ignored). */
 export function parseDictionary(text: string): ReadonlyMap<string, unknown> | undefined {
   const { parseDictionary: parse } = needStructuredFields()
   try {
@@ -46,7 +46,7 @@ export function parseQueryRule(text: string): ReadonlyMap<string, unknown> | und
   return new Map([...members].map(([key, value]) => [key, bare(value)]))
 }
 
-/** The strings of a list, others left out; empty for what is not a list. */
+/** The strings of a list, others left out; empty if it is not a list. */
 export function parseStrings(text: string | undefined): readonly string[] {
   if (text === undefined) return []
   const { parseList } = needStructuredFields()

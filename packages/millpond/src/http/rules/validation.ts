@@ -1,5 +1,5 @@
-// Conditional requests, both ways (RFC 9110 13, RFC 9111 4.3): what is asked of the origin, what a client's condition
-// comes to, what a 304 changes.
+// Conditional requests, both ways (RFC 9110 13, RFC 9111 4.3): the conditions for the origin, evaluating a client's,
+// and the effect of a 304.
 import type { AnswerMeta } from './answer.ts'
 import { parseHttpDate } from './date.ts'
 import { etagOf, matchesStrongly, matchesWeakly } from './etag.ts'
@@ -16,7 +16,7 @@ export const CONDITIONS: ReadonlySet<string> = new Set([
 
 export const isCondition = (name: string): boolean => CONDITIONS.has(name)
 
-/** RFC 9111 4.3.1: the stored validators, flat; empty where there are none. */
+/** RFC 9111 4.3.1: the stored validators, flat; empty without any. */
 export function conditionsFor(answer: AnswerMeta): string[] {
   const fields: string[] = []
   const etag = firstLine(answer.fields, 'etag')
@@ -27,7 +27,8 @@ export function conditionsFor(answer: AnswerMeta): string[] {
 }
 
 /**
- * Whether a client's condition lets the stored answer be told as 304 (RFC 9111 4.3.2; only what would have been a 200).
+ * Whether a client's condition permits a 304 for the stored answer (RFC 9111 4.3.2; only for what would have been a
+ * 200).
  */
 export function isNotModified(request: RequestFacts, answer: AnswerMeta): boolean {
   if (answer.status !== 200) return false
@@ -58,7 +59,7 @@ export function rangeApplies(request: RequestFacts, answer: AnswerMeta): boolean
   return date !== undefined && answer.lastModified === date && answer.date - date >= 1000
 }
 
-/** The fields that a 304 may tell (RFC 9110 15.4.5). */
+/** The fields of a 304 (RFC 9110 15.4.5). */
 const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
   'cache-control',
   'content-location',
@@ -70,7 +71,8 @@ const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
 ])
 
 /**
- * What of a stored answer a 304 repeats: what guides caches, and what is no metadata of the content (RFC 9110 15.4.5).
+ * The fields of a stored answer that a 304 repeats: those that guide caches, and those that are not metadata of the
+ * content (RFC 9110 15.4.5).
  */
 export function notModifiedFields(fields: RawFields): string[] {
   return withoutFields(fields, (name) => name.startsWith('content-') && !IN_NOT_MODIFIED.has(name))
@@ -94,7 +96,7 @@ export function confirms(notModified: RawFields, answer: AnswerMeta): boolean {
 
 /**
  * The stored fields, freshened by those of a 304 or of a HEAD (RFC 9111 3.2): new values replace all lines of their
- * name. One that came without a Date is from `receivedAt` (RFC 9110 6.6.1), else the stored one would make it old from
+ * name. An answer without a Date is from `receivedAt` (RFC 9110 6.6.1), otherwise the stored one would make it old from
  * the start.
  */
 export function updatedFields(stored: RawFields, update: RawFields, receivedAt: number): string[] {

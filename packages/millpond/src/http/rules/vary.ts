@@ -1,4 +1,4 @@
-// The secondary key (RFC 9111 4.1): which request fields selected an answer, and what they said, normalised where the
+// The secondary key (RFC 9111 4.1): the request fields that selected an answer, and their values, normalised if the
 // meaning stays the same.
 import { fieldValue, listMembers, type RawFields } from './fields.ts'
 import type { RequestFacts } from './request.ts'
@@ -7,9 +7,9 @@ import type { RequestFacts } from './request.ts'
 export const MAX_VARY = 32
 
 /**
- * Lower-case names, sorted, each once. An answer that lets the very `Origin` read it that asked varies by it, whether
- * or not it says so: applications forget that (WHATWG Fetch, "CORS protocol and HTTP caches"; J. Kettle, "Exploiting
- * CORS misconfigurations for Bitcoins and bounties", 2016).
+ * Lower-case names, sorted, without duplicates. An answer that grants access to the requesting `Origin` varies by it,
+ * whether or not it says so: applications forget that (WHATWG Fetch, "CORS protocol and HTTP caches"; J. Kettle,
+ * "Exploiting CORS misconfigurations for Bitcoins and bounties", 2016).
  */
 export function varyNames(fields: RawFields, origin?: string): readonly string[] {
   const value = fieldValue(fields, 'vary')
@@ -23,25 +23,27 @@ const ORIGIN: readonly string[] = Object.freeze(['origin'])
 
 const NO_NAMES: readonly string[] = Object.freeze([])
 
-/** The secondary key of a request: the same for two requests exactly when their fields match (RFC 9111 4.1). */
+/** The secondary key of a request: equal for two requests exactly if their fields match (RFC 9111 4.1). */
 export function secondaryKey(request: RequestFacts, names: readonly string[]): string {
   if (names.length === 0) return ''
   return JSON.stringify(names.map((name) => normalise(name, request.get(name), request.codings)))
 }
 
-/** RFC 9111 4.1: white space, combined lines; and values with the same meaning where a field's definition says so. */
+/** RFC 9111 4.1: white space, combined lines; and values with the same meaning if a field's definition says so. */
 function normalise(name: string, value: string | undefined, codings: readonly string[] | undefined): string | null {
-  // The origin's own choice, as it was told to the cache.
+  // The origin's own choice, as configured.
   if (name === 'accept-encoding' && codings !== undefined) return chosenCoding(value, codings)
   if (value === undefined) return null
-  // RFC 9110 12.5: ranges and their weights; names of languages and codings have no case, and equal weights no order.
+  // RFC 9110 12.5: ranges and their weights; names of languages and codings are case-insensitive, and equal weights
+  // have no order.
   if (name === 'accept-language' || name === 'accept-encoding' || name === 'accept-charset')
     return weighted(value).map(written).join(',')
   return listMembers(value).join(',')
 }
 
 /**
- * RFC 9842 2: an answer that needs a dictionary goes only to who can read it, whatever else the origin would choose.
+ * RFC 9842 2: an answer that needs a dictionary is only for clients that can read it, whatever else the origin would
+ * choose.
  */
 const BY_DICTIONARY = ['dcb', 'dcz']
 
@@ -59,7 +61,7 @@ export interface Weighted {
 
 const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i
 
-/** Members by falling weight, then by name. */
+/** Members by descending weight, then by name. */
 export function weighted(value: string): Weighted[] {
   const members = listMembers(value).map((member) => {
     const [name = '', ...parameters] = member.toLowerCase().split(';')
@@ -69,7 +71,7 @@ export function weighted(value: string): Weighted[] {
   return members.sort((a, b) => b.weight - a.weight || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
-/** The coding that the client likes best, among equals the first of `codings`; `undefined`: none (RFC 9110 12.5.3). */
+/** The client's preferred coding, among equals the first of `codings`; `undefined`: none (RFC 9110 12.5.3). */
 export function codingFor(accept: string | undefined, codings: readonly string[]): string | undefined {
   if (accept === undefined) return undefined
   const weights = new Map(weighted(accept).map(({ name, weight }) => [name, weight]))

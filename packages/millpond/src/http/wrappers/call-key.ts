@@ -1,14 +1,14 @@
-// The key of a call: which function, with what arguments.
+// The key of a call: which function, with which arguments.
 import { MillpondError, show } from '../../core/errors.ts'
 import type { Key, KeyPart } from '../../core/key.ts'
 
-/** Arguments as parts of a key: primitives as they are, plain data as JSON with sorted names. */
+/** Arguments as parts of a key: primitives unchanged, plain data as JSON with sorted names. */
 export function argumentParts(args: readonly unknown[], name: string): KeyPart[] {
   return args.map((argument) => partOf(argument, name))
 }
 
 function partOf(argument: unknown, name: string): KeyPart {
-  // What is marked is no plain string, and no string looks like it.
+  // The marker makes it differ from every plain string.
   if (argument === undefined) return `${MARK}u`
   if (typeof argument === 'string') return argument.startsWith(MARK) ? `${MARK}s${argument}` : argument
   if (argument === null || typeof argument === 'boolean' || typeof argument === 'bigint') return argument
@@ -24,7 +24,7 @@ function partOf(argument: unknown, name: string): KeyPart {
 const MARK = '\u0001'
 const MAX_DEPTH = 20
 
-/** `undefined` for what plain data is not. */
+/** `undefined` for values that are not plain data. */
 function canonical(value: unknown, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return undefined
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)

@@ -1,5 +1,4 @@
-// `millpond/http/wrappers`: a cache before a function, a method, a view or an API call; as a function or as a
-// decorator.
+// `millpond/http/wrappers`: a cache for a function, a method, a view or an API call; as a function or as a decorator.
 import { checkOptions, duration, flag, fn, required, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -34,13 +33,13 @@ type SmartOptions = Omit<Options, 'ttl'> & {
 
 interface EdgeOptions {
   /**
-   * Names the result's tags in `Surrogate-Key` and `Cache-Tag` of a `Response`, so that what is invalidated here can be
-   * purged at the edge. Default `false`: no tag leaves.
+   * Adds the result's tags to `Surrogate-Key` and `Cache-Tag` of a `Response`, so that invalidated results can be
+   * purged at the edge. Default `false`: tags are not sent.
    */
   readonly edgeTags?: boolean | undefined
   /**
-   * How many tags the edge takes of one answer; it passes over the others, so that an answer with more is for browsers
-   * alone. 50 for CloudFront. Default 1,000.
+   * How many tags of one answer the edge reads; it ignores further ones, so only browsers may store an answer with
+   * more. 50 for CloudFront. Default 1,000.
    */
   readonly maxEdgeTags?: number | undefined
 }
@@ -50,19 +49,19 @@ type ViewOptions = Options & VaryOptions & EdgeOptions
 export interface Wrappers {
   /**
    * A view: its first argument is the request, whose method, URL, credentials and named fields are the key. Default
-   * `'15m'`; a `Response` may be returned.
+   * `'15m'`; may return a `Response`.
    */
   cachedView(options?: ViewOptions): Wrapper
   /** A function or method, by its arguments. Default `'5m'`. */
   cachedMethod(options?: Options): Wrapper
-  /** As `cachedView`, for APIs: errors are not remembered unless `cacheErrors` says how long. Default `'10m'`. */
+  /** As `cachedView`, for APIs: errors are not cached unless `cacheErrors` says how long. Default `'10m'`. */
   cachedApi(options?: ViewOptions): Wrapper
-  /** As `cachedApi`, with the time to live of a kind of data. */
+  /** As `cachedApi`, with the TTL of a kind of data. */
   cacheApiResponse(options?: ViewOptions & { readonly cacheType?: ProfileName }): Wrapper
   /**
-   * The time to live follows how often the result was found changed by loads, as `adaptiveTtl` of `millpond/insight`
-   * chooses it: from `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were
-   * seen. `monitor` is told of each load.
+   * The TTL adapts to how often loads found the result changed, as chosen by `adaptiveTtl` of `millpond/insight`: from
+   * `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were seen. `monitor` is
+   * called for each load.
    */
   smartCache(options?: SmartOptions): Wrapper
   /** Only calls for which `when` returns true use the cache. */
@@ -92,7 +91,7 @@ export function wrappers(cache: WrapperCache): Wrappers {
     return make({
       options: rest,
       defaultTtl,
-      // RFC 9110 9.2.1: what changes something is done each time.
+      // RFC 9110 9.2.1: unsafe calls are always made.
       applies: ([request]) => options.key !== undefined || isRead(request),
       parts: ([request]) => requestParts(request, vary),
       keeps: (result) => isKeepable(result, options.cacheErrors !== undefined),

@@ -1,4 +1,4 @@
-// A fetch `Response` as plain data, and back: what a view returned may be one.
+// A fetch `Response` as plain data, and back: a view may return one.
 import { tellEdge } from '../edge-tags.ts'
 
 interface KeptResponse {
@@ -39,13 +39,13 @@ function isKept(value: unknown): value is KeptResponse {
   )
 }
 
-/** Errors are not kept unless asked; nor is what gives a cookie to one user. */
+/** Errors are not cached unless requested; nor are answers that set a cookie for one user. */
 export function isKeepable(result: unknown, keepsErrors: boolean): boolean {
   if (!(result instanceof Response)) return true
   return (result.status < 400 || keepsErrors) && !result.headers.has('set-cookie')
 }
 
-/** The same answer with its tags in the head. What is no `Response` has no head. */
+/** The same answer with its tags in the head. Other values have no head. */
 export function withEdgeTags(result: unknown, tags: readonly string[] = [], maxTags?: number): unknown {
   if (!(result instanceof Response) || tags.length === 0) return result
   const { status, statusText, body } = result

@@ -1,9 +1,9 @@
-// How long kinds of data are good for, where nobody knows better.
+// Default TTLs of kinds of data.
 import { oneOf } from '../../core/checks.ts'
 import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 
-/** Times to live by kind of data and by temperature. */
+/** TTLs by kind of data and by temperature. */
 export const PROFILES = Object.freeze({
   static: '1h',
   user: '30m',
@@ -24,7 +24,7 @@ export type ProfileName = keyof typeof PROFILES
 
 export const profile = oneOf(...(Object.keys(PROFILES) as ProfileName[]))
 
-/** @throws MillpondError `OPTION_INVALID` naming those that exist. */
+/** @throws MillpondError `OPTION_INVALID` naming the existing ones. */
 export function profileTtl(name: ProfileName): Duration {
   const ttl = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined
   if (ttl === undefined)

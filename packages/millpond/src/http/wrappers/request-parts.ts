@@ -1,5 +1,4 @@
-// What of a request belongs to the key of a view: method, path, query, the fields and cookies that were named, who is
-// signed in.
+// The parts of a request in the key of a view: method, path, query, the named fields and cookies, the signed-in user.
 import { createHash } from 'node:crypto'
 import { flag, type Shape, texts } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -15,7 +14,7 @@ export interface RequestLike {
 export interface VaryOptions {
   /** Request fields (`'accept-language'`) and cookies (`'cookie:theme'`) that change the result. */
   readonly varyOn?: readonly string[] | undefined
-  /** Whether each signed-in user has results of his own (by `Authorization` and all cookies). Default `true`. */
+  /** Whether each signed-in user has separate results (by `Authorization` and all cookies). Default `true`. */
   readonly varyOnAuth?: boolean | undefined
   /** Whether the query changes the result. Default `true`. */
   readonly varyOnParams?: boolean | undefined
@@ -23,7 +22,7 @@ export interface VaryOptions {
 
 export const VARY: Shape<VaryOptions> = { varyOn: texts('a list of field names'), varyOnAuth: flag, varyOnParams: flag }
 
-/** @throws MillpondError `OPTION_INVALID` where the first argument is not a request. */
+/** @throws MillpondError `OPTION_INVALID` if the first argument is not a request. */
 export function requestParts(request: unknown, options: VaryOptions): string[] {
   if (!isRequest(request))
     throw new MillpondError(
@@ -33,7 +32,7 @@ export function requestParts(request: unknown, options: VaryOptions): string[] {
   const { pathname, searchParams, host } = new URL(request.originalUrl ?? request.url ?? '/', 'http://relative')
   const parts = [request.method ?? 'GET', host === 'relative' ? (headerOf(request, 'host') ?? '') : host, pathname]
   if (options.varyOnParams !== false) {
-    // The order of names is of no matter to a view; the order of the values of one name may be.
+    // The order of names does not matter to a view; the order of the values of one name may.
     searchParams.sort()
     parts.push(searchParams.toString())
   }
@@ -74,6 +73,6 @@ function cookieOf(request: RequestLike, name: string): string | undefined {
   return undefined
 }
 
-/** Keys may be listed: credentials are not to be read from them. */
+/** Keys may be listed: they must not reveal credentials. */
 const secret = (text: string | undefined): string =>
   text === undefined ? '' : createHash('sha256').update(text).digest('base64url')

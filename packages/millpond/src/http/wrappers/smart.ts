@@ -1,14 +1,13 @@
-// A time to live that follows how often the result really changes: the estimator of millpond/insight, asked for one
-// function.
+// A TTL that adapts to how often the result really changes: the estimator of millpond/insight, for one function.
 import { hashOf } from '../../core/key-hash.ts'
 import { hashValue } from '../../core/value-hash.ts'
 import { TtlEstimator } from '../../insight/ttl/estimator.ts'
 import type { Bounds } from '../../insight/ttl/price.ts'
 
-/** One load, as `monitor` is told. */
+/** One load, as passed to `monitor`. */
 export interface SmartLoad {
   readonly key: string
-  /** `undefined` with the first load of this process. */
+  /** `undefined` at the first load of this process. */
   readonly hasChanged: boolean | undefined
   readonly ttlMs: number
 }
@@ -25,7 +24,7 @@ export class SmartTtl {
     this.#monitor = monitor
   }
 
-  /** The time to live of a result that was just loaded. */
+  /** The TTL of a result that was just loaded. */
   next(key: string, result: unknown): number {
     const ttlMs = this.#estimator.next({
       namespace: '',

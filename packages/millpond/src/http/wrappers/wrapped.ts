@@ -1,4 +1,4 @@
-// Wrapping a function, as a function or as a decorator: what all wrappers have in common.
+// Wrapping a function, as a function or as a decorator: the common part of all wrappers.
 import { check, duration, flag, fn, type Shape } from '../../core/checks.ts'
 import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -7,13 +7,13 @@ import { LOAD_OPTIONS, type RefreshAhead } from '../../core/options.ts'
 import type { HttpReceipt } from '../contract.ts'
 import { argumentParts, callKey } from './call-key.ts'
 
-/** What wrappers ask of a cache. Any `Cache` is one. */
+/** What wrappers need of a cache. Any `Cache` fits. */
 export interface WrapperCache {
   getOrSet<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
   getOrSetEntry<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<WrappedEntry<T>>
   refresh<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
   delete(key: Key): Promise<HttpReceipt>
-  /** A tenant's part of it; or who reads it, for whoever predicts. */
+  /** A tenant's part of it; or its reader, for prediction. */
   for(whose: { readonly tenant?: string | undefined; readonly session?: string | undefined }): WrapperCache
 }
 
@@ -28,12 +28,12 @@ interface WrapperLoadOptions {
   readonly after?: string
 }
 
-/** A result with where it came from. */
+/** A result with its source. */
 export interface WrappedEntry<T> {
   readonly value: T
   /** `memory`, the name of a tier below, or `loader`: the function was run. */
   readonly tier: string
-  /** By another call that was under way. */
+  /** By another call that was running. */
   readonly isJoined: boolean
   /** Milliseconds since it was made. */
   readonly ageMs: number
@@ -45,42 +45,38 @@ export interface WrappedEntry<T> {
 type Unknown = any
 export type AnyFunction = (...args: Unknown[]) => Unknown
 
-/** Tags that are known beforehand, or told by arguments and result. */
+/** Static tags, or tags derived from arguments and result. */
 export type Tags = readonly string[] | ((args: Unknown, result: Unknown) => readonly string[])
 
 export interface WrapOptions<F extends AnyFunction> {
   /** How long a result is fresh. */
   readonly ttl?: Duration | undefined
   /**
-   * Names the function in keys. Default: its own name, for a method with its class's; a function without a name needs
-   * one, and so does one of two that have the same.
+   * The function's name in keys. Default: its own name, for a method with its class's; a function without a name needs
+   * one, and so does one of two with the same name.
    */
   readonly keyPrefix?: string | false | undefined
   /**
-   * The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is
-   * no part of it. With `keyPrefix: false` it is the whole key, for whoever names keys by a rule of his own
-   * (`buildKey`).
+   * The key of a call. Default: all arguments, which must then be plain data. The object of a method is not part of it.
+   * With `keyPrefix: false` it is the whole key, for custom key schemes (`buildKey`).
    */
   readonly key?: ((...args: Parameters<F>) => Key) | undefined
-  /** Tags of each answer, or what makes them of the arguments and the answer. */
+  /** Tags of each answer, or a function that derives them from the arguments and the answer. */
   readonly tags?: Tags | undefined
   /**
-   * Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache
+   * The tenant of the result: it is stored in `cache.for({ tenant })`, with its tags; `undefined`: none, in the cache
    * itself.
    */
   readonly tenant?: ((...args: Parameters<F>) => string | undefined) | undefined
-  /**
-   * Who asks: what one session reads one after the other is told to whoever predicts what comes next (`cache.for({
-   * session })`); `undefined`: nobody who is known.
-   */
+  /** The session: its sequence of reads is used for prediction (`cache.for({ session })`); `undefined`: unknown. */
   readonly session?: ((...args: Parameters<F>) => string | undefined) | undefined
-  /** How long an error is remembered. Default: not at all. */
+  /** How long an error is cached. Default: not at all. */
   readonly cacheErrors?: Duration | undefined
-  /** When a result that is asked for again is made anew behind who asks, as of loads. Default: never. */
+  /** When a requested result is refreshed in the background, as for loads. Default: never. */
   readonly refreshAhead?: number | RefreshAhead | undefined
-  /** A token of `cache.token()`: the result is no older than what its bearer has seen. */
+  /** A token of `cache.token()`: the result is no older than its bearer has seen. */
   readonly after?: ((...args: Parameters<F>) => string | undefined) | undefined
-  /** Calls that are nobody's, as a job's: they count as no hits and no misses. Default `false`. */
+  /** Internal calls, such as a job's: they count as neither hits nor misses. Default `false`. */
   readonly quiet?: boolean | undefined
 }
 
@@ -105,31 +101,31 @@ export const WRAP: Shape<WrapOptions<AnyFunction>> = {
   quiet: flag,
 }
 
-/** The function with a cache before it, and a way to make it forget. */
+/** The function with a cache in front of it, and its invalidation. */
 export type Wrapped<F extends AnyFunction> = ((...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>) & {
-  /** The result, and where it came from. */
+  /** The result, and its source. */
   entry(...args: Parameters<F>): Promise<WrappedEntry<Awaited<ReturnType<F>>>>
-  /** Forgets the result for these arguments, in every process. */
+  /** Invalidates the result for these arguments, in every process. */
   invalidate(...args: Parameters<F>): Promise<HttpReceipt>
-  /** Forgets it, and loads it anew. */
+  /** Invalidates it, and loads it again. */
   refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>
 }
 
-/** How one wrapper differs from another. */
+/** How wrappers differ from each other. */
 export interface Behaviour<F extends AnyFunction> {
   readonly options: WrapOptions<F>
   readonly defaultTtl: Duration
-  /** `false`: this call goes past the cache. */
+  /** `false`: this call bypasses the cache. */
   readonly applies?: (args: Parameters<F>) => boolean
   /** Replaces the default key's parts. */
   readonly parts?: (args: Parameters<F>) => readonly unknown[]
-  /** `false`: the result is handed out and not stored. */
+  /** `false`: the result is returned and not stored. */
   readonly keeps?: (result: Awaited<ReturnType<F>>) => boolean
-  /** The time to live of this result, in milliseconds, where it is not the option's. */
+  /** The TTL of this result, in milliseconds, unless it is the option's. */
   readonly ttlOf?: (key: string, result: Awaited<ReturnType<F>>) => number
-  /** What is handed out and stored in the result's place: with a head that says more. */
+  /** What is returned and stored in the result's place: with additional header fields. */
   readonly marked?: (args: Parameters<F>, result: Awaited<ReturnType<F>>) => Awaited<ReturnType<F>>
-  /** Between the result and what is stored: for what a cache cannot keep. */
+  /** Converts between the result and what is stored: for what a cache cannot store. */
   readonly pack?: (result: Awaited<ReturnType<F>>) => unknown
   readonly unpack?: (kept: unknown) => Awaited<ReturnType<F>>
 }
@@ -162,7 +158,7 @@ export function asWrapper(wrap: (fn: AnyFunction, name: OwnName) => AnyFunction)
     if (typeof target !== 'function')
       throw new MillpondError('OPTION_INVALID', `${show(target)} is not a function: wrap a function or a method`)
     if (typeof context !== 'object') return wrap(target as AnyFunction, target.name)
-    // Whose method it is can only be told from an instance: two classes may have a method of the same name.
+    // The class of a method is only known from an instance: two classes may have a method of the same name.
     let owner: string | undefined
     const wrapped = wrap(target as AnyFunction, () =>
       owner === undefined ? String(context.name) : `${owner}.${String(context.name)}`,
@@ -175,10 +171,10 @@ export function asWrapper(wrap: (fn: AnyFunction, name: OwnName) => AnyFunction)
   return wrapper as Wrapper
 }
 
-/** What a function is called; of a method it is known when there is an instance. */
+/** The name of a function; for a method it is known once there is an instance. */
 type OwnName = string | (() => string)
 
-/** The name of the class on whose prototype a method stands, or which has it as its own (`static`). */
+/** The name of the class on whose prototype a method is, or which has it as its own (`static`). */
 function classOf(holder: unknown): string {
   if (typeof holder === 'function') return holder.name
   return typeof holder === 'object' && holder !== null ? holder.constructor.name : ''
@@ -189,18 +185,18 @@ function ownerOf(self: unknown, name: string | symbol, method: AnyFunction): str
   for (let at = self; at !== null && at !== undefined; at = Object.getPrototypeOf(at)) {
     if (!Object.hasOwn(at, name)) continue
     if (Reflect.get(at, name) === method) return classOf(at)
-    // Another decorator may stand around it.
+    // Another decorator may be around it.
     found = classOf(at)
   }
   return found ?? classOf(self)
 }
 
-/** Whose results lie under the names that functions have by themselves, by cache. */
+/** The functions whose results are stored under their own names, by cache. */
 const named = new WeakMap<WrapperCache, Map<string, AnyFunction>>()
 
 /**
- * @throws MillpondError `OPTION_INVALID` where another function of this cache has the name: one would be given the
- * other's results.
+ * @throws MillpondError `OPTION_INVALID` if another function of this cache has the name: one would get the other's
+ * results.
  */
 function takeName(cache: WrapperCache, name: string, fn: AnyFunction): string {
   if (name === '')
@@ -220,11 +216,11 @@ function takeName(cache: WrapperCache, name: string, fn: AnyFunction): string {
   return name
 }
 
-/** Not stored: whoever waited for it runs the function himself. */
+/** Not stored: waiting calls run the function themselves. */
 const NOT_KEPT = undefined
 
 /**
- * A module that is read again, or a function that is made anew for each request, is the same one. Bound functions all
+ * A module that is loaded again, or a function that is recreated for each request, is the same one. Bound functions all
  * have the same text.
  */
 function isSame(a: AnyFunction, b: AnyFunction): boolean {
@@ -287,7 +283,7 @@ export function wrapFunction<F extends AnyFunction>(
       return pack === undefined ? result : pack(result)
     }
     const kept = await by(cacheOf(args), key, load, optionsOf(args))
-    // What is made anew behind this call is not its answer.
+    // A background refresh is not this call's answer.
     const isAnswer = options.refreshAhead === undefined || kept === NOT_KEPT || isOwn()
     if (own !== undefined && isAnswer) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
     if (kept === NOT_KEPT) return run()
@@ -303,7 +299,7 @@ export function wrapFunction<F extends AnyFunction>(
       return found.value
     }
     const value = await travel(this, args, by, () => found?.tier === 'loader' && !found.isJoined)
-    // What another call was not allowed to keep was made by this one.
+    // A result that another call was not allowed to store was made by this one.
     return found === undefined || found.value === NOT_KEPT
       ? { value, tier: 'loader', isJoined: false, ageMs: 0 }
       : { ...found, value }
