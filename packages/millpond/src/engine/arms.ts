@@ -1,15 +1,15 @@
-// Which policy an entry goes by while shares of the keys have settings of their own.
+// Which policy applies to an entry while shares of the keys have their own settings.
 import type { Ahead, Arms, LoadPolicy } from '../core/options.ts'
 import type { Space } from './space.ts'
 
-/** For whoever stores an entry. */
+/** For storing an entry. */
 export function policyOfKey(space: Space, policy: LoadPolicy, key: string): LoadPolicy {
   const { ttlArms } = policy
   const ttlMs = ttlArms === undefined ? undefined : ttlArms.ttls[armOf(ttlArms, space, key)]
   return ttlMs === undefined ? policy : { ...policy, ttlMs, isTtlSaid: true }
 }
 
-/** For whoever asks whether it is to be refreshed: on hits, so that nothing is made anew. */
+/** For deciding whether to refresh it: on hits, so nothing is allocated. */
 export function aheadOfKey(space: Space, policy: LoadPolicy, key: string): Ahead {
   const { aheadArms } = policy
   return aheadArms === undefined ? policy : (aheadArms.aheads[armOf(aheadArms, space, key)] ?? policy)

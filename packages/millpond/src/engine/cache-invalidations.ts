@@ -1,4 +1,4 @@
-// Saying what is no longer true: by tag, pattern, model and time, now or later.
+// Invalidation: by tag, pattern, model and time, now or later.
 import { checkOptions, oneOf, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
@@ -20,76 +20,76 @@ import { checkOpen, type Space } from './space.ts'
 /** When, and how. */
 export type ScheduledFor = ScheduleTime & { readonly mode?: 'delete' | 'expire' | undefined }
 
-/** What a cache lets of its runner of jobs be used. */
+/** The part of a cache's job runner that users may use. */
 export type CacheJobs = Pick<
   Jobs,
   'add' | 'handle' | 'repeat' | 'repeating' | 'trigger' | 'figures' | 'list' | 'get' | 'cancel'
 >
 
-/** Scheduled invalidations, with a runner of their own. */
+/** Scheduled invalidations, with their own runner. */
 export interface Scheduled {
   jobs(): Jobs
   /** Of this cache's jobs: several caches may share a table. */
   readonly kind: string
 }
 
-/** The verbs that outdate entries by what they have in common. */
+/** The verbs that invalidate entries by what they have in common. */
 export interface CacheInvalidations {
   /**
-   * Outdates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry and
-   * for a million. `expire` leaves them to be returned where stale values are permitted.
+   * Invalidates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry
+   * and for a million. With `expire` they may still be returned where stale values are permitted.
    */
   invalidateTags(tags: Iterable<string>, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
   invalidateTags(tags: Iterable<string>, options?: InvalidateOptions): Promise<Receipt>
   /**
-   * Outdates every entry whose key matches: a glob (`user:*`), a text that begins with `^` (a linear-time regular
+   * Invalidates every entry whose key matches: a glob (`user:*`), a string that begins with `^` (a linear-time regular
    * expression), or a RegExp.
    */
   invalidatePattern(pattern: string | RegExp, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
   invalidatePattern(pattern: string | RegExp, options?: InvalidateOptions): Promise<Receipt>
   /**
    * Several criteria in one step and one receipt: keys, tags, patterns, a model with or without an id, by time.
-   * Declared relations go along.
+   * Includes declared relations.
    */
   invalidate(criteria: Criteria, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
   invalidate(criteria: Criteria, options?: InvalidateOptions): Promise<Receipt>
   /** Removes everything of this namespace, in every tier of every process. */
   clear(): Promise<Receipt>
   /**
-   * Leaves no readable copy of what belongs to somebody: a tenant (in every namespace; its keys are destroyed where
-   * `codec: { encrypt }` is a `tenantKeyring`), or what carries one of the tags, or lies under one of the keys, of this
-   * namespace. Forgets it everywhere, as an invalidation does, and looks through every tier for what is invalid,
-   * overtaken or over too; drops queued writes and dead letters, writes restart files anew. Reads the names of the
-   * whole namespace where the tier can list, and takes a second or more. The receipt says for each tier what is proven;
-   * what servers keep in their own logs and backups, the guide does.
+   * Erases all data of a subject, leaving no readable copy: of a tenant (in every namespace; its keys are destroyed
+   * where `codec: { encrypt }` is a `tenantKeyring`), or what carries one of the tags, or lies under one of the keys,
+   * of this namespace. Forgets it everywhere, as an invalidation does, and looks through every tier for what is
+   * invalid, overtaken or over too; drops queued writes and dead letters, writes restart files anew. Reads the names of
+   * the whole namespace where the tier can list, and takes a second or more. The receipt says for each tier what is
+   * proven; what servers keep in their own logs and backups, the guide does.
    * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`, `TAG_INVALID`; `LEDGER_UNREACHABLE`, `KEYRING_UNREACHABLE`:
    * nobody knows what is left, erase again.
-   * @example
-   * const { isProven, tiers } = await cache.erase({ tags: ['user:7'] })
+   * @example const { isProven, tiers } = await cache.erase({ tags: ['user:7'] })
    */
   erase(subject: ErasureSubject): Promise<Erased>
   /**
-   * Invalidates later: after a time, or at an instant (one that has passed means at once). Resolves with the job's id
-   * once the job is stored. Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.
+   * Invalidates later: after a time, or at an instant (a past one means at once). Resolves with the job's id once the
+   * job is stored. Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.
    */
   schedule(criteria: Criteria, when: ScheduledFor): Promise<string>
   /**
-   * The jobs of the whole cache, in the table that `jobs` of `createCache` names (else in this process): scheduled
-   * invalidations to list and cancel, jobs of the program's own (`add`, `handle`), and what is done again and again in
-   * one process of all (`repeat`, `repeating`, `trigger`).
+   * The jobs of the whole cache, in the table of the option `jobs` of `createCache` (else in this process): scheduled
+   * invalidations to list and cancel, the program's own jobs (`add`, `handle`), and repeated jobs, each run in one
+   * process of all (`repeat`, `repeating`, `trigger`).
    */
   readonly jobs: CacheJobs
   /**
-   * A row (or, without an id, any row) of a model has changed, and the change is committed: what carries the model's
-   * tags (`modelTags`) goes, with its declared relations. Within `cache.changes.during(work)` it waits for the end of
-   * the work.
+   * A row (or, without an id, any row) of a model has changed, and the change is committed: entries with the model's
+   * tags (`modelTags`) are invalidated, including its declared relations. Within `cache.changes.during(work)` it waits
+   * for the end of the work.
    */
   modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<Receipt | undefined>
   /** Changes of models, collected until their transaction has committed. */
   readonly changes: ModelEvents<Receipt>
   /**
-   * What this process has seen of the namespace's history, as a text to hand on (a cookie, a header, a message): a read
-   * `after` it, in any process, sees nothing older. Take it when a write or an invalidation has been acknowledged.
+   * The position in the namespace's history that this process has seen, as a string to pass on (a cookie, a header, a
+   * message): a read `after` it, in any process, sees nothing older. Take it when a write or an invalidation has been
+   * acknowledged.
    */
   token(): string
 }
@@ -143,7 +143,7 @@ export async function schedule(
   )
 }
 
-/** What a job says lies in the clear. */
+/** A job's contents are stored in plain. */
 function refuseToSchedule(space: Space, criteria: Criteria): void {
   if (namesOf(space) === undefined) return
   const { keys, tags, patterns } = resolveCriteria(criteria, {
@@ -158,7 +158,7 @@ function refuseToSchedule(space: Space, criteria: Criteria): void {
   )
 }
 
-/** What a change of a model makes invalid comes by the plug-ins too, as `invalidate`. */
+/** Invalidations caused by a change of a model also pass the plug-ins, as `invalidate`. */
 export function modelChanges(space: Space, around: Around | undefined): ModelEvents<Receipt> {
   return new ModelEvents({
     relations: space.settings.relations,

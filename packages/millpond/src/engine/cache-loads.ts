@@ -1,4 +1,4 @@
-// Reading through: what is missing is loaded, once, however many wait for it.
+// Read-through: missing values are loaded, once, however many callers wait.
 import type { MissCause } from '../core/causes.ts'
 import { checkOptions, fn, refused, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -15,54 +15,51 @@ import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { checkOpen, type Space } from './space.ts'
 import { refreshBehind } from './start-loads.ts'
 
-/** A value with where it came from: `tier` may be `loader` too. */
+/** A value with its source: `tier` may also be `loader`. */
 export interface LoadedEntry<T> extends EntryFacts {
   readonly value: T
-  /** Past its freshness: returned because stale values are permitted. */
+  /** Stale: returned because stale values are permitted. */
   readonly isStale: boolean
-  /** Brought by a load that another call had begun. */
+  /** Loaded by another call's load. */
   readonly isJoined: boolean
-  /** Why memory could not serve it; absent where it could. */
+  /** Why memory could not serve it; absent if it could. */
   readonly cause?: MissCause
 }
 
-/** What `getOrSetMany` is told: how to load what is missing, and how its entries are stored. */
+/** The options of `getOrSetMany`: how to load missing values, and how to store them. */
 export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   /** The key of an id. Default: the id itself. */
   readonly key?: ((id: Id) => Key) | undefined
-  /** Loads what is missing; returns one value per id, in their order, or a Map from id to value. */
+  /** Loads missing values; returns one value per id, in their order, or a Map from id to value. */
   readonly load: (
     missing: readonly Id[],
     context: { readonly signal: AbortSignal },
   ) => Promise<readonly (T | undefined)[] | ById<Id, T>>
 }
 
-/** The verbs that load what is missing. */
+/** The verbs that load missing values. */
 export interface CacheLoads {
   /**
-   * The value, loaded once where it is missing, however many callers wait, in this process and in all that share a
-   * ledger.
-   * @throws what the loader throws; `LOAD_TIMEOUT`, `LOAD_CYCLE`, `ABORTED`, and `OPTION_INVALID` for options that do
-   * not exist.
+   * The value, loaded once if it is missing, however many callers wait, in this process and in all that share a ledger.
+   * @throws the loader's error; `LOAD_TIMEOUT`, `LOAD_CYCLE`, `ABORTED`, and `OPTION_INVALID` for unknown options.
    */
   getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T>
   /**
-   * `getOrSet`, and where the value came from: its tier, its age, whether another call had loaded it, and why memory
-   * did not have it.
+   * `getOrSet`, with the value's source: its tier, its age, whether another call loaded it, and why memory did not have
+   * it.
    */
   getOrSetEntry<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<LoadedEntry<T>>
-  /** `getOrSet` for many ids, with one call of `load` for all that are missing. Values come in the order of the ids. */
+  /** `getOrSet` for many ids, with one call of `load` for all missing ones. Values are in the order of the ids. */
   getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]>
   getOrSetMany<Id, T>(
     ids: readonly Id[],
     options: GetOrSetManyOptions<Id, T> & { readonly key: (id: Id) => Key },
   ): Promise<(T | undefined)[]>
   /**
-   * Loads the key anew, whatever is held of it, and stores what comes. A load that is under way is waited for, not
-   * joined: it may have read the source before this call. Without a loader the one that is registered for the key is
-   * called.
-   * @throws what the loader throws, also where stale values are permitted: what is held stays as it is.
-   * `OPTION_INVALID` without any loader.
+   * Loads the key, whatever is cached, and stores the result. A running load is awaited, not joined: it may have read
+   * the source before this call. Without a loader the registered one is called.
+   * @throws the loader's error, even if stale values are permitted: the cached value stays as it is. `OPTION_INVALID`
+   * without any loader.
    */
   refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T>
 }
@@ -200,7 +197,7 @@ function checkBatch(options: unknown): void {
 
 const NO_CALL: Call = Object.freeze({})
 
-/** May what memory holds be served, and counted, as it is? */
+/** Whether memory's entry may be served, and counted, as it is. */
 function permitsHit({ consistency }: LoadPolicy, options: LoadOptions | undefined): boolean {
   if (consistency === 'strong') return false
   return (
@@ -213,8 +210,8 @@ function permitsHit({ consistency }: LoadPolicy, options: LoadOptions | undefine
 }
 
 /**
- * The loader of ids. Where it is to load just the keys that were asked for, it need not look for their ids; what is
- * refreshed behind comes in another order.
+ * The loader of ids. If exactly the requested keys are to be loaded, it need not look up their ids; background
+ * refreshes come in another order.
  */
 function batchOf<Id, T>(
   ids: readonly Id[],

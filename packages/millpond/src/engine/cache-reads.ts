@@ -1,4 +1,4 @@
-// Reading without a loader: what memory and the tiers below hold.
+// Reading without a loader: from memory and the tiers below.
 import { checkedElsewhere, checkOptions, type Shape, text } from '../core/checks.ts'
 import { checkKey, encodeKey, type Key, keyList } from '../core/key.ts'
 import {
@@ -22,12 +22,12 @@ import { readTiers } from './read-tiers.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { checkOpen, type Space } from './space.ts'
 
-/** What a look at an entry found. */
+/** The result of looking up an entry. */
 export type EntryView<T> =
   | (EntryFacts & { readonly kind: 'hit' | 'stale'; readonly value: T; readonly lease?: Lease })
   | { readonly kind: 'miss'; readonly lease?: Lease }
 
-/** The same where a lease was asked for: a miss has it, and so has one of those who see a stale entry. */
+/** The same if a lease was requested: a miss has it, and so has one of the readers of a stale entry. */
 export type LeasedView<T> =
   | Exclude<EntryView<T>, { readonly kind: 'miss' }>
   | { readonly kind: 'miss'; readonly lease: Lease }
@@ -35,14 +35,14 @@ export type LeasedView<T> =
 /** How `getEntry` reads. */
 export interface EntryReadOptions extends ReadOptions {
   /**
-   * Where no fresh value is held, gives the right to fill the key: fetch the value yourself, then `set(key, value, {
-   * lease })`, or `lease.release()`. One at a time has it, in this process and in all that share a ledger; who comes
-   * meanwhile waits for what is set (and so does `getOrSet`), or sees the stale value that is there.
+   * If there is no fresh value, grants the right to fill the key: fetch the value yourself, then `set(key, value, {
+   * lease })`, or `lease.release()`. It has one holder at a time, in this process and in all that share a ledger; other
+   * callers meanwhile wait for the value (as does `getOrSet`), or get the stale value that is there.
    */
   readonly lease?: true | LeaseOptions | undefined
 }
 
-/** Which keys `keys` gives. */
+/** Which keys `keys` returns. */
 export interface KeysOptions {
   /** Of entries that carry this tag. */
   readonly tag?: string | undefined
@@ -50,36 +50,35 @@ export interface KeysOptions {
 
 /** The verbs that read and never load. */
 export interface CacheReads {
-  /** Memory only, at once: the fresh value, or `undefined`. Never waits, never loads. */
+  /** Memory only, synchronous: the fresh value, or `undefined`. Never waits, never loads. */
   peek<T = unknown>(key: Key): T | undefined
-  /** Is a fresh value in memory? At once; counts nothing as read. */
+  /** Whether a fresh value is in memory. Synchronous; not counted as a read. */
   holds(key: Key): boolean
   /** The fresh value from the nearest tier that has it, or `undefined`. */
   get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined>
   /**
-   * As `get`, with what is known about the entry; stale entries are shown as such.
-   * @example
-   * const entry = await cache.getEntry<User>('user:7', { lease: true })
-   * if (entry.kind === 'miss') await cache.set('user:7', await db.user(7), { lease: entry.lease })
+   * As `get`, with the entry's metadata; stale entries are marked as such.
+   * @example const entry = await cache.getEntry<User>('user:7', { lease: true }) if (entry.kind === 'miss') await
+   * cache.set('user:7', await db.user(7), { lease: entry.lease })
    */
   getEntry<T = unknown>(key: Key, options: EntryReadOptions & { readonly lease: true }): Promise<LeasedView<T>>
   getEntry<T = unknown>(key: Key, options?: EntryReadOptions): Promise<EntryView<T>>
-  /** The fresh values that are there, in the order of the keys; `undefined` for the others. One round trip per tier. */
+  /** The existing fresh values, in the order of the keys; `undefined` for the others. One round trip per tier. */
   getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]>
-  /** Is there a fresh entry in some tier? */
+  /** Whether there is a fresh entry in any tier. */
   has(key: Key, options?: ReadOptions): Promise<boolean>
   /** Why a key hits or misses, tier by tier. Changes nothing. */
   explain(key: Key): Promise<Explanation>
   /**
-   * What memory holds of this namespace, without the values: for a report by key or tag, or to see what weighs most.
-   * Counts nothing as read. May be walked in pieces while the cache is in use: entries that stay are met once. A `for`
-   * loop over many holds up the process: rest now and then.
+   * The contents of memory in this namespace, without the values: for a report by key or tag, or to find the largest.
+   * Not counted as reads. May be iterated in slices while the cache is in use: entries that stay are returned once. A
+   * `for` loop over many blocks the process: pause now and then.
    */
   entries(): IterableIterator<HeldEntry>
   /**
-   * The encoded keys of the fresh entries of this namespace, each once: what memory holds, then what the tiers below it
-   * list. Reads every entry, a page at a time: for tools, not for requests. What comes or goes meanwhile may be missed,
-   * and so is what lies in a tier that cannot list (Memcached).
+   * The encoded keys of the fresh entries of this namespace, each once: those in memory, then those that the tiers
+   * below list. Reads every entry, a page at a time: for tools, not for requests. Entries that come or go meanwhile may
+   * be missed, and so are those in a tier that cannot list (Memcached).
    */
   keys(options?: KeysOptions): AsyncIterableIterator<string>
 }
@@ -104,14 +103,14 @@ export async function get<T>(space: Space, key: Key, options: ReadOptions | unde
   return found === undefined || !isFresh(space, found) ? undefined : (found.value as T)
 }
 
-/** A caller may hand on what it loads by. */
+/** A caller may pass on the options that it loads with. */
 const READ: Shape<EntryReadOptions & LoadOptions> = { ...LOAD_OPTIONS, lease: checkedElsewhere }
 
 export async function getEntry<T>(space: Space, key: Key, given: EntryReadOptions | undefined): Promise<EntryView<T>> {
   const encoded = encodeKey(key)
   const { memory, ledger, services } = space
   const slot = memory?.find(encoded) ?? -1
-  // Before this read is one of its reads.
+  // Before this read is added to its reads.
   const { hits, lastReadAt } = memory === undefined || slot < 0 ? NO_FACTS : heldFacts(memory, ledger.view.epoch, slot)
   if (given !== undefined) checkOptions<EntryReadOptions & LoadOptions>(given, READ, 'getEntry')
   const answer = await (given !== undefined && 'lease' in given
@@ -121,7 +120,7 @@ export async function getEntry<T>(space: Space, key: Key, given: EntryReadOption
   const lease = answer.lease === undefined ? {} : { lease: answer.lease }
   if (found === undefined) return { kind: 'miss', ...lease }
   const isHit = isFresh(space, found)
-  // Who has the lease goes on to the source: that is counted as a miss.
+  // The lease's holder goes on to the source: that counts as a miss.
   if (!isHit && answer.lease === undefined && given?.quiet !== true) countStale(space, found)
   const known = found.tier === 'memory' && hits !== undefined ? { ...found, hits, lastReadAt } : found
   return { kind: isHit ? 'hit' : 'stale', value: found.value as T, ...factsOf(known, services.clock.now()), ...lease }

@@ -1,4 +1,4 @@
-// Writing, removing and re-timing entries by their keys.
+// Writing, removing and changing the TTL of entries by their keys.
 
 import { check, checkOptions, oneOf, refused, required, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -14,17 +14,17 @@ import { checkOpen, type Space } from './space.ts'
 import type { Transaction, TransactionOptions } from './transaction.ts'
 import { type WriteItem, write, writeAtOnce } from './write.ts'
 
-/** How a value is stored that was fetched under a lease. */
+/** How to store a value that was fetched under a lease. */
 export interface LeasedOptions extends EntryOptions {
-  /** What `getEntry(key, { lease: true })` has given for the key. */
+  /** The lease that `getEntry(key, { lease: true })` has granted for the key. */
   readonly lease: Lease
 }
 
 /** Why entries are removed. */
 export interface DeleteOptions {
   /**
-   * Counted, and told by events and receipts. `data_changed`: the source has something else now. `superseded`: others
-   * have taken their place, under other keys, and nobody asks for these any more. Default `manual`.
+   * Counted, and reported in events and receipts. `data_changed`: the source has changed. `superseded`: replaced under
+   * other keys, and no longer requested. Default `manual`.
    */
   readonly reason?: 'manual' | 'data_changed' | 'superseded' | undefined
 }
@@ -32,18 +32,17 @@ export interface DeleteOptions {
 /** The verbs that change entries by their keys. */
 export interface CacheWrites {
   /**
-   * Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the
+   * Stores a value everywhere. The acknowledgement means that no reader, in any process, gets an older one after the
    * documented bound.
    */
   set(key: Key, value: unknown, options?: EntryOptions): Promise<void>
   /**
-   * Stores a value that was fetched for a miss, where nothing that concerns it was invalidated or written since the
-   * miss: what `getOrSet` does with what its loader brings. Who waits for the key is given the value, whatever the
-   * verdict.
+   * Stores a value that was fetched for a miss, if nothing that concerns it was invalidated or written since the miss:
+   * as `getOrSet` does with its loader's value. Callers that wait for the key get the value, whatever the result.
    * @throws MillpondError `LEDGER_UNREACHABLE`: it is not stored, and the lease is over.
    */
   set(key: Key, value: unknown, options: LeasedOptions): Promise<LeaseVerdict>
-  /** Stores many values; some hundreds take one step of the ledger and one round trip per tier. */
+  /** Stores many values; a few hundred take one step of the ledger and one round trip per tier. */
   setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void>
   /** Removes a key from every tier of every process. */
   delete(key: Key, options?: DeleteOptions): Promise<Receipt>
@@ -51,14 +50,13 @@ export interface CacheWrites {
   deleteMany(keys: readonly Key[], options?: DeleteOptions): Promise<Receipt>
   /** Makes a key stale everywhere: it may still be returned where stale values are permitted. */
   expire(key: Key): Promise<Receipt>
-  /** Gives a fresh entry a new time to live from now. `false`: there was none. */
+  /** Gives a fresh entry a new TTL from now. `false`: there was none. */
   touch(key: Key, ttl?: Duration): Promise<boolean>
   /**
-   * Puts a transaction of a database between two halves of telling the caches. Before the work, what it names is
-   * invalid in every process, and held: who loads it meanwhile has the value for himself. When the work has resolved,
-   * the names move once more, and what it has `set` is cached. When it rejects, the caches forget all the same, and the
-   * error comes unchanged. A process that ends in between leaves the hold behind, and the caches forget when it runs
-   * out.
+   * Runs a database transaction between two invalidations. Before the work, what it names is invalidated in every
+   * process, and held: values loaded meanwhile are not stored. When the work has resolved, the names are invalidated
+   * once more, and what it has `set` is cached. If it rejects, the caches are invalidated all the same, and the error
+   * passes unchanged. If the process ends in between, the hold remains, and the caches are invalidated when it expires.
    * @throws MillpondError `LEDGER_UNREACHABLE` before the work: it has not begun. After it: it is done, and caches
    * elsewhere hear of it when the hold runs out at the latest.
    * @example await cache.transaction({ keys: [['deal', 7]], tags: ['deal-lists'] }, () => sql.begin((tx) => tx`update
@@ -66,9 +64,9 @@ export interface CacheWrites {
    */
   transaction<T>(options: TransactionOptions, work: (transaction: Transaction) => Promise<T> | T): Promise<T>
   /**
-   * Seals anew what lies in the tiers under a former key of the ring, or in plain where it is to be sealed: after a
-   * rotation, before the former key is taken away. May be stopped, and run again in any process: what is done is passed
-   * over. Of this namespace alone; each has its own.
+   * Encrypts entries in the tiers again that were encrypted with a former key of the ring, or are in plain although
+   * encryption is on: after a rotation, before the former key is removed. May be interrupted, and continued in any
+   * process: finished entries are skipped. For this namespace only; each has its own.
    * @throws MillpondError `ABORTED`, `TIER_FAILED`, `LEDGER_UNREACHABLE`: what was done stays done.
    */
   reseal(options?: ResealOptions): Promise<Resealed>
@@ -84,7 +82,7 @@ export async function set(space: Space, key: Key, value: unknown, options: Entry
   space.watch.latency.set.record(clock.monotonic() - started)
 }
 
-/** Whatever is given in the place of options: what it may be is checked afterwards. */
+/** Any value given as options: it is validated afterwards. */
 export const isLeased = (options: unknown): options is LeasedOptions =>
   typeof options === 'object' && options !== null && 'lease' in options
 
@@ -100,7 +98,7 @@ const LEASED: Shape<Leased> = {
   ),
 }
 
-/** With the lease that was given for it. */
+/** With the lease that was granted for it. */
 export async function setLeased(space: Space, key: Key, value: unknown, given: LeasedOptions): Promise<LeaseVerdict> {
   checkOpen(space)
   checkOptions<Leased>(given, LEASED, 'set')

@@ -1,4 +1,4 @@
-// The public face of a cache: each verb hands over to the part that knows its subject.
+// The public class of a cache: each verb delegates to the part for its subject.
 import { checkedElsewhere, checkOptions, type Shape, text, texts } from '../core/checks.ts'
 import type { Regions } from '../core/contracts.ts'
 import { checkDivision, type Division } from '../core/division.ts'
@@ -61,16 +61,16 @@ export interface CacheServices {
   warm(cache: Cache, space: Space, plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport>
   prefetch(cache: Cache, space: Space, keys: readonly Key[]): Promise<Prefetched>
   warming(cache: Cache, space: Space): Warming
-  /** Sends what the namespace's collections have queued. */
+  /** Sends the queued writes of the namespace's collections. */
   drain(space: Space): Promise<void>
   sources(namespace: string | undefined): SourceView[]
-  /** Started with the first call. */
+  /** Started by the first call. */
   jobs(): invalidations.CacheJobs
   readonly scheduled: invalidations.Scheduled
   nodeStore(): NodeStore
   ready(): Promise<Restored>
   erase(space: Space, subject: ErasureSubject): Promise<Erased>
-  /** A namespace alone, or with the default one everything. */
+  /** A single namespace, or with the default one everything. */
   close(space: Space): Promise<void>
 }
 
@@ -79,26 +79,26 @@ export interface CacheParts {
   readonly services: CacheServices
   /** Plug-ins; undefined where there are none. */
   readonly around: Around | undefined
-  /** Whose reads these are, for whoever predicts. */
+  /** The session of these reads, for prediction. */
   readonly session?: string
 }
 
-/** Whose cache, or whose reads. */
+/** The tenant of a cache, or the session of its reads. */
 export interface TenantOrSession {
   /** The tenant whose part of the namespace it is. */
   readonly tenant?: string | undefined
   /**
-   * Who reads: what one session or request reads one after the other is told to recorders, so that it can be predicted.
-   * It is stored nowhere.
+   * The reader: the sequence of reads of one session or request is reported to recorders, for prediction. It is not
+   * stored.
    */
   readonly session?: string | undefined
 }
 
 const INFO: Shape<InfoOptions> = { namespaces: texts('a list of namespace names') }
-/** Which texts name a tenant is looked at where one becomes a name. */
+/** Tenants are validated where they become part of a name. */
 const TENANT_OR_SESSION: Shape<TenantOrSession> = { tenant: checkedElsewhere, session: text }
 
-/** What plug-ins are put around. `peek` stays bare: it is not awaited. */
+/** The verbs that plug-ins wrap. `peek` is not wrapped: it is not awaited. */
 const VERBS: readonly (keyof Cache)[] = [
   ...(['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh'] as const),
   ...([
@@ -126,7 +126,7 @@ export class Cache
   readonly #around: Around | undefined
   #changes: ModelEvents<Receipt> | undefined
 
-  /** Made by `createCache`. */
+  /** Created by `createCache`. */
   constructor({ space, services, around, session }: CacheParts) {
     this.#space = space
     this.#services = services
@@ -141,8 +141,8 @@ export class Cache
   }
 
   /**
-   * A cache of its own within the same tiers and budget: own keys, own tags, own ledger. The same one for as long as it
-   * is open. `options`: what its entries are stored by, and how its values are kept (`codec`, `select`), where that
+   * A separate cache within the same tiers and budget: its own keys, tags and ledger. The same one for as long as it is
+   * open. `options`: what its entries are stored by, and how its values are kept (`codec`, `select`), where that
    * differs from the cache's own. Of a tenant's cache: the tenant's part of that namespace.
    * @throws MillpondError `OPTION_INVALID` for a wrong name or setting, and where it is open with other ones than
    * these.
@@ -150,7 +150,7 @@ export class Cache
   namespace(name: string, options?: NamespaceOptions): Cache {
     checkOpen(this.#space)
     const own = this.name
-    // What figures and descriptions call a tenant's part, for those who read them; never from within another's.
+    // A tenant's part by its name in statistics and descriptions, for tools; never from within another tenant's.
     if (typeof name === 'string' && isTenantPart(name) && !isTenantPart(own)) return this.#services.open(name, options)
     return this.#services.open(sameTenantIn(checkName(name, 'namespace'), own), options)
   }
@@ -184,7 +184,7 @@ export class Cache
       : new Cache({ space: its.#space, services: its.#services, around: its.#around, session })
   }
 
-  /** What is not a tenant is said so where it becomes a name. */
+  /** An invalid tenant is reported where it becomes part of a name. */
   #partOf(given: unknown, options: NamespaceOptions | undefined): Cache {
     const tenant = given as string
     const own = this.name
@@ -452,7 +452,7 @@ export class Cache
     return this.#services.ready()
   }
 
-  /** What `console.log` shows: no key, no value, no address. */
+  /** For `console.log`: no key, no value, no address. */
   [Symbol.for('nodejs.util.inspect.custom')](
     _depth: number,
     options: object,

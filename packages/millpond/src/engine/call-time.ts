@@ -1,4 +1,4 @@
-// How long a caller's read took, from its start to its end, however it ended.
+// The duration of a caller's read, however it ended.
 import type { Space } from './space.ts'
 
 interface Timed {

@@ -1,10 +1,9 @@
-// Asks the part that chooses times to live, where there is one. One that fails has chosen nothing: no load fails for
-// it.
+// Asks the part that chooses TTLs, if there is one. If it fails it has chosen nothing: no load fails because of it.
 import type { ChosenTtl } from '../core/adaptive-ttl.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Space } from './space.ts'
 
-/** How long a loaded value may live, in milliseconds; `otherwise` where nobody chooses. */
+/** How long a loaded value may live, in milliseconds; `otherwise` if none is chosen. */
 export function chooseTtl(space: Space, key: string, valueHash: number, now: number, otherwise: number): number {
   const { adaptiveTtl } = space.services
   if (adaptiveTtl === undefined) return otherwise
@@ -23,11 +22,11 @@ export function chooseTtl(space: Space, key: string, valueHash: number, now: num
   }
 }
 
-/** What was chosen for the key last, for `explain`. */
+/** The latest choice for the key, for `explain`. */
 export function chosenTtlOf({ services, watch }: Space, key: string): ChosenTtl | undefined {
   try {
     return services.adaptiveTtl?.explain(watch.hash(key))
   } catch {
-    return undefined // `next` tells of a part that fails
+    return undefined // `next` reports a failing part
   }
 }

@@ -1,5 +1,5 @@
-// A collection as its users see it: what is told of a kind of things once (where they come from, where they go), and
-// the verbs that follow from it.
+// The public types of a collection: its options are given once (its source, its writes), and its verbs follow from
+// them.
 
 import type { Duration } from '../core/duration.ts'
 import type { GuardOptions, SourceGuard } from '../core/guard.ts'
@@ -8,7 +8,7 @@ import type { ById, EntryOptions, LoadOptions, ReadOptions } from '../core/optio
 import type { StandardSchema } from '../core/standard-schema.ts'
 import type { Receipt } from './receipt.ts'
 
-/** What becomes of a write. Both spellings mean the same. */
+/** How writes are handled. Both spellings mean the same. */
 export type WriteStrategy =
   | 'cache-aside'
   | 'cache_aside'
@@ -21,7 +21,7 @@ export type WriteStrategy =
   | 'write-back'
   | 'write_back'
 
-/** A strategy by its name: how values are read, kept or written. */
+/** A strategy by name: how values are read, stored or written. */
 export type Strategy =
   | WriteStrategy
   | 'read-through'
@@ -33,24 +33,24 @@ export type Strategy =
   | 'tag_based'
   | 'adaptive'
 
-/** What a loader of a collection is given beside the id. */
+/** The context of a collection's loader. */
 export interface CollectionContext {
   /** The encoded key. */
   readonly key: string
-  /** Fires when nobody waits any more, or the hard timeout has come. */
+  /** Aborted when nobody waits any more, or at the hard timeout. */
   readonly signal: AbortSignal
   addTags(...tags: string[]): void
-  /** Another time to live for this value: see `LoadContext`. */
+  /** Another TTL for this value: see `LoadContext`. */
   setTtl(ttl: Duration): void
 }
 
 /** What a write to the source is given. */
 export interface StoreContext {
-  /** Fires when a write behind has taken longer than `writeBehind.timeout`: it will be tried again. */
+  /** Aborted when a write-behind has taken longer than `writeBehind.timeout`: it will be retried. */
   readonly signal: AbortSignal
   /**
-   * Of a write behind: grows with each write of a key, over restarts, so that a source that keeps it can refuse what is
-   * older. 0 of other writes.
+   * For write-behind: increases with each write of a key, across restarts, so that a source that stores it can refuse
+   * older ones. 0 for other writes.
    */
   readonly number: number
 }
@@ -65,78 +65,78 @@ export interface CollectionWrite<Id, T> {
 
 /**
  * A Redis or Valkey server that keeps acknowledged writes, for all hosts. It must sync what it acknowledges and must
- * not evict: `appendonly yes`, `appendfsync always`, and `maxmemory 0` or `maxmemory-policy noeviction`; one that does
- * not say so is refused.
+ * not evict: `appendonly yes`, `appendfsync always`, and `maxmemory 0` or `maxmemory-policy noeviction`; a server with
+ * other settings is refused.
  */
 export interface WriteStreamOptions {
   /** `redis://host:6379`; needs the package ioredis. */
   readonly url?: string | undefined
-  /** In its place a client of ioredis (Redis or Cluster), which stays open. */
+  /** Instead, an ioredis client (Redis or Cluster), which stays open. */
   readonly client?: WriteStreamClient | undefined
   /**
-   * From 2000: `appendfsync everysec` will do, and what was acknowledged in the last two seconds may be lost with the
+   * From 2000: `appendfsync everysec` is accepted, and writes acknowledged in the last two seconds may be lost with the
    * server. Default 0.
    */
   readonly allowLossMs?: number | undefined
-  /** Its settings cannot be read (a managed service), and you know them. Default false. */
+  /** Its settings cannot be read (a managed service), and you vouch for them. Default false. */
   readonly assumeDurable?: boolean | undefined
   /**
-   * Replicas that must have a write before it is acknowledged (WAIT): what only the master had is lost when a replica
-   * takes its place. Default 0.
+   * Replicas that must have a write before it is acknowledged (WAIT): writes that only the master has are lost in a
+   * failover. Default 0.
    */
   readonly replicas?: number | undefined
 }
 
-/** What is used of a client of ioredis. */
+/** The used part of an ioredis client. */
 export interface WriteStreamClient {
   call(command: string, args: (string | number | Uint8Array)[]): Promise<unknown>
   callBuffer(command: string, args: (string | number | Uint8Array)[]): Promise<unknown>
 }
 
-/** How writes that are acknowledged before they are stored are kept, gathered and sent to the source. */
+/** How writes are kept, batched and sent that are acknowledged before they are stored. */
 export interface WriteBehindOptions {
   /**
-   * What an acknowledged write survives. `journal`: the end of the process. `journal-sync`: also a loss of power.
-   * `stream`: the end of the process's host and of the Redis server that keeps it. `memory`: nothing, it is lost with
-   * the process. Default `stream` where `stream` is given, else `journal`.
+   * What an acknowledged write survives. `journal`: the end of the process. `journal-sync`: also a power failure.
+   * `stream`: the loss of the process's host and a crash of the Redis server that keeps it. `memory`: nothing, it is
+   * lost with the process. Default `stream` if `stream` is given, else `journal`.
    */
   readonly durability?: 'journal' | 'journal-sync' | 'memory' | 'stream' | undefined
   /**
-   * The journal's folder: of this collection alone, shared by all processes of this host, made where it does not exist.
-   * Needed for `journal`.
+   * The journal's folder: of this collection only, shared by all processes of this host, created if missing. Required
+   * for `journal`.
    */
   readonly journal?: string | undefined
-  /** The server that keeps acknowledged writes. Needed for `stream`. */
+  /** The server that keeps acknowledged writes. Required for `stream`. */
   readonly stream?: WriteStreamOptions | undefined
   /**
-   * How long a write waits for others before it goes to the source. It goes sooner where `maxBatch` keys wait that were
-   * not sent within this time, and where half of `maxQueued` is taken: so of a key that is written all the time one
-   * write in this time is sent. Default `'2s'`.
+   * How long a write waits for others before it goes to the source. It goes earlier if `maxBatch` keys wait that were
+   * not sent within this time, and if half of `maxQueued` is taken: so of a key that is written continuously one write
+   * is sent in this time. Default `'2s'`.
    */
   readonly maxDelay?: Duration | undefined
-  /** The most writes of one call of `storeMany`, and of calls of `store` at a time. Default 100. */
+  /** The most writes of one call of `storeMany`, and of concurrent calls of `store`. Default 100. */
   readonly maxBatch?: number | undefined
-  /** Keys that may wait for the source; who comes then waits for room. Default 10,000. */
+  /** Keys that may wait for the source; further writes wait for room. Default 10,000. */
   readonly maxQueued?: number | undefined
   /** How long it waits for room before it is refused with `QUEUE_FULL`. Default `'5s'`. */
   readonly maxWait?: Duration | undefined
   /** How long a call of the source may take before it counts as failed. Default `'30s'`. */
   readonly timeout?: Duration | undefined
   /**
-   * How often a write that the source refuses, while it takes others, is tried before it becomes a dead letter. Default
-   * 8.
+   * How often a write that the source refuses, while it accepts others, is tried before it becomes a dead letter.
+   * Default 8.
    */
   readonly maxAttempts?: number | undefined
   /** How long `close()`, and the process after SIGTERM, wait for the queue to drain. Default `'10s'`. */
   readonly drainTimeout?: Duration | undefined
   /**
-   * Drain on SIGTERM. A process that listens to SIGTERM itself ends when it likes, any other by the signal once all is
-   * drained. Default true.
+   * Drain on SIGTERM. A process with its own SIGTERM listener decides itself when to end, any other ends by the signal
+   * once everything is drained. Default true.
    */
   readonly drainOnSigterm?: boolean | undefined
 }
 
-/** What tells which of two records of a thing is the later one: a row's number, or when it was changed. */
+/** What tells which of two records is the later one: a row's number, or when it was changed. */
 export type RecordVersion = number | bigint | Date
 
 type StoreMany<Id, T, Answer> = (
@@ -144,48 +144,47 @@ type StoreMany<Id, T, Answer> = (
   context: { readonly signal: AbortSignal },
 ) => Answer
 
-/** What one collection is told. `Id` and `T` follow from its loader. */
+/** The options of a collection. `Id` and `T` are inferred from its loader. */
 export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | keyof ReadOptions> {
   /** The key of an id. Default `[name, id]`. */
   readonly key?: ((id: Id) => Key) | undefined
   /**
-   * What a record is: a Standard Schema (Zod, Valibot, ArkType and others) that answers at once and accepts what it has
-   * made. What is loaded or set and is not of this shape is `VALUE_UNSUPPORTED`. What another version of the program
-   * has stored, in whatever tier, is taken as the schema makes it, else as `upgrade` does, else it is a miss
-   * (`other_shape`). Keys must be tuples that end with the id. What memory holds is not looked at again.
+   * The shape of a record: a Standard Schema (Zod, Valibot, ArkType and others) that is synchronous and accepts its own
+   * output. Loaded or set values of another shape are `VALUE_UNSUPPORTED`. Values stored by another version of the
+   * program, in any tier, are converted by the schema, else by `upgrade`, else they are a miss (`other_shape`). Keys
+   * must be tuples that end with the id. Values in memory are not validated again.
    */
   readonly schema?: StandardSchema<T> | undefined
   /**
-   * Makes a record of this shape of one of another; `undefined`: it cannot. Needs `schema`. An error counts as
-   * `undefined`, and is told by `warning`.
+   * Converts a record of another shape; `undefined`: impossible. Needs `schema`. An error counts as `undefined`, and is
+   * reported by `warning`.
    */
   readonly upgrade?: ((old: unknown, id: Id) => T | undefined) | undefined
   /**
-   * Which version of the thing a record is. One that is older than what this process has seen in the last minute is not
-   * accepted: of a tier it is a miss (`older_version`), of a replica the source is asked instead, and of the source (a
-   * lagging one) it is given to who asked and kept nowhere. Keys must be tuples that end with the id; `getMany` then
-   * loads each by itself, and these loads meet in `loadMany`.
+   * The version of a record. One that is older than what this process has seen in the last minute is not accepted: from
+   * a tier it is a miss (`older_version`), from a replica the source is read instead, and from the source (a lagging
+   * one) it is returned to the caller and not stored. Keys must be tuples that end with the id; `getMany` then loads
+   * each separately, and these loads are batched in `loadMany`.
    */
   readonly versionOf?: ((value: T) => RecordVersion) | undefined
   /**
-   * Part of every key: values of another shape get another version, and old and new processes do not meet. Nor do their
-   * invalidations, but by tags that both give: where both write, use `schema` instead.
+   * Part of every key: values of another shape get another version, and old and new processes do not share entries. Nor
+   * do they share invalidations, except by tags that both use: if both write, use `schema` instead.
    */
   readonly keyVersion?: number | string | undefined
-  /** What an entry belongs to; a function says it of each value. */
+  /** The tags of an entry; a function derives them from each value. */
   readonly tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined
-  /** Loads one value. `undefined`: there is none, and nothing is stored. */
+  /** Loads one value. `undefined`: not found, and nothing is stored. */
   readonly load?: ((id: Id, context: CollectionContext) => Promise<T | undefined> | T | undefined) | undefined
-  /** Loads one value from a replica, where the source is slow or fails: see `hedge` of the guard, which says when. */
+  /** Loads one value from a replica, if the source is slow or fails: see `hedge` of the guard, which says when. */
   readonly replicaLoad?: ((id: Id, context: CollectionContext) => Promise<T | undefined> | T | undefined) | undefined
   /**
-   * What stands before the source's loads: the name of one of `cache.guard`, the guard itself, or its options. Default:
-   * nothing.
+   * The guard of the source's loads: the name of one of `cache.guard`, the guard itself, or its options. Default: none.
    */
   readonly guard?: string | SourceGuard | GuardOptions | undefined
   /**
-   * Loads several at once: an array in the order of the ids (an `Error` in it fails its own id alone), or a Map from id
-   * to value. Single reads of one turn come together in it.
+   * Loads several at once: an array in the order of the ids (an `Error` in it fails only its own id), or a Map from id
+   * to value. Individual reads of one turn are batched in it.
    */
   readonly loadMany?:
     | ((
@@ -198,43 +197,43 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   /** Writes one value to the source. */
   readonly store?: ((id: Id, value: T, context: StoreContext) => unknown) | undefined
   /**
-   * Writes several. Resolves with nothing when all are stored, or with one verdict each, in their order: `undefined`
-   * for stored, else its error. A rejection says that nobody knows. An error whose `permanent` is true is not tried
-   * again.
+   * Writes several. Resolves with nothing if all are stored, or with one result each, in their order: `undefined` for
+   * stored, else its error. A rejection means that the result is unknown. An error whose `permanent` is true is not
+   * retried.
    */
   readonly storeMany?:
     | StoreMany<Id, T, Promise<void>>
     | StoreMany<Id, T, Promise<readonly unknown[] | undefined>>
     | undefined
   /**
-   * How long a write through or around may take: for so long its keys are held, so that nobody caches what may be the
-   * old value. A process that ends between source and caches leaves the hold behind, and when it runs out the caches
-   * forget the keys. From 1 ms to an hour. Default `'10s'`.
+   * How long a write through or around may take: for so long its keys are held, so that a possibly old value is not
+   * cached. If the process ends between source and caches the hold remains, and when it expires the keys are
+   * invalidated. From 1 ms to an hour. Default `'10s'`.
    */
   readonly hold?: Duration | undefined
-  /** Removes one from the source. Needed for `delete`. */
+  /** Removes one from the source. Required for `delete`. */
   readonly remove?: ((id: Id, context: StoreContext) => unknown) | undefined
-  /** What becomes of writes. Default: `write-through` where there is `store` or `storeMany`, else `cache-aside`. */
+  /** How writes are handled. Default: `write-through` with `store` or `storeMany`, else `cache-aside`. */
   readonly write?: WriteStrategy | undefined
   /**
-   * The same by the names of strategies, one or several; for `refresh-ahead` 0.8 of the TTL where `refreshAhead` does
-   * not say otherwise.
+   * The same by the names of strategies, one or several; for `refresh-ahead` 0.8 of the TTL unless `refreshAhead` says
+   * otherwise.
    */
   readonly strategy?: Strategy | readonly Strategy[] | undefined
   /** Writes are acknowledged when they are queued, and reach the source later. */
   readonly writeBehind?: WriteBehindOptions | undefined
 }
 
-/** What a write of a collection is told. */
+/** The options of a collection's write. */
 export interface CollectionWriteOptions extends EntryOptions {
-  /** For this call. A collection that writes behind does so always: its queue knows the order. */
+  /** For this call. A write-behind collection always writes behind: its queue knows the order. */
   readonly write?: WriteStrategy | undefined
 }
 
-/** A write that the source refuses, set aside. */
+/** A write that the source refuses: a dead letter. */
 export interface CollectionDeadLetter<Id> {
   readonly key: string
-  /** Absent where the bytes of the journal cannot be read any more; they are kept all the same. */
+  /** Absent if the bytes of the journal cannot be read any more; they are kept all the same. */
   readonly id?: Id
   readonly kind?: 'set' | 'remove'
   readonly value?: unknown
@@ -242,32 +241,31 @@ export interface CollectionDeadLetter<Id> {
 }
 
 /**
- * What the source refused. Kept in the journal, over restarts, until they are retried or dropped, or their key is
- * written anew.
+ * Dead letters: kept in the journal, across restarts, until they are retried or dropped, or their key is written again.
  */
 export interface DeadLetters<Id> {
   list(): readonly CollectionDeadLetter<Id>[]
-  /** Queues the id's again. `false`: there is none, or it cannot be read. */
+  /** Queues the id's again. `false`: there is none, or it is unreadable. */
   retry(id: Id): boolean
-  /** Forgets the id's for good. `false`: there is none. */
+  /** Permanently drops the id's. `false`: there is none. */
   drop(id: Id): boolean
 }
 
-/** A kind of things with its source. Made by `cache.collection`. */
+/** A collection with its source. Created by `cache.collection`. */
 export interface Collection<Id, T> {
   readonly name: string
-  /** What becomes of writes, in its first spelling. */
+  /** How writes are handled, in its first spelling. */
   readonly write: 'cache-aside' | 'write-through' | 'write-around' | 'write-behind'
   /** The key under which an id is cached. */
   keyOf(id: Id): Key
-  /** The value: queued, cached, or loaded once for all who ask. `undefined`: there is none. */
+  /** The value: queued, cached, or loaded once for all callers. `undefined`: not found. */
   get(id: Id, options?: LoadOptions): Promise<T | undefined>
-  /** Values in the order of the ids; only what is missing is loaded, in one call where there is `loadMany`. */
+  /** Values in the order of the ids; only missing ones are loaded, in one call if there is `loadMany`. */
   getMany(ids: readonly Id[], options?: LoadOptions): Promise<(T | undefined)[]>
   /**
-   * Writes a value to source and cache as `write` says. Through and around: resolves when the source has committed and
-   * caches have been told, before and after. Behind: when the journal has it. Rejects with the source's error, and with
-   * `LEDGER_UNREACHABLE` where caches could not be told: the write itself is then done (through, around), or kept
+   * Writes a value to source and cache, by `write`. Through and around: resolves when the source has committed and
+   * caches have been invalidated, before and after. Behind: when the journal has it. Rejects with the source's error,
+   * and with `LEDGER_UNREACHABLE` if caches could not be told: the write itself is then done (through, around), or kept
    * (behind).
    */
   set(id: Id, value: T, options?: CollectionWriteOptions): Promise<void>
@@ -275,14 +273,14 @@ export interface Collection<Id, T> {
   setMany(entries: Iterable<readonly [Id, T]>, options?: CollectionWriteOptions): Promise<void>
   /**
    * Removes from source and caches.
-   * @throws MillpondError `OPTION_INVALID` where the collection has a source and no `remove`.
+   * @throws MillpondError `OPTION_INVALID` if the collection has a source but no `remove`.
    */
   delete(id: Id): Promise<Receipt>
-  /** Forgets what is cached; the source stays as it is, and so do queued writes. */
+  /** Invalidates cached entries; the source stays as it is, and so do queued writes. */
   invalidate(ids: Id | readonly Id[]): Promise<Receipt>
-  /** Loads anew, whatever is cached. */
+  /** Loads, whatever is cached. */
   refresh(id: Id, options?: LoadOptions): Promise<T | undefined>
-  /** Sends what is queued, and resolves when it has reached the source or was set aside. */
+  /** Sends queued writes, and resolves when they have reached the source or become dead letters. */
   flush(): Promise<void>
   readonly deadLetters: DeadLetters<Id>
 }

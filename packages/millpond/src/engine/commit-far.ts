@@ -1,4 +1,4 @@
-// Storing an entry in the far tiers as of a position: the ledger's own tier refuses what was overtaken.
+// Storing an entry in the far tiers as of a position: the ledger's own tier refuses superseded ones.
 import type { CommitItem } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import { type BodyFor, bodyOf } from './encoding.ts'
@@ -32,8 +32,8 @@ export async function commitFar(
 }
 
 /**
- * The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile,
- * and only that is `false`.
+ * The position was taken before the entry is encoded, however long that takes: the ledger refuses it if something moved
+ * meanwhile, and only that is `false`.
  */
 export async function commitBody(
   space: Space,
@@ -56,7 +56,7 @@ export async function commitBody(
     expiresAt,
     lease,
   )
-  // The route has changed meanwhile: whoever looks through the tier for what it leaves out may have been there already.
+  // The route has changed meanwhile: the pass that drops entries it excludes may already have visited this tier.
   if (space.settings.route !== route && !goesTo(space, far, entry))
     await far.guarded.drop([storageKey(space, entry.key)])
   return accepted
@@ -93,8 +93,8 @@ async function commitTo(
 }
 
 /**
- * The key has moved, or its source is being written: what the load has left in memory goes, unless something else is
- * there by now.
+ * The key has moved, or its source is being written: what the load has put into memory is removed, unless there is a
+ * newer entry by now.
  */
 function dropRefused({ memory }: Space, key: string, asOf: Position): void {
   const slot = memory?.find(key) ?? -1

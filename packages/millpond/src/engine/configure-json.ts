@@ -1,11 +1,11 @@
-// Changes of settings as JSON, in the words of `describe()`: what a control plane stores and sends.
+// Settings changes as JSON, in the terms of `describe()`: stored and sent by a control plane.
 import { MillpondError, show } from '../core/errors.ts'
 import type { Changes, DefaultChanges, TierChanges } from './configure.ts'
 import { MEGABYTE } from './describe.ts'
 import type { RouteRule } from './route.ts'
 
 type Read = (value: unknown, path: string) => unknown
-/** Where a field goes, and how it is read. */
+/** The target of a field, and its parser. */
 type Fields = Readonly<Record<string, readonly [name: string, read: Read]>>
 
 const asIs: Read = (value) => value
@@ -41,7 +41,7 @@ const TIER: Fields = {
   policy: ['policy', asIs],
   pressure: ['pressure', asIs],
 }
-/** Described, and not to be changed while a cache runs: what was read may be sent back whole. */
+/** Described, but not changeable at runtime: a description may be sent back as a whole. */
 const READ_ONLY = new Set([
   'name',
   'ledger',
@@ -66,10 +66,10 @@ const WHEN: Fields = {
 const READ_ONLY_OF_TIER = new Set(['name', 'scope', 'durable', 'holds_ledger', 'limits', 'bounds'])
 
 /**
- * Reads what `cache.describe()` says, whole or in part, as changes for `cache.configure`: `{ defaults: { ttl_seconds:
- * 60 }, tiers: [{ name: 'redis', enabled: false }] }`. `unlimited` is no end, `null` in `defaults`, or as `route`, goes
- * back to what code says; what cannot be changed while a cache runs is passed over.
- * @throws MillpondError `OPTION_INVALID` naming the first field that does not exist; values are checked by `configure`.
+ * Converts the output of `cache.describe()`, whole or in part, to changes for `cache.configure`: `{ defaults: {
+ * ttl_seconds: 60 }, tiers: [{ name: 'redis', enabled: false }] }`. `unlimited` means infinite, `null` in `defaults`,
+ * or as `route`, goes back to the settings in code; fields that cannot be changed at runtime are ignored.
+ * @throws MillpondError `OPTION_INVALID` naming the first unknown field; `configure` validates the values.
  */
 export function changesFromJson(document: unknown): Changes {
   const given = recordOf(document, 'the document')

@@ -1,4 +1,4 @@
-// Changes of settings while a cache runs: all checked before the first takes effect, and told as what was and what is.
+// Settings changes at runtime: all validated before the first takes effect, and reported as before and after.
 import {
   checkedElsewhere,
   checkOptions,
@@ -23,7 +23,7 @@ import type { RouteRule, Routing } from './route.ts'
 import { type CacheSettings, type Retention, retentionOf } from './settings.ts'
 import type { FarTier } from './space.ts'
 
-/** The defaults of entries that may be changed while a cache runs; `null` goes back to what code says. */
+/** The defaults of entries that may be changed at runtime; `null` goes back to the settings in code. */
 export type DefaultChanges = {
   readonly [K in Exclude<keyof LoadOptions, 'dependsOn' | 'after' | 'signal' | 'quiet' | 'timeout'>]?:
     | LoadOptions[K]
@@ -35,59 +35,59 @@ export type DefaultChanges = {
     | undefined
 }
 
-/** What may change of a tier. */
+/** The changeable settings of a tier. */
 export interface TierChanges {
   /**
-   * `false`: neither read nor written from now on; memory lets go of what it holds. The tier that keeps the ledger goes
-   * on keeping it, and forgets entries in its steps.
+   * `false`: neither read nor written from now on; memory drops its entries. The tier that holds the ledger still holds
+   * it, and drops entries in its steps.
    */
   readonly enabled?: boolean | undefined
-  /** How long the tier keeps an entry, as a multiple of the entry's TTL; of memory at most 1. */
+  /** How long the tier keeps an entry, as a multiple of the entry's TTL; for memory at most 1. */
   readonly ttlFactor?: number | undefined
   readonly ttl?: Duration | undefined
-  /** Not of memory. */
+  /** Not for memory. */
   readonly promoteAfter?: number | undefined
-  /** Not of memory. */
+  /** Not for memory. */
   readonly timeout?: Duration | undefined
-  /** Not of memory. */
+  /** Not for memory. */
   readonly breaker?: BreakerOptions | undefined
-  /** Of memory alone, as the next three. Shrinking and another policy go in steps of at most 5 ms. */
+  /** Only for memory, like the next three. Shrinking and another policy take effect in steps of at most 5 ms. */
   readonly maxEntries?: number | undefined
   readonly maxBytes?: number | string | undefined
   readonly policy?: PolicyName | EvictionFactory | undefined
   readonly pressure?: number | false | undefined
 }
 
-/** What `configure` is to change while the cache runs; what is left out stays. */
+/** The changes of `configure`; what is left out stays. */
 export interface Changes {
   readonly defaults?: DefaultChanges | undefined
-  /** By the tier's name, as `describe()` and figures show it. Tiers belong to the whole cache: not in a namespace. */
+  /** By the tier's name in `describe()` and metrics. Tiers belong to the whole cache: not allowed in a namespace. */
   readonly tiers?: Readonly<Record<string, TierChanges>> | undefined
   /**
-   * Other rules for which tiers entries go to; `null` goes back to what code says. What lies where it no longer goes is
-   * not read any more, memory lets go of it before the promise resolves, and the tiers below behind the calls (`flush`
-   * waits for it). Of the whole cache: a rule names its namespaces.
+   * Other rules for which tiers entries are stored in; `null` goes back to the rules in code. Entries in excluded tiers
+   * are not read any more, memory drops its own before the promise resolves, and the tiers below in the background
+   * (`flush` waits for it). For the whole cache: a rule names its namespaces.
    */
   readonly route?: readonly RouteRule[] | null | undefined
 }
 
-/** How `configure` goes about it. */
+/** How `configure` applies the changes. */
 export interface ConfigureOptions {
   /**
-   * `new` (default): what is stored already keeps its times. `drop`: the namespaces concerned are cleared as well, in
-   * every process.
+   * `new` (default): stored entries keep their times. `drop`: the affected namespaces are cleared as well, in every
+   * process.
    */
   readonly apply?: 'new' | 'drop' | undefined
-  /** Changes nothing, and tells what would. */
+  /** Changes nothing, and returns what would change. */
   readonly dryRun?: boolean | undefined
 }
 
-/** What `configure` has changed, or would change. */
+/** The changes that `configure` has made, or would make. */
 export interface Configured {
   /** Only what differs. */
   readonly changes: readonly SettingChange[]
   readonly isDryRun: boolean
-  /** Of each namespace that was cleared. */
+  /** For each namespace that was cleared. */
   readonly dropped: readonly Receipt[]
 }
 
@@ -102,33 +102,33 @@ export interface ConfigurableMemory extends NonNullable<Described['memory']> {
   readonly store: MemoryStore
 }
 
-/** What may be configured, and where it stands. */
+/** The configurable parts, and their current settings. */
 export interface Configurable {
   readonly settings: CacheSettings
   readonly far: readonly FarTier[]
   readonly memory: ConfigurableMemory | undefined
   /** Switches memory on or off in every namespace. */
   readonly switchMemory: (isOn: boolean) => void
-  /** Reads rules for this cache's tiers. */
+  /** Resolves rules for this cache's tiers. */
   readonly routed: (rules: unknown) => Routing
-  /** Goes by other rules; resolves when memory holds nothing that they leave out. */
+  /** Applies other rules; resolves when memory holds nothing that they exclude. */
   readonly changeRouting: (to: Routing) => Promise<unknown>
 }
 
 interface Step {
   readonly changes: readonly SettingChange[]
   readonly apply: () => unknown
-  /** Also where nothing differs now: what was said stays said when what lies beneath it changes. */
+  /** Even if nothing differs now: a change stays in force when the settings below it change. */
   readonly isKept?: boolean
 }
 
 const CHANGES: Shape<Changes> = {
   defaults: checkedElsewhere,
   tiers: record("changes by the tier's name, such as { memory: { maxEntries: 5000 } }"),
-  // As `createCache` looks at them.
+  // Validated as by `createCache`.
   route: (value) => value as never,
 }
-/** Their values are looked at as what they come to, together with what stays. */
+/** Their values are validated together with those that stay. */
 const DEFAULTS: Shape<DefaultChanges> = {
   ttl: (value) => value as never,
   staleFor: (value) => value as never,
@@ -152,7 +152,7 @@ const ANY_TIER: Shape<Omit<TierChanges, OfMemory | OfFar>> = {
 }
 const MEMORY_TIER: Shape<Omit<TierChanges, OfFar>> = {
   ...ANY_TIER,
-  // As `memory()` looks at them.
+  // Validated as by `memory()`.
   maxEntries: checkedElsewhere,
   maxBytes: checkedElsewhere,
   policy: checkedElsewhere,
@@ -169,7 +169,7 @@ const FAR_TIER: Shape<Omit<TierChanges, OfMemory>> = {
 }
 
 /**
- * What would change, and how to do it.
+ * The changes, and how to apply them.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; nothing has changed then.
  */
 export function planChanges(cache: Configurable, changes: Changes, namespace: string | undefined): Step {
@@ -220,7 +220,7 @@ function planRoute({ settings, routed, changeRouting }: Configurable, rules: Cha
   return { changes: isSame ? [] : [{ setting: 'route', from: before, to: after }], apply: () => changeRouting(to) }
 }
 
-/** What is `null` is as if it had never been changed. */
+/** `null` means as if it had never been changed. */
 function merged(before: LoadOptions, given: DefaultChanges): LoadOptions {
   const { timeout, ...rest } = given
   const { timeout: timeoutBefore, ...restBefore } = before

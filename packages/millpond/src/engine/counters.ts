@@ -1,12 +1,12 @@
-// What a space counts. Plain fields: an increment is all that a hit pays.
+// The counters of a space. Plain fields: an increment is all that a hit costs.
 import type { MissCause } from '../core/causes.ts'
 import type { Rejection, RemovalReason } from '../core/contracts.ts'
 
 export class Counters {
   memoryHits = 0
-  /** Of them, those that are part of calls whose time is measured as a whole. */
+  /** Of these, those that are part of calls whose time is measured as a whole. */
   hitsInCalls = 0
-  /** Entries that memory held and the ledger had moved past. */
+  /** Entries in memory that the ledger had invalidated. */
   memoryInvalidated = 0
   stale = 0
   misses = 0
@@ -14,19 +14,19 @@ export class Counters {
   loadErrors = 0
   loadJoins = 0
   refreshes = 0
-  /** Loaded ahead of readers. */
+  /** Prefetched. */
   prefetches = 0
   sets = 0
   deletes = 0
   invalidations = 0
   leaseWaits = 0
-  /** Misses of what memory had pushed out before half its time was over. */
+  /** Misses of entries that memory had evicted before half their TTL was over. */
   youngEvictions = 0
-  /** Times that lines of the ledger were missed, or its history was lost, so that memory was dropped. */
+  /** How often lines of the ledger were missed, or its history was lost, so that memory was dropped. */
   gaps = 0
   epochs = 0
   readonly tiers = new Map<string, TierCounters>()
-  /** Entries that left memory: in all, and by reason. */
+  /** Entries that left memory: in total, and by reason. */
   gone = 0
   readonly left: Partial<Record<RemovalReason, number>> = {}
   readonly missesByCause = new Map<MissCause, number>()
@@ -59,10 +59,10 @@ export interface TierCounters {
   misses: number
   writes: number
   drops: number
-  /** Why entries that were there could not be served. */
+  /** Why existing entries could not be served. */
   readonly causes: Map<MissCause, number>
   /** Entries found but not accepted: invalidated, corrupt, or of another epoch. */
   refused: number
-  /** Of them, those whose bytes were not accepted, by what the codec says of them. */
+  /** Of these, those whose bytes were not accepted, by the codec's reason. */
   readonly rejected: Map<Rejection, number>
 }

@@ -1,14 +1,14 @@
-// Which load a piece of code runs in, and who waits for whom: so that loading a key from its own loader can be told
-// from waiting.
+// Which load a piece of code runs in, and which load waits for which: so that loading a key from its own loader can be
+// distinguished from waiting.
 //
-// The loads of a batch share one loader call; the first of them leads, and stands for all.
+// The loads of a batch share one loader call; the first of them leads, and represents all.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Load } from './load.ts'
 import { atTurnEnd } from './turn-end.ts'
 
-// The storage is switched off when no loader runs: on Node 20 an enabled one makes every await slower. Not before the
-// turn is over: to switch it costs as much as ten awaits do.
+// The storage is disabled when no loader runs: on Node 20 an enabled one makes every await slower. Not before the turn
+// is over: switching it costs as much as ten awaits.
 const storage = new AsyncLocalStorage<Load>()
 let running = 0
 
@@ -45,14 +45,14 @@ function endTurn(): void {
   if (running === 0) switchOff()
 }
 
-/** The load whose loader this code belongs to: of a batch, the one that leads. */
+/** The load whose loader this code belongs to: for a batch, the leading one. */
 export const currentLoad = (): Load | undefined => (running === 0 ? undefined : storage.getStore())
 
 const NO_NOTE = (): void => {}
 
 /**
- * Notes that the running loader waits for `target`; returns how to end the note.
- * @throws MillpondError `LOAD_CYCLE` when `target` waits, directly or not, for the running loader.
+ * Records that the running loader waits for `target`; returns a function that ends it.
+ * @throws MillpondError `LOAD_CYCLE` if `target` waits, directly or indirectly, for the running loader.
  */
 export function waitFrom(waiter: Load | undefined, target: Load): () => void {
   if (waiter === undefined) return NO_NOTE

@@ -23,8 +23,8 @@ export const isDependencyTarget = (target: Target): boolean =>
   target.kind === 'tag' && dependencyKey(target.tag) !== undefined
 
 /**
- * The tags of an entry: its own, and those that its declared dependencies bring. Answers at once where there are none.
- * @throws MillpondError `OPTION_INVALID` where the cache keeps no dependencies.
+ * The tags of an entry: its own, and those of its declared dependencies. Synchronous without any.
+ * @throws MillpondError `OPTION_INVALID` if the cache tracks no dependencies.
  */
 export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly string[] | Promise<readonly string[]> {
   if (policy.dependsOn.length === 0) return policy.tags
@@ -50,14 +50,14 @@ async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string
 }
 
 /**
- * A read inside a loader, of this namespace or another one: what it found is what the loaded entry depends on, and of a
- * batch every one. `asOf`: where the ledger was when it was found, or not found.
+ * A read inside a loader, of this namespace or another one: the loaded entry depends on its result, and so does each
+ * one of a batch. `asOf`: the ledger's position when it was found, or not found.
  */
 export function noteRead(space: Space, key: string, tags: readonly string[], asOf: Position): void {
   const lead = currentLoad()
   if (lead === undefined) return
   const isOwn = lead.owner === space
-  // Another cache's entries are not this one's to judge.
+  // Another cache's entries cannot be judged here.
   if (!isOwn && lead.owner.foreign !== space.foreign) return
   const noted = isOwn
     ? [dependencyTag(key), ...withoutPriority(tags)]
@@ -66,7 +66,7 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
   for (const load of lead.batch) if (load !== lead) load.addTags(noted)
 }
 
-/** Keys and tags that are hidden stay so, whoever reads them: the other namespace may hide nothing. */
+/** Hidden keys and tags stay hidden, whoever reads them: the other namespace may hide nothing. */
 function asKnownThere(space: Space, read: ForeignEntry): ForeignEntry {
   const names = namesOf(space)
   if (names === undefined) return read

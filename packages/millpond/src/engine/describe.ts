@@ -1,5 +1,5 @@
-// How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no
-// end.
+// The configuration of a cache as JSON that anyone may read: no secrets, units in the names, a word for an infinite
+// number.
 import type { MemoryStore, Scope } from '../core/contracts.ts'
 import { ownTags, type Priority } from '../core/dependency.ts'
 import {
@@ -15,10 +15,10 @@ import type { RouteRule, Routing } from './route.ts'
 import type { Retention, Settings } from './settings.ts'
 import { type FarTier, readBudget } from './space.ts'
 
-/** `unlimited` stands for no end: JSON has no infinite number. */
+/** `unlimited` means infinite, which JSON cannot represent. */
 export type Amount = number | 'unlimited'
 
-/** The defaults that stand, in seconds. */
+/** The defaults in force, in seconds. */
 export interface DescribedDefaults {
   readonly ttl_seconds: Amount
   readonly stale_for_seconds: Amount
@@ -28,9 +28,9 @@ export interface DescribedDefaults {
   readonly priority: Priority
   readonly timeout_soft_seconds: Amount
   readonly timeout_hard_seconds: Amount
-  /** A share; an object where it says more than that. */
+  /** A share; an object if there is more. */
   readonly refresh_ahead: number | RefreshAhead
-  /** `null`: as any other value. */
+  /** `null`: like any other value. */
   readonly negative_ttl_seconds: Amount | null
   readonly error_ttl_seconds: Amount
   readonly consistency: Consistency
@@ -46,7 +46,7 @@ export interface DescribedMemory {
   readonly ttl_seconds: Amount
   readonly max_entries: Amount
   readonly max_size_mb: Amount
-  /** One of the library's, or of your own by its name. */
+  /** One of the library's, or a custom one by its name. */
   readonly policy: PolicyName | (string & {})
   /** `false`: never. */
   readonly pressure: number | false
@@ -65,7 +65,7 @@ export interface DescribedTier {
   readonly timeout_seconds: Amount
   readonly breaker_threshold: number
   readonly breaker_open_seconds: Amount
-  /** What it takes at a time. */
+  /** Its limits. */
   readonly limits: {
     readonly key_bytes: Amount
     readonly item_bytes: Amount
@@ -73,11 +73,11 @@ export interface DescribedTier {
     readonly batch_bytes: Amount
     readonly calls: Amount
   }
-  /** The most that it holds, over all who use its store. */
+  /** Its capacity, over all users of its store. */
   readonly bounds: { readonly max_entries: Amount; readonly max_size_mb: Amount }
 }
 
-/** A rule of `route`, as it was given. */
+/** A rule of `route`, as given. */
 export interface DescribedRule {
   readonly when?: {
     readonly namespace?: string | readonly string[]
@@ -90,25 +90,25 @@ export interface DescribedRule {
   readonly except?: readonly string[]
 }
 
-/** The settings of a cache as they stand, in names and units for JSON. */
+/** The settings of a cache in force, in names and units for JSON. */
 export interface CacheDescription {
   readonly name: string
   readonly defaults: DescribedDefaults
   /** Fastest first. */
   readonly tiers: readonly (DescribedMemory | DescribedTier)[]
-  /** Which tiers entries go to: the first rule that fits decides, and where none does, all. */
+  /** Which tiers entries are stored in: the first matching rule decides, and without one, all. */
   readonly route: readonly DescribedRule[]
-  /** The tier that keeps it; `memory` where this process is alone. */
+  /** The tier that holds it; `memory` if this process is alone. */
   readonly ledger: string
   readonly max_stale_seconds: Amount
   readonly read_budget_seconds: Amount
   readonly dependencies: Dependencies
   readonly plugins: readonly string[]
-  /** The namespaces that are open in this process, each with what its entries are stored by. */
+  /** The open namespaces of this process, each with its entries' settings. */
   readonly namespaces: readonly { readonly name: string; readonly defaults: DescribedDefaults }[]
 }
 
-/** What is set up, for `describeConfig`. */
+/** The input of `describeConfig`. */
 export interface Described {
   readonly name: string
   readonly policy: LoadPolicy

@@ -1,8 +1,8 @@
 // Entries to bytes and back, by the codec of the tier that holds them.
 //
-// A codec may take its time (large values, compressed or sealed). On a read, whatever it answered later is judged
-// afterwards, by what the ledger says then. On a write, the position and the order of the key are taken before: see
-// `write-order.ts`.
+// A codec may be asynchronous (for large, compressed or encrypted values). On a read, a late result is judged
+// afterwards, by the ledger's state at that time. On a write, the position and the order of the key are taken before:
+// see `write-order.ts`.
 import type { Codec, CodecContext, DecodedParts, EncodedParts, Rejection, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import { isAsked } from './route-tiers.ts'
@@ -12,8 +12,8 @@ import type { FarTier, Space } from './space.ts'
 export const codecOf = (space: Space, far: FarTier): Codec => far.codec ?? space.codec
 
 /**
- * What is written for a position that is not known yet: since when nothing has moved, and by what the step will be
- * known where a codec binds to it.
+ * For a record whose position is not known yet: since when nothing has moved, and the stamp of the step if a codec
+ * binds to it.
  */
 export interface Draft {
   readonly since: Position
@@ -30,10 +30,10 @@ function contextOf({ id }: Space, asOf: Position, stamp?: string): CodecContext 
   return { cache: id.cache, namespace: id.name, asOf, ...(stamp === undefined ? undefined : { stamp }) }
 }
 
-/** An entry's body for each tier: made once for each codec, when it is first asked for. */
+/** An entry's body for each tier: encoded once per codec, on first access. */
 export type BodyFor = (far: FarTier) => Uint8Array | Promise<Uint8Array>
 
-/** @param asOf what the body may be bound to: when the load began. */
+/** @param asOf what the body may be bound to: when the load began */
 export function bodyOf(
   space: Space,
   { key, value, createdAt, freshUntil, staleUntil, tags }: EncodedParts,
@@ -49,13 +49,13 @@ export function bodyOf(
   }
 }
 
-/** The bodies of some entries, in their order, for each tier. */
+/** The bodies of several entries, in their order, for each tier. */
 export type BodiesFor = (far: FarTier) => readonly Uint8Array[]
 
 const NO_BODIES: readonly Uint8Array[] = []
 
 /**
- * For every tier that may get some; a promise only where a codec takes its time.
+ * For every tier that may get some; a promise only if a codec is asynchronous.
  * @throws MillpondError `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`; a promise rejects with the same.
  */
 export function bodiesOf(
@@ -87,8 +87,8 @@ export function bodiesOf(
 }
 
 /**
- * What each of the records says, in their order; a promise only where the codec takes its time. A codec that fails
- * makes misses. `keys`: told of those that are not accepted, where the read counts.
+ * The contents of each record, in their order; a promise only if the codec is asynchronous. A failing codec makes
+ * misses. `keys`: called with those that are not accepted, if the read counts.
  */
 export function decodeAll(
   space: Space,
@@ -124,14 +124,14 @@ export function countReject({ id, watch, services }: Space, { guarded }: FarTier
     services.events.emit('rejected', { key, namespace: id.name, tier: guarded.name, why })
 }
 
-/** What an entry is judged by: what it was sealed with, else what its tier says. */
+/** The position by which an entry is judged: the encrypted one, else its tier's. */
 export function positionOf(space: Space, { key, sealed }: DecodedParts, stored: Stored): Position {
   return sealed === undefined
     ? stored.asOf
     : { epoch: sealed.asOf.epoch, seq: space.ledger.view.sealedSeq(key, sealed) }
 }
 
-/** What the codec is told is put together here, in one piece: it is made for each record that is read. */
+/** The codec's context in a single object, since it is created for each record that is read. */
 function decode(
   space: Space,
   far: FarTier,

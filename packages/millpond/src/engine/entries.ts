@@ -1,4 +1,5 @@
-// Walking the entries of a namespace: the valid ones over all tiers, each key once; or what memory holds, as it weighs.
+// Walking the entries of a namespace: the valid ones over all tiers, each key once; or the contents of memory, by
+// weight.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { isPiece } from '../wrap/pieces.ts'
 import { decodeAll, positionOf } from './encoding.ts'
@@ -10,7 +11,7 @@ export interface ScannedEntry {
   readonly key: string
   readonly tags: readonly string[]
   readonly createdAt: number
-  /** A read would be given it. */
+  /** A read would return it. */
   readonly isFresh: boolean
 }
 
@@ -23,8 +24,8 @@ export interface HeldEntry extends EntryFacts {
 }
 
 /**
- * One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or invalid, while it
- * takes room.
+ * One at a time: nothing is collected, so the caller may pause between two. Includes expired and invalid ones, while
+ * they take space.
  */
 export function* heldEntries({ memory, ledger, services }: Space): IterableIterator<HeldEntry> {
   if (memory === undefined) return
@@ -35,10 +36,10 @@ export function* heldEntries({ memory, ledger, services }: Space): IterableItera
   }
 }
 
-/** How long the walk holds the event loop, in milliseconds, what is done with the entries included. */
+/** How long the walk may block the event loop, in milliseconds, including the processing of the entries. */
 const HOLD_MS = 5
 
-/** Memory first, then every far tier that can be listed. Entries that come or go meanwhile may be missed. */
+/** Memory first, then every far tier that can list. Entries that come or go meanwhile may be missed. */
 export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
   const seen = new Set<string>()
   for await (const entry of scanMemory(space)) {
@@ -90,7 +91,7 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
       }
       const parts = decoded[index]
       if (stored === undefined || parts === undefined || parts.staleUntil <= space.services.clock.now()) continue
-      // Written when keys were called otherwise: no read finds it.
+      // Written when keys had other names: no read finds it.
       if (storageKey(space, parts.key) !== keys[index]) continue
       const { view } = space.ledger
       const { epoch, seq } = positionOf(space, parts, stored)

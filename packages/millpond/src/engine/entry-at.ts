@@ -1,9 +1,9 @@
-// What memory holds of a key, read from its slot: a slot is valid only until the next change.
+// Memory's entry of a key, read from its slot: a slot is valid only until the next change.
 import type { MemorySpace } from '../core/contracts.ts'
 import type { LedgerView } from '../core/ledger-view.ts'
 import type { Found } from './found.ts'
 
-/** The slot as a record. `value`: what was read from it, where that has been counted. */
+/** The slot as a record. `value`: already read from it, if that was counted. */
 export function entryAt(
   memory: MemorySpace,
   view: LedgerView,

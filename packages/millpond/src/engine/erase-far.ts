@@ -1,5 +1,4 @@
-// What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to
-// none; invalid and overtaken ones too.
+// An erasure in a tier: matching records, unreadable ones, and orphaned pieces; including invalid and superseded ones.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Scope } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
@@ -11,14 +10,14 @@ import { type ErasureTargets, isMeantBy, isNamedBy } from './erase-here.ts'
 import { listed } from './listing.ts'
 import { type FarTier, ledgerTier, type Space } from './space.ts'
 
-/** Records that are looked at in one step. */
+/** Records per step. */
 const STEP = 256
-/** After the longest time that a command may take, in milliseconds: what was sent before has arrived, or never will. */
+/** After the longest timeout of a command, in milliseconds: earlier commands have arrived, or never will. */
 const SLACK_MS = 50
 
 /**
- * Whatever is meant; a tier that cannot be listed is asked for what is named by its key alone. Resolves with how many
- * there were.
+ * Everything that matches; in a tier that cannot list, what is identified by its key. Resolves with how many there
+ * were.
  * @throws MillpondError `TIER_FAILED`.
  */
 export async function eraseFar(space: Space, far: FarTier, meant: ErasureTargets | undefined): Promise<number> {
@@ -35,27 +34,27 @@ export async function eraseFar(space: Space, far: FarTier, meant: ErasureTargets
 const SCOPES: readonly Scope[] = ['process', 'host', 'shared']
 
 /**
- * Do others keep to the same ledger who see another store of this tier: other hosts their own files, other processes
- * their own memory?
+ * Whether others with the same ledger use another store of this tier: other hosts their own files, other processes
+ * their own memory.
  */
 export function isOfFew(space: Space, { guarded }: FarTier): boolean {
   const holder = ledgerTier(space)?.guarded.tier.ledger
   return holder !== undefined && SCOPES.indexOf(guarded.tier.scope) < SCOPES.indexOf(holder.scope)
 }
 
-/** When all that this process has sent to its tiers has arrived, or never will. */
+/** When everything that this process has sent to its tiers has arrived, or never will. */
 export function arrived({ far, services }: Space): Promise<void> {
   const longest = Math.max(0, ...far.map(({ guarded }) => guarded.settings.timeoutMs))
   return new Promise((resolve) => services.clock.after(longest + SLACK_MS, resolve, true))
 }
 
-/** Each of what is meant is named, and lies in one place. */
+/** Each match is identified, and in one place. */
 export function isNamedOut({ settings }: Space, { guarded }: FarTier, meant: ErasureTargets): boolean {
   const isInPieces = guarded.limits.itemBytes !== Number.POSITIVE_INFINITY
   return settings.dependencies === 'off' && !isInPieces && meant.tags.size === meant.keys.size
 }
 
-/** With the pieces that they list. */
+/** Including the pieces that they list. */
 export async function dropWhole({ guarded }: FarTier, names: readonly string[]): Promise<number> {
   const isInPieces = guarded.limits.itemBytes !== Number.POSITIVE_INFINITY
   const records = isInPieces ? await guarded.tier.read(names) : []
@@ -63,10 +62,10 @@ export async function dropWhole({ guarded }: FarTier, names: readonly string[]):
   return cleared(await guarded.drop([...names, ...pieces]), guarded.name)
 }
 
-/** Entries first: what they list is kept, and all other pieces belong to what was replaced or goes now. */
+/** Entries first: the pieces that they list are kept, and all others belong to replaced or erased entries. */
 async function sweep(space: Space, far: FarTier, meant: ErasureTargets): Promise<number> {
   const { guarded } = far
-  // What was written before keys were hidden says what it is.
+  // Entries written before keys were hidden contain their names.
   const isMeant = isMeantBy(space, meant)
   const kept = new Set<string>()
   const pieces: string[] = []
@@ -97,10 +96,7 @@ async function sweep(space: Space, far: FarTier, meant: ErasureTargets): Promise
 
 const NOTHING = new Uint8Array()
 
-/**
- * A list of pieces says nothing of key and tags; where its pieces cannot be put together it counts as damaged, and
- * goes.
- */
+/** A list of pieces contains no key and tags; if its pieces cannot be assembled it counts as damaged, and is erased. */
 async function wholeOf(
   { guarded }: FarTier,
   names: readonly string[],
@@ -120,7 +116,7 @@ function cleared(attempt: Attempt<number>, name: string): number {
   throw unanswered(name, attempt.cause)
 }
 
-/** @param cause undefined where its breaker is open: it was not asked. */
+/** @param cause undefined if its breaker is open: it was not called */
 const unanswered = (name: string, cause: unknown): MillpondError =>
   new MillpondError(
     'TIER_FAILED',

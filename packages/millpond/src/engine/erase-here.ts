@@ -1,5 +1,5 @@
-// What a process does of its own when something is erased, whoever asked for it: memory, queued writes, the restart
-// file, and keys that may have been destroyed.
+// A process's own part of an erasure, whoever requested it: memory, queued writes, the restart file, and keys that may
+// have been destroyed.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { dependencyTag } from '../core/dependency.ts'
 import type { Target } from '../core/ledger.ts'
@@ -7,7 +7,7 @@ import type { ErasedWrite, ErasurePredicate } from './erasure.ts'
 import { namesOf } from './hidden.ts'
 import type { Space } from './space.ts'
 
-/** What is meant, named as in the ledger's line; undefined where that names everything. */
+/** The subject, named as in the ledger's line; undefined if that names everything. */
 export interface ErasureTargets {
   readonly keys: ReadonlySet<string>
   readonly tags: ReadonlySet<string>
@@ -26,7 +26,7 @@ export function meantBy(targets: readonly Target[]): ErasureTargets | undefined 
   return { keys, tags }
 }
 
-/** Of keys and tags as this process knows them. */
+/** By keys and tags as this process knows them. */
 export function isMeantBy(space: Space, meant: ErasureTargets | undefined): ErasurePredicate {
   if (meant === undefined) return () => true
   const names = namesOf(space)
@@ -39,11 +39,11 @@ export function isMeantBy(space: Space, meant: ErasureTargets | undefined): Eras
     )
 }
 
-/** Of keys and tags as the ledger knows them. */
+/** By keys and tags as the ledger knows them. */
 export const isNamedBy = (meant: ErasureTargets, key: string, tags: readonly string[]): boolean =>
   meant.keys.has(key) || tags.some((tag) => meant.tags.has(tag))
 
-/** Memory at once, as far as it takes one turn; the rest behind. */
+/** Memory at once, as far as it fits into one turn; the rest in the background. */
 export async function eraseHere(space: Space, targets: readonly Target[]): Promise<readonly ErasedWrite[]> {
   const meant = meantBy(targets)
   const isMeant = isMeantBy(space, meant)
@@ -56,12 +56,12 @@ export async function eraseHere(space: Space, targets: readonly Target[]): Promi
   return writes.flat()
 }
 
-/** The namespace was cleared, or its history lost: its tenant's keys may be gone. */
+/** The namespace was cleared, or its history lost: its tenant's keys may be destroyed. */
 export function forgetKeys({ id, codec, far }: Space): void {
   for (const one of new Set([codec, ...far.map((tier) => tier.codec)])) one?.tenants?.forget(id.name)
 }
 
-/** How long the walk holds the event loop, in milliseconds. */
+/** How long the walk may block the event loop, in milliseconds. */
 const HOLD_MS = 5
 
 async function sweepMemory(space: Space, isMeant: ErasurePredicate): Promise<void> {

@@ -1,9 +1,9 @@
-// An erasure: everybody forgets, then every place that may hold a copy is looked through, twice.
+// An erasure: everything is invalidated everywhere, then every place that may hold a copy is searched, twice.
 //
-// First the keys of a tenant are destroyed, so that nothing can be sealed for it any more. Then the ledger tells
-// everybody, as of any invalidation: loads that are under way are outdated, and each process drops what it holds and
-// has queued. What was on its way to a tier at that moment may still arrive: so when all have heard, and the longest
-// time that a command may take is over, the tiers are looked through once more. Only that counts as proven.
+// First the keys of a tenant are destroyed, so that nothing can be encrypted for it any more. Then the ledger tells all
+// processes, as for any invalidation: running loads are outdated, and each process drops what it holds and has queued.
+// A write that was in flight to a tier at that moment may still arrive: so when all have applied it, and the longest
+// timeout of a command has passed, the tiers are searched once more. Only that counts as proven.
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import type { ShreddedKeys } from '../core/contracts.ts'
 import { dependencyKey, dependencyTag } from '../core/dependency.ts'
@@ -22,21 +22,21 @@ import { checkOpen, type FarTier, type Space } from './space.ts'
 import { tenantPart } from './tenant-part.ts'
 
 /**
- * How long it waits for other processes to say that they have heard, in milliseconds: longer than one that has ended is
- * taken for alive.
+ * How long it waits for other processes to acknowledge, in milliseconds: longer than a process that has ended is taken
+ * for alive.
  */
 const ACK_MS = 4000
 
-/** Namespaces of a tenant that are looked through at a time. */
+/** Namespaces of a tenant that are searched concurrently. */
 const AT_ONCE = 8
 
 const SUBJECT: Shape<ErasureSubject> = { tenant: checkedElsewhere, tags: checkedElsewhere, keys: checkedElsewhere }
 
-/** What the assembly does for it: spaces by their name, and those that are open. */
+/** What it needs of the assembly: spaces by name, and the open ones. */
 export interface Spaces {
   open(namespace: string): Space
   readonly openNames: readonly string[]
-  /** Unless somebody has named it meanwhile. */
+  /** Unless the code has named it meanwhile. */
   letGo(namespace: string): Promise<void>
 }
 
@@ -67,8 +67,8 @@ function checkWhose({ id }: Space, tenant: string): void {
 }
 
 /**
- * In its part of each namespace that is open here, since other processes may hold some in memory or in a queue alone,
- * and of each of which a tier has an entry.
+ * In its part of each namespace that is open here, since other processes may hold entries in memory or in a queue only,
+ * and of each for which a tier has an entry.
  */
 async function eraseTenant(space: Space, spaces: Spaces, tenant: string, started: number): Promise<Erased> {
   const partOf = (namespace: string): string => tenantPart(namespaceOf(namespace), tenant)
@@ -103,7 +103,7 @@ async function erasePart(spaces: Spaces, name: string, keys: ShreddedKeys | unde
   }
 }
 
-/** Once for all namespaces: a tier may have to be written anew as a whole. */
+/** Once for all namespaces: a tier may have to be rewritten as a whole. */
 async function scrubbed({ far }: Space, parts: readonly Part[]): Promise<readonly Part[]> {
   for (const { guarded } of far)
     try {
@@ -114,7 +114,7 @@ async function scrubbed({ far }: Space, parts: readonly Part[]): Promise<readonl
   return parts
 }
 
-/** Keys may be kept by several codecs: of the cache, of a namespace, of a tier. */
+/** Several codecs may store keys: of the cache, of a namespace, of a tier. */
 async function shred(space: Space, spaces: Spaces, tenant: string): Promise<ShreddedKeys | undefined> {
   const codecs = [space, ...spaces.openNames.map((name) => spaces.open(name))].flatMap(({ codec, far }) => [
     codec,
@@ -137,7 +137,7 @@ async function findParts(space: Space, far: FarTier, found: (namespace: string) 
     for (const name of names) found(name.slice(prefix.length, name.indexOf(':', prefix.length)))
 }
 
-/** What it came to in one namespace. */
+/** The result in one namespace. */
 interface Part {
   readonly namespace: string
   readonly receipt: Receipt
@@ -190,7 +190,7 @@ function fateIn(
   const isListed = tier.scan !== undefined && tier.scanMayMiss !== true
   const isWhole = !isOfFew(space, far)
   if (isWhole && (isListed || (meant !== undefined && isNamedOut(space, far, meant)))) return { state: 'proven' }
-  // What the tenant's own key has sealed; what was written before it had one is over when it expires.
+  // Entries encrypted with the tenant's own key; those written before it had one are gone when they expire.
   if (keys !== undefined && (far.codec ?? space.codec).tenants !== undefined) return { state: 'shredded' }
   return { state: 'until', until: space.services.clock.now() + far.retention.ttlMs }
 }

@@ -1,75 +1,71 @@
-// The words of an erasure: whom it concerns, and what it came to.
+// The types of an erasure: its subject, and its result.
 import type { ShreddedKeys } from '../core/contracts.ts'
 import type { Key } from '../core/key.ts'
 
-/** Whose data is erased: a tenant's, or what has one of the tags or keys. One of the three. */
+/** Whose data is erased: a tenant's, or entries with one of the tags or keys. Exactly one of the three. */
 export interface ErasureSubject {
-  /** All of the tenant, in every namespace; its keys are destroyed where `codec: { encrypt }` is a `tenantKeyring`. */
+  /** All of the tenant, in every namespace; its keys are destroyed if `codec: { encrypt }` is a `tenantKeyring`. */
   readonly tenant?: string | undefined
   /** Of this namespace: entries that carry one of them, and whatever was computed from those entries. */
   readonly tags?: readonly string[] | undefined
   readonly keys?: readonly Key[] | undefined
 }
 
-/** A queued write that will not reach its source any more. */
+/** A queued write that will no longer reach its source. */
 export interface ErasedWrite {
   readonly collection: string
   /** The encoded key. */
   readonly key: string
-  /** Undefined for a dead letter that cannot be read. */
+  /** Undefined for an unreadable dead letter. */
   readonly kind: 'set' | 'remove' | undefined
-  /** It was on its way, and may have reached the source: look there. */
+  /** It was being sent, and may have reached the source: check there. */
   readonly wasSent: boolean
-  /** It had been set aside. */
+  /** It was a dead letter. */
   readonly wasDead: boolean
 }
 
-/** Is what lies under the key meant? Tags are looked at where keys do not decide. */
+/** Whether the entry of the key matches. Tags are called for if keys do not decide. */
 export type ErasurePredicate = (key: string, tags: () => readonly string[]) => boolean
 
-/** Forgets queued writes that are meant, for good. */
+/** Permanently drops matching queued writes. */
 export type Eraser = (isMeant: ErasurePredicate) => Promise<readonly ErasedWrite[]>
 
-/** What an erasure came to in one tier. */
+/** The result of an erasure in one tier. */
 export interface ErasedTier {
   readonly name: string
   /**
-   * `proven`: everything that is there was looked at, or named one by one, after all processes had heard. `shredded`:
-   * what may be left cannot be read by anybody. `until`: a readable copy may live until then. `failed`: it did not
+   * `proven`: everything there was searched, or identified one by one, after all processes had applied it. `shredded`:
+   * what may be left cannot be decrypted by anyone. `until`: a readable copy may exist until then. `failed`: it did not
    * answer; erase again when it does.
    */
   readonly state: 'proven' | 'shredded' | 'until' | 'failed'
-  /**
-   * Epoch milliseconds, with `until`; `Infinity` where nobody can say: the longest time to live that was ever given.
-   */
+  /** Epoch milliseconds, with `until`; `Infinity` if unknown: the longest TTL that was ever given. */
   readonly until?: number
-  /** Entries and pieces of entries that were there. */
+  /** Entries and pieces of entries that were found. */
   readonly removed: number
   /** Why it failed. */
   readonly error?: unknown
 }
 
-/** What an erasure came to. */
+/** The result of an erasure. */
 export interface Erased {
-  /** Of the invalidation that told everybody. */
+  /** Of the invalidation that announced it. */
   readonly id: string
-  /** Everything that this cache can reach was reached: each tier is `proven` or `shredded`, and nobody is `unheard`. */
+  /** Everything that this cache can reach was reached: each tier is `proven` or `shredded`, and `unheard` is empty. */
   readonly isProven: boolean
-  /** Where it was looked for. */
+  /** The searched namespaces. */
   readonly namespaces: readonly string[]
   /** The invalidation of each: processes name it in their event `erased`. */
   readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
   readonly tiers: readonly ErasedTier[]
   /**
-   * Queued writes and dead letters of this process that were dropped; other processes tell of theirs by the event
+   * Queued writes and dead letters of this process that were dropped; other processes report theirs by the event
    * `erased`.
    */
   readonly writes: readonly ErasedWrite[]
-  /** The tenant's keys, where it had some. */
+  /** The tenant's keys, if it had any. */
   readonly keys: ShreddedKeys | undefined
-  /**
-   * Processes that have not said within the time that they have heard. Their memory is given to nobody; erase again.
-   */
+  /** Processes that have not acknowledged in time. Nothing is served from their memory; erase again. */
   readonly unheard: readonly string[]
   readonly ms: number
 }

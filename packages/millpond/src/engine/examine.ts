@@ -1,14 +1,14 @@
-// The tiers of a cache examined, all at once: each step by step, as the tier itself does it.
+// Examines the tiers of a cache, all at once: each step by step, by the tier itself.
 import type { Tier, TierStep } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Space } from './space.ts'
 
-/** What an examination of one tier has found. */
+/** The examination of one tier. */
 export interface ExaminedTier {
   readonly tier: string
   /** False: a step failed. */
   readonly ok: boolean
-  /** None where the tier does not say anything of its store. */
+  /** Empty if the tier does not examine its store. */
   readonly steps: readonly TierStep[]
 }
 
@@ -21,7 +21,7 @@ export function examineTiers({ far }: Space): Promise<readonly ExaminedTier[]> {
   )
 }
 
-/** A tier of somebody else's may not keep to the contract. */
+/** A third-party tier may violate the contract. */
 async function stepsOf(tier: Tier): Promise<readonly TierStep[]> {
   try {
     return (await tier.examine?.()) ?? []

@@ -1,4 +1,4 @@
-// Makes what memory holds of a key stale, and remembers why: its time alone would say that it was over.
+// Makes memory's entry of a key stale, and remembers why: by its times alone it would look expired.
 import type { MissCause } from '../core/causes.ts'
 import type { MemorySpace } from '../core/contracts.ts'
 import type { Space } from './space.ts'

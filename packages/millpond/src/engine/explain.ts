@@ -1,4 +1,4 @@
-// Why a key hits or misses: what each tier holds, what the ledger says of it, and what is remembered of its end.
+// Why a key hits or misses: each tier's entry, the ledger's judgement, and the remembered cause of its end.
 import type { ChosenTtl } from '../core/adaptive-ttl.ts'
 import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
@@ -15,18 +15,18 @@ import { goesTo, isAsked } from './route-tiers.ts'
 import { type FarTier, readBudget, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
-/** What one tier has of a key. */
+/** A tier's entry of a key. */
 export interface TierExplanation {
   readonly tier: string
   readonly scope: Scope
   readonly state: 'fresh' | 'stale' | 'expired' | 'invalid' | 'absent' | 'unavailable'
-  /** Why it cannot answer; undefined when it can. */
+  /** Why it cannot answer; undefined if it can. */
   readonly cause?: MissCause
-  /** Since when, as this process saw it, where it is remembered: epoch milliseconds. */
+  /** Since when, as seen by this process, if remembered: epoch milliseconds. */
   readonly at?: number
-  /** The invalidation that removed or invalidated it, where it is remembered. */
+  /** The invalidation that removed or invalidated it, if remembered. */
   readonly receipt?: string
-  /** What in particular: the tag, the pattern, the error; for `unknown`, why it is not known. */
+  /** Details: the tag, the pattern, the error; for `unknown`, why it is not known. */
   readonly detail?: string
   readonly ageMs?: number
   readonly ttlMs?: number
@@ -34,30 +34,27 @@ export interface TierExplanation {
   readonly hits?: number
   readonly tags?: readonly string[]
   readonly asOf?: Position
-  /** In which region it was made, where the tier has several. */
+  /** The region where it was made, if the tier has several. */
   readonly region?: string
 }
 
-/** Why a key hits or misses, and what each tier has of it. */
+/** Why a key hits or misses, and each tier's entry. */
 export interface Explanation {
   readonly key: string
   readonly storageKey: string
-  /** What a read would find now, without a loader. */
+  /** The result of a read now, without a loader. */
   readonly verdict: 'hit' | 'stale' | 'miss'
   /** The first tier that answers. */
   readonly from?: string
-  /** The region that what it answers was made in, where it has several. */
+  /** The region where its answer was made, if it has several. */
   readonly region?: string
-  /** Why it misses; undefined on a hit. With what is known of it, as its tier tells. */
+  /** Why it misses; undefined on a hit. With the details of its tier. */
   readonly cause?: MissCause
   readonly at?: number
   readonly receipt?: string
   readonly detail?: string
   readonly isLoading: boolean
-  /**
-   * What stands before the source of its family, where one is registered with a guard: whether a load would be let
-   * through.
-   */
+  /** The guard of its family's source, if one is registered with a guard: whether a load would be permitted. */
   readonly source?: Pick<GuardStats, 'guard' | 'state' | 'running' | 'waiting' | 'errorRate' | 'slowRate'>
   readonly ledger: {
     readonly position: Position
@@ -66,8 +63,8 @@ export interface Explanation {
     readonly pending: number
   }
   /**
-   * The time to live that `adaptiveTtl` chose for the key's last load in this process, and why; absent where it chose
-   * none, or has forgotten.
+   * The TTL that `adaptiveTtl` chose for the key's last load in this process, and why; absent if it chose none, or has
+   * forgotten.
    */
   readonly chosenTtl?: ChosenTtl
   readonly tiers: readonly TierExplanation[]
@@ -107,8 +104,8 @@ function sourceOf(space: Space, key: string): Pick<Explanation, 'source'> {
 }
 
 /**
- * As a read counts it: what a tier says of an entry that it has, then that a tier failed, then what is remembered of
- * the key's end.
+ * As a read counts it: a tier's reason for an existing entry, then a tier's failure, then the remembered end of the
+ * key.
  */
 function leadingCause(space: Space, key: string, tiers: readonly TierExplanation[]): MissReason {
   const below = tiers.filter(({ tier, cause }) => tier !== MEMORY && cause !== 'switched_off')
@@ -216,7 +213,7 @@ function judged(
   }
 }
 
-/** What took it from memory took it from there alone: why a tier below does not have it either is not known then. */
+/** The cause applies to memory only: why a tier below does not have it either is then unknown. */
 function missReasonBelow(space: Space, key: string): MissReason {
   const gone = missReason(space, key)
   return OF_MEMORY.has(gone.cause) ? { cause: 'unknown', detail: GONE_UNSEEN } : gone

@@ -1,4 +1,4 @@
-// What is known of an entry beside its value. What is not known is absent, and so is an end that never comes.
+// An entry's metadata. Unknown values are absent, and so are infinite ones.
 import type { MemorySpace } from '../core/contracts.ts'
 import { ownTags, type Priority, priorityOf } from '../core/dependency.ts'
 import type { Position } from '../core/ledger.ts'

@@ -1,5 +1,4 @@
-// Reading the far tiers: fastest first, the batch is the only path, nothing is accepted that the ledger does not
-// confirm.
+// Reading the far tiers: fastest first, always in batches, accepting only what the ledger confirms.
 import type { MissCause } from '../core/causes.ts'
 import type { DecodedParts, Stored } from '../core/contracts.ts'
 import type { TierCounters } from './counters.ts'
@@ -12,12 +11,12 @@ import { goesTo, isAsked } from './route-tiers.ts'
 import { type FarTier, handOut, readBudget, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
-/** What the tiers hold for some keys, in the order of the keys. */
+/** The tiers' entries of some keys, in the order of the keys. */
 export interface FarResult {
   readonly keys: readonly string[]
   /** The valid entry, fresh or stale. */
   readonly found: (Found | undefined)[]
-  /** Why an entry that was there could not be served. */
+  /** Why an existing entry could not be served. */
   readonly causes: (MissCause | undefined)[]
   /** Some tier failed or was skipped. */
   failure: 'tier_error' | 'breaker_open' | undefined
@@ -66,7 +65,7 @@ export async function readFar(
     const parts = decoded instanceof Promise ? await decoded : decoded
     const hearing = space.foreign?.hear(parts.map((part) => part?.tags))
     if (hearing !== undefined) await hearing
-    // A target that was forgotten meanwhile may be that of an entry which was read before its step.
+    // A target that was forgotten meanwhile may concern an entry that was read before its step.
     const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor
     wanted = takeIn(space, depth, wanted, answer.value, parts, result, isApart, isAgain || isQuiet, isQuiet)
     if (met !== undefined) tellMet(result, wanted, met)
@@ -82,8 +81,8 @@ function tellMet({ found }: FarResult, missing: readonly number[], met: (at: num
 }
 
 /**
- * Trusts or refuses what one tier answered; returns what is to be asked of the next. One reading of the clock serves
- * all of it.
+ * Accepts or refuses one tier's answers; returns what to request from the next. One reading of the clock serves all of
+ * it.
  */
 function takeIn(
   space: Space,
@@ -139,7 +138,7 @@ function takeIn(
   return missing
 }
 
-/** Of an entry that lies where the route does not let it lie. */
+/** For an entry in a tier that the route excludes. */
 const LEFT_OUT = 'switched_off' satisfies MissCause
 
 function countCause(counters: TierCounters, cause: MissCause): void {
@@ -149,7 +148,7 @@ function countCause(counters: TierCounters, cause: MissCause): void {
 
 const count = <K>(counts: Map<K, number>, of: K): void => void counts.set(of, (counts.get(of) ?? 0) + 1)
 
-/** Its time, or somebody's word. */
+/** Its time, or an invalidation. */
 function staleBy({ ledger }: Space, { key, tags, asOf }: Found): MissCause {
   const blame = ledger.view.blame(key, tags, asOf.seq)
   return blame === undefined ? 'expired_ttl' : causeOf(blame)
@@ -161,9 +160,7 @@ function countFarHit({ id, watch, services }: Space, counters: TierCounters, { k
   watch.recorder?.hit(watch.hash(key), bytes, key, id.name, tier)
 }
 
-/**
- * Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer.
- */
+/** Judges: an entry of another key, epoch or time, or an invalidated one, is a miss, whose cause is returned. */
 function accept(
   space: Space,
   far: FarTier,
@@ -184,7 +181,7 @@ function accept(
   if (asOf.epoch !== view.epoch) return 'epoch_changed'
   if (parts.staleUntil <= now) return 'expired_ttl'
   const { seq } = asOf
-  // That a step has dropped a sealed entry proves nothing: somebody may have put it back.
+  // That a step has dropped an encrypted entry proves nothing: it may have been put back.
   const isCopy = isApart || parts.sealed !== undefined
   const judgement = isCopy ? view.judgeApart(key, parts.tags, seq) : view.judge(key, parts.tags, seq)
   if (judgement === 'invalid') {
@@ -195,12 +192,12 @@ function accept(
   if (typeof fitted === 'string') return fitted
   const value = fitted === undefined ? parts.value : fitted.value
   const isStale = judgement === 'stale'
-  // Where there is no memory to share it with, the value is the caller's own as it is.
+  // Without memory to share it with, the value belongs to the caller.
   const isolated =
     space.memory === undefined
       ? undefined
       : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
-  // The route was another one when it was stored, here or in another process.
+  // The route was different when it was stored, here or in another process.
   if (!goesTo(space, far, { value, isolated, tags: parts.tags })) return LEFT_OUT
   return {
     key,
@@ -209,7 +206,7 @@ function accept(
     freshUntil: isStale ? Math.min(parts.freshUntil, now) : parts.freshUntil,
     staleUntil: parts.staleUntil,
     tags: parts.tags,
-    // Judged valid by every line up to `last`, so that is what it is valid as of.
+    // Judged valid by every line up to `last`, so it is valid as of `last`.
     asOf: isStale || seq >= view.last ? asOf : { epoch: asOf.epoch, seq: view.last },
     tier: far.guarded.name,
     isolated,
@@ -220,8 +217,8 @@ function accept(
 }
 
 /**
- * It lies at a position that it was not sealed for. A write is sealed for an earlier one: what the ledger has forgotten
- * the step of may only be old.
+ * It has a position for which it was not encrypted. A write is encrypted for an earlier one: if the ledger has
+ * forgotten the step, it can only be old.
  */
 function isReplayed(
   { ledger: { view } }: Space,

@@ -1,25 +1,25 @@
-// What was computed from another namespace's entries: each is judged by its own namespace's ledger, from the position
-// at which it was read.
+// Entries computed from another namespace's entries: each is judged by its own namespace's ledger, from the position at
+// which it was read.
 //
 // Nothing is sent from one namespace's ledger to another's, so nothing can be lost between them: the reader asks both.
-// A namespace whose ledger does not answer leaves what was computed from it unaccepted, as it does its own entries.
+// If a namespace's ledger does not answer, entries computed from it are not accepted, like its own.
 import { type ForeignEntry, isForeignTag, parseForeignTag } from '../core/dependency.ts'
 import type { Blame, Judgement, LedgerView } from '../core/ledger-view.ts'
 import type { Consistency } from '../core/options.ts'
 import { decodeToken } from '../invalidate/token.ts'
 import type { Ledger } from './ledger.ts'
 
-/** Tags that are kept in parts at a time. */
+/** How many parsed tags are cached. */
 const MAX_PARSED = 10_000
 
-/** How new a read must be. */
+/** How recent a read must be. */
 export interface Demand {
   readonly consistency: Consistency
   /** What the reader has seen elsewhere: `cache.token()`. */
   readonly after?: string | undefined
 }
 
-/** A space, as far as another one has to know it. */
+/** The part of a space that another one needs. */
 interface ForeignNamespace {
   readonly id: { readonly name: string; readonly prefix: string }
   readonly ledger: Ledger
@@ -28,17 +28,17 @@ interface ForeignNamespace {
 export class ForeignNamespaces {
   readonly #spaceOf: (namespace: string) => ForeignNamespace | undefined
   readonly #parsed = new Map<string, ForeignEntry | undefined>()
-  /** Namespaces whose ledgers have been asked for this, so that a read that demands the latest knows whom to ask. */
+  /** Namespaces whose ledgers have been asked for this, so that a read that demands the latest knows which to ask. */
   readonly #asked = new Map<string, ForeignNamespace>()
 
-  /** `spaceOf`: undefined where there can be none. */
+  /** `spaceOf`: undefined if there can be none. */
   constructor(spaceOf: (namespace: string) => ForeignNamespace | undefined) {
     this.#spaceOf = spaceOf
   }
 
   /**
-   * May what carries these tags be accepted, as far as other namespaces go? `unheard`: one of their ledgers has to be
-   * asked first. Whoever judges for no reader makes no use of them, for which they would be asked again and again.
+   * Whether entries with these tags may be accepted, as far as other namespaces are concerned. `unheard`: one of their
+   * ledgers has to be asked first. Judging without a reader does not count as use, for which they would be polled.
    */
   judge(tags: readonly string[], isForReader = true): Judgement | 'unheard' {
     let worst: Judgement = 'valid'
@@ -55,7 +55,7 @@ export class ForeignNamespaces {
     return worst
   }
 
-  /** Which target there has taken what was read. Its number is that ledger's, so it is left out. */
+  /** Which target there has invalidated what was read. Its number belongs to that ledger, so it is omitted. */
   blame(tags: readonly string[]): Blame | undefined {
     for (const tag of tags) {
       const from = isForeignTag(tag) ? this.#parse(tag) : undefined
@@ -67,7 +67,7 @@ export class ForeignNamespaces {
     return undefined
   }
 
-  /** Asks the ledgers that have to be asked before these tags can be judged; undefined where there are none. */
+  /** Asks the ledgers that have to be asked before these tags can be judged; undefined if there are none. */
   hear(lists: Iterable<readonly string[] | undefined>): Promise<unknown> | undefined {
     const unheard = new Map<string, ForeignNamespace>()
     for (const tags of lists) {
@@ -81,8 +81,8 @@ export class ForeignNamespaces {
   }
 
   /**
-   * Makes what is known of other namespaces as new as a read demands, at once where it is. `false`: one of their
-   * ledgers does not answer.
+   * Brings other namespaces' views up to what a read demands, synchronously if they are. `false`: one of their ledgers
+   * does not answer.
    */
   catchUp({ consistency, after }: Demand): true | Promise<boolean> {
     const isStrong = consistency === 'strong'
@@ -102,7 +102,7 @@ export class ForeignNamespaces {
     this.#asked.delete(namespace)
   }
 
-  /** The first question is a new one, whatever is known: whoever demands the latest did not know of this namespace. */
+  /** The first question is always sent: a reader that demands the latest did not know of this namespace. */
   #ask(name: string, there: ForeignNamespace): Promise<boolean> {
     if (this.#asked.get(name) === there) return there.ledger.ensure()
     this.#asked.set(name, there)

@@ -1,5 +1,5 @@
-// How an invalidation travels: the ledger advances and logs in one step, the tiers drop, loads are outdated, memory
-// forgets.
+// The path of an invalidation: the ledger advances and logs in one step, the tiers drop, loads are outdated, memory
+// drops.
 import { randomUUID } from 'node:crypto'
 import { type Change, type RemovalReason, reasonFrom } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
@@ -27,19 +27,18 @@ export interface ForgetRequest {
   /** Recorded and counted. Default `manual`. */
   readonly reason?: RemovalReason
   /**
-   * What is named is held for so many milliseconds: see `Change.hold`. An outbox is no help, as what it keeps holds
+   * The targets are held for so many milliseconds: see `Change.hold`. An outbox does not help, as its records hold
    * nothing.
    */
   readonly hold?: number
-  /** Ends the hold that was put on all that is named, at this position. */
+  /** Ends the hold on all targets, at this position. */
   readonly ends?: Position
 }
 
 /**
- * However much there is to forget, others are not held up: it goes in steps, and what is invalid here is invalid at
- * once.
- * @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and what was not sent is sent as soon as the
- * ledger answers.
+ * However many targets there are, others are not delayed: it proceeds in steps, and targets are invalid here at once.
+ * @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and unsent steps are sent as soon as the ledger
+ * answers.
  */
 export async function forget(space: Space, given: ForgetRequest): Promise<Receipt> {
   const started = space.services.clock.monotonic()
@@ -52,7 +51,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
     reason,
     (space.watch.counters.invalidationsByReason.get(reason) ?? 0) + 1,
   )
-  // Without outlets nothing is waited for: memory alone forgets in the turn of the call.
+  // Without outlets nothing is awaited: with only memory, it is applied in the turn of the call.
   const deliver =
     space.outlets === undefined
       ? undefined
@@ -85,7 +84,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
   const acked: Receipt['acked'] = async (options) => {
     const ms = parseDuration(options?.timeout ?? 1000, 'timeout')
     const until = space.services.clock.monotonic() + ms
-    // Asked meanwhile: a process here that is late says nothing of other regions.
+    // Asked meanwhile: a late process here says nothing about other regions.
     const away = isApplied ? regionsBehind(space, position, ms) : undefined
     const behind = await space.ledger.acked(isApplied ? position : undefined, ms)
     const left = Math.max(0, until - space.services.clock.monotonic())
@@ -140,7 +139,7 @@ export function tellInvalidated(space: Space, line: Told, isOwn: boolean): void 
   events.emit('invalidate', { namespace: space.id.name, ...telling })
 }
 
-/** Dependencies name keys by tags of their own, which are nobody else's business. */
+/** Dependencies name keys by internal tags. */
 export function told({ id, reason, mode, targets }: Told, isOwn: boolean): OutletLine {
   return {
     id: idAtOrigin(id),
@@ -203,7 +202,7 @@ function countInMemory(space: Space, keys: readonly string[]): number {
 }
 
 /**
- * Memory alone: keys are dropped here and now and need no number, unless they could come back; tags, patterns and
+ * Only memory: keys are dropped here and now and need no number, unless they could come back; tags, patterns and
  * `clear` take one.
  */
 function forgetInMemory(
@@ -233,7 +232,7 @@ function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason:
   }
 }
 
-/** The ledger could not be told: this process forgets all the same, and trusts no copy until the ledger answers. */
+/** The ledger could not be told: this process applies it all the same, and trusts no copy until the ledger answers. */
 function applyInProcess(space: Space, request: ForgetRequest): void {
   for (const key of request.keys ?? []) forgetKey(space, key, request.mode ?? 'delete', request.reason ?? 'manual')
   if (request.all === true) space.memory?.clear('cleared')

@@ -1,9 +1,9 @@
-// What is read from a cache, as TypeScript may know it: frozen all through.
+// The TypeScript type of values read from a cache: deeply frozen.
 
 /**
- * A value that nothing can be written to, at any depth: `cache.getOrSet<Frozen<User>>(key, load)`. What a cache answers
- * is frozen; the verbs say plain `T`, because a value of `Frozen<T>` fits no function that takes a `T`, and most only
- * read. Map, Set, Date and bytes are copies of the reader's own.
+ * A deeply read-only value: `cache.getOrSet<Frozen<User>>(key, load)`. Returned values are frozen; the verbs are typed
+ * as plain `T`, because a `Frozen<T>` cannot be passed to a function that takes a `T`, and most only read. Map, Set,
+ * Date and bytes are the reader's own copies.
  */
 export type Frozen<T> = T extends
   | Map<unknown, unknown>

@@ -10,21 +10,19 @@ import { isolateFor, type Space } from './space.ts'
 import { noteSet, type WriteItem } from './write.ts'
 
 /**
- * What became of a value that was set under a lease. `stored`: kept as its options say. `overtaken`: its key, tag,
- * pattern or all was invalidated, or the key written, since the miss: the value may be older than that, and nothing was
- * changed. `expired`: the lease was over (its time, `release`, or a `set` before).
+ * The result of setting a value under a lease. `stored`: by its options. `overtaken`: its key, tag, pattern or
+ * everything was invalidated, or the key written, since the miss: the value may be older than that, and nothing was
+ * changed. `expired`: the lease was over (its time, `release`, or an earlier `set`).
  */
 export type LeaseVerdict = 'stored' | 'overtaken' | 'expired'
 
-/** The right to fill a missing key: good for one `set` of that key, by the same cache object's process. */
+/** The right to fill a missing key: valid for one `set` of that key, in the process that got it. */
 export interface Lease {
   /** The encoded key. */
   readonly key: string
-  /** When it ends by itself, epoch milliseconds. */
+  /** When it expires, epoch milliseconds. */
   readonly until: number
-  /**
-   * Lets others load the key at once, where nothing will be set. Does nothing after a `set`: call it in a `finally`.
-   */
+  /** Lets others load the key at once, if nothing will be set. Has no effect after a `set`: call it in a `finally`. */
   release(): void
 }
 
@@ -63,7 +61,7 @@ export class MissLease implements Lease {
   }
 
   /**
-   * Lands the load with the value.
+   * Completes the load with the value.
    * @throws MillpondError as a plain `set` does: `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE` (the lease stays),
    * `LEDGER_UNREACHABLE` (it is over).
    */
@@ -107,8 +105,8 @@ export class MissLease implements Lease {
   }
 
   /**
-   * The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after
-   * it (`read-fence.ts`).
+   * The caller has seen a value that no load has returned: memory's entry may be older, and must not be shown after it
+   * (`read-fence.ts`).
    */
   #tooLate(): LeaseVerdict {
     const { ledger, fence, loads, memory } = this.#space

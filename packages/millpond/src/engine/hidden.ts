@@ -1,5 +1,5 @@
-// Keys and tags as tiers and the ledger know them, where the namespace's codec gives them other names. In this process
-// they are what they are.
+// Keys and tags as tiers and the ledger know them, if the namespace's codec gives them other names. Within this process
+// they are unchanged.
 import type { Change, Codec, HiddenNames } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Target } from '../core/ledger.ts'
@@ -10,11 +10,11 @@ interface Named {
   readonly codec: Codec
 }
 
-/** A codec may be said later than a namespace is opened, so it is asked each time. */
+/** The codec may be set after a namespace is opened, so it is read each time. */
 export const namesOf = ({ id, codec }: Named): HiddenNames | undefined =>
   codec.namesIn?.({ cache: id.cache, namespace: id.name })
 
-/** What the ledger calls a key. */
+/** The ledger's name of a key. */
 export const ledgerKey = (space: Named, key: string): string => namesOf(space)?.key(key) ?? key
 
 export function hiddenTargets(names: HiddenNames | undefined, targets: readonly Target[]): readonly Target[] {
@@ -35,7 +35,7 @@ export function hiddenChange(names: HiddenNames | undefined, change: Change): Ch
   }
 }
 
-/** @throws MillpondError `PATTERN_INVALID`: what lies in a tier cannot be told from its name. */
+/** @throws MillpondError `PATTERN_INVALID`: the key in a tier cannot be derived from its name. */
 export function refusePatterns(space: Named, patterns: readonly string[]): void {
   const [pattern] = patterns
   if (pattern === undefined || namesOf(space) === undefined) return

@@ -10,13 +10,13 @@ const MAX_FAILURES = 10_000
 
 interface Failure {
   readonly error: unknown
-  /** Until when callers are given the error, on the monotonic clock. */
+  /** Until when callers get the error, on the monotonic clock. */
   readonly until: number
-  /** Until when a caller who is content with a stale value does not make the loader be asked again. */
+  /** Until when a caller that accepts a stale value does not trigger the loader again. */
   readonly pausedUntil: number
 }
 
-/** Tells a write that is on its way to a source whether somebody has changed its key in this process meanwhile. */
+/** Tells a write to a source whether its key has been changed in this process meanwhile. */
 export interface MoveMark {
   readonly key: string
   isMoved: boolean
@@ -25,25 +25,25 @@ export interface MoveMark {
 /** The loads of one space, by key. */
 export class InFlightLoads {
   readonly joinable = new LoadTable()
-  /** How many of them go on behind callers who have been served. */
+  /** How many of them continue in the background after their callers have been served. */
   refreshing = 0
-  /** Of the writes on their way to a source. */
+  /** Of the writes being sent to a source. */
   readonly #marks = new Map<string, Set<MoveMark>>()
   readonly #failures = new Map<string, Failure>()
 
-  /** Keeps what a loader has failed with. */
+  /** Remembers a loader's error. */
   remember(key: string, failure: Failure): void {
     if (this.#failures.size >= MAX_FAILURES) this.#failures.clear()
     this.#failures.set(key, failure)
   }
 
-  /** The error that the key's loader is remembered to have ended with. */
+  /** The remembered error of the key's loader. */
   failure(key: string, clock: Pick<Clock, 'monotonic'>): { readonly error: unknown } | undefined {
     const known = this.#failures.get(key)
     return known !== undefined && known.until > clock.monotonic() ? known : undefined
   }
 
-  /** The key's loader has just failed: whoever has a stale value to give asks it later. */
+  /** The key's loader has just failed: callers with a stale value trigger it later. */
   isPaused(key: string, clock: Pick<Clock, 'monotonic'>): boolean {
     const known = this.#failures.get(key)
     return known !== undefined && known.pausedUntil > clock.monotonic()
@@ -54,18 +54,18 @@ export class InFlightLoads {
     if (this.#failures.size > 0) this.#failures.delete(key)
   }
 
-  /** Reads that come from now on find this one. One that was on its way, and cannot be joined, is outdated. */
+  /** Later reads find this one. A running one that cannot be joined is outdated. */
   begin(load: Load): void {
     outdateIn(this.joinable, load.key)
     this.joinable.set(load)
   }
 
-  /** Nobody joins it any more. */
+  /** It cannot be joined any more. */
   end(load: Load): void {
     this.joinable.delete(load)
   }
 
-  /** Somebody is given a value of the key that this load has not brought. */
+  /** A caller gets a value of the key that this load has not returned. */
   overlap(key: string, by?: Load): void {
     const load = this.joinable.get(key)
     if (load !== undefined && load !== by) load.isOverlapped = true

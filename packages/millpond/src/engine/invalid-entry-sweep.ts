@@ -1,27 +1,26 @@
-// Lets go of what the ledger has invalidated: nobody may read it, and it would keep its room until somebody tried to,
-// or until its time were over.
+// Removes invalidated entries from memory: they are never served, and would take space until they were read or expired.
 //
-// A tag or a pattern may name any entry, so finding those that it names means looking at all. That is done behind the
-// calls, a piece at a time, and only while the ledgers of the cache move: one walk over memory after the last step, and
-// then nothing runs. Whoever reads an entry first judges it, as ever.
+// A tag or a pattern may concern any entry, so finding them means scanning all. That is done in the background, in
+// slices, and only while the ledgers of the cache move: one scan of memory after the last step, and then nothing runs.
+// An entry that is read earlier is judged then, as always.
 import type { Clock, MemorySpace } from '../core/contracts.ts'
 import { settle } from './read-memory.ts'
 import type { Space } from './space.ts'
 
 /**
- * Some .6 ms of work, and how long it rests before each: a hundred thousand entries are looked at in twenty seconds,
- * for .6 % of a core.
+ * About .6 ms of work, and the pause before each slice: a hundred thousand entries are scanned in twenty seconds, for
+ * .6 % of a core.
  */
 const PIECE = 512
 const REST_MS = 100
 
-/** Over all namespaces of a cache: what was computed from one of them may lie in another. */
+/** Over all namespaces of a cache: entries computed from one of them may be in another. */
 export class InvalidEntrySweep {
   readonly #clock: Clock
   readonly #spaces: () => readonly Space[]
   #cancel: (() => void) | undefined
   #walk: Iterator<undefined> | undefined
-  /** A ledger has moved since the walk began. */
+  /** A ledger has moved since the scan began. */
   #isDue = false
   #isClosed = false
 
@@ -30,7 +29,7 @@ export class InvalidEntrySweep {
     this.#spaces = spaces
   }
 
-  /** A step was applied that may have invalidated what memory holds. */
+  /** A step was applied that may have invalidated entries in memory. */
   moved(): void {
     this.#isDue = true
     if (this.#cancel === undefined && !this.#isClosed) this.#rest()
@@ -61,14 +60,14 @@ export class InvalidEntrySweep {
 function* walkOver(spaces: readonly Space[]): Generator<undefined> {
   for (const space of spaces) {
     if (space.memory !== undefined) yield* walkIn(space, space.memory)
-    // One with no entries is a step, too: there may be tens of thousands of them.
+    // One without entries counts as a step, too: there may be tens of thousands of them.
     yield
   }
 }
 
 function* walkIn(space: Space, memory: MemorySpace): Generator<undefined> {
   for (const key of memory.keys()) {
-    // Closed or switched off meanwhile: what lies there now may be another's, of whom this ledger knows nothing.
+    // Closed or switched off meanwhile: the entries may now belong to another, to which this ledger does not apply.
     if (space.memory !== memory) return
     const slot = memory.find(key)
     if (slot >= 0) settle(space, memory, slot, key)

@@ -1,5 +1,4 @@
-// Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are
-// found.
+// Invalidation by criteria: resolved to the ledger's targets, or, if a time narrows them, to the matching entries.
 import { checkOptions, duration, flag, oneOf, type Shape } from '../core/checks.ts'
 import type { MemorySpace } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -12,18 +11,21 @@ import { refusePatterns } from './hidden.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
 
-/** How an invalidation happens. */
+/** How an invalidation is applied. */
 export interface InvalidateOptions {
   /** `expire`: entries become stale, and may be returned where stale values are permitted. Default `delete`. */
   readonly mode?: 'delete' | 'expire' | undefined
-  /** Changes nothing, and tells what would go. Reads every entry of the namespace that this process can list. */
+  /**
+   * Changes nothing, and returns what would be invalidated. Reads every entry of the namespace that this process can
+   * list.
+   */
   readonly dryRun?: boolean | undefined
   /**
-   * Resolves when it has happened, after this time in this process (at once when the cache is closed before). For what
-   * must outlive the process: `schedule`.
+   * Resolves when it has been applied, after this time in this process (at once if the cache is closed before). For
+   * what must outlive the process: `schedule`.
    */
   readonly delay?: Duration | undefined
-  /** The first call happens at once; the calls of the following window with the same criteria share one at its end. */
+  /** The first call is applied at once; calls with the same criteria in the following window share one at its end. */
   readonly atMostEvery?: Duration | undefined
 }
 
@@ -34,10 +36,10 @@ const OPTIONS: Shape<InvalidateOptions> = {
   atMostEvery: duration,
 }
 const MAX_SHOWN = 100
-/** Keys that are forgotten in one step of the ledger. */
+/** The most keys of one ledger step. */
 const BATCH = 1000
 
-/** @throws MillpondError for malformed criteria (see `resolveCriteria`), and what `forget` throws. */
+/** @throws MillpondError for malformed criteria (see `resolveCriteria`), and the errors of `forget` */
 export async function invalidate(
   space: Space,
   criteria: Criteria,
@@ -49,7 +51,7 @@ export async function invalidate(
   refusePatterns(space, resolved.patterns)
   if (options.dryRun === true) return tryOut(space, resolved)
   const { delay, atMostEvery, ...now } = options
-  // Resolved anew when it happens: what is old by then may be young now.
+  // Resolved again when it is applied: ages have changed by then.
   if (delay !== undefined)
     return later(space, delay, () =>
       invalidate(space, criteria, { ...now, ...(atMostEvery === undefined ? {} : { atMostEvery }) }),
@@ -73,10 +75,12 @@ export async function invalidate(
 /** Texts that end where a tuple of the same words would have had its first comma. */
 const FAMILY = /^([A-Za-z0-9_-]+)[:/.|-]/
 const MAX_LOOKED_AT = 1000
-/** What each space has been told. */
+/** The hints that each space has been given. */
 const warned = new WeakMap<Space, Set<string>>()
 
-/** `user:*` names no tuple, though `['user', 7]` may be what was meant: told once, where memory shows such a key. */
+/**
+ * `user:*` matches no tuple, though `['user', 7]` may be what was meant: reported once, if memory contains such a key.
+ */
 function warnOfTuples(space: Space, patterns: readonly string[]): void {
   const { events } = space.services
   if (space.memory === undefined || !events.has('warning')) return
@@ -120,8 +124,8 @@ function coalesced(space: Space, every: Duration, target: string, work: Work): P
 }
 
 /**
- * A time is nothing that a line of the ledger can say: the entries are looked for, those too that a restart is bringing
- * back, and their keys forgotten.
+ * A line of the ledger cannot express a time: the entries are searched, including those that a restart is restoring,
+ * and their keys invalidated.
  */
 async function forgetFound(space: Space, resolved: Resolved, mode: 'delete' | 'expire'): Promise<Receipt> {
   await space.warmth.restoring

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { check, checkOptions, listOf, record, required, type Shape, text } from '../core/checks.ts'
 
-/** What `buildKey` makes a key of. */
+/** The parts of a key of `buildKey`. */
 export interface KeyParts {
-  /** Raising it leaves all older entries behind. Default `v1`. */
+  /** Increasing it abandons all older entries. Default `v1`. */
   readonly version?: string | undefined
   readonly prefix: string
   readonly identifier: string | number
@@ -13,7 +13,7 @@ export interface KeyParts {
 }
 export type ParameterValue = string | number | boolean | null | undefined
 
-/** Parameter texts longer than this are replaced by a hash. */
+/** Longer parameter texts are replaced by a hash. */
 export const MAX_PARAMETER_LENGTH = 120
 
 const isValue = (value: unknown): boolean =>
@@ -45,8 +45,8 @@ const PARTS: Shape<KeyParts> = {
 }
 
 /**
- * Joins the parts with `:`; `:`, `%` and `=` inside a part are percent-encoded, so that parts cannot run into each
- * other. Values count as their texts: 1 and `'1'` make the same key. Long parameters become `%~` and 24 characters of
+ * Joins the parts with `:`; `:`, `%` and `=` inside a part are percent-encoded, so that parts cannot be confused.
+ * Values count as their strings: 1 and `'1'` make the same key. Long parameters become `%~` and 24 characters of
  * SHA-256, which no parameter that is written out looks like.
  * @example buildKey({ prefix: 'deal_stats', identifier: 123, parameters: [30] }) // 'v1:deal_stats:123:30'
  * @throws MillpondError `OPTION_INVALID` for an empty part, and for what has no text of its own: objects, NaN.
@@ -75,5 +75,5 @@ function pairsOf(parameters: Readonly<Record<string, ParameterValue>>): readonly
 const percentEncode = (plain: string): string =>
   plain.replace(/[%:=]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
-/** 144 bits of SHA-256 in base64url: nobody can make two parameter lists meet on purpose. */
+/** 144 bits of SHA-256 in base64url: two parameter lists cannot be made to collide deliberately. */
 const digest = (tail: string): string => `%~${createHash('sha256').update(tail).digest('base64url').slice(0, 24)}`

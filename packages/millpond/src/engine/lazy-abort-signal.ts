@@ -1,5 +1,5 @@
-// A signal whose `AbortSignal` is made when somebody asks for it: making one is among the dearest parts of a load, and
-// few loaders look at theirs.
+// A signal whose `AbortSignal` is created on first access: creating one is among the most expensive parts of a load,
+// and few loaders use theirs.
 
 export class LazyAbortSignal {
   #controller: AbortController | undefined

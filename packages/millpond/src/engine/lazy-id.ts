@@ -1,8 +1,8 @@
-// Ids that nobody else makes, made when they are first asked for: some runtimes (workerd) give no random numbers while
-// a program is being loaded.
+// Unique ids, generated on first access: some runtimes (workerd) provide no random numbers while a program is being
+// loaded.
 import { randomBytes } from 'node:crypto'
 
-/** Answers the same 72 random bits each time. */
+/** Returns the same 72 random bits each time. */
 export function lazyId(): () => string {
   let id: string | undefined
   return () => {

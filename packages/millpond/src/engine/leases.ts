@@ -10,19 +10,19 @@ const LEASE_MS = 2000
 const RENEW_MS = 600
 const LEASE_POLL_MS = [4, 8, 16, 25] as const
 
-/** What is done with loads on their way to a lease. */
+/** What is done with loads that wait for a lease. */
 export interface Steps {
-  /** Lands those whose entry some tier has by now; returns the others. */
+  /** Completes those whose entry is in some tier by now; returns the others. */
   readonly look: (loads: readonly Load[]) => Promise<readonly Load[]>
   /** Loads them, with or without a lease. Never rejects. */
   readonly callLoader: (loads: readonly Load[]) => Promise<void>
-  /** Told, turn by turn, of each that waits for another process. */
+  /** Called, turn by turn, for each that waits for another process. */
   readonly othersLoad: ((load: Load) => void) | undefined
 }
 
 /**
- * Runs each load under its key's lease; where another process holds it, waits for that process's entry. Who has a lease
- * does not wait for those who have not: a batch is loaded in as many calls as leases come at different times.
+ * Runs each load under its key's lease; if another process holds it, waits for that process's entry. Loads with a lease
+ * do not wait for the others: a batch is loaded in as many calls as leases arrive at different times.
  */
 export async function loadUnderLeases(
   space: Space,
@@ -37,7 +37,7 @@ export async function loadUnderLeases(
     const free = waiting.filter((_, at) => !isHeld(answers[at]))
     if (free.length > 0) {
       const loadingFree = loadFree(space, store, free, steps)
-      loadingFree.catch(() => {}) // told at the end, with the others
+      loadingFree.catch(() => {}) // reported at the end, with the others
       loading.push(loadingFree)
     }
     if (held.length === 0) break
@@ -53,7 +53,7 @@ export async function loadUnderLeases(
 /** Whatever a store answers: each load either waits for another process or is loaded. */
 const isHeld = (leftMs: number | undefined): boolean => leftMs !== undefined && leftMs > 0
 
-/** For how long another process holds the key, in milliseconds; 0: nobody else does, or nobody can say. */
+/** How long another process holds the key, in milliseconds; 0: none does, or it is unknown. */
 async function takeLease(space: Space, store: GuardedLedger, load: Load): Promise<number> {
   if (load.isOutdated) return 0
   const id = randomBytes(9).toString('base64url')
@@ -67,8 +67,8 @@ async function takeLease(space: Space, store: GuardedLedger, load: Load): Promis
 }
 
 /**
- * Asks for a load's lease once more: it may have run out while this process stood still, and be another's by now. Where
- * nobody can say, the ledger decides at the commit.
+ * Requests a load's lease again: it may have expired while this process was suspended, and be another's by now. If that
+ * is unknown, the ledger decides at the commit.
  */
 export async function stillHolds(space: Space, { key, lease, isOutdated }: Load): Promise<boolean> {
   const store = ledgerTier(space)?.guarded.ledger
@@ -77,7 +77,7 @@ export async function stillHolds(space: Space, { key, lease, isOutdated }: Load)
   return answer?.granted !== false
 }
 
-/** An entry may have come between our read and the lease: the holder before us commits first, then releases. */
+/** An entry may have been stored between our read and the lease: the previous holder commits first, then releases. */
 async function loadFree(
   space: Space,
   store: GuardedLedger,
@@ -92,21 +92,21 @@ async function loadFree(
     const left = loads.filter((load) => load.lease === undefined || missing.has(load))
     if (left.length > 0) await callLoader(left)
   } finally {
-    // In a burst what was loaded waits for its turn, longer than a lease lasts.
+    // In a burst loaded values wait for their turn, longer than a lease lasts.
     const storing = granted.flatMap((load) => load.storing ?? [])
     if (storing.length === 0) stop()
     else void Promise.allSettled(storing).then(stop)
   }
 }
 
-/** Gives the lease back, so that others need not wait for it to run out. */
+/** Releases the lease, so that others need not wait for its expiry. */
 export function releaseLease(space: Space, load: Load): void {
   const store = ledgerTier(space)?.guarded.ledger
   if (load.lease !== undefined && store !== undefined)
     inBackground(space, 'lease release', store.release(space.id.prefix, ledgerKey(space, load.key), load.lease))
 }
 
-/** Keeps the leases until what was loaded is stored; returns how to stop. */
+/** Keeps the leases until the loaded values are stored; returns a function that stops it. */
 function renewLeases(space: Space, store: GuardedLedger, loads: readonly Load[]): () => void {
   if (loads.length === 0) return () => {}
   let cancel = (): void => {}

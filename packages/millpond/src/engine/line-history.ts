@@ -1,4 +1,4 @@
-// The last lines of a ledger as this process has seen them: who took an entry, and when.
+// The last lines of a ledger as this process has seen them: which invalidation removed an entry, and when.
 import type { Line } from '../core/ledger.ts'
 
 const LINES = 1024
@@ -9,7 +9,7 @@ export interface SeenLine {
   readonly at: number
 }
 
-/** Found by their numbers, which follow each other: the newest of two that share a place is kept. */
+/** Indexed by their numbers, which are consecutive: of two with the same index the newest is kept. */
 export class LineHistory {
   readonly #lines: (SeenLine | undefined)[] = []
 
@@ -20,7 +20,7 @@ export class LineHistory {
     return true
   }
 
-  /** Of another epoch than the current one nothing is asked. */
+  /** Lines of other epochs than the current one are not requested. */
   find(seq: number): SeenLine | undefined {
     const seen = this.#lines[seq % LINES]
     return seen?.line.seq === seq ? seen : undefined

@@ -1,14 +1,13 @@
-// What a tier lists, step by step. A tier that falls silent in the middle ends the walk, and keeps nobody for ever.
+// Lists a tier, step by step. If a tier stops answering, the walk ends.
 import { Deadlines } from '../wrap/deadlines.ts'
 import type { FarTier, Space } from './space.ts'
 
 /**
- * A step of a walk may take so many times what a command may: a server may have to look through much until it finds
- * some.
+ * A step of a walk may take this many times a command's timeout: a server may have to scan much until it finds some.
  */
 const FACTOR = 120
 
-/** @throws MillpondError `TIER_FAILED`, and what the tier throws. */
+/** @throws MillpondError `TIER_FAILED`, and the tier's errors */
 export async function* listed(
   { services }: Space,
   { guarded }: FarTier,
@@ -28,6 +27,6 @@ export async function* listed(
       yield step.value
     }
   } finally {
-    steps.return?.().catch(() => {}) // it has been told, or nobody wants to know
+    steps.return?.().catch(() => {}) // it has been reported, or is not needed
   }
 }
