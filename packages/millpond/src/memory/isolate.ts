@@ -132,8 +132,8 @@ function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
   walk.left -= list.length || 1
   if (walk.left < 0) throw TOO_LARGE
   // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once
-  // more below.
-  if (Object.keys(list).length !== list.length) throw REFUSED
+  // more below. Values are counted, not names: these would have to be made.
+  if (Object.values(list).length !== list.length) throw REFUSED
   const copy = Array.from(list)
   walk.bytes += weighList(copy.length)
   for (let i = 0; i < copy.length; i++) {
