@@ -10,7 +10,7 @@ export const TASKS = [
     text: 'Tiers',
     pages: ['tiers', 'redis', 'postgres', 'sqlite', 'memcached', 'files', 'distributed', 'regions', 'write-a-tier'],
   },
-  { text: 'Keep it right', pages: ['guarantees', 'invalidation', 'transactions'] },
+  { text: 'Correctness', pages: ['guarantees', 'invalidation', 'transactions'] },
   {
     text: 'Data sources',
     pages: [
@@ -27,9 +27,9 @@ export const TASKS = [
     ],
   },
   { text: 'HTTP and the edge', pages: ['http', 'cdn', 'assets', 'images'] },
-  { text: 'Come from elsewhere', pages: ['drop-ins', 'moving', 'from-python'] },
+  { text: 'From another cache', pages: ['drop-ins', 'moving', 'from-python'] },
   {
-    text: 'Run it',
+    text: 'Operate',
     pages: [
       'settings',
       'operations',

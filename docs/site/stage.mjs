@@ -101,7 +101,7 @@ function overview(modules, names) {
     const own = names.filter((name) => name.module === module && ['Function', 'Class', 'Variable'].includes(name.kind))
     return `| [\`${module}\`](./api/${module}/index.md) | ${own.map(({ name, page }) => `[\`${name}\`](./api/${page})`).join(', ')} |`
   })
-  return `# Reference\n\nMade from the code when the site is built.\n\n${lists.join('\n')}\n\n## What can be imported\n\n| | |\n| --- | --- |\n${rows.join('\n')}\n`
+  return `# Reference\n\nGenerated from the code.\n\n${lists.join('\n')}\n\n## What can be imported\n\n| | |\n| --- | --- |\n${rows.join('\n')}\n`
 }
 
 /**
@@ -123,18 +123,18 @@ layout: home
 title: Millpond
 hero:
   name: Millpond
-  text: A multi-tier cache for Node that is right
-  tagline: Memory, then SQLite, Redis, Memcached or PostgreSQL, then your database. Nothing stale after an invalidation, one load per key however many ask, and a reason for every miss.
+  text: A multi-tier cache for Node services
+  tagline: Memory, then SQLite, Redis, Memcached or PostgreSQL, then your database. Nothing stale after an invalidation, one load per key no matter how many callers ask, and a reason for every miss.
   actions:
     - { theme: brand, text: Getting started, link: /guide/getting-started }
     - { theme: alt, text: Questions, link: /guide/questions }
     - { theme: alt, text: Options, link: /reference/options }
 features:
-  - { title: From one process to many, details: 'What each step brings, in figures: memory, SQLite, Redis with tags.', link: /guide/growing }
-  - { title: What is guaranteed, details: 'Each promise with the test that proves it.', link: /guide/guarantees }
-  - { title: Beneath what you use, details: 'Nest, Next, Astro, Keyv, cache-manager, ORMs; and how to move from another cache.', link: /guide/drop-ins }
-  - { title: When something is wrong, details: 'Hit rate, memory, slow answers, connections, old values.', link: /guide/troubleshooting }
+  - { title: From one process to many, details: 'What each step gains, in figures: memory, tags, Redis.', link: /guide/growing }
+  - { title: Guarantees, details: 'Each guarantee with the tests that prove it.', link: /guide/guarantees }
+  - { title: Drop-in adapters, details: 'Nest, Next, Astro, Keyv, cache-manager, ORMs; and how to move from another cache.', link: /guide/drop-ins }
+  - { title: Troubleshooting, details: 'Hit rate, memory, slow responses, connections, old values.', link: /guide/troubleshooting }
   - { title: Reference, details: 'Every option, method, event, error, metric, variable, command and route.', link: /reference/ }
-  - { title: Measured, details: 'Beside the peers, in the same run.', link: /benchmarks }
+  - { title: Benchmarks, details: 'Beside other caches, in the same run.', link: /benchmarks }
 ---
 `

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { NOT_VARIABLES, VARIABLES } from './variables.mjs'
 
 /** @typedef {import('./uses.mjs').Name} Name */
 /** @typedef {{ name: string, text: string, link: string }} Found a page of the guide */
@@ -46,7 +47,7 @@ function membersOf(names, which, kind, heading) {
         brief(member.type),
         firstOf(member.words),
       ])
-      return `## ${one.name}\n\n[${code(one.name)}](./api/${one.page}) of \`${one.module}\`: ${firstOf(one.words)}\n\n${table([heading, 'type', ''], rows)}`
+      return `## ${one.name}\n\n[${code(one.name)}](./api/${one.page}) of \`${one.module}\`: ${firstOf(one.words)}\n\n${table([heading, 'type', 'meaning'], rows)}`
     })
     .join('\n\n')
 }
@@ -55,7 +56,7 @@ function membersOf(names, which, kind, heading) {
 const options = (names) =>
   page(
     'Options',
-    'Every option of everything that takes some, with what it is when nothing is said. The name leads to its page.',
+    'Every option of every function, class and tier, with its default. Each name links to its page.',
     membersOf(
       names,
       ({ name }) => name.endsWith('Options') || ['Defaults', 'TierConfiguration'].includes(name),
@@ -68,9 +69,9 @@ const options = (names) =>
 const methods = (names) =>
   page(
     'Methods',
-    'What can be called on what the packages give; the functions themselves are at the end.',
+    'Methods of everything that the packages return; functions are at the end.',
     `${membersOf(names, ({ kind, name }) => ['Class', 'Interface'].includes(kind) && !name.endsWith('Options'), 'method', 'method')}\n\n## Functions\n\n${table(
-      ['function', 'of', ''],
+      ['function', 'module', 'meaning'],
       names
         .filter(({ kind }) => kind === 'Function')
         .sort(byName)
@@ -82,7 +83,7 @@ const methods = (names) =>
 const events = (names) =>
   page(
     'Events',
-    'What can be listened to (`cache.on(name, listener)`), and what a listener is given. Nothing is made while nobody listens. See [running it](../guide/operations.md).',
+    'The events of a cache (`cache.on(name, listener)`), and what a listener receives. An event without a listener costs nothing. See [operations](../guide/operations.md).',
     membersOf(names, ({ name }) => name.endsWith('Events') && name !== 'ModelEvents', 'property', 'event'),
   )
 
@@ -116,11 +117,11 @@ function errors(root, names, guideOf) {
         pages.join(', '),
       ]
     })
-    return `## ${list.name}\n\n[${code(list.name)}](./api/${list.page}) of \`${list.module}\`: ${firstOf(list.words)}\n\n${table(['code', '', 'told of by', 'in the guide'], rows)}`
+    return `## ${list.name}\n\n[${code(list.name)}](./api/${list.page}) of \`${list.module}\`: ${firstOf(list.words)}\n\n${table(['code', 'meaning', 'thrown by', 'in the guide'], rows)}`
   })
   return page(
     'Errors',
-    'Codes are stable (`error.code`); the message shows the value and the remedy.',
+    'Every error code (`error.code`). Codes are stable; messages show the value and the remedy.',
     body.join('\n\n'),
   )
 }
@@ -139,7 +140,7 @@ async function causes(root) {
   if (rest.length > 0) throw new Error(`core/causes.ts does not say what ${rest.join(', ')} means`)
   return page(
     'Causes of misses',
-    'Why a read found nothing, told by the event `miss`, by `cache.explain(key)` and in the figures. See [why did this miss?](../guide/operations.md#why-did-this-miss)',
+    'Why a read found nothing: in the event `miss`, in `cache.explain(key)` and in the figures. See [why did this miss?](../guide/operations.md#why-did-this-miss)',
     words.map((one) => `- ${one}`).join('\n'),
   )
 }
@@ -150,13 +151,13 @@ async function metrics(root) {
   const ofControl = await built(root, 'control', 'metrics/definitions.js')
   const rows = (/** @type {readonly any[]} */ all) =>
     table(
-      ['metric', 'kind', 'labels', ''],
+      ['metric', 'kind', 'labels', 'meaning'],
       all.map((one) => [code(one.name), one.kind, one.labels.map(code).join(', '), one.help]),
     )
   return page(
     'Metrics',
-    'Every figure that is exported to Prometheus and OpenTelemetry. See [figures](../guide/operations.md#figures) and [with Prometheus and Grafana](../guide/deploy.md).',
-    `## Of the library\n\n${rows(Object.values(METRICS))}\n\n## Of the control plane\n\n${rows(Object.values(ofControl).filter((one) => typeof one?.help === 'string'))}`,
+    'Every metric that is exported to Prometheus and OpenTelemetry. See [figures](../guide/operations.md#figures) and [deploy with Prometheus and Grafana](../guide/deploy.md).',
+    `## Library\n\n${rows(Object.values(METRICS))}\n\n## Control plane\n\n${rows(Object.values(ofControl).filter((one) => typeof one?.help === 'string'))}`,
   )
 }
 
@@ -167,7 +168,7 @@ async function commands(root) {
   const { EXIT } = await built(root, 'cli', 'failure.js')
   const optionRows = (/** @type {readonly string[]} */ all) =>
     table(
-      ['option', ''],
+      ['option', 'meaning'],
       all.map((name) => [
         code(`--${name}${OPTIONS[name].value ? ` ${OPTIONS[name].value}` : ''}`),
         OPTIONS[name].help + (OPTIONS[name].choices ? `: ${OPTIONS[name].choices.join(', ')}` : ''),
@@ -189,7 +190,7 @@ async function commands(root) {
       .join('\n\n')}`
   })
   const exits = table(
-    ['exit code', ''],
+    ['exit code', 'meaning'],
     Object.entries(EXIT).map(([name, value]) => [
       String(value),
       name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
@@ -197,7 +198,7 @@ async function commands(root) {
   )
   return page(
     'Commands',
-    'What `npx millpond` can do, as its help says it. See [the command line](../guide/command-line.md).',
+    'Every command of `npx millpond`, from its help. See [the command line](../guide/command-line.md).',
     `${groups.join('\n\n')}\n\n## With every command\n\n${optionRows(GLOBAL)}\n\n## Exit codes\n\n${exits}`,
   )
 }
@@ -235,18 +236,23 @@ async function routes(root) {
       groups.set(name, [...(groups.get(name) ?? []), row])
     }
   const body = [...groups].map(
-    ([name, rows]) => `## ${name}\n\n${table(['route', '', 'permission', 'in the query', 'in the body'], rows)}`,
+    ([name, rows]) => `## ${name}\n\n${table(['route', 'does', 'permission', 'in the query', 'in the body'], rows)}`,
   )
   return page(
     'HTTP routes',
-    'Of the control plane, from the OpenAPI document that it serves (`GET /api/admin/caching/openapi.json`), which has the schemas. See [the control plane](../guide/control-plane.md); the [API of the deals service](../guide/deals-api.md) is its own.',
+    'The routes of the control plane, from the OpenAPI document that it serves (`GET /api/admin/caching/openapi.json`), which also has the schemas. See [the control plane](../guide/control-plane.md). The [API of the deals service](../guide/deals-api.md) is separate.',
     body.join('\n\n'),
   )
 }
 
-/** Who reads which variable; what each does is the guide's to tell. @param {string} root @param {readonly Name[]} names @param {(variable: string) => readonly Found[]} guideOf */
+/**
+ * Who reads which variable, what it means, and where the guide tells more.
+ * @param {string} root @param {readonly Name[]} names @param {(variable: string) => readonly Found[]} guideOf
+ */
 function environment(root, names, guideOf) {
-  const others = new Set(names.flatMap(({ values }) => values))
+  const others = new Set([...names.flatMap(({ values }) => values), ...NOT_VARIABLES])
+  /** @type {Set<string>} */
+  const unread = new Set(Object.keys(VARIABLES))
   const readers = [
     ['fromEnvironment() of millpond', 'packages/millpond/dist/environment.js'],
     ['environmentKeyring() of millpond/codec', 'packages/millpond/dist/codec/key-sources.js'],
@@ -277,15 +283,26 @@ function environment(root, names, guideOf) {
     const rows = [...found]
       .filter((name) => !others.has(name) && !name.startsWith('ERR_'))
       .sort()
-      .map((name) => /** @type {const} */ ([name, guideOf(name)]))
-      .filter(([, pages]) => pages.length > 0)
-      .map(([name, pages]) => [code(name), pages.map(({ text, link }) => `[${text}](${link})`).join(', ')])
+      .map((name) => {
+        const words = VARIABLES[name]
+        if (words === undefined) throw new Error(`docs/site/variables.mjs does not say what ${name} means`)
+        unread.delete(name)
+        return [
+          code(name),
+          words,
+          guideOf(name)
+            .map((one) => `[${one.text}](${one.link})`)
+            .join(', '),
+        ]
+      })
     if (rows.length === 0) throw new Error(`no variable is read in ${files.join(', ')}`)
-    return `## ${title}\n\n${table(['variable', 'told in'], rows)}`
+    return `## ${title}\n\n${table(['variable', 'meaning', 'in the guide'], rows)}`
   })
+  if (unread.size > 0)
+    throw new Error(`docs/site/variables.mjs has words for ${[...unread].join(', ')}, which nothing reads`)
   return page(
     'Environment variables',
-    'Which are read, by whom. What is given to a function in code goes before the environment.',
+    'Every environment variable, by the part that reads it. Options that are given in code override the environment.',
     sections.join('\n\n'),
   )
 }

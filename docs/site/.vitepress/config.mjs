@@ -33,16 +33,16 @@ const project = [
       { text: 'Decisions', link: '/decisions/' },
       { text: 'Benchmarks', link: '/benchmarks' },
       { text: 'Changes', link: '/changelog' },
-      { text: 'Working on it', link: '/contributing' },
+      { text: 'Contributing', link: '/contributing' },
       { text: 'Security', link: '/security' },
-      { text: 'What ids stand for', link: '/ids' },
+      { text: 'Ids of guarantees and tests', link: '/ids' },
     ],
   },
 ]
 
 export default defineConfig({
   title: 'Millpond',
-  description: 'A multi-tier cache for Node services that is right',
+  description: 'A multi-tier cache for Node services',
   lang: 'en',
   srcDir: 'pages',
   srcExclude: ['public/**'],
