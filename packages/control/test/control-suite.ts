@@ -457,5 +457,21 @@ export function controlSuite(where: () => string): void {
       expect((await strict.call('GET', 'session/', { as: 'admin' })).status).toBe(200)
       await strict.close()
     })
+
+    it('counts each kind of scan by itself, so that one does not use up the calls of another', async () => {
+      const strict = await open(':memory:', { rates: { scan: { perMinute: 2, burst: 2 } } })
+      const scans = ['audit/verify/', 'compliance/']
+      for (const path of scans) {
+        const statuses = []
+        for (let at = 0; at < 3; at++) statuses.push((await strict.call('GET', path, { as: 'admin' })).status)
+        expect(statuses, path).toEqual([200, 200, 429])
+      }
+      await strict.close()
+    })
+
+    it('names no place of a fault that concerns the whole body', async () => {
+      const response = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'admin', body: {} })
+      expect(response.json.detail).toBe('name keys, tags, a pattern, a model or urls')
+    })
   })
 }

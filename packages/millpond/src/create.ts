@@ -25,7 +25,7 @@ import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, reasonOf, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { checkName, decodeKey } from './core/key.ts'
-import type { Dependencies, LoadOptions } from './core/options.ts'
+import { type Dependencies, LOAD_OPTIONS, type LoadOptions } from './core/options.ts'
 import type { Outlet } from './core/outlet.ts'
 import type { WarmingSettings } from './core/warm.ts'
 import type { Cache } from './engine/cache.ts'
@@ -44,6 +44,7 @@ import type { JobStore } from './jobs/index.ts'
 import { copyLive } from './memory/copy-live.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { isolate } from './memory/isolate.ts'
+import { MEMORY_OPTIONS } from './memory/options.ts'
 import { own } from './memory/own.ts'
 import { asPlain, type ToPlain } from './memory/to-plain.ts'
 import { aLog, logEvents } from './observe/event-lines.ts'
@@ -203,6 +204,22 @@ export const CACHE: Shape<CacheOptions> = {
 const LEAST_INTERVAL_MS = 1000
 const TRUST_MS = 400
 
+/** Options that belong one level deeper: other caches take them at the top. */
+function checkPlaces(options: unknown): void {
+  if (typeof options !== 'object' || options === null) return
+  for (const name of Object.keys(options)) {
+    if (name in CACHE) continue
+    const place =
+      name in LOAD_OPTIONS
+        ? `defaults: { ${name} }`
+        : name in MEMORY_OPTIONS
+          ? `tiers: [memory({ ${name} })]`
+          : undefined
+    if (place !== undefined)
+      throw new MillpondError('OPTION_INVALID', `createCache has no option ${show(name)}: give ${place}`)
+  }
+}
+
 /**
  * A cache over the given tiers. Without options it is complete: memory, 1,000 entries, five minutes.
  * @throws MillpondError `OPTION_INVALID` (and `DURATION_INVALID`, `TAG_INVALID`) naming the option, the value and the
@@ -212,6 +229,7 @@ const TRUST_MS = 400
  * const user = await cache.getOrSet(['user', 7], () => db.user(7), { ttl: '10m', tags: ['users'] })
  */
 export function createCache(options: CacheOptions = {}): Cache {
+  checkPlaces(options)
   checkOptions<CacheOptions>(options, CACHE, '')
   const name = checkName(options.name ?? 'cache', 'name')
   if (options.adaptiveTtl !== undefined && options.defaults?.ttl !== undefined)

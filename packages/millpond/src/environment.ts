@@ -36,6 +36,7 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
     serviceLink(env, name) ??
     (wholeNumber(env, name) <= 65_535 ? undefined : `${show(env[name])} is not a port: give 1 to 65535`),
   REDIS_DB: besideHost,
+  CACHE_MAX_ENTRIES: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give entries from 1, or leave it out'),
   CACHE_MAX_SIZE_MB: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give megabytes from 1, or leave it out'),
   CACHE_INVALIDATION_ENABLED: (env, name) =>
     flag(env, name)
@@ -47,7 +48,6 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
       : 'metrics are always collected and cost nothing until they are read: leave the variable out, and do not serve them',
   CACHE_WARMING_INTERVAL: (env, name) =>
     wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or CACHE_WARMING_ENABLED=false',
-  AWS_STORAGE_BUCKET_NAME: () => 'there is no bucket tier yet: leave it out',
   CLOUDFLARE_ZONE_ID: () =>
     'zones are purged by @millpond/cdn: give createCache cdnFromEnvironment().outlet(), and name the variable in `own`',
 }
@@ -55,8 +55,8 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
 /**
  * Options for `createCache` from the environment: `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`,
  * `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and `CACHE_SQLITE_PATH` are tiers below memory, in this order;
- * `CACHE_MAX_SIZE_MB` bounds memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300), `CACHE_KEY_PREFIX` the
- * cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process
+ * `CACHE_MAX_ENTRIES` and `CACHE_MAX_SIZE_MB` bound memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
+ * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process
  * encrypted; with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values
  * (`adaptiveTtl` of millpond/insight); `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and
  * `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it),
@@ -110,12 +110,14 @@ export async function fromEnvironment(
 }
 
 async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tiers']>> {
-  const maxBytes =
-    env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }
+  const bounds = {
+    ...(env.CACHE_MAX_ENTRIES !== undefined && { maxEntries: wholeNumber(env, 'CACHE_MAX_ENTRIES') }),
+    ...(env.CACHE_MAX_SIZE_MB !== undefined && { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }),
+  }
   const { MEMCACHED_SERVERS: servers, DATABASE_URL: database, CACHE_SQLITE_PATH: path } = env
   const redisUrl = redisUrlOf(env)
   return [
-    memory(maxBytes),
+    memory(bounds),
     ...(servers === undefined
       ? []
       : [

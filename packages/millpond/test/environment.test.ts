@@ -19,12 +19,13 @@ it('T14: describes name, TTL, memory and tiers, fastest first', async () => {
       CACHE_KEY_PREFIX: 'shop',
       CACHE_SQLITE_PATH: path,
       CACHE_MAX_SIZE_MB: '8',
+      CACHE_MAX_ENTRIES: '50',
     }),
   )
   expect(cache.info()).toMatchObject({
     name: 'shop',
     config: { ttlMs: 60_000, tiers: ['memory', 'sqlite'] },
-    memory: { maxBytes: 8 * 2 ** 20 },
+    memory: { maxBytes: 8 * 2 ** 20, maxEntries: 50 },
   })
   const { tiers } = await fromEnvironment({
     MEMCACHED_SERVERS: '127.0.0.1:1,127.0.0.2',
@@ -110,7 +111,10 @@ test.each<[Record<string, string>, RegExp]>([
   [{ CACHE_INVALIDATION_ENABLED: 'false' }, /CACHE_INVALIDATION_ENABLED: invalidation applies/],
   [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: metrics are always collected/],
   [{ CACHE_ENCRYPTION_KEY: 'hunter2' }, /CACHE_ENCRYPTION_KEY/],
-  [{ AWS_STORAGE_BUCKET_NAME: 'shop' }, /AWS_STORAGE_BUCKET_NAME: there is no bucket tier/],
+  // It names where static files go (the edge's package), and says nothing of a cache.
+  [{ AWS_STORAGE_BUCKET_NAME: 'shop' }, /^$/],
+  [{ CACHE_MAX_ENTRIES: '0' }, /CACHE_MAX_ENTRIES: give entries from 1/],
+  [{ CACHE_MAX_ENTRIES: '1e3' }, /CACHE_MAX_ENTRIES: "1e3" is not a whole number/],
   [
     { CACHE_DEFUALT_TIMEOUT: '60' },
     /CACHE_DEFUALT_TIMEOUT: this variable is not used: did you mean CACHE_DEFAULT_TIMEOUT\?.*own: \['CACHE_DEFUALT/,

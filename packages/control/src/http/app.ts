@@ -99,7 +99,11 @@ async function run(
   const { control, rates } = options
   const principal = await signIn(options, request)
   const kind = route.rate ?? (route.method === 'GET' ? 'read' : 'write')
-  const { retryMs, left, limit } = rates.take(principal.userId, kind)
+  const { retryMs, left, limit } = rates.take(
+    principal.userId,
+    kind,
+    `${route.method} ${route.base ?? ''}${route.path}`,
+  )
   if (retryMs > 0) {
     const seconds = Math.ceil(retryMs / 1000)
     throw new Problem(429, 'rate_limited', `more than ${limit} calls of this kind in a minute: wait ${seconds} s`, {

@@ -54,4 +54,9 @@ export const notFound = (what: string): Problem =>
   new Problem(404, 'not_found', `there is no ${what}: it may have been removed`)
 
 export const invalid = (errors: readonly Fault[]): Problem =>
-  new Problem(422, 'invalid', errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; '), { errors })
+  new Problem(
+    422,
+    'invalid',
+    errors.map(({ pointer, detail }) => (pointer === '' ? detail : `${pointer}: ${detail}`)).join('; '),
+    { errors },
+  )

@@ -1,4 +1,4 @@
-// Rate limits of a principal: a token bucket for each class of route (RFC 9110 429; RateLimit fields after
+// Rate limits of a principal: a token bucket for each class of route, and for each scan (RFC 9110 429; RateLimit fields after
 // draft-ietf-httpapi-ratelimit-headers).
 import { type Check, check, options, required } from 'millpond/options'
 import type { RateClass } from './route.ts'
@@ -40,11 +40,18 @@ export class Rates {
     this.#now = now
   }
 
-  /** Takes one token. `retryMs` is 0 if there was one. */
-  take(who: string, kind: RateClass): { readonly retryMs: number; readonly left: number; readonly limit: number } {
+  /**
+   * Takes one token. `retryMs` is 0 if there was one. Routes of the class `scan` have a bucket each, named by `route`:
+   * what is heavy is the single scan, and one does not stand in the way of another.
+   */
+  take(
+    who: string,
+    kind: RateClass,
+    route: string,
+  ): { readonly retryMs: number; readonly left: number; readonly limit: number } {
     const { perMinute, burst } = this.#rates[kind]
     const now = this.#now()
-    const id = `${kind} ${who}`
+    const id = kind === 'scan' ? `${kind} ${route} ${who}` : `${kind} ${who}`
     const bucket = this.#buckets.get(id) ?? { left: burst, at: now }
     const left = Math.min(burst, bucket.left + ((now - bucket.at) / MINUTE_MS) * perMinute)
     const isThere = left >= 1

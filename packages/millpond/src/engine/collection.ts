@@ -28,6 +28,7 @@ export type Strategy =
   | 'read_through'
   | 'refresh-ahead'
   | 'refresh_ahead'
+  | 'ttl'
   | 'TTL'
   | 'tag-based'
   | 'tag_based'

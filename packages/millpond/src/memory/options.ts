@@ -55,7 +55,8 @@ const UNITS: ReadonlyMap<string, number> = new Map([
   ['mb', 2 ** 20],
   ['gb', 2 ** 30],
 ])
-const OPTIONS: Shape<MemoryOptions> = {
+/** The options of the memory tier. */
+export const MEMORY_OPTIONS: Shape<MemoryOptions> = {
   maxEntries: whole(1, undefined, true),
   maxBytes: checkedElsewhere,
   policy: checkedElsewhere,
@@ -75,7 +76,7 @@ const OPTIONS: Shape<MemoryOptions> = {
 
 /** @throws MillpondError `OPTION_INVALID`, showing the value and the remedy. */
 export function resolveMemoryOptions(options: MemoryOptions): MemorySettings {
-  checkOptions<MemoryOptions>(options, OPTIONS, 'memory')
+  checkOptions<MemoryOptions>(options, MEMORY_OPTIONS, 'memory')
   const maxBytes = options.maxBytes === undefined ? Infinity : parseBytes(options.maxBytes)
   return Object.freeze({
     maxEntries: resolveEntries(options.maxEntries, maxBytes),

@@ -52,7 +52,7 @@ export interface Monitor {
 }
 
 const OPTIONS: Shape<MonitorOptions> = {
-  caches: required(fn('a function that returns stats() of each cache')),
+  caches: required(fn('a function that returns the figures of each namespace, such as () => cache.info().namespaces')),
   keys: record(
     'key statistics by cache, such as { shop: createKeyStatistics() }',
     (one) => typeof one === 'object' && one !== null && 'hotKeys' in one,

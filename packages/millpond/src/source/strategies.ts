@@ -1,4 +1,4 @@
-// Strategies by their names, in both spellings, and what each means.
+// Strategies by their names, with a dash or an underscore and in any case, and what each means.
 import { MillpondError, show } from '../core/errors.ts'
 import type { Collection, CollectionOptions, Strategy, WriteStrategy } from '../engine/collection.ts'
 
@@ -11,12 +11,12 @@ const WRITES: ReadonlyMap<string, WriteKind> = new Map([
   ['write-behind', 'write-behind'],
   ['write-back', 'write-behind'],
 ])
-const OTHERS = new Set(['read-through', 'refresh-ahead', 'TTL', 'tag-based', 'adaptive'])
+const OTHERS = new Set(['read-through', 'refresh-ahead', 'ttl', 'tag-based', 'adaptive'])
 /** Share of the TTL after which `refresh-ahead` refreshes, by default. */
 const REFRESH_AHEAD = 0.8
 
 const REFUSED: ReadonlyMap<string, string> = new Map([
-  ['LRU', "it is the eviction policy of the whole cache: use memory({ policy: 'lru' })"],
+  ['lru', "it is the eviction policy of the whole cache: use memory({ policy: 'lru' })"],
 ])
 
 /** @throws MillpondError `OPTION_INVALID` */
@@ -103,7 +103,7 @@ export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chos
 function missingFor(word: string, { load, loadMany, ttl, tags }: Told): string | undefined {
   if (word === 'read-through' || word === 'refresh-ahead')
     return load === undefined && loadMany === undefined ? 'load or loadMany' : undefined
-  if (word === 'TTL') return ttl === undefined ? 'ttl' : undefined
+  if (word === 'ttl') return ttl === undefined ? 'ttl' : undefined
   return word === 'tag-based' && tags === undefined ? 'tags' : undefined
 }
 
@@ -122,10 +122,10 @@ function checkAdaptive(what: string, { ttl }: Pick<Told, 'ttl'>, choosesTtl: boo
 
 const hasStore = ({ store, storeMany }: Told): boolean => store !== undefined || storeMany !== undefined
 
-const dashed = (name: unknown): string => String(name).replaceAll('_', '-')
+const dashed = (name: unknown): string => String(name).replaceAll('_', '-').toLowerCase()
 
 function notOne(what: string, given: unknown): MillpondError {
-  const why = REFUSED.get(String(given).toUpperCase())
+  const why = REFUSED.get(dashed(given))
   if (why !== undefined)
     return new MillpondError('OPTION_INVALID', `${what} ${show(given)} is not possible here: ${why}`)
   return unknown(what, given, [...WRITES.keys(), ...OTHERS])

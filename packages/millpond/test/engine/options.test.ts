@@ -22,6 +22,8 @@ const tier = () => simulatedServer().connect()
 
 test.each<[string, object, RegExp]>([
   ['an unknown name', { teirs: [] }, /unknown option "teirs": did you mean "tiers"\? there are name, tiers/],
+  ['a time to live beside the tiers', { ttl: '5m' }, /no option "ttl": give defaults: \{ ttl \}/],
+  ['a bound beside the tiers', { maxEntries: 5 }, /no option "maxEntries": give tiers: \[memory\(\{ maxEntries \}\)\]/],
   ['options that are a list', [], /options: \[\] is not allowed: give an object/],
   ['tiers that are no list', { tiers: {} }, /tiers: \{\} is not a list: give one such as \[memory\(\)/],
   ['tiers that are a text', { tiers: 'redis' }, /tiers: "redis" is not a list/],

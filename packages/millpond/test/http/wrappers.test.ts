@@ -180,6 +180,9 @@ describe('cachedMethod', () => {
     cachedMethod()(new Bound().load.bind(new Bound()))
     expect(() => cachedMethod()(new Bound().load.bind(new Bound()))).toThrow(/keyPrefix/)
     await expect(cachedMethod({ keyPrefix: 'x' })((_: unknown) => 1)(new Map())).rejects.toThrow(/give the option key/)
+    // Holes and further fields are in no key: `[, 1]` is not `[1]`.
+    for (const list of [Array(1), Object.assign([1], { page: 2 })])
+      await expect(cachedMethod({ keyPrefix: 'y' })((_: unknown) => 1)(list)).rejects.toThrow(/give the option key/)
   })
 
   it('answers who loads with what was loaded, not with what is kept of it, refreshed ahead or not', async () => {

@@ -248,6 +248,7 @@ describe('a collection', () => {
     expect(cache.collection('read', { load }).write).toBe('cache-aside')
     expect(cache.collection('other', { load, store, write: 'write_through' }).write).toBe('write-through')
     expect(cache.collection('named', { load, store, ttl: '1m', strategy: 'TTL' }).write).toBe('write-through')
+    expect(cache.collection('lower', { load, store, ttl: '1m', strategy: 'ttl' }).write).toBe('write-through')
     const refused: [unknown, string][] = [
       [
         'LRU',
