@@ -112,6 +112,20 @@ it('keeps the undo: a result is not applied twice, and an incomplete rollback ca
   expect(cache.describe().defaults.ttl_seconds).toBe(0.001)
 })
 
+it('applies no arm that its plan does not have, and nothing once no process of the cache is left', async () => {
+  const { cache, opened } = await site()
+  const { id } = (await start(opened, LIVES)).json
+  const call = (act: string, body: object) => opened.call('POST', `experiments/${id}/${act}/`, { as: 'editor', body })
+  expect((await call('apply', { arm: 'deleted' })).json).toMatchObject({
+    status: 422,
+    detail: expect.stringContaining('there is no arm "deleted": there are as it is, longer'),
+  })
+  await cache.close()
+  const { status, json } = await call('stop', {})
+  expect([status, json.state, json.judgement?.verdict]).toEqual([200, 'ended', 'not_enough_data'])
+  expect((await call('apply', { arm: 'longer' })).json.state).not.toBe('completed')
+})
+
 it('runs the others if one fails', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json

@@ -30,14 +30,22 @@ export type Seen = NonNullable<ReturnType<Study['seen']>>
 
 export function evidenceOf(study: Study, seen: Seen | undefined): Evidence {
   if (study.watching === undefined || seen === undefined) {
-    const now = study.begunAt
+    const now = study.begunAt + study.lead
     return { from: now, to: now, reads: 0, looked: 0, keys: 0, keyShare: 0, lost: 0, isEnough: false, why: NO_BOUNDS }
   }
   const { curve } = study.watching
   const { reads, looked } = seen.curve
   const lost = seen.lostNotes === 0 ? 0 : seen.lostNotes / (seen.lostNotes + looked)
   const why = reasonAgainst(study, reads, looked, curve.keys, lost)
-  const told = { from: seen.from, to: seen.to, reads, looked, keys: curve.keys, keyShare: curve.rate, lost }
+  const told = {
+    from: seen.from + study.lead,
+    to: seen.to + study.lead,
+    reads,
+    looked,
+    keys: curve.keys,
+    keyShare: curve.rate,
+    lost,
+  }
   return why === undefined ? { ...told, isEnough: true } : { ...told, isEnough: false, why }
 }
 

@@ -6,6 +6,7 @@ import { nothingCounted, SamplingRecorder } from './recorder.ts'
 import { Ring } from './ring.ts'
 import { sameSetting, settingOf, type WatchedCache } from './setting.ts'
 import { DAY_MS, type Span, Spans } from './spans.ts'
+import { SteadyClock } from './steady-clock.ts'
 import { Watching } from './watching.ts'
 import { Weights } from './weights.ts'
 
@@ -20,9 +21,9 @@ export class Study {
   /** `undefined`: the cache has no memory tier, or one without an end. */
   watching: Watching | undefined
   readonly hot: HotTiers
-  /** When the study began, or began anew. */
+  /** When the study began, or began anew, by a clock that nobody sets. */
   begunAt: number
-  readonly #clock: Clock
+  readonly #clock: SteadyClock
   readonly #patterns: number | undefined
   readonly #ring = new Ring()
   readonly #ear: SamplingRecorder
@@ -37,14 +38,19 @@ export class Study {
   constructor(cache: WatchedCache, clock: Clock, patterns?: number) {
     this.#patterns = patterns
     this.cache = cache
-    this.#clock = clock
-    this.begunAt = clock.now()
+    this.#clock = new SteadyClock(clock)
+    this.begunAt = this.#clock.now()
     this.hot = new HotTiers(clock)
     this.#spans = new Spans(this.begunAt)
     this.#budget = new Budget(clock)
-    this.#ear = new SamplingRecorder(this.#ring, clock, 'memory', () => this.#soon(SOON_MS), this.hot)
+    this.#ear = new SamplingRecorder(this.#ring, this.#clock, 'memory', () => this.#soon(SOON_MS), this.hot)
     this.#fit()
     this.#stopRecording = cache.record(this.#ear)
+  }
+
+  /** By how much the wall is ahead of times within, which nobody can set. */
+  get lead(): number {
+    return this.#clock.lead
   }
 
   get isRecording(): boolean {

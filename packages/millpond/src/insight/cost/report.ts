@@ -117,7 +117,9 @@ export function costOf(of: CostOf): CostReport {
   const tiers = tiersOf(of, load, ms)
   const patterns = of.watching.patterns
     .list()
-    .map((study) => patternCost(study, load, byteMs(prices.tiers.memory), evidence.to))
+    .map((study) =>
+      patternCost(study, load, byteMs(prices.tiers.memory), { now: seen.to, lead: evidence.to - seen.to }),
+    )
   const total = (part: 'stored' | 'asked' | 'avoided'): number => tiers.reduce((sum, tier) => sum + tier[part].seen, 0)
   return {
     cache: of.cache,
@@ -165,7 +167,12 @@ const byteMs = (prices: TierPrices | undefined): number => (prices?.gbMonth ?? 0
 
 type Study = ReturnType<Watching['patterns']['list']>[number]
 
-function patternCost({ namespace, pattern, ledger }: Study, load: number, price: number, now: number): PatternCost {
+function patternCost(
+  { namespace, pattern, ledger }: Study,
+  load: number,
+  price: number,
+  { now, lead }: { readonly now: number; readonly lead: number },
+): PatternCost {
   const money = moneyIn(Math.max(1, now - ledger.from))
   const { requests, hits, loads, meanBytes } = ledger
   const breakEvenMs = meanBytes === 0 ? undefined : load / (meanBytes * price)
@@ -173,7 +180,7 @@ function patternCost({ namespace, pattern, ledger }: Study, load: number, price:
   return {
     namespace,
     pattern,
-    from: ledger.from,
+    from: ledger.from + lead,
     requests: Math.round(requests),
     hits: Math.round(hits),
     loads: Math.round(loads),

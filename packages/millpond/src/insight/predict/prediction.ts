@@ -140,7 +140,7 @@ export class Predicting {
   async #turn(): Promise<void> {
     this.#isLooking = true
     const began = this.#clock.monotonic()
-    if (this.#clock.now() - this.#fittedAt >= FIT_EVERY_MS) this.#fit()
+    if (this.#clock.monotonic() - this.#fittedAt >= FIT_EVERY_MS) this.#fit()
     const batch = this.#look()
     const tookMs = (this.#clock.monotonic() - began) * this.#ownTime.weight
     if (this.#model !== undefined && batch.length > 0) await this.#askModel(this.#model, batch)
@@ -268,7 +268,7 @@ export class Predicting {
 
   /** Of another memory, what was learnt is of no use: how long it keeps what is prefetched is another matter there. */
   #fit(): void {
-    this.#fittedAt = this.#clock.now()
+    this.#fittedAt = this.#clock.monotonic()
     this.#loadable.look()
     const setting = settingOf(this.#cache, this.#setting)
     if (sameSetting(setting, this.#setting) && (setting === undefined) === (this.#predictor === undefined)) return
