@@ -1,4 +1,4 @@
-// The file tier examined.
+// Examines the file tier.
 import { resolve } from 'node:path'
 import type { Tier, TierStep } from '../../core/contracts.ts'
 import { folderFinding, noFolder } from '../disk.ts'

@@ -1,5 +1,5 @@
-// The file tier: entries in an append-only log in a folder, for all processes of a host. It cannot keep a ledger; a
-// tier beside it does.
+// The file tier: entries in an append-only log in a folder, shared by all processes of a host. It cannot keep a ledger;
+// use another tier for that.
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
@@ -24,20 +24,21 @@ export interface FileTier extends Tier {
   examine(): Promise<readonly TierStep[]>
 }
 
-/** Keys handled, and bytes written, before others get the event loop: some milliseconds. */
+/** Keys handled, and bytes written, before yielding to the event loop: a few milliseconds of work. */
 const STEP = 256
 const STEP_BYTES = 2 * 1_048_576
 const STEP_MS = 4
 
 /**
- * A tier in a folder of a local disk. Needs no package, survives a kill at any moment, and is bounded by what it takes
- * on the disk.
+ * A tier in a folder of a local disk. Needs no package, survives a kill at any moment, and is bounded by its size on
+ * disk.
  *
- * The folder is made and checked here, and read with the first call. When it is full the oldest leave, those that were
- * read since excepted. It cannot keep a ledger: put `sqlite` beside it, or `redis`, or `postgres`.
+ * The folder is created and checked here, and read on the first call. When it is full, the oldest entries are evicted,
+ * except those that were read since they were stored. It cannot keep a ledger: put `sqlite`, `redis` or `postgres`
+ * beside it.
  *
- * @throws MillpondError `OPTION_INVALID` (option; a folder that cannot be made or written), `DURATION_INVALID`; a call
- * rejects with `SCHEMA_NEWER` where a later Millpond wrote the folder.
+ * @throws MillpondError `OPTION_INVALID` (option; a folder that cannot be created or written), `DURATION_INVALID`; a
+ * call rejects with `SCHEMA_NEWER` if a later Millpond wrote the folder.
  * @example const cache = createCache({ tiers: [memory(), file({ path: './cache', maxBytes: 4 * 2 ** 30 }), sqlite({
  * path: './ledger.db' })] })
  */
@@ -97,7 +98,8 @@ class FolderTier implements FileTier {
   async write(items: readonly TierItem[]): Promise<readonly (Refusal | undefined)[]> {
     const refusals: (Refusal | undefined)[] = []
     for (const some of inLots(items, this.#settings.segmentBytes)) {
-      // While room is being made, writers wait for its steps: else it comes too late for what is worth keeping.
+      // While space is being freed, writers yield to it: otherwise entries worth keeping would be evicted before they
+      // are moved.
       if (refusals.length > 0 || this.#isMakingRoom) await yieldToOthers()
       const log = await this.#current('write')
       this.#try('write', () => {
@@ -107,7 +109,7 @@ class FolderTier implements FileTier {
           const isTooLarge = item.body.length > this.#settings.itemBytes
           if (!isTooLarge && item.expiresAt > now)
             entries.push({ kind: KIND.put, key: item.key, bytes: packPut(item, log.seed) })
-          // Also where it comes earlier in this very batch.
+          // Also if the key occurs earlier in this batch.
           else entries.push(dropping(log, item.key))
           return isTooLarge ? 'too_large' : undefined
         })
@@ -131,7 +133,7 @@ class FolderTier implements FileTier {
     return dropped
   }
 
-  /** In force at once; the walk behind it only counts, and frees. */
+  /** Takes effect at once; the walk that follows only counts and frees space. */
   async clear(prefix: string): Promise<number> {
     const log = await this.#current('clear')
     let removed = prefix === '' ? log.places.live.entries : 0
@@ -174,7 +176,7 @@ class FolderTier implements FileTier {
     }
   }
 
-  /** Entries whose deadline has passed count until their segment leaves; bytes are all that lie in the folder. */
+  /** Expired entries count until their segment is removed; `bytes` is the size of the whole folder. */
   async usage(): Promise<{ entries: number; bytes: number }> {
     const log = await this.#current('usage')
     return { entries: log.places.live.entries, bytes: log.bytes }
@@ -192,7 +194,7 @@ class FolderTier implements FileTier {
     this.#log = undefined
   }
 
-  /** Entries of a segment from `offset` on, for some milliseconds. */
+  /** Reads the entries of a segment from `offset` on, for a few milliseconds. */
   #readSome(
     what: string,
     log: Log,
@@ -202,7 +204,7 @@ class FolderTier implements FileTier {
   ): { readonly offset: number; readonly isAtEnd: boolean } {
     return this.#try(what, () => {
       if (this.#log !== log) throw this.#isClosed ? closed() : new Error('the folder was replaced')
-      // It has left meanwhile, and so has what was in it.
+      // The segment was removed meanwhile, with its entries.
       if (!log.holds(segment)) return { offset, isAtEnd: true }
       const now = Date.now()
       const step = readOn(segment.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
@@ -213,7 +215,7 @@ class FolderTier implements FileTier {
     })
   }
 
-  /** Room is made where there is none: by the oldest, once. Answers whether it was enough. */
+  /** If the disk is full, removes the oldest segment and tries once more. Returns whether the entries were appended. */
   #append(log: Log, entries: readonly Entry[]): boolean {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -224,7 +226,7 @@ class FolderTier implements FileTier {
         if (!isFull(error)) throw error
         const { oldest } = log
         if (attempt > 0 || oldest === undefined) {
-          // Others may still find what was there before; this process knows that it is not the newest.
+          // Other processes may still find the previous value; this one knows that it is outdated.
           for (const { key } of entries) log.places.forget(key)
           return false
         }
@@ -233,7 +235,7 @@ class FolderTier implements FileTier {
     }
   }
 
-  /** The log, with all that others have appended. */
+  /** The log, caught up with what other processes appended. */
   async #current(what: string): Promise<Log> {
     if (this.#isClosed) throw closed()
     const log = this.#log ?? (await this.#opened(what))
@@ -263,7 +265,7 @@ class FolderTier implements FileTier {
         await yieldToOthers()
         if (this.#isClosed) throw closed()
       }
-      // Who wrote here before may have had another bound, or been killed.
+      // The previous writer may have used another limit, or may have been killed.
       this.#try(what, () => log.makeRoom(0))
     } catch (error) {
       log.close()
@@ -286,7 +288,7 @@ class FolderTier implements FileTier {
     }
   }
 
-  /** The next call opens what is there then. */
+  /** The next call reopens the folder as it is then. */
   #start(log: Log, message: string, cause: unknown): void {
     log.close()
     this.#log = undefined
@@ -329,13 +331,13 @@ function isFull(error: unknown): boolean {
   return isError(error) && 'code' in error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(error.code))
 }
 
-/** An empty batch is one empty step, so that a closed tier still says so. */
+/** An empty batch yields one empty step, so that a closed tier still rejects. */
 function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
   if (items.length <= STEP) yield items
   else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)
 }
 
-/** The same, and none with more bytes than belong into one step, but for a single item. */
+/** Like `inSteps`, but also limited in bytes per step, unless a single item exceeds the limit. */
 function* inLots(items: readonly TierItem[], most: number): Generator<readonly TierItem[]> {
   let from = 0
   let bytes = 0

@@ -1,8 +1,8 @@
-// Where the record of each key is: an open table of hashes and places, some 60 bytes a key, without the keys
-// themselves.
+// Where the record of each key is: an open-addressing table of hashes and places, about 60 bytes a key, without the
+// keys themselves.
 //
-// Two keys with one hash of 64 bits push each other out, which their records then tell. The hash has a secret of this
-// process, so that nobody can choose keys that meet.
+// Two keys with the same 64-bit hash replace each other; comparing the key in the record detects this. The hash is
+// seeded with a secret of this process, so that nobody can choose colliding keys.
 import { randomBytes } from 'node:crypto'
 
 /** A place in the log. */
@@ -10,18 +10,18 @@ export interface Place {
   readonly segment: number
   readonly offset: number
   readonly length: number
-  /** Where the entry was first written: of two records of a key the younger counts. */
+  /** Where the entry was first written: of two records of a key, the one with the later birth counts. */
   readonly birth: number
 }
 
 const LEAST = 1024
-/** Beyond this share of used slots the table is made anew. */
+/** The table is rebuilt above this load factor. */
 const FULL = 0.7
 
 export class KeyTable {
   readonly #seed = randomBytes(8)
   readonly #seeds = [this.#seed.readInt32LE(0), this.#seed.readInt32LE(4)] as const
-  /** The hash of the key at hand: `locate` leaves it here, for `put`. */
+  /** The hash of the current key: set by `locate`, used by `put`. */
   #low = 0
   #high = 0
   #mask = LEAST - 1
@@ -34,7 +34,7 @@ export class KeyTable {
   #births = new Float64Array(LEAST)
   #marks = new Uint8Array(LEAST)
 
-  /** The slot of the key, valid until the table changes; -1 where it has none. */
+  /** The slot of the key, valid until the table changes; -1 if it is absent. */
   locate(key: string): number {
     this.#hash(key)
     for (let slot = this.#low & this.#mask; ; slot = (slot + 1) & this.#mask) {
@@ -60,7 +60,7 @@ export class KeyTable {
     return this.#segments[slot] === segment && this.#offsets[slot] === offset
   }
 
-  /** It was read since it was stored, or since the mark was taken. */
+  /** Marks the entry as read; `takeMark` clears the mark. */
   mark(slot: number): void {
     this.#marks[slot] = 1
   }
@@ -71,7 +71,7 @@ export class KeyTable {
     return isMarked
   }
 
-  /** Puts the key last asked for by `locate`, whose answer `slot` is. `isAlive` says which segments are still there. */
+  /** Stores the key last passed to `locate`, which returned `slot`. `isAlive` tells which segments still exist. */
   put(slot: number, { segment, offset, length, birth }: Place, isAlive: (segment: number) => boolean): void {
     let at = slot
     if (at < 0) {
@@ -88,7 +88,7 @@ export class KeyTable {
     this.#births[at] = birth
   }
 
-  /** Moves those behind it up, so that no search ends too early. */
+  /** Shifts the entries behind it back (no tombstones), so that no probe ends too early. */
   remove(slot: number): void {
     let hole = slot
     for (let at = (slot + 1) & this.#mask; this.#births[at] !== 0; at = (at + 1) & this.#mask) {
@@ -115,7 +115,7 @@ export class KeyTable {
     this.#marks[to] = this.#marks[from] ?? 0
   }
 
-  /** Without those whose segments are gone; half full at most. */
+  /** Drops entries whose segments are gone; at most half full afterwards. */
   #rebuild(isAlive: (segment: number) => boolean): void {
     const { mask, lows, highs, segments, offsets, lengths, births, marks } = this.#columns()
     let alive = 0
@@ -163,7 +163,7 @@ export class KeyTable {
     this.#marks = new Uint8Array(capacity)
   }
 
-  /** Two lanes over the code units, each with a multiplication of its own and the usual last mixing of MurmurHash3. */
+  /** Two lanes over the code units, each with its own multiplier and MurmurHash3's usual finalizer. */
   #hash(key: string): void {
     let low: number = this.#seeds[0]
     let high: number = this.#seeds[1]

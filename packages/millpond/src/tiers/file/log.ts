@@ -1,8 +1,8 @@
-// The log of a folder: segments that are only appended to, by all processes of the host.
+// The log of a folder: append-only segments, written by all processes of the host.
 //
 // Every process reads what the others appended before it answers, so all of them see the same order of writes and
-// drops, which is the order of the bytes. Segments leave oldest first only: whatever a drop concerns has then left
-// before the drop itself.
+// drops, which is the order of the bytes. Segments are removed oldest first only: whatever a drop applies to is
+// therefore removed before the drop itself.
 import { closeSync, readSync, truncateSync, unlinkSync, writeSync } from 'node:fs'
 import type { Stored } from '../../core/contracts.ts'
 import { Places } from './places.ts'
@@ -21,7 +21,7 @@ import {
   sweep,
 } from './segment.ts'
 
-/** Segments' worth that is left free, for what other processes are writing at the same moment. */
+/** Space left free, in segments, for what other processes write at the same moment. */
 const RESERVE = 2
 const BLOCK = 4096
 const FOREVER = Number.POSITIVE_INFINITY
@@ -37,7 +37,7 @@ export interface Entry {
   readonly kind: Kind
   readonly key: string
   readonly bytes: Buffer
-  /** Where it was first written, for one that moves. */
+  /** Where it was first written, for a record that is moved. */
   readonly birth?: number
 }
 
@@ -50,11 +50,11 @@ export class Log {
   readonly #probe = Buffer.alloc(2)
   #active: Segment
   #last = 0
-  /** The segment that was written to when all of them were last measured. */
+  /** The active segment at the time all of them were last measured. */
   #measuredAt = 0
   #isClosed = false
 
-  /** Opens the segments without reading them: `catchUp` does. Errors of the file system pass. */
+  /** Opens the segments without reading them: `catchUp` does. File system errors propagate. */
   constructor(settings: LogSettings) {
     this.#settings = settings
     this.#identity = identify(settings.path)
@@ -64,8 +64,8 @@ export class Log {
       const [first] = this.#segments.values()
       this.#active = first ?? this.#next(0)
     } catch (error) {
-      // Nobody gets this log, and the next attempt opens all of them anew: where descriptors have run out, it would
-      // never find any again.
+      // This log is discarded and the next attempt reopens all segments: without closing them, a process that has run
+      // out of descriptors would never recover.
       for (const { fd } of this.#segments.values()) closeSync(fd)
       throw error
     }
@@ -75,14 +75,14 @@ export class Log {
     return this.#identity.seed
   }
 
-  /** Bytes of all segments. */
+  /** Total bytes of all segments. */
   get bytes(): number {
     let sum = 0
     for (const { end, size } of this.#segments.values()) sum += Math.max(end, size)
     return sum
   }
 
-  /** What they take on a disk that gives room in blocks. */
+  /** Total bytes on a disk that allocates in blocks. */
   get bytesOnDisk(): number {
     let sum = 0
     for (const { end, size } of this.#segments.values()) sum += Math.ceil(Math.max(end, size) / BLOCK) * BLOCK
@@ -93,20 +93,20 @@ export class Log {
     return [...this.#segments.values()]
   }
 
-  /** Has the segment not left? */
+  /** Whether the segment still exists. */
   holds(segment: Segment): boolean {
     return this.#segments.get(segment.number) === segment
   }
 
-  /** The first to leave: never the one that is written to. */
+  /** The next segment to remove: never the active one. */
   get oldest(): Segment | undefined {
     const [first] = this.#segments.values()
     return first === this.#active ? undefined : first
   }
 
   /**
-   * Reads what was appended, for about `ms`. Answers whether it has come to the end. Makes nothing, so that a folder
-   * that has no room, or may only be read, is read.
+   * Reads what was appended, for about `ms`. Returns whether it reached the end. Creates nothing, so that a full or
+   * read-only folder can be read.
    */
   catchUp(ms = FOREVER): boolean {
     this.#checkOpen()
@@ -121,7 +121,7 @@ export class Log {
       active.end = offset
       if (isAtEnd && this.#lengthFrom(active) === 'gone') this.#skip(active)
       else if (active.isSealed || (isAtEnd && active.number !== this.#last)) {
-        // Where a later one is there this one's seal was, too, before it was torn.
+        // If a later segment exists, this one was sealed too, even if its seal was torn.
         active.isSealed = true
         const later = this.#laterThan(active.number)
         if (later === undefined) return true
@@ -131,7 +131,7 @@ export class Log {
     }
   }
 
-  /** At the end of the log, where it goes on: in a segment of its own, behind a seal. */
+  /** Catches up to the end of the log; behind a seal it continues in the next segment. */
   #goOn(): void {
     this.catchUp()
     while (this.#active.isSealed) {
@@ -140,15 +140,15 @@ export class Log {
     }
   }
 
-  /** Has nobody appended anything? The cheapest look. */
+  /** Whether nothing was appended by others. The cheapest check. */
   get isCurrent(): boolean {
     this.#checkOpen()
     return !this.#active.isSealed && this.#lengthFrom(this.#active) === 'same'
   }
 
   /**
-   * Appends records, and knows them.
-   * @throws errors of the file system, `ENOSPC` among them; then some of the records may be there.
+   * Appends records and indexes them.
+   * @throws file system errors, including `ENOSPC`; some of the records may have been written then.
    */
   append(entries: readonly Entry[]): void {
     const [only] = entries
@@ -171,15 +171,15 @@ export class Log {
         }
         return
       }
-      // Others were there at the same time: the log itself says in which order.
+      // Other processes appended at the same time: the log itself tells the order.
       active.end = from
       this.#goOn()
       if (this.#active === active) return
-      // It was sealed meanwhile, or is gone, and what stands behind a seal does not count.
+      // The segment was sealed or removed meanwhile, and records behind a seal do not count.
     }
   }
 
-  /** The entry of a key, if it is there, whole, and not over. */
+  /** The entry of a key, if it is present, intact and not expired. */
   read(key: string, now: number): Stored | undefined {
     const slot = this.places.slotOf(key)
     if (slot < 0) return undefined
@@ -193,14 +193,14 @@ export class Log {
     return stored
   }
 
-  /** Frees the segment's place on the disk, also where other processes still have it open. */
+  /** Frees the segment's disk space, even if other processes still have it open. */
   leave(segment: Segment): void {
     quietly('ENOENT', () => truncateSync(segment.path, 0))
     quietly('ENOENT', () => unlinkSync(segment.path))
     this.#lose(segment)
   }
 
-  /** The oldest leave until there is room for so many bytes more, whoever wrote what is there. */
+  /** Removes the oldest segments, whichever process wrote them, until `length` more bytes fit. */
   makeRoom(length: number): void {
     const { segmentBytes, maxBytes } = this.#settings
     if (this.#measuredAt !== this.#active.number) {
@@ -212,7 +212,7 @@ export class Log {
       this.leave(oldest)
   }
 
-  /** Lets go of segments that others removed. Answers whether the folder is still the one that was opened. */
+  /** Closes segments that others removed. Returns whether the folder is still the one that was opened. */
   refresh(): boolean {
     this.#checkOpen()
     const { path } = this.#settings
@@ -227,7 +227,7 @@ export class Log {
     return true
   }
 
-  /** Whatever is appended from now on goes to another segment. Answers the number of the last one that is over. */
+  /** Makes later appends go to another segment. Returns the number of the last finished one. */
   endSegment(): number {
     this.#goOn()
     const { number, end } = this.#active
@@ -245,12 +245,12 @@ export class Log {
     this.places.clear()
   }
 
-  /** Its descriptors may be those of other files by now. */
+  /** After closing, the descriptors may belong to other files. */
   #checkOpen(): void {
     if (this.#isClosed) throw new Error('the log was closed meanwhile')
   }
 
-  /** Before the active segment becomes too large another one begins. */
+  /** Starts another segment before the active one becomes too large. */
   #roll(length: number): void {
     if (this.#active.end + length <= this.#settings.segmentBytes || this.#active.end === FIRST) return
     this.#write(this.#active, packSeal(this.seed))
@@ -261,22 +261,22 @@ export class Log {
   #write(segment: Segment, bytes: Buffer): void {
     for (let at = 0; at < bytes.length; ) {
       const written = writeSync(segment.fd, bytes, at)
-      // What is torn is passed over, and the rest must not stand there by itself.
+      // Readers skip the torn record; its remainder must not be appended by itself.
       if (written < bytes.length - at)
         throw Object.assign(new Error(`only ${written} of ${bytes.length} bytes could be written`), { code: 'ENOSPC' })
       at += written
     }
   }
 
-  /** How long the file is beside what has been read of it: `gone` once it was taken away, which cuts it off first. */
+  /** Compares the file's length with what has been read of it; `gone`: it was removed, which truncates it first. */
   #lengthFrom({ fd, end }: Segment): 'same' | 'longer' | 'gone' {
     const length = readSync(fd, this.#probe, 0, 2, end - 1)
     return length === 1 ? 'same' : length === 2 ? 'longer' : 'gone'
   }
 
   /**
-   * Whoever was far behind goes on with what is left, as if it had just opened the folder: all that it knew has left
-   * too.
+   * A process that fell far behind continues with what is left, as if it had just opened the folder: all that it knew
+   * was removed too.
    */
   #skip(segment: Segment): void {
     this.refresh()
@@ -292,7 +292,7 @@ export class Log {
     this.places.forgetRulesBefore(first)
   }
 
-  /** The segment behind this one, made if there is none. */
+  /** The segment after this one, created if there is none. */
   #next(number: number): Segment {
     const { path } = this.#settings
     for (;;) {

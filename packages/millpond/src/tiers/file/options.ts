@@ -1,8 +1,8 @@
-// The options of the file tier, checked once.
+// The options of the file tier, validated once.
 import { check, checkOptions, fn, refused, required, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 
-/** Something an operator should know and no caller must fail for. */
+/** A problem that an operator should know about but that fails no call. */
 export interface FileWarning {
   /** `replaced`: the folder was removed or exchanged. `upkeep`: space could not be freed in the background. */
   readonly kind: 'replaced' | 'upkeep'
@@ -12,15 +12,17 @@ export interface FileWarning {
 
 export interface FileTierOptions {
   /**
-   * A folder on a local disk, made if it is not there. Several caches and processes of one host may share it; network
-   * file systems do not keep appends apart.
+   * A folder on a local disk, created if it does not exist. Several caches and processes of one host may share it;
+   * network file systems do not keep concurrent appends apart.
    */
   readonly path: string
-  /** Most bytes on the disk, all of the folder's segments together; from 1 MiB. Default 1 GiB. */
+  /** Maximum bytes on disk of all the folder's segments together; at least 1 MiB. Default 1 GiB. */
   readonly maxBytes?: number | undefined
-  /** How often the folder is looked after: what others removed, room for what comes. Default `'1s'`. */
+  /**
+   * How often the folder is maintained: picks up what others removed, and frees space ahead of need. Default `'1s'`.
+   */
   readonly upkeepEvery?: Duration | undefined
-  /** Told what fails no call and an operator should know. */
+  /** Called with problems that fail no call but that an operator should know about. */
   readonly onWarning?: ((warning: FileWarning) => void) | undefined
 }
 
@@ -30,18 +32,18 @@ export interface FileSettings {
   readonly segmentBytes: number
   /** The largest body. */
   readonly itemBytes: number
-  /** The largest that is stored in pieces. */
+  /** The largest entry, stored in pieces. */
   readonly entryBytes: number
   readonly upkeepMs: number
   readonly warn: (warning: FileWarning) => void
 }
 
 const MIB = 1_048_576
-/** A segment is the step in which room is made. */
+/** Space is freed one segment at a time. */
 const SEGMENTS = 64
 const LARGEST_SEGMENT = 32 * MIB
 const LARGEST_ITEM = 8 * MIB
-/** However large, so many fit. */
+/** At least this many items fit, however large they are. */
 const LEAST_ITEMS = 32
 const LARGEST_ENTRY = 64 * MIB
 const LEAST_ENTRIES = 8

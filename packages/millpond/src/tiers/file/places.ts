@@ -1,15 +1,15 @@
-// What the records of a log come to: where each key's newest one is, what was dropped and cleared, and how much of each
-// segment is alive.
+// The index of a log: where each key's newest record is, what was dropped and cleared, and how much of each segment is
+// live.
 import { KeyTable, type Place } from './key-table.ts'
 import { type Head, KIND } from './record.ts'
 import type { Segment } from './segment.ts'
 
-/** No record begins further into its segment. */
+/** Exceeds the offset of any record in its segment. */
 const SPAN = 2 ** 26
-/** More prefixes than these are cleared as if everything were. */
+/** Above this many rules, a clear of a prefix clears everything. */
 const MAX_RULES = 64
 
-/** What begins with the prefix and was born before is gone. */
+/** Keys with this prefix and an earlier birth are cleared. */
 interface Rule {
   readonly prefix: string
   readonly birth: number
@@ -20,10 +20,10 @@ export class Places {
   readonly #table = new KeyTable()
   readonly #isAlive = (number: number): boolean => this.#segments.has(number)
   #rules: Rule[] = []
-  /** Keys that others dropped while somebody watches. */
+  /** Keys that were dropped while `watchDrops` runs. */
   #dropped: Set<string> | undefined
 
-  /** @param segments those of the log, as they come and leave. */
+  /** @param segments the log's live map of segments */
   constructor(segments: ReadonlyMap<number, Segment>) {
     this.#segments = segments
   }
@@ -38,7 +38,7 @@ export class Places {
     return { entries, bytes }
   }
 
-  /** Takes in a record of the log, in the log's order. */
+  /** Applies a record; called in the log's order. */
   apply(
     segment: Segment,
     offset: number,
@@ -52,9 +52,7 @@ export class Places {
     else segment.isSealed = segment.hasSeal = true
   }
 
-  /**
-   * Where the table has the key, valid until the next change; -1 where there is none, or a clear has invalidated it.
-   */
+  /** The key's slot in the table, valid until the next change; -1 if it is absent or cleared. */
   slotOf(key: string): number {
     const slot = this.#table.locate(key)
     return slot < 0 || this.#isCleared(key, this.#table.placeIn(slot).birth) ? -1 : slot
@@ -64,7 +62,7 @@ export class Places {
     return this.#table.placeIn(slot)
   }
 
-  /** It was read. */
+  /** Marks the entry as read. */
   mark(slot: number): void {
     this.#table.mark(slot)
   }
@@ -74,7 +72,7 @@ export class Places {
     return slot >= 0 && this.#segments.has(this.#table.segmentIn(slot))
   }
 
-  /** Is the newest record of the key at this place? */
+  /** Whether the newest record of the key is at this place. */
   isNewest(key: string, segment: number, offset: number): boolean {
     const slot = this.slotOf(key)
     return slot >= 0 && this.#table.isAt(slot, segment, offset)
@@ -91,7 +89,7 @@ export class Places {
     return slot >= 0 && this.#table.takeMark(slot)
   }
 
-  /** Forgets a place that a clear has invalidated. Answers whether it was there. */
+  /** Forgets a place that a clear has invalidated. Returns whether it was known. */
   forgetCleared(key: string, segment: number, offset: number): boolean {
     const slot = this.#table.locate(key)
     if (slot < 0 || !this.#table.isAt(slot, segment, offset) || !this.#isCleared(key, this.#table.placeIn(slot).birth))
@@ -100,13 +98,13 @@ export class Places {
     return true
   }
 
-  /** This process forgets where the key is; what others know is not touched. */
+  /** Forgets where the key is, in this process only. */
   forget(key: string): void {
     const slot = this.#table.locate(key)
     if (slot >= 0) this.#remove(slot)
   }
 
-  /** Runs `work`; answers the keys that were dropped meanwhile. */
+  /** Runs `work` and returns the keys that were dropped meanwhile. */
   watchDrops(work: () => void): ReadonlySet<string> {
     const dropped = new Set<string>()
     this.#dropped = dropped
@@ -118,7 +116,10 @@ export class Places {
     return dropped
   }
 
-  /** What a clear concerned has left with its segments: all before this one, or all there were. */
+  /**
+   * Forgets the rules of clears whose entries were all removed with their segments: those before `first`, or all of
+   * them.
+   */
   forgetRulesBefore(first: number | undefined): void {
     this.#rules = this.#rules.filter(({ birth }) => first !== undefined && birth >= first * SPAN)
   }

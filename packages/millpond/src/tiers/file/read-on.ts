@@ -1,16 +1,16 @@
-// Reads the records of a segment one after the other, and finds its way again behind what a kill or a full disk has
+// Reads the records of a segment one after the other, and resynchronizes behind records that a kill or a full disk has
 // torn.
 //
-// Appends of different processes never mix: the file system makes them one after the other. So bytes that are no whole
-// record, with a whole one behind them, are torn, and passed over; without one behind them they may still be on their
-// way, and are waited for.
+// Appends of different processes never interleave: the file system serializes them. So bytes that are not a whole
+// record but are followed by one are torn, and skipped; if none follows, they may still be being written, and are
+// waited for.
 //
-// What is torn may lack a byte or two that the next record happens to begin with: it is whole then, and its end lies in
-// that record. So where a whole record is followed by none, one is looked for that begins before its end.
+// A torn record may lack a few last bytes that the next record happens to begin with: it then looks whole, and its end
+// lies within that record. So if a whole record is followed by none, one is searched that begins before its end.
 import { readSync } from 'node:fs'
 import { HEAD, type Head, headAt, isWhole } from './record.ts'
 
-/** Told of each whole record: where it is in `bytes`, and in the file. Answers `false` to stop behind it. */
+/** Called with each whole record: its position in `bytes` and in the file. Returns `false` to stop behind it. */
 export type Take = (bytes: Buffer, at: number, head: Head, offset: number) => boolean
 
 export interface ReadOn {
@@ -20,13 +20,13 @@ export interface ReadOn {
 }
 
 const CHUNK = 256 * 1024
-/** How many bytes a torn record may get back from the one behind it: so many by chance once in 2 to the power of 64. */
+/** How many bytes a torn record may borrow from the next one: this many match by chance once in 2^64. */
 const OVERLAP = 8
-/** Longer ones are not written. */
+/** Longer records are never written. */
 const LONGEST = 64 * 1024 * 1024
 let buffer: Buffer | undefined
 
-/** Goes on from `offset` for about `ms`. */
+/** Reads from the offset `from` for about `ms`. */
 export function readOn(fd: number, from: number, seed: number, ms: number, take: Take): ReadOn {
   const began = performance.now()
   let offset = from
@@ -41,16 +41,16 @@ export function readOn(fd: number, from: number, seed: number, ms: number, take:
     offset += at - before
     if (isStopped) return { offset, isAtEnd: false }
     if (isLast && at < length) return { offset, isAtEnd: true }
-    // What begins at the end of a chunk is read again from its beginning, and in a larger one if it is longer.
+    // A record cut off by the end of a chunk is read again from its beginning, in a larger chunk if necessary.
     wanted = at === before ? Math.max(needs + before, wanted * 2) : CHUNK
     if (performance.now() - began >= ms && !isLast) return { offset, isAtEnd: false }
   }
 }
 
 interface Parsed {
-  /** Everything before it is done with. */
+  /** Everything before it has been handled. */
   readonly at: number
-  /** How much must be read for the record at `at`, where that is known. */
+  /** How many bytes the record at `at` needs, if known. */
   readonly needs: number
   readonly isStopped: boolean
 }
@@ -81,7 +81,7 @@ function headIn(bytes: Buffer, at: number, seed: number): Head | undefined {
   return head !== undefined && head.length <= LONGEST ? head : undefined
 }
 
-/** Where the next whole record begins that ends behind `place`; -1 where none does. */
+/** The start of the next whole record that ends behind `place`; -1 if there is none. */
 function wholeBehind(bytes: Buffer, place: number, seed: number): number {
   const from = Math.max(0, place - OVERLAP + 1)
   for (let magic = bytes.indexOf('MF', from + 4); magic >= 0; magic = bytes.indexOf('MF', magic + 1)) {
@@ -94,7 +94,7 @@ function wholeBehind(bytes: Buffer, place: number, seed: number): number {
   return -1
 }
 
-/** One buffer serves all: reading is synchronous, and whoever keeps bytes copies them. */
+/** One shared buffer: reading is synchronous, and callers copy the bytes they keep. */
 function room(length: number): Buffer {
   if (length > CHUNK) return Buffer.allocUnsafeSlow(length)
   buffer ??= Buffer.allocUnsafeSlow(CHUNK)

@@ -12,8 +12,8 @@
 //  40  checksum of the rest     uint32, CRC-32 of epoch, key and body, begun with the seed
 //  44  epoch, key, body
 //
-// The seed is a secret of the folder: whoever chooses a value cannot make it look like a record where a reader has lost
-// its place.
+// The seed is a secret of the folder: a value cannot be crafted to look like a record to a reader that is
+// resynchronizing.
 import { crc32 } from 'node:zlib'
 import type { Stored, TierItem } from '../../core/contracts.ts'
 
@@ -24,7 +24,7 @@ const EPOCH = /^[\w-]{1,64}$/
 export const KIND = { put: 1, drop: 2, clear: 3, seal: 4 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]
 
-/** What a head says. */
+/** A decoded head. */
 export interface Head {
   readonly kind: Kind
   readonly epochLength: number
@@ -33,7 +33,7 @@ export interface Head {
   readonly expiresAt: number
   readonly seq: number
   readonly checksum: number
-  /** Of the whole record. */
+  /** Length of the whole record. */
   readonly length: number
 }
 
@@ -48,7 +48,7 @@ export function packPut(item: TierItem, seed: number): Buffer {
   return pack({ kind: KIND.put, key: item.key, item }, seed)
 }
 
-/** `birth` takes away only what is not younger; without it all that was there. */
+/** With `birth`, drops only a record that is not younger; without it, any earlier record. */
 export function packDrop(key: string, seed: number, birth = 0): Buffer {
   return pack({ kind: KIND.drop, key, birth }, seed)
 }
@@ -89,13 +89,13 @@ function pack({ kind, key, birth = 0, item = NOTHING }: Parts, seed: number): Bu
   return record
 }
 
-/** The same record as born where it was first written. Changes the bytes that it is given. */
+/** Sets the record's birth to where it was first written. Modifies the bytes in place. */
 export function giveBirth(record: Buffer, birth: number, seed: number): void {
   record.writeDoubleLE(birth, 16)
   record.writeUInt32LE(crc32(record.subarray(4, HEAD), seed), 0)
 }
 
-/** Undefined where no record begins. */
+/** Undefined if no record begins there. */
 export function headAt(bytes: Buffer, at: number, seed: number): Head | undefined {
   if (bytes.readUInt16LE(at + 4) !== MAGIC || crc32(bytes.subarray(at + 4, at + HEAD), seed) !== bytes.readUInt32LE(at))
     return undefined
@@ -119,7 +119,7 @@ function kindOf(byte: number | undefined): Kind | undefined {
   return byte === KIND.put || byte === KIND.drop || byte === KIND.clear || byte === KIND.seal ? byte : undefined
 }
 
-/** Is all of the record as it was written? Its bytes are there to its end. */
+/** Whether the rest of the record is intact. All of its bytes must be in the buffer. */
 export function isWhole(bytes: Buffer, at: number, { length, checksum }: Head, seed: number): boolean {
   return crc32(bytes.subarray(at + HEAD, at + length), seed) === checksum
 }
@@ -129,7 +129,7 @@ export function keyAt(bytes: Buffer, at: number, { epochLength, keyLength }: Hea
   return bytes.toString('utf8', from, from + keyLength)
 }
 
-/** The entry of a key in the bytes of one record. Undefined for anything else, and for what is over. */
+/** The entry of a key in the bytes of one record. Undefined for anything else and for expired entries. */
 export function storedIn(record: Buffer, key: string, seed: number, now: number): Stored | undefined {
   if (record.length < HEAD) return undefined
   const head = headAt(record, 0, seed)

@@ -1,8 +1,8 @@
-// The files of the folder: a marker that names it, and segments of the log. Whatever else lies there is not ours and
-// stays untouched, links included.
+// The files of the folder: a marker that identifies it, and the segments of the log. Other files, including links, are
+// left untouched.
 //
-// A segment begins with the folder's id. It appears under its name only with that beginning: it is made beside its
-// place and linked there, so of two processes that make one at the same time one wins, and nobody sees half of it.
+// A segment begins with the folder's id. It is created under a temporary name and linked into place: of two processes
+// that create it at the same time one wins, and none sees it half written.
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -20,7 +20,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { isError, MillpondError, show } from '../../core/errors.ts'
 
-/** Length of a segment's beginning: where its first record is. */
+/** Length of a segment's header: the offset of its first record. */
 export const FIRST = 32
 const MAGIC = 'MPFILE1\n'
 const FAMILY = 'MPFILE'
@@ -28,13 +28,13 @@ const MARKER = 'folder.millpond'
 const NAME = /^(\d{8,9})\.millpond$/
 const MAKING = /^\.[0-9a-f]{12}\.making$/
 const ID = 16
-/** Nothing, a link, a folder, a pipe. */
+/** Missing, a link, a folder, a pipe. */
 const NO_FILE = ['ENOENT', 'ELOOP', 'EISDIR', 'ENXIO']
 
-/** What a folder is known by. */
+/** Identifies a folder. */
 export interface Identity {
   readonly id: Buffer
-  /** What its checksums begin with. */
+  /** The initial value of its checksums. */
   readonly seed: number
 }
 
@@ -42,22 +42,22 @@ export interface Segment {
   readonly number: number
   readonly path: string
   readonly fd: number
-  /** Where the next record begins, as far as it has been read. */
+  /** The offset of the next record to read. */
   end: number
   /**
-   * Bytes in the file when it was last measured: more than `end` where a process wrote behind the seal, or died while
-   * it wrote.
+   * Bytes in the file when it was last measured: more than `end` if a process wrote behind the seal, or died while
+   * writing.
    */
   size: number
   isSealed: boolean
-  /** Its seal was read: what stands behind it counts for nobody. */
+  /** Its seal was read: everything behind it is ignored. */
   hasSeal: boolean
-  /** Records that are the newest of their keys, and their bytes. */
+  /** Number and bytes of the records that are the newest of their keys. */
   live: number
   liveBytes: number
 }
 
-/** Reads the marker, or makes it. @throws MillpondError `SCHEMA_NEWER`; errors of the file system pass. */
+/** Reads the marker, or creates it. @throws MillpondError `SCHEMA_NEWER`; file system errors propagate. */
 export function identify(folder: string): Identity {
   const path = join(folder, MARKER)
   for (;;) {
@@ -70,7 +70,7 @@ export function identify(folder: string): Identity {
   }
 }
 
-/** Where somebody removed the marker alone, the segments still tell. */
+/** If only the marker was removed, the id is recovered from the segments. */
 function idOfSegments(folder: string): Buffer | undefined {
   for (const number of listSegments(folder)) {
     const beginning = beginningAt(pathOf(folder, number), FIRST)
@@ -80,7 +80,7 @@ function idOfSegments(folder: string): Buffer | undefined {
   return undefined
 }
 
-/** At most so many bytes; undefined where there is no file, or a link. */
+/** Reads at most `most` bytes; undefined if there is no file, or a link. */
 function beginningAt(path: string, most: number): Buffer | undefined {
   const fd = quietly(NO_FILE, () => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW))
   if (fd === undefined) return undefined
@@ -112,7 +112,7 @@ function identityIn(bytes: Buffer, folder: string): Identity {
   )
 }
 
-/** Segments by their names, lowest first; also those that will turn out not to be ours. */
+/** Segment numbers by file name, lowest first; not yet checked to be ours. */
 export function listSegments(folder: string): number[] {
   return readdirSync(folder)
     .flatMap((name) => NAME.exec(name)?.[1] ?? [])
@@ -122,7 +122,7 @@ export function listSegments(folder: string): number[] {
 
 const pathOf = (folder: string, number: number): string => join(folder, `${String(number).padStart(8, '0')}.millpond`)
 
-/** Undefined for what is not there or not ours. */
+/** Undefined for a file that is missing or not ours. */
 export function openSegment(folder: string, number: number, { id }: Identity): Segment | undefined {
   const path = pathOf(folder, number)
   const fd = quietly(NO_FILE, () => openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW))
@@ -149,7 +149,7 @@ export function openSegment(folder: string, number: number, { id }: Identity): S
   return undefined
 }
 
-/** Does nothing where something is in its place. */
+/** Does nothing if the path exists. */
 export function makeSegment(folder: string, number: number, { id }: Identity): void {
   appear(folder, pathOf(folder, number), beginningOf(number, id))
 }
@@ -162,8 +162,8 @@ function beginningOf(number: number, id: Buffer): Buffer {
 }
 
 /**
- * Looks how much the file takes, and gives back what stands behind its seal: a process wrote there that had not seen
- * the seal, and knows it.
+ * Measures the file and truncates what stands behind its seal: the process that wrote it had not seen the seal, and
+ * will notice.
  */
 export function measure(segment: Segment): void {
   segment.size = fstatSync(segment.fd).size
@@ -172,12 +172,15 @@ export function measure(segment: Segment): void {
   segment.size = segment.end
 }
 
-/** What processes left that were killed while they made a file. Whoever is making one at this moment makes it again. */
+/**
+ * Removes temporary files of processes that were killed while creating one. A process that is creating one at this
+ * moment does so again.
+ */
 export function sweep(folder: string): void {
   for (const name of readdirSync(folder)) if (MAKING.test(name)) quietly(NO_FILE, () => unlinkSync(join(folder, name)))
 }
 
-/** A file with all its bytes at once, unless there is one of that name. */
+/** Creates a file atomically, with all its bytes, unless the path exists. */
 function appear(folder: string, path: string, bytes: Buffer): void {
   for (let isThere = false; !isThere; ) {
     const made = join(folder, `.${randomBytes(6).toString('hex')}.making`)
@@ -190,7 +193,7 @@ function appear(folder: string, path: string, bytes: Buffer): void {
   }
 }
 
-/** `false` where somebody has swept it away. */
+/** `false` if another process swept it away. */
 function isLinked(made: string, path: string): boolean {
   try {
     linkSync(made, path)
@@ -202,7 +205,7 @@ function isLinked(made: string, path: string): boolean {
   }
 }
 
-/** Undefined instead of an error of the given kinds. */
+/** Returns undefined instead of throwing the given error codes. */
 export function quietly<T>(codes: string | readonly string[], work: () => T): T | undefined {
   try {
     return work()

@@ -1,8 +1,8 @@
-// Makes room before it is needed: the oldest segment leaves, and what is worth keeping in it moves to the end of the
+// Frees space ahead of need: the oldest segment is removed, and what is worth keeping in it moves to the end of the
 // log.
 //
-// While less than half of the log is alive nothing that is alive is lost (compaction); else what was read since it was
-// stored, up to half a segment (a second chance). One process does it at a time; two would only do the same work twice.
+// While less than half of the log is live, all live entries are kept (compaction); otherwise those read since they were
+// stored, up to half a segment (second chance). One process does it at a time; a second would only repeat the work.
 import { closeSync, openSync, statSync, unlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause, setImmediate as yieldToOthers } from 'node:timers/promises'
@@ -13,23 +13,21 @@ import { giveBirth, KIND, keyAt, packDrop } from './record.ts'
 import { FIRST, quietly, type Segment } from './segment.ts'
 
 const LOCK = 'upkeep.lock'
-/**
- * A lock that was not touched for so long belongs to nobody: its process is dead, or frozen and harmless when it wakes.
- */
+/** A lock not touched for this long is stale: its process is dead, or frozen and harmless when it resumes. */
 const STALE_MS = 10_000
 const LOCK_POLL_MS = 10
-/** Milliseconds of work before others get the event loop. */
+/** Milliseconds of work before yielding to the event loop. */
 const STEP_MS = 4
 
-/** What moves and what is written meanwhile both need room. */
+/** In segments: both moved and newly written entries need space. */
 const AHEAD = 6
 
-/** Is there less room than for a few segments? */
+/** Whether there is less free space than a few segments. */
 export function needsUpkeep(log: Log, { maxBytes, segmentBytes }: FileSettings): boolean {
   return log.oldest !== undefined && log.bytesOnDisk + AHEAD * segmentBytes > maxBytes
 }
 
-/** Until there is room, or the log is closed. Errors of the file system pass. */
+/** Frees space until there is enough, or the log is closed. File system errors propagate. */
 export async function makeRoom(log: Log, settings: FileSettings, isOver: () => boolean): Promise<void> {
   const lock = join(settings.path, LOCK)
   if (!take(lock)) return
@@ -52,9 +50,8 @@ export async function makeRoom(log: Log, settings: FileSettings, isOver: () => b
 }
 
 /**
- * Everything that is alive is written again, and all that was there before leaves: no byte is left of what was dropped,
- * replaced, or is over.
- * @throws Error where another process makes room all the while; errors of the file system pass.
+ * Rewrites all live entries and removes all earlier segments: no byte is left of dropped, replaced or expired entries.
+ * @throws Error if another process keeps freeing space; file system errors propagate.
  */
 export async function scrub(log: Log, settings: FileSettings, isOver: () => boolean): Promise<void> {
   const lock = join(settings.path, LOCK)
@@ -89,7 +86,7 @@ function take(lock: string): boolean {
     return true
   }
   const touchedAt = quietly('ENOENT', () => statSync(lock).mtimeMs) ?? 0
-  // The next round may have it.
+  // The next attempt may take it.
   if (Date.now() - touchedAt > STALE_MS) quietly('ENOENT', () => unlinkSync(lock))
   return false
 }
@@ -125,12 +122,12 @@ async function moveOn(
     if (kept.length > 0) move(log, kept)
     touch()
     await yieldToOthers()
-    // Where writers were faster it has left already.
+    // Writers may have removed it already.
     if (isOver() || !log.holds(from)) return
   }
 }
 
-/** What others drop at this very moment must not come back by it. */
+/** Entries that others drop at the same moment must not come back. */
 function move(log: Log, kept: readonly Entry[]): void {
   for (const { bytes, birth = 0 } of kept) giveBirth(bytes, birth, log.seed)
   const dropped = log.places.watchDrops(() => log.append(kept))

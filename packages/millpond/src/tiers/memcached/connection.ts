@@ -1,7 +1,7 @@
-// One connection to one server: commands in, replies out, in order. It ends with the first thing that is wrong, and
-// everybody who waits is told.
+// One connection to one server: commands in, replies out, in order. The first error ends it and rejects all pending
+// commands.
 //
-// Nothing is sent before the server has shown that it speaks the meta protocol: an older one would read values as
+// No command is sent before the server has shown that it speaks the meta protocol: an older one would read values as
 // commands.
 
 import type { Socket } from 'node:net'
@@ -30,19 +30,19 @@ interface Batch {
   readonly reject: (error: Error) => void
 }
 
-/** The lines that may answer a command, beside `SERVER_ERROR`. */
+/** The valid reply lines of each command, besides `SERVER_ERROR`. */
 const LINES: Readonly<Record<Verb, ReadonlySet<string>>> = {
   mg: new Set(['EN']),
   ms: new Set(['HD', 'NS', 'EX', 'NF']),
   md: new Set(['HD', 'NF', 'EX']),
 }
-/** So much of a large value counts as a sign of life. */
+/** Bytes of a large value that count as progress. */
 const PROGRESS = 16_384
-/** A timer that rings later than this has met a busy process. */
+/** A timer later than this indicates that the process was busy. */
 const PAUSE_MS = 20
-/** Handled batches are let go in lots. */
+/** Handled batches are released in groups of this size. */
 const LOT = 1024
-/** The first version whose meta protocol is the present one. */
+/** The first version with the current meta protocol. */
 const LEAST = [1, 6, 10] as const
 
 export class Connection {
@@ -52,18 +52,18 @@ export class Connection {
   readonly #onEnd: (error: Error) => void
   readonly #replies = new Replies((reply) => this.#take(reply))
   #state: 'greeting' | 'ready' | 'ended' = 'greeting'
-  /** What answers the greeting, in order. */
+  /** The expected replies to the greeting, in order. */
   #expected: readonly Greeting[]
   #batches: Batch[] = []
   #handled = 0
   #out: (string | Buffer)[] = []
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** Monotonic: when it last owed nothing, or gave something. */
+  /** Monotonic time when no reply was last pending, or progress was last made. */
   #heardAt = performance.now()
   #partial = 0
   #whenIdle: (() => void) | undefined
 
-  /** `onEnd` is called once, before those who wait are told. */
+  /** `onEnd` is called once, before pending commands reject. */
   constructor(socket: Socket, settings: ConnectionSettings, onReady: () => void, onEnd: (error: Error) => void) {
     this.#socket = socket
     this.#settings = settings
@@ -71,7 +71,7 @@ export class Connection {
     this.#onReady = onReady
     this.#onEnd = onEnd
     socket.setNoDelay(true)
-    // An idle connection keeps no process alive: what is owed is held by its own deadline.
+    // An idle connection does not keep the process alive; the deadline timer does while a reply is pending.
     socket.unref()
     socket.on('data', (bytes: Buffer) => this.#hear(bytes))
     socket.on('error', (error) => this.fail(error))
@@ -80,7 +80,7 @@ export class Connection {
     this.#watch(settings.connectMs)
   }
 
-  /** One reply a command, in order. Commands of one turn are sent together. */
+  /** One reply per command, in order. Commands of one event-loop turn are sent together. */
   send(commands: string | Buffer, count: number, verb: Verb): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
       if (this.#isIdle) this.#timer?.ref?.()
@@ -93,7 +93,7 @@ export class Connection {
     })
   }
 
-  /** Everybody who waits is told, and nothing is heard any more. */
+  /** Rejects all pending commands and ends the connection. */
   fail(error: Error): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
@@ -107,7 +107,7 @@ export class Connection {
     this.#whenIdle?.()
   }
 
-  /** Lets what is under way end, which has its deadline. */
+  /** Waits for pending commands, which have their deadline. */
   async close(): Promise<void> {
     if (this.#state !== 'ended' && !this.#isIdle)
       await new Promise<void>((resolve) => {
@@ -120,7 +120,7 @@ export class Connection {
     if (this.#state !== 'ready') return
     const out = this.#out
     this.#out = []
-    // It owed nothing until now: each batch is one piece.
+    // No reply was pending until now: each batch is one piece.
     if (this.#batches.length - this.#handled === out.length) this.#heardAt = performance.now()
     const [first] = out
     if (out.length === 1 && first !== undefined) this.#write(first)
@@ -148,7 +148,7 @@ export class Connection {
       )
       return
     }
-    // A few bytes of a large value are no sign of life: a server may not hold a caller by dripping.
+    // A few bytes of a large value are not progress: a server must not hold a caller by dripping bytes.
     this.#partial += Math.max(0, partial - this.#replies.partial)
     if (this.#partial >= PROGRESS) {
       this.#partial = 0
@@ -156,7 +156,7 @@ export class Connection {
     }
   }
 
-  /** Throws for what cannot be the answer. */
+  /** Throws for an invalid reply. */
   #take(reply: Reply): void {
     if (this.#state === 'greeting') {
       this.#greet(reply)
@@ -205,15 +205,14 @@ export class Connection {
     }
   }
 
-  /** It owes nobody anything. */
+  /** No reply is pending. */
   get #isIdle(): boolean {
     return this.#batches.length === this.#handled
   }
 
   /**
-   * After a pause of this process timers run before sockets are read: the answers may be here, so they are read first.
-   * The timer outlives what it was set for, since the next batch needs it again; it keeps the process alive while
-   * somebody waits, and no longer.
+   * After a pause of this process, timers run before sockets are read: replies may have arrived, so they are read
+   * first. The timer is kept for the next batch; it keeps the process alive only while a reply is pending.
    */
   #watch(ms: number): void {
     const dueAt = performance.now() + ms
@@ -226,7 +225,7 @@ export class Connection {
     if (this.#state === 'ended') return
     const lateMs = performance.now() - dueAt
     if (lateMs > PAUSE_MS) {
-      // It was this process that did not listen.
+      // This process was paused, not the server.
       this.#watch(lateMs)
       return
     }
@@ -241,7 +240,7 @@ export class Connection {
   }
 }
 
-/** The other side has let go of a connection that stood: no sign that it is not well. */
+/** The peer closed an established connection: not a sign that it is unwell. */
 export function isLost(error: unknown): boolean {
   return isError(error) && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 }
@@ -251,7 +250,7 @@ function greeting(login: string | undefined): string {
   return `${auth}mn\r\nversion\r\n`
 }
 
-/** What keeps the server from being used, if anything: it must have taken the login, know `mn`, and be new enough. */
+/** Why the server cannot be used, if so: it must accept the login, support `mn`, and be recent enough. */
 function wrongIn(answer: string, expected: Greeting | undefined): string | undefined {
   if (expected === 'STORED') return answer === 'STORED' ? undefined : 'the user name or password was rejected'
   if (/unauthenticated/i.test(answer)) return 'it requires a user name and a password'
@@ -266,7 +265,7 @@ function wrongIn(answer: string, expected: Greeting | undefined): string | undef
     : undefined
 }
 
-/** Of what is answered to `version`. A proxy may say what it likes. */
+/** Takes the reply to `version`. A proxy may answer anything. */
 export function isTooOld(answer: string): boolean {
   const version = /^VERSION (\d+)\.(\d+)\.(\d+)/.exec(answer)
   return version !== null && isBelow(version.slice(1).map(Number), LEAST)

@@ -1,21 +1,23 @@
-// Every item of a server, by its own crawler (`lru_crawler metadump`): it walks beside the traffic, and nobody is held
-// up.
+// Lists every item of a server by its own crawler (`lru_crawler metadump`), which runs beside the traffic without
+// blocking it.
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionSettings } from './connection.ts'
 
 export interface Listed {
   readonly name: string
-  /** Of this very value: a later one has another. */
+  /** Identifies this value: a later one has another. */
   readonly cas: string
 }
 
 const LINE = /^key=(\S+) .*\bcas=(\d+)/
 const LONGEST_LINE = 2048
-/** One listing at a time runs on a server; the crawler also runs by itself. */
+/** A server runs one listing at a time; its crawler also runs by itself. */
 const BUSY_MS = 100
 
-/** Yields what came together. Throws when the server refuses, falls silent, or says what is no listing. */
+/**
+ * Yields items as they arrive. Throws if the server refuses, falls silent, or sends something that is not a listing.
+ */
 export async function* dump(
   socket: Socket,
   { login, commandMs, connectMs }: ConnectionSettings,

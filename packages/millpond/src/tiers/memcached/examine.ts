@@ -1,4 +1,4 @@
-// The Memcached tier examined: each of its servers, over a connection of its own.
+// Examines the Memcached tier: each of its servers, over a separate connection.
 
 import type { Socket } from 'node:net'
 import type { TierStep } from '../../core/contracts.ts'
@@ -8,7 +8,7 @@ import { nameOf, reach } from '../reach.ts'
 import { isTooOld } from './connection.ts'
 import type { MemcachedSettings } from './options.ts'
 
-/** What a server takes by itself where nobody says more. */
+/** A server's default memory limit. */
 const DEFAULT_BYTES = 64 * 1_048_576
 
 /** Never rejects. */
@@ -94,7 +94,7 @@ async function aboutSettings(socket: Socket, maxItemBytes: number): Promise<Find
   )
 }
 
-/** What comes until the text ends so. */
+/** Resolves with the text received up to `end`. */
 function ask(socket: Socket, command: string, end = '\r\n'): Promise<string> {
   return new Promise((resolve, reject) => {
     let heard = ''

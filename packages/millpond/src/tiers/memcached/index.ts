@@ -1,5 +1,5 @@
-// The Memcached tier: shared by all processes, spread over its servers by ketama. It cannot keep a ledger; a tier
-// beside it does.
+// The Memcached tier: shared by all processes, spread over its servers by ketama. It cannot keep a ledger; use another
+// tier for that.
 import { crc32 } from 'node:zlib'
 import type { Refusal, Stored, Tier, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
@@ -16,13 +16,13 @@ import { Server } from './server.ts'
 
 export type { MemcachedHost, MemcachedTierOptions, MemcachedWarning } from './options.ts'
 
-/** What was not an error and yet not as it should be, since the tier was made. */
+/** Anomalies that were not errors, counted since the tier was created. */
 export interface MemcachedCounts {
   /** Keys that read as absent because their server did not answer, while others did. */
   unreachable: number
-  /** Items that a server did not take: too large, or no memory for them. What it held of their keys is gone too. */
+  /** Items that a server refused: too large, or no memory for them. What it held under their keys is gone too. */
   refused: number
-  /** Records that were damaged, foreign, or another key's. */
+  /** Records that were damaged, foreign, or of another key. */
   unreadable: number
 }
 
@@ -33,26 +33,26 @@ export interface MemcachedTier extends Tier {
   examine(): Promise<readonly TierStep[]>
 }
 
-/** Keys in one step, so that a large batch does not hold others up. */
+/** Keys per step, so that a large batch does not delay other calls. */
 const STEP = 2000
 const LINE_END = Buffer.from('\r\n')
-/** A server takes longer times as an instant. */
+/** A server takes longer TTLs as a timestamp. */
 const LONGEST_S = 30 * 24 * 3600
-/** The last instant that it can hold. */
+/** The largest timestamp that it supports. */
 const LAST_S = 2 ** 31 - 1
 /**
- * What an item takes beside its body, at most: its name, the head of the record, and a key of 512 characters where the
+ * Maximum overhead of an item beside its body: its name, the head of the record, and a key of 512 characters if the
  * name is a hash.
  */
 const MOST_BESIDE = 2048
-/** What a server adds to an item, at most. */
+/** Maximum bytes that a server adds to an item. */
 const ITEM_HEAD = 64
 
 /**
  * A tier on Memcached servers (1.6.10 or later) over the meta protocol, with a client of its own.
  *
- * Connects with the first command, not before. While a server is down, its keys read as absent and writes to it reject;
- * the others go on. It cannot keep a ledger: put `redis`, `postgres` or, on one host, `sqlite` beside it. `clear` and
+ * Connects on the first command. While a server is down, its keys read as absent and writes to it reject; the other
+ * servers continue. It cannot keep a ledger: put `redis`, `postgres` or, on one host, `sqlite` beside it. `clear` and
  * `scan` walk everything that the servers hold.
  *
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
@@ -63,7 +63,7 @@ export function memcached(options: MemcachedTierOptions = {}): MemcachedTier {
   return new MemcachedServersTier(resolveMemcached(options))
 }
 
-/** What goes to one connection of one server: names, and their places in the batch where these are not their own. */
+/** The part of a batch for one connection of one server: names, and their indexes in the batch if they differ. */
 interface Share {
   readonly server: Server
   readonly lane: number
@@ -76,7 +76,7 @@ interface Failure {
   readonly error: unknown
 }
 
-/** An item of a server; the key where its record tells it. */
+/** An item of a server; `key` if read from its record. */
 interface Found extends Listed {
   readonly key?: string
 }
@@ -85,7 +85,7 @@ class MemcachedServersTier implements MemcachedTier {
   readonly name = 'memcached'
   readonly scope = 'shared'
   readonly durable = true
-  /** The servers list what their crawler comes by. */
+  /** The servers' crawler does not guarantee to list every item. */
   readonly scanMayMiss = true
   readonly limits: TierLimits
   readonly places: readonly string[]
@@ -105,7 +105,7 @@ class MemcachedServersTier implements MemcachedTier {
     this.#servers = settings.servers.map((host) => new Server(host, settings))
   }
 
-  /** Rejects only if no server that was asked has answered. */
+  /** Rejects only if none of the servers asked has answered. */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const answers: (Stored | undefined)[] = []
     for (const some of inSteps(keys)) {
@@ -161,7 +161,7 @@ class MemcachedServersTier implements MemcachedTier {
     return dropped
   }
 
-  /** Walks all servers. What is written meanwhile stays: each item goes only if it is still the one that was listed. */
+  /** Walks all servers. Items written meanwhile stay: each is removed only if it is still the one that was listed. */
   async clear(prefix: string): Promise<number> {
     let removed = 0
     for await (const { server, found } of this.#find(prefix))
@@ -189,7 +189,7 @@ class MemcachedServersTier implements MemcachedTier {
     await Promise.all(this.#servers.map((server) => server.close()))
   }
 
-  /** Hands each reply to `take` with its place. Answers what could not be asked; never rejects. */
+  /** Passes each reply to `take` with its index. Resolves with what could not be asked; never rejects. */
   async #ask(
     names: readonly string[],
     verb: Verb,
@@ -213,7 +213,7 @@ class MemcachedServersTier implements MemcachedTier {
     return failures
   }
 
-  /** An empty batch asks nobody, but a closed tier still says so. */
+  /** An empty batch asks no server, but a closed tier still rejects. */
   #shares(names: readonly string[]): readonly Share[] {
     const [only, second] = this.#servers
     if (only === undefined) return []
@@ -244,7 +244,7 @@ class MemcachedServersTier implements MemcachedTier {
     return unpacked.expiresAt <= now ? undefined : unpacked
   }
 
-  /** Undefined for what no server would take. */
+  /** Undefined for items that are too large. */
   #storing(item: TierItem, name: string, now: number): Buffer | undefined {
     const record = pack(item, name, this.#names.isHashed(name))
     if (record.length + name.length + ITEM_HEAD > this.#settings.maxItemBytes) return undefined
@@ -252,7 +252,7 @@ class MemcachedServersTier implements MemcachedTier {
     return Buffer.concat([Buffer.from(head, 'latin1'), record, LINE_END])
   }
 
-  /** What the servers hold under the prefix, in lots. */
+  /** The servers' items under the prefix, in batches. */
   async *#find(prefix: string): AsyncGenerator<{ readonly server: Server; readonly found: readonly Found[] }> {
     for (const server of this.#servers)
       for await (const listed of server.list()) {
@@ -266,7 +266,7 @@ class MemcachedServersTier implements MemcachedTier {
       }
   }
 
-  /** Reads the keys of names that are hashes. Those whose records cannot be read belong to any prefix. */
+  /** Reads the keys of hashed names from their records. Unreadable records match any prefix. */
   async #tell(server: Server, hashed: readonly Listed[], prefix: string): Promise<Found[]> {
     if (hashed.length === 0) return []
     const replies = await server.send(0, hashed.map(({ name }) => `mg ${name} v\r\n`).join(''), hashed.length, 'mg')
@@ -287,7 +287,7 @@ function joined(commands: readonly (string | Buffer)[]): string | Buffer {
 const bytesOf = (command: string | Buffer): Buffer =>
   typeof command === 'string' ? Buffer.from(command, 'latin1') : command
 
-/** Stores what is over already, so that what was there goes. */
+/** Stores an already expired item, which removes the previous one. */
 const forgetting = (name: string): Buffer => Buffer.from(`ms ${name} 0 T-1\r\n\r\n`, 'latin1')
 
 function throwFirst([first]: readonly Failure[]): void {
@@ -295,8 +295,8 @@ function throwFirst([first]: readonly Failure[]): void {
 }
 
 /**
- * In seconds as the server takes them, a little later than the record's own deadline, which decides; 0 is never, -1 at
- * once.
+ * In seconds as the server takes them, slightly later than the record's own deadline, which decides; 0 means never, -1
+ * at once.
  */
 function timeToLive(expiresAt: number, now: number): number {
   if (expiresAt <= now) return -1
@@ -306,7 +306,7 @@ function timeToLive(expiresAt: number, now: number): number {
   return instant > LAST_S ? 0 : instant
 }
 
-/** An empty batch is one empty step, so that a closed tier still says so. */
+/** An empty batch yields one empty step, so that a closed tier still rejects. */
 function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
   if (items.length <= STEP) yield items
   else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)

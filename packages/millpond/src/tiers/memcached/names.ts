@@ -1,6 +1,5 @@
-// What a key is called on the servers. Memcached takes 250 bytes without spaces and control characters; what does not
-// fit goes by a hash, with the key itself in the record. A key that begins with `#`, which marks a hash, goes by one
-// too.
+// The servers' names of keys. Memcached allows 250 bytes without spaces and control characters; other keys are named by
+// a hash, with the key itself in the record. A key that begins with `#`, which marks a hash, is hashed too.
 import { createHash } from 'node:crypto'
 
 const MAX_NAME = 250
@@ -22,12 +21,12 @@ export class Names {
       : `${this.prefix}${HASH}${createHash('sha256').update(key).digest('base64url')}`
   }
 
-  /** Names by a hash have their keys in their records. */
+  /** Whether the name is a hash, with the key in its record. */
   isHashed(name: string): boolean {
     return name[this.prefix.length] === HASH
   }
 
-  /** Undefined for names that are not ours, and for those that only their records can tell. */
+  /** Undefined for names that are not ours, and for hashed ones, whose keys are in their records. */
   keyOf(name: string): string | undefined {
     return name.startsWith(this.prefix) && !this.isHashed(name) ? name.slice(this.prefix.length) : undefined
   }

@@ -1,4 +1,4 @@
-// The options of the Memcached tier, checked once. Secrets never reach a message.
+// The options of the Memcached tier, validated once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
 import {
   check,
@@ -18,13 +18,13 @@ export interface MemcachedHost {
   readonly host: string
   /** Default 11211. */
   readonly port?: number
-  /** Its share of the keys, beside the weights of the others: 1 to 65,535. Default 1. */
+  /** Its share of the keys, relative to the weights of the others: 1 to 65,535. Default 1. */
   readonly weight?: number
 }
 
-/** Something an operator should know and no caller must fail for. */
+/** A problem that an operator should know about but that fails no call. */
 export interface MemcachedWarning {
-  /** A server, told when it changes. */
+  /** State of a server, reported when it changes. */
   readonly kind: 'down' | 'up'
   readonly message: string
   readonly cause?: unknown
@@ -32,28 +32,27 @@ export interface MemcachedWarning {
 
 export interface MemcachedTierOptions {
   /**
-   * The servers: a list of `{ host, port, weight }`, or a text such as `'10.0.0.1:11211,10.0.0.2'`, with a weight as in
-   * `'10.0.0.1:11211:3'`. All processes must name the same servers by the same names, weights included. Default:
+   * The servers: a list of `{ host, port, weight }`, or a string such as `'10.0.0.1:11211,10.0.0.2'`, with a weight as
+   * in `'10.0.0.1:11211:3'`. All processes must name the same servers in the same way, including weights. Default:
    * `127.0.0.1:11211`.
    */
   readonly servers?: string | readonly MemcachedHost[] | undefined
-  /** What every key begins with: up to 100 characters of ASCII without spaces. Default `millpond:`. */
+  /** Prefix of every key: up to 100 ASCII characters without spaces. Default `millpond:`. */
   readonly keyPrefix?: string | undefined
   /**
-   * Connections to each server, 1 to 64; the commands of a key always take the same one. Default 1: commands are
-   * pipelined.
+   * Connections to each server, 1 to 64; commands for a key always use the same one. Default 1: commands are pipelined.
    */
   readonly poolSize?: number | undefined
   /**
-   * The longest that a server may be silent while it owes an answer. Default 200 ms, so that the answers of the others
-   * still count.
+   * The longest that a server may be silent while a reply is pending. Default 200 ms, so that the replies of other
+   * servers still count.
    */
   readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
   readonly connectTimeout?: Duration | undefined
-  /** How long a server that did not answer is left alone before it is tried again. Default 500 ms. */
+  /** How long a server that did not answer is skipped before it is tried again. Default 500 ms. */
   readonly retryAfter?: Duration | undefined
-  /** The largest item that the servers take (`-I`), in bytes. Default 1 MiB, as theirs. */
+  /** The largest item that the servers accept (`-I`), in bytes. Default 1 MiB, like theirs. */
   readonly maxItemBytes?: number | undefined
   /** `true`, or the options of `tls.connect`. Default off. */
   readonly tls?: boolean | ConnectionOptions | undefined
@@ -61,7 +60,7 @@ export interface MemcachedTierOptions {
   readonly username?: string | undefined
   /** The password for `username`. */
   readonly password?: string | undefined
-  /** Told what fails no call and an operator should know. */
+  /** Called with problems that fail no call but that an operator should know about. */
   readonly onWarning?: ((warning: MemcachedWarning) => void) | undefined
 }
 
@@ -120,7 +119,7 @@ export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettin
   }
 }
 
-/** A text or a list; no server twice. */
+/** Accepts a string or a list; no server may occur twice. */
 function serversOf(given: unknown): Required<MemcachedHost>[] {
   const list = typeof given === 'string' ? given.split(/[\s,]+/).filter((text) => text !== '') : given
   if (!Array.isArray(list) || list.length === 0)

@@ -8,8 +8,8 @@
 //  19  number           float64
 //  27  epoch, key, body
 //
-// The name is part of the checksum: bytes that were stored under another one, or that came as the answer to another
-// question, are not accepted.
+// The name is part of the checksum: bytes stored under another name, or received as the reply to another request, are
+// rejected.
 import { crc32 } from 'node:zlib'
 import type { Stored, TierItem } from '../../core/contracts.ts'
 
@@ -19,7 +19,7 @@ const MAGIC = 0x4d
 const VERSION = 1
 const EPOCH = /^[\w-]{1,64}$/
 
-/** `withKey`: the name does not tell the key. */
+/** `withKey`: stores the key, as its name is a hash. */
 export function pack({ key, body, expiresAt, asOf }: TierItem, name: string, withKey: boolean): Buffer {
   const keyLength = withKey ? Buffer.byteLength(key) : 0
   const from = HEAD + asOf.epoch.length + keyLength
@@ -38,7 +38,7 @@ export function pack({ key, body, expiresAt, asOf }: TierItem, name: string, wit
 }
 
 export interface Unpacked extends Stored {
-  /** Only where the name does not tell it. */
+  /** Only if the name is a hash. */
   readonly key: string | undefined
 }
 
@@ -52,7 +52,7 @@ export function unpack(record: Buffer, name: string): Unpacked | undefined {
   const epoch = record.toString('latin1', HEAD, keyFrom)
   const expiresAt = record.readDoubleLE(11)
   const seq = record.readDoubleLE(19)
-  // Who can write a right checksum can still write nonsense.
+  // A valid checksum does not guarantee valid fields.
   if (!EPOCH.test(epoch) || Number.isNaN(expiresAt) || !Number.isSafeInteger(seq) || seq < 0) return undefined
   return {
     asOf: { epoch, seq },

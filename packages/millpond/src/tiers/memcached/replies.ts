@@ -1,5 +1,5 @@
-// Takes the replies of the meta protocol out of a stream of bytes. Whatever breaks the grammar throws: the stream
-// cannot be trusted any more.
+// Parses the replies of the meta protocol from a byte stream. Any violation of the grammar throws: the stream cannot be
+// trusted any more.
 
 /** The value of a `VA`, or the line. */
 export type Reply = Buffer | string
@@ -8,23 +8,23 @@ const NEWLINE = 10
 const RETURN = 13
 const ZERO = 48
 const SPACE = 32
-/** No reply that we ask for has a longer line; the key of a listing may take three bytes for each of its 250. */
+/** No expected reply has a longer line; a listed key may take three bytes for each of its 250. */
 const LONGEST_LINE = 2048
 /** No server keeps a larger item than 1 GiB; we never write one above 1 MiB. */
 const LARGEST_VALUE = 64 * 1024 * 1024
 /** `VA ` as the first three bytes of a line. */
 const V = 0x56
 const A = 0x41
-/** The lines that most replies are, made once. */
+/** The most common reply lines, allocated once. */
 const COMMON = new Map(
   ['HD', 'EN', 'NF', 'NS', 'EX', 'MN'].map((line) => [(line.charCodeAt(0) << 8) | line.charCodeAt(1), line]),
 )
 
 export class Replies {
   readonly #take: (reply: Reply) => void
-  /** The beginning of a line whose end has not come. */
+  /** The beginning of an incomplete line. */
   #line: Buffer | undefined
-  /** The parts of a value that has not all come, its line end included, and how many bytes are wanting. */
+  /** The parts of an incomplete value, including its line end, and how many bytes are missing. */
   #parts: Buffer[] = []
   #wanting = 0
 
@@ -32,12 +32,12 @@ export class Replies {
     this.#take = take
   }
 
-  /** Bytes of a value that is still on its way. */
+  /** Bytes still missing of an incomplete value. */
   get partial(): number {
     return this.#wanting
   }
 
-  /** @throws Error for bytes that are no reply. */
+  /** @throws Error for bytes that are not a reply. */
   push(bytes: Buffer): void {
     let chunk = bytes
     let at = 0
@@ -51,12 +51,12 @@ export class Replies {
     while (at < chunk.length) at = this.#next(chunk, at)
   }
 
-  /** Handles what begins at `at`; answers where the next begins. */
+  /** Handles the reply at `at`; returns where the next one begins. */
   #next(chunk: Buffer, at: number): number {
     const end = chunk.indexOf(NEWLINE, at)
     if (end < 0) {
       if (chunk.length - at > LONGEST_LINE) throw new Error(`a line of more than ${LONGEST_LINE} bytes`)
-      // A copy: the rest of the chunk must not be held by some bytes of it.
+      // A copy, so that a few bytes do not retain the whole chunk.
       this.#line = Buffer.from(chunk.subarray(at))
       return chunk.length
     }

@@ -1,8 +1,8 @@
-// Which server keeps a key: weighted ketama as libmemcached computes it, so that other clients look in the same places.
+// Which server holds a key: weighted ketama as libmemcached computes it, so that other clients look in the same places.
 //
-// A server has a share of 160 points for each server in the list, by its weight, four to an MD5 of `host:port-n`
+// On average a server has 160 points on the ring, in proportion to its weight, four from each MD5 of `host:port-n`
 // (`host-n` on port 11211). A key belongs to the first point that is not below the first 32 bits of its own MD5.
-// Computed in single precision, as there.
+// Computed in single precision, as in libmemcached.
 import { hash } from 'node:crypto'
 import type { MemcachedHost } from './options.ts'
 
@@ -10,7 +10,7 @@ const DEFAULT_PORT = 11_211
 const POINTS = 160
 const POINTS_PER_DIGEST = 4
 
-/** Answers the place of the key's server in the list. */
+/** Returns the index of the key's server in the list. */
 export type Ring = (name: string) => number
 
 export function ketama(hosts: readonly Required<MemcachedHost>[]): Ring {

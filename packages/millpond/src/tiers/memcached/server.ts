@@ -1,5 +1,4 @@
-// One server: its connections, and whether it is worth asking. While it is known to be down, whoever asks is told at
-// once.
+// One server: its connections, and whether it is up. While it is known to be down, calls fail at once.
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { isError, MillpondError } from '../../core/errors.ts'
@@ -14,11 +13,11 @@ export class Server {
   readonly #host: Required<MemcachedHost>
   readonly #settings: MemcachedSettings
   readonly #lanes: (Connection | undefined)[] = []
-  /** Why it is left alone, and until when on the monotonic clock. */
+  /** Why and until when (monotonic time) it is not tried. */
   #down: { readonly error: Error; readonly until: number } | undefined
   #isClosed = false
 
-  /** Connects with the first command, not before. */
+  /** Connects on the first command. */
   constructor(host: Required<MemcachedHost>, settings: MemcachedSettings) {
     this.name = host.host.includes(':') ? `[${host.host}]:${host.port}` : `${host.host}:${host.port}`
     this.#host = host
@@ -26,8 +25,8 @@ export class Server {
   }
 
   /**
-   * One reply a command, in order. Where the connection was closed, as servers do with idle ones, the commands are sent
-   * once more on a new one: each of ours may come twice.
+   * One reply per command, in order. If an established connection was closed, as servers do with idle ones, the
+   * commands are sent once more on a new one: each may be executed twice.
    * @throws MillpondError `TIER_FAILED`, `CLOSED`.
    */
   async send(lane: number, commands: string | Buffer, count: number, verb: Verb): Promise<Reply[]> {
@@ -43,7 +42,7 @@ export class Server {
     }
   }
 
-  /** Every item that the server holds, whoever stored it, on a connection of its own. */
+  /** Lists every item on the server, including those of other programs, over a separate connection. */
   async *list(): AsyncGenerator<readonly Listed[]> {
     try {
       this.#checkOpen()
@@ -66,7 +65,7 @@ export class Server {
     this.#checkOpen()
     const known = this.#lanes[lane]
     const down = this.#down
-    // While one connection finds out whether it is back, the others do not wait for it.
+    // While one connection probes whether it is back, the others fail without waiting.
     if (down !== undefined && (known !== undefined || performance.now() < down.until)) throw down.error
     if (known !== undefined) return known
     let isReady = false
@@ -89,7 +88,7 @@ export class Server {
   }
 
   /**
-   * A connection that was closed while it stood may be had again at once; one that could not be had, or fell silent,
+   * An established connection that was closed may be reopened at once; one that could not be opened, or timed out, may
    * not.
    */
   #lost(error: Error, wasReady: boolean): void {

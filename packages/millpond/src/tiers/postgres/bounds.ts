@@ -1,34 +1,33 @@
-// The bounds of the entries, kept by the server in the transaction of each write, whoever writes.
+// The limits on entries, enforced by the server in the transaction of each write, for all writers.
 //
-// What the entries take is counted by triggers, in a few rows: each statement adds to one that nobody else holds at the
-// moment, or to a new one. So nobody waits for anybody's count, and their sum is exact in every snapshot. A write that
-// passes a bound takes the oldest out with it; entries that somebody holds are passed over (SKIP LOCKED), so that
-// making room never waits, and cannot be waited for in a circle. The sweep makes some room ahead, so that writes seldom
-// must.
+// Usage is counted by triggers, in a few rows: each statement adds to one that is not locked at the moment, or to a new
+// one. So no writer waits for another's counter, and the sum is exact in every snapshot. A write that exceeds a limit
+// evicts the oldest entries; locked ones are skipped (SKIP LOCKED), so that eviction never waits and cannot deadlock.
+// The sweep evicts ahead of need, so that writes seldom must.
 //
-// The oldest are those that were written first. By last use would make each read a write: a dead row, and a record in
-// the log, for an order that memory above knows better.
+// The oldest entries are those written first. Ordering by last use would make each read a write (a dead row and a WAL
+// record), for an order that the memory tier above knows better.
 import type { TierBounds } from '../../core/contracts.ts'
 import { PLANS } from './ledger-record.ts'
 
 /**
- * What a row takes on the disk, about: head, indexes (the key twice) and the pieces of a large body included, room that
- * vacuum has not given back yet not.
+ * Approximate size of a row on disk: includes the head, indexes (the key twice) and the TOAST chunks of a large body,
+ * but not space that vacuum has yet to free.
  */
 export const weightOf = (row: string): string =>
   `(200 + 2 * octet_length(${row}.key) + octet_length(${row}.body) * 33 / 32 + CASE WHEN octet_length(${row}.body) > 2000 THEN 600 ELSE 0 END)::bigint`
 
-/** The most rows that one write takes out: some 50 ms of a slow server. */
+/** Maximum rows that one write evicts: about 50 ms on a slow server. */
 const AT_ONCE = 5000
 /**
- * A write that must make room makes some more than it needs, up to so many rows: by themselves they cost several times
+ * A write that must evict evicts up to this many rows more than needed: evicting them one at a time costs several times
  * as much.
  */
 const AHEAD = 200
-/** The sweep makes room to here, so that so much more can be written until its next round without making room. */
+/** The sweep evicts down to this share, so that writes until its next round need not evict. */
 const LOW_WATER = 0.97
 
-/** Makes some room ahead, where there are bounds. @param s the schema's name, quoted. */
+/** Evicts ahead of need, if there are limits. @param s the schema's name, quoted. */
 export const sweepBounds = (s: string): string => `${s}.make_room(${LOW_WATER}, p_limit)`
 
 /** @param s the schema's name, quoted. */
@@ -122,8 +121,8 @@ END $$;
 `
 
 /**
- * What lies beside the entries where they are bounded, or may become so. A count must not outlive entries that a crash
- * takes: it is logged as they are.
+ * Tables for limits on entries. A counter must not survive a crash that loses the entries: it is logged or unlogged as
+ * they are.
  */
 export const boundTables = (s: string): string => `
 DO $$ BEGIN
@@ -137,7 +136,7 @@ CREATE TABLE IF NOT EXISTS ${s}.bound (one boolean PRIMARY KEY DEFAULT true CHEC
 ALTER TABLE ${s}.entry ADD COLUMN IF NOT EXISTS born bigint;
 `
 
-/** Begins to count, with what is there: from then on for whoever uses the schema. */
+/** Starts counting, including existing entries; from then on for all users of the schema. */
 export const beginBounds = (s: string): string => `
 DO $$ BEGIN
   IF NOT ${isBounded(s)} THEN
@@ -159,7 +158,7 @@ END $$;
 export const isBounded = (s: string): string =>
   `EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = '${s}.entry'::regclass AND t.tgname = 'entry_added')`
 
-/** Says the bounds to the server, where they are others than those that stand. */
+/** Sets the limits on the server, if they differ from the current ones. */
 export const sayBounds = (s: string, { maxEntries, maxBytes }: TierBounds): string => `
 INSERT INTO ${s}.bound AS b (max_entries, max_bytes) VALUES (${maxEntries ?? 'NULL'}, ${maxBytes ?? 'NULL'})
 ON CONFLICT (one) DO UPDATE SET max_entries = excluded.max_entries, max_bytes = excluded.max_bytes

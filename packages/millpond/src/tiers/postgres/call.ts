@@ -1,24 +1,21 @@
-// One statement on its way: its deadline, and the connection that it holds.
+// One statement in progress: its deadline, and the connection that it holds.
 import type { PostgresClient } from './client.ts'
 
 export type Row = readonly (string | Buffer | null)[]
 
-/**
- * The type by which a statement marks a column of hexadecimal digits that is to be bytes (`encode(body,
- * 'hex')::varchar`).
- */
+/** The type that marks a column of hexadecimal digits to be decoded to bytes (`encode(body, 'hex')::varchar`). */
 const DIGITS = 1043
 const asIs = (text: string): string => text
 /**
- * At once, while the row is read: digits of a whole answer that are kept until its end cost the garbage collector as
- * much as all else.
+ * Decoded while the row is read: keeping the digits of a whole result until its end costs the garbage collector as much
+ * as everything else.
  */
 const asBytes = (text: string): Buffer => Buffer.from(text, 'hex')
 
-/** Everything as text, but for what is marked. */
+/** Everything as text, except marked columns. */
 export const asText = { getTypeParser: (type: number) => (type === DIGITS ? asBytes : asIs) }
 
-/** A statement by itself, with a limit of its own. */
+/** Runs a single statement with its own time limit. */
 export async function ask(client: PostgresClient, text: string, ms: number): Promise<Row[]> {
   const { rows } = await withLimit(client.query({ text, rowMode: 'array', types: asText }), ms)
   return (rows ?? []).map(asRow)
@@ -29,15 +26,13 @@ export function asRow(row: unknown): Row {
   throw new TypeError('the client answered no row')
 }
 
-/** Ends once, whatever comes first: the answer, the error or the deadline. */
+/** Settles once, with whichever comes first: the result, the error or the deadline. */
 export class Call {
   cancel = (): void => {}
   client: PostgresClient | undefined
   isOver = false
 
-  /**
-   * `false` when it was over already. A connection that is still held then is busy with a statement that was given up.
-   */
+  /** `false` if it had ended already. A connection that it still holds then is busy with an abandoned statement. */
   end(): boolean {
     if (this.isOver) return false
     this.isOver = true
@@ -53,7 +48,7 @@ export class Call {
   }
 }
 
-/** Rejects when the work takes longer; what it brings then goes to `late`. */
+/** Rejects if the work takes longer; a late result goes to `late`. */
 export function withLimit<T>(work: Promise<T>, ms: number, late?: (result: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     let isOver = false

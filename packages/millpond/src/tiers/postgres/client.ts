@@ -1,22 +1,22 @@
-// What is used of pg: a pool and its clients, ours or the user's.
+// The parts of pg that are used: a pool and its clients, ours or the user's.
 
 import type { EventEmitter } from 'node:events'
 import type { ConnectionOptions } from 'node:tls'
 import { MillpondError } from '../../core/errors.ts'
 import { loadPackage } from '../../core/packages.ts'
 
-/** What is used of pg's Pool. */
+/** The parts of pg's Pool that are used. */
 export interface PostgresPool {
   /**
-   * With a callback: what waits for a promise hears of an error that came with the connection too late, and an error
-   * that nobody hears ends the program.
+   * With a callback: awaiting a promise would be too late for an error that arrives together with the connection, and
+   * an unhandled one ends the program.
    */
   connect(callback: (error: Error | undefined, client: PostgresClient | undefined) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** What is used of a client that a pool lends. */
+/** The parts of a pooled client that are used. */
 export interface PostgresClient {
   query(config: PostgresQuery): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
   /** With `true` the connection is closed instead of used again. */
@@ -24,7 +24,7 @@ export interface PostgresClient {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** `types` makes every column text, or bytes where it is marked, whatever parsers the program has set for others. */
+/** `types` makes every column text, or bytes if marked, whatever parsers the program has set globally. */
 export interface PostgresQuery {
   readonly text: string
   readonly name?: string | undefined
@@ -33,7 +33,7 @@ export interface PostgresQuery {
   readonly types: { getTypeParser(type: number): (text: string) => string | Buffer }
 }
 
-/** What is used of a client of our own. */
+/** The parts of an own client that are used. */
 export interface Listening extends EventEmitter {
   connect(): Promise<void>
   query(text: string): Promise<unknown>
@@ -57,18 +57,18 @@ export interface Address {
 
 export interface Access {
   readonly pool: PostgresPool
-  /** Ends the pool where it is ours. */
+  /** Ends the pool if it is ours. */
   readonly end: () => Promise<void>
-  /** A new client outside of the pool; absent where the user's pool cannot tell how. */
+  /** A new client outside the pool; absent if the user's pool does not tell how to connect. */
   readonly listener: (() => Listening) | undefined
-  /** Sessions of our own may be set up as we need them. */
+  /** Whether the pool is ours, so that its sessions may be configured. */
   readonly isOwn: boolean
 }
 
 /** @throws MillpondError `OPTION_INVALID` when pg is not installed. */
 function loadPg(): Pg {
   try {
-    // Its own shape is trusted: it is the package that this file names.
+    // The module's shape is trusted: it is the package named here.
     return loadPackage('pg') as Pg
   } catch (cause) {
     throw new MillpondError(
@@ -79,7 +79,7 @@ function loadPg(): Pg {
   }
 }
 
-/** Connects nothing yet. */
+/** Does not connect yet. */
 export function access({ pool, url, tls, poolSize, connectMs }: Address): Access {
   if (pool !== undefined) return { pool, end: async () => {}, listener: listenerOf(pool), isOwn: false }
   const pg = loadPg()
@@ -94,7 +94,7 @@ export function access({ pool, url, tls, poolSize, connectMs }: Address): Access
   return { pool: own, end: () => own.end(), listener: () => new pg.Client(options), isOwn: true }
 }
 
-/** A pool of pg knows its class of clients and their options. */
+/** A pool of pg exposes its client class and options. */
 function listenerOf(pool: PostgresPool): Access['listener'] {
   const Client: unknown = Reflect.get(pool, 'Client')
   const options: unknown = Reflect.get(pool, 'options')

@@ -1,4 +1,4 @@
-// Reads columns of a row that the server answered, checked instead of assumed.
+// Reads columns of a result row, checked instead of assumed.
 import type { Row } from './call.ts'
 
 export function textAt(row: Row | undefined, index: number): string {
@@ -13,10 +13,7 @@ export function numberAt(row: Row | undefined, index: number): number {
   throw new TypeError(`column ${index} holds no whole number`)
 }
 
-/**
- * Of a column that was encoded as hexadecimal digits; a client that passes over parsers of types gives them as they
- * are.
- */
+/** The bytes of a hex-encoded column; clients that ignore type parsers return the digits. */
 export function bytesAt(row: Row | undefined, index: number): Buffer {
   const value = row?.[index]
   return Buffer.isBuffer(value) ? value : Buffer.from(textAt(row, index), 'hex')

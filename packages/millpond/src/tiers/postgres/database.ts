@@ -1,10 +1,10 @@
-// The connections to one PostgreSQL: known to be up or down at every moment, with our own deadline on each statement,
+// The connections to one PostgreSQL: its state, up or down, is always known, and each statement has our own deadline,
 // whatever the client does.
 //
-// "Up" means that a connection was made, that the server takes writes (a standby is no place for a ledger) and that the
-// schema is there in our version. While it is down every call fails at once and one probe at a time asks again, with
-// growing pauses. A statement that has missed its deadline takes its connection with it: nobody knows when that would
-// be free again.
+// "Up" means that a connection was made, that the server accepts writes (a standby cannot hold a ledger) and that the
+// schema exists in our version. While it is down every call fails at once and one probe at a time checks again, with
+// growing pauses. A statement that misses its deadline also discards its connection: it is unknown when that would be
+// free again.
 import { createHash } from 'node:crypto'
 import { afterAwake } from '../../core/awake.ts'
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
@@ -28,29 +28,29 @@ export interface Statement {
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2000
 const CLOSE_MS = 200
-/** A timer that rings so much too late has met a process that stood still. */
+/** A timer this late indicates that the process was paused. */
 const LATE_MS = 100
-/** Statements that lost against another one and have changed nothing. */
+/** Attempts of a statement that lost a conflict and has changed nothing. */
 const MAX_TRIES = 4
 
-/** A statement whose name says its text, so that two versions of Millpond can use one pool. */
+/** A statement named by a hash of its text, so that two versions of Millpond can use one pool. */
 export function statement(text: string): Statement {
   return { text, name: `millpond_${createHash('sha256').update(text).digest('hex').slice(0, 16)}` }
 }
 
 /**
- * The clients that have a listener for their errors, of whichever tier: over a pool of the program's there may be one
- * tier after another.
+ * The clients that have an error listener already, from any tier: several tiers may use the program's pool one after
+ * another.
  */
 const heard = new WeakSet<PostgresClient>()
 
 export class Database {
   readonly settings: PostgresSettings
   readonly #access: Access
-  /** The clients of our own pool whose sessions are set up. */
+  /** The clients of our own pool whose sessions are configured. */
   readonly #greeted = new WeakSet<PostgresClient>()
   #isReady = false
-  /** Why nobody is let through; undefined while it is up and before the first attempt has ended. */
+  /** Why calls fail; undefined while it is up and before the first attempt has ended. */
   #down: { readonly cause: unknown } | undefined
   #preparing: Promise<void> | undefined
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -59,10 +59,10 @@ export class Database {
   #closed = false
   #running = 0
   #onIdle: (() => void) | undefined
-  /** An idle connection that ends is the pool's to replace; without a listener it would end the program. */
+  /** The pool replaces an idle connection that ends; without a listener the error would end the program. */
   readonly #onPoolError = (): void => {}
 
-  /** Connects with the first statement, not before. */
+  /** Connects on the first statement. */
   constructor(settings: PostgresSettings, access: Access) {
     this.settings = settings
     this.#access = access
@@ -106,7 +106,7 @@ export class Database {
     })
   }
 
-  /** Lets what is under way end; each has its deadline. */
+  /** Waits for running statements; each has its deadline. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -116,7 +116,7 @@ export class Database {
       this.#access.end().catch(() => {}),
       new Promise((resolve) => unheld(setTimeout(resolve, CLOSE_MS))),
     ])
-    // Connections of our own that the server has not let go of yet may still fail, so that pool keeps its listener.
+    // Our own connections that the server has not closed yet may still fail, so that pool keeps its listener.
     if (!this.#access.isOwn) this.#access.pool.removeListener('error', this.#onPoolError)
   }
 
@@ -181,8 +181,8 @@ export class Database {
   }
 
   /**
-   * pg's own timer rings late where this process stood still, before it reads the answer that is there: that says
-   * nothing of the server.
+   * After a pause of this process, pg's own timer fires before the answer that has arrived is read: this says nothing
+   * about the server.
    */
   async #connectAwake(): Promise<PostgresClient> {
     const began = performance.now()
@@ -194,10 +194,7 @@ export class Database {
     }
   }
 
-  /**
-   * A client that somebody listens to from the first moment: what ends it is told by the rejection of the next
-   * statement.
-   */
+  /** A client with an error listener from the start: an error that ends it rejects its next statement. */
   #connect(): Promise<PostgresClient> {
     return new Promise((resolve, reject) => {
       this.#access.pool.connect((error, client) => {
@@ -211,7 +208,7 @@ export class Database {
     })
   }
 
-  /** Makes sure that the server can be used; ends as "up" or as "down". One at a time, whoever asks. */
+  /** Checks that the server can be used; ends as "up" or as "down". Concurrent callers share one check. */
   #prepare(): Promise<void> {
     this.#preparing = this.#check()
       .then(
@@ -230,7 +227,7 @@ export class Database {
       .finally(() => {
         this.#preparing = undefined
       })
-    // Who waits for it is told; a probe has nobody who waits.
+    // Callers that await it see the error; a probe has no caller.
     this.#preparing.catch(() => {})
     return this.#preparing
   }

@@ -1,7 +1,7 @@
-// Entries on the server: how they are stored, and the check over the head of each.
+// Entries on the server: how they are stored, and the checksum over the head of each.
 import { PLANS } from './ledger-record.ts'
 
-/** The check over the head of a stored record, of columns or aliases. */
+/** The checksum over the head of a stored record, of columns or aliases. */
 export const headOf = (row: string): string =>
   `hashtextextended(${row}.epoch || ':' || ${row}.seq || ':' || coalesce(${row}.expires::text, ''), 0)`
 

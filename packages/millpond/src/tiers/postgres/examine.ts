@@ -1,4 +1,4 @@
-// The PostgreSQL tier examined, over a connection of its own.
+// Examines the PostgreSQL tier, over a separate connection.
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -11,10 +11,10 @@ import type { Access, Listening } from './client.ts'
 import type { PostgresSettings } from './options.ts'
 
 const LEAST = 130_000
-/** What a client says that wants TLS (message formats of the protocol, SSLRequest). */
+/** What a client sends to request TLS (message formats of the protocol, SSLRequest). */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 
-/** Never rejects. Of a pool that does not tell how it connects, nothing can be said. */
+/** Never rejects. No steps for a pool that does not tell how it connects. */
 export async function examinePostgres(settings: PostgresSettings, access: Access): Promise<readonly TierStep[]> {
   const examination = new Examination(settings.connectMs)
   const client = access.listener?.()
@@ -33,7 +33,7 @@ export async function examinePostgres(settings: PostgresSettings, access: Access
   return examination.steps
 }
 
-/** A client of pg has read its options. */
+/** A pg client exposes its resolved options. */
 function destinationOf(client: Listening): Destination {
   const [host, port, ssl] = ['host', 'port', 'ssl'].map((name): unknown => Reflect.get(client, name))
   const [name, number] = [typeof host === 'string' ? host : '127.0.0.1', typeof port === 'number' ? port : 5432]
@@ -140,7 +140,7 @@ const notSuited = (error: unknown): string =>
     ? 'run postgresGrants({ role }) as the owner of the schema'
     : 'run postgresSchema() as the owner, or grant this user CREATE on the database and leave install on'
 
-/** The first row, as texts. */
+/** The first row, as strings. */
 async function row(client: Listening, text: string): Promise<readonly string[]> {
   const answer = await client.query(text)
   const rows: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'rows') : undefined

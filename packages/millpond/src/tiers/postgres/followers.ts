@@ -1,6 +1,6 @@
-// Who wants to know that a namespace has moved: woken by NOTIFY, over one connection of its own that is made for the
-// first and gone with the last. Only hints come over it, so its failures are nobody's; after each connection everybody
-// is woken, because something may have come before.
+// Followers of a namespace: woken by NOTIFY, over one separate connection that is opened for the first and closed after
+// the last. It carries only hints, so its failures are ignored; after each reconnect all followers are woken, because
+// notifications may have been missed.
 import { createHash } from 'node:crypto'
 import { unheld } from '../../core/unheld.ts'
 import type { Listening } from './client.ts'
@@ -8,7 +8,7 @@ import type { Listening } from './client.ts'
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5000
 
-/** A notification's text: short, whatever the namespace is called. */
+/** A notification's payload: short, however long the namespace's name is. */
 export function messageOf(namespace: string): string {
   return createHash('sha256').update(namespace).digest('hex').slice(0, 32)
 }
@@ -28,7 +28,7 @@ export class Followers {
 
   add(namespace: string, wake: () => void): () => void {
     const message = messageOf(namespace)
-    // Each call is a follower of its own, also with the same function.
+    // Each call is a separate follower, even with the same function.
     const own = (): void => wake()
     const wakes = this.#wakes.get(message) ?? new Set()
     wakes.add(own)

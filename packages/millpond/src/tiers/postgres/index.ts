@@ -1,5 +1,5 @@
 // The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same
-// transactions.
+// transactions as the entries.
 import type {
   LedgerStore,
   Refusal,
@@ -47,14 +47,14 @@ export interface PostgresTier extends Tier {
 }
 
 const FAILED = 'TIER_FAILED'
-/** Keys in one statement; a batch above it takes more, so that no transaction is long. */
+/** Keys per statement; a larger batch takes several, so that no transaction is long. */
 const STEP = 1000
-/** The most bytes of bodies in one statement, beyond its first item. */
+/** Maximum bytes of bodies per statement, beyond its first item. */
 const STEP_BYTES = 8_388_608
-/** However large, so many fit within `maxBytes`. */
+/** At least this many entries fit within `maxBytes`, however large they are. */
 const LEAST_ENTRIES = 8
 const LARGEST_ENTRY = 64 * 1_048_576
-/** Keys of several callers in one statement: so few that the answers of a burst keep coming on a busy server. */
+/** Keys of several callers in one statement: few enough that replies to a burst keep arriving on a busy server. */
 const TOGETHER = 250
 const SWEEP = 500
 const NEXT_SWEEP_MS = 20
@@ -62,14 +62,14 @@ const NEXT_SWEEP_MS = 20
 /**
  * A tier in a PostgreSQL database (13 or later), through pg.
  *
- * Connects with the first command, not before, and makes its schema then (see `postgresSchema` and `postgresGrants` for
- * a role that may not). A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls
- * reject at once, and connections come back by themselves. With each restart, crash, fail-over and restored backup of
- * the server the ledger begins new epochs. Asynchronous commits (`ALTER ROLE ... SET synchronous_commit = off`) are
- * therefore safe, and make invalidations much cheaper.
+ * Connects on the first command, and then creates its schema (see `postgresSchema` and `postgresGrants` for a role that
+ * may not). A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls reject at
+ * once, and it reconnects by itself. With each restart, crash, fail-over and restored backup of the server the ledger
+ * begins new epochs. Asynchronous commits (`ALTER ROLE ... SET synchronous_commit = off`) are therefore safe, and make
+ * invalidations much cheaper.
  *
  * @throws MillpondError `OPTION_INVALID` (option, URL, pg not installed), `DURATION_INVALID`. Calls reject with
- * `SCHEMA_NEWER` where a later Millpond has been.
+ * `SCHEMA_NEWER` if a later Millpond upgraded the schema.
  */
 export function postgres(options: PostgresTierOptions): PostgresTier {
   const settings = resolvePostgres(options)
@@ -90,8 +90,8 @@ class PostgresDatabaseTier implements PostgresTier {
   readonly scope = 'shared'
   readonly durable = true
   /**
-   * Half of the connections: the ledger's steps must not wait behind a burst of reads, nor anybody in the pool, which
-   * gives up after a while.
+   * Half of the connections: the ledger's steps must not wait behind a burst of reads, nor any call in the pool, which
+   * times out after a while.
    */
   readonly limits: TierLimits
   readonly bounds?: TierBounds
@@ -134,7 +134,7 @@ class PostgresDatabaseTier implements PostgresTier {
       const found = new Map<string, Stored>()
       for (const row of rows) takeIn(found, row)
       for (const key of bytes) answers.push(found.size === 0 ? undefined : found.get(key.toString('hex')))
-      // A key that is named twice has two answers, which must not share their bytes.
+      // A key that is named twice has two results, which must not share their bytes.
       if (found.size < some.length) separate(answers, answers.length - some.length)
     }
     return answers
@@ -143,7 +143,7 @@ class PostgresDatabaseTier implements PostgresTier {
   async write(items: readonly TierItem[]): Promise<readonly (Refusal | undefined)[]> {
     const { itemBytes = Number.POSITIVE_INFINITY, batchBytes = STEP_BYTES } = this.limits
     for (const all of inSteps(items, (item) => item.body.length, batchBytes)) {
-      // What is too large only replaces, as what has expired does.
+      // An item that is too large only replaces the previous one, like an expired one.
       const some = all.map((item) => (item.body.length > itemBytes ? { ...item, expiresAt: 0 } : item))
       const { keys, starts, lengths, expires, bodies } = pack(some, Date.now())
       const epochs = some.map((item) => item.asOf.epoch)
@@ -162,7 +162,7 @@ class PostgresDatabaseTier implements PostgresTier {
     return dropped
   }
 
-  /** In small steps; what is written meanwhile may stay (the ledger invalidates it). */
+  /** In small steps; entries written meanwhile may stay (the ledger invalidates them). */
   async clear(prefix: string): Promise<number> {
     const end = above(prefix)
     let removed = 0
@@ -186,8 +186,8 @@ class PostgresDatabaseTier implements PostgresTier {
   }
 
   /**
-   * Bytes on the server's disk, indexes and rows not yet swept included; of a bounded tier as the bounds count, without
-   * what vacuum has yet to give back.
+   * Bytes on the server's disk, including indexes and rows not yet swept; for a bounded tier as its limits count,
+   * without what vacuum has yet to free.
    */
   async usage(): Promise<TierUsage & { readonly bytes: number }> {
     if (this.bounds === undefined)
@@ -197,8 +197,8 @@ class PostgresDatabaseTier implements PostgresTier {
   }
 
   /**
-   * Rows that are over go. What the server keeps of rows that were deleted, until it is vacuumed, and in its own log,
-   * is not in the tier's hands.
+   * Deletes expired rows. What the server keeps of deleted rows, until vacuum and in its own log, is beyond the tier's
+   * control.
    */
   async scrub(): Promise<void> {
     for (let count = SWEEP; count >= SWEEP; )
@@ -215,13 +215,13 @@ class PostgresDatabaseTier implements PostgresTier {
     return this.#database.run(what, FAILED, one, values)
   }
 
-  /** The first write starts the sweeping; it never keeps the process alive. */
+  /** The first write starts the sweeps; they never keep the process alive. */
   #sweepLater(ms: number): void {
     if (this.#timer !== undefined || this.#database.isClosed || ms === Number.POSITIVE_INFINITY) return
     this.#timer = unheld(setTimeout(() => void this.#sweep(), ms * (0.75 + Math.random() / 2)))
   }
 
-  /** One small step. Where it fails, reads and writes fail too and say so; the next round comes anyway. */
+  /** One small step. If it fails, reads and writes fail too and report it; the next round comes anyway. */
   async #sweep(): Promise<void> {
     const swept = await this.#run('sweep', this.#statements.sweep, [this.#sweepLock, SWEEP]).then(
       ({ rows }) => numberAt(rows[0], 0),
@@ -234,7 +234,7 @@ class PostgresDatabaseTier implements PostgresTier {
 
 function statementsOf(s: string) {
   return {
-    // Each column more is parsed and described with every answer: what is short comes in one.
+    // Each additional column is described and parsed in every result: the short ones are joined into one.
     read: statement(`SELECT encode(key, 'hex') || ':' || seq || ':' || coalesce(expires::text, '') || ':' || epoch, encode(body, 'hex')::varchar FROM ${s}.entry e
       WHERE key = ANY ($1::bytea[]) AND (expires IS NULL OR expires > $2::bigint) AND head = ${headOf('e')}`),
     write: statement(
@@ -271,7 +271,7 @@ function takeIn(found: Map<string, Stored>, row: Row): void {
   })
 }
 
-/** The first three: an epoch may have more. */
+/** The first three only: an epoch may contain more. */
 function colonsIn(about: string): [number, number, number] {
   const first = about.indexOf(':')
   const second = about.indexOf(':', first + 1)
@@ -288,7 +288,7 @@ function separate(answers: (Stored | undefined)[], from: number): void {
   }
 }
 
-/** An empty batch is one empty step, so that a closed tier still says so. */
+/** An empty batch yields one empty step, so that a closed tier still rejects. */
 function* inSteps<T>(
   items: readonly T[],
   bytesIn: (item: T) => number = () => 0,

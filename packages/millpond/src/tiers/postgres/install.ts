@@ -1,4 +1,4 @@
-// Whether the server can be used: it takes writes, and the schema is there in our version, or is installed.
+// Checks that the server can be used: it accepts writes, and the schema exists in our version, or is installed.
 import type { TierBounds } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
 import { isBounded, sayBounds } from './bounds.ts'
@@ -11,8 +11,8 @@ import { isMissing, sqlState } from './sql-state.ts'
 const INSTALL_MS = 30_000
 
 /**
- * @throws MillpondError `SCHEMA_NEWER` where a later Millpond has installed it; another error says why the server is of
- * no use.
+ * @throws MillpondError `SCHEMA_NEWER` if a later Millpond has installed it; other errors say why the server cannot be
+ * used.
  */
 export async function checkServer(client: PostgresClient, settings: PostgresSettings): Promise<void> {
   const { connectMs, install, schema, bounds } = settings
@@ -35,7 +35,7 @@ export async function checkServer(client: PostgresClient, settings: PostgresSett
   if (bounds !== undefined) await checkBounds(client, settings, bounds)
 }
 
-/** Whose bounds are others says so last: they hold for whoever uses the schema. */
+/** If processes set different limits, the last to connect wins: they apply to all users of the schema. */
 async function checkBounds(client: PostgresClient, settings: PostgresSettings, bounds: TierBounds): Promise<void> {
   const { connectMs, install, schema } = settings
   const isThere = async (): Promise<boolean> =>
@@ -59,9 +59,9 @@ async function versionOf(client: PostgresClient, { schema, connectMs }: Postgres
 }
 
 /**
- * One process at a time: whoever had to wait looks again, for functions must not be replaced under the calls of those
- * that were first. Where two roles meet at the first start, the second may not replace what the first has made, and
- * need not.
+ * One process at a time: one that had to wait checks again, because functions must not be replaced while the first
+ * process already calls them. If two roles install at the first start, the second may not replace what the first has
+ * created, and need not.
  */
 async function installSchema(
   client: PostgresClient,
@@ -70,7 +70,7 @@ async function installSchema(
 ): Promise<number | undefined> {
   const { schema, unlogged, bounds } = settings
   try {
-    // The statements that install begin a transaction too, which goes on with this one: a warning that nobody needs.
+    // The installing statements also contain BEGIN, which continues this transaction with a warning: suppressed.
     const wait = `SET LOCAL client_min_messages = error; SET LOCAL statement_timeout = '30s'; SELECT pg_advisory_xact_lock(${lockKey(schema, 'install')})`
     await ask(client, `BEGIN; ${wait}`, INSTALL_MS)
     const [row] = await ask(client, `SELECT to_regclass('"${schema}".meta') IS NOT NULL`, INSTALL_MS)

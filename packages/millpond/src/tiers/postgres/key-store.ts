@@ -1,36 +1,37 @@
-// Tenants' keys in a table of PostgreSQL, for processes of many hosts: never in the schema of the entries, whose
-// backups would then hold the keys.
+// Tenants' keys in a PostgreSQL table, for processes on many hosts: never in the schema of the entries, whose backups
+// would then contain the keys.
 import { checkOptions, flag, required, type Shape, withMethods } from '../../core/checks.ts'
 import type { KeyStore } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import { sqlState } from './sql-state.ts'
 
-/** What is used of pg's Pool (or Client). */
+/** The parts of pg's Pool (or Client) that are used. */
 export interface PostgresKeyStorePool {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
 }
 
 export interface PostgresKeyStoreOptions {
   /**
-   * Of the primary of another database than that of the entries, best of another server. It stays open after `close`.
+   * Connects to the primary of a different database than that of the entries, preferably on a different server. It
+   * stays open after `close`.
    */
   readonly pool: PostgresKeyStorePool
   /** Default `millpond_tenant_key`; `schema.table` is possible. */
   readonly table?: string | undefined
   /**
-   * `false`: the table is there already (see `postgresKeyStoreSchema`), and this user may not make it. Default true.
+   * `false`: the table exists already (see `postgresKeyStoreSchema`), and this user may not create it. Default true.
    */
   readonly install?: boolean | undefined
 }
 
 const TABLE = /^[a-z_][a-z0-9_]{0,40}(\.[a-z_][a-z0-9_]{0,40})?$/
 const STEP = 500
-/** A shredding that a crash of the server takes back would be none, whatever the session's own setting is. */
+/** Shredding must survive a crash of the server, whatever the session's own setting is. */
 const DURABLY = "(SELECT set_config('synchronous_commit', 'on', true) AS is_on) s"
-/** Sessions that are stricter than READ COMMITTED are told of a change that met theirs by an error. */
+/** Sessions stricter than READ COMMITTED report a concurrent change as one of these errors. */
 const OVERTAKEN = ['40001', '40P01']
 
-/** The statement that makes the table; harmless where it is there. */
+/** The statement that creates the table; harmless if it exists. */
 export function postgresKeyStoreSchema(table = 'millpond_tenant_key'): string {
   return `CREATE TABLE IF NOT EXISTS ${checkTable(table)} (tenant text COLLATE "C" PRIMARY KEY, record text NOT NULL);\n`
 }
@@ -43,9 +44,9 @@ const OPTIONS: Shape<PostgresKeyStoreOptions> = {
 
 /**
  * Keeps tenants' keys (wrapped, see `tenantKeyring`) in a table, the same for all processes that reach the database;
- * also the record of a `storedKeyring`. A change is one statement that compares and sets. The server itself keeps what
- * was replaced: in the table's file until `VACUUM FULL` has written it anew, in its write-ahead log until that is
- * recycled, in archives, replicas and backups. Shredding is as final as these.
+ * also the record of a `storedKeyring`. A change is one compare-and-set statement. The server itself keeps replaced
+ * versions: in the table's file until `VACUUM FULL` has rewritten it, in its write-ahead log until that is recycled, in
+ * archives, replicas and backups. Shredding is only as final as these.
  * @throws MillpondError `OPTION_INVALID`. Calls reject with `KEYRING_UNREACHABLE`, and with `CLOSED` after `close`.
  */
 export function postgresKeyStore(options: PostgresKeyStoreOptions): KeyStore {
@@ -107,7 +108,9 @@ export function postgresKeyStore(options: PostgresKeyStoreOptions): KeyStore {
   }
 }
 
-/** One simple query is one transaction; the lock keeps two processes that start together from making the same table. */
+/**
+ * One simple query is one transaction; the lock keeps two processes that start together from creating the table twice.
+ */
 async function install(pool: PostgresKeyStorePool, table: string): Promise<void> {
   await pool.query(`SELECT pg_advisory_xact_lock(7262361502319); ${postgresKeyStoreSchema(table)}`)
 }

@@ -1,5 +1,5 @@
-// Lines and targets as the tables hold them, and back. What cannot be read concerns everything: it can only forget too
-// much.
+// Encodes and decodes lines and targets as stored in the tables. What cannot be read is taken to apply to everything:
+// that can only invalidate too much.
 import type { Change, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
 import type { Row } from './call.ts'
@@ -22,7 +22,7 @@ export function nameBytes(target: Target): Buffer {
   return bytesOf(nameOf(target))
 }
 
-/** As it stands in a line, in JSON: what the server puts into a line of its own when a hold runs out. */
+/** A target as JSON in a line: what the server inserts into a line of its own when a hold expires. */
 export function labelOf(target: Target): string {
   return JSON.stringify(kindOf(target) + nameOf(target))
 }

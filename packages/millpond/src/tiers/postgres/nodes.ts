@@ -1,8 +1,8 @@
-// Where nodes meet in PostgreSQL: rows of a channel, each step one statement, counted by the server's clock, woken by
+// The node store on PostgreSQL: rows of a channel, each step one statement, timed by the server's clock, woken by
 // NOTIFY.
 //
-// What a request reaches is decided by its number, so numbers must be seen in their order: the channel's row is locked
-// from the number to the commit.
+// A request's number decides which nodes it reaches, so numbers must become visible in order: the channel's row is
+// locked from taking the number until commit.
 import { randomUUID } from 'node:crypto'
 import { MAX_REQUESTS, type NodeMark, type NodeStore, type StoredRequest } from '../../core/nodes.ts'
 import type { Row } from './call.ts'
@@ -14,7 +14,7 @@ const FAILED = 'NODES_UNREACHABLE'
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 const PAGE = 100
 
-/** @param notify the server's channel of notifications; `null`: nobody is woken. */
+/** @param notify the server's notification channel; `null`: no notifications */
 export function postgresNodes(database: Database, followers: Followers, notify: string | null): NodeStore {
   const sql = statementsOf(`"${database.settings.schema}"`)
   const run = async (what: string, one: Statement, values: unknown[]): Promise<readonly Row[]> =>
@@ -105,7 +105,7 @@ const placeOf = (channel: string, what: string): string => `nodes ${channel} ${w
 function statementsOf(s: string) {
   const present = `channel = $1 AND at + forget > ${NOW}`
   const marks = `coalesce((SELECT json_agg(json_build_array(id, boot, ${NOW} - at, late) ORDER BY id) FROM ${s}.channel_node WHERE ${present}), '[]')`
-  /** Only where something was changed. */
+  /** Only if something was changed. */
   const told = (what: string, channel: string, message: string): string =>
     `CASE WHEN ${channel}::text IS NOT NULL AND (${what}) THEN pg_notify(${channel}::text, ${message}::text) END`
   return {
@@ -173,7 +173,7 @@ function marksIn(text: string): NodeMark[] {
   })
 }
 
-/** What cannot be read is nobody's: see `NodeStore`. */
+/** What cannot be read is ignored: see `NodeStore`. */
 function listIn(text: string): unknown[] {
   try {
     const value: unknown = JSON.parse(text)

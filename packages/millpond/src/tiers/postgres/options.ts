@@ -1,4 +1,4 @@
-// The options of the PostgreSQL tier, checked once. Secrets never reach a message.
+// The options of the PostgreSQL tier, validated once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
 import { checkedElsewhere, checkOptions, duration, flag, flagOr, type Shape, whole } from '../../core/checks.ts'
 import type { TierBounds } from '../../core/contracts.ts'
@@ -23,21 +23,21 @@ export interface PostgresTierOptions extends Omit<PostgresSchemaOptions, 'bounde
   readonly pool?: PostgresPool | undefined
   /** `true`, or the options of `tls.connect`. Default: as `url` says. */
   readonly tls?: boolean | ConnectionOptions | undefined
-  /** Most connections of our own pool, beside the one that listens. Default 4. */
+  /** Maximum connections of our own pool, besides the one for LISTEN. Default 4. */
   readonly poolSize?: number | undefined
   /**
-   * `false`: schema and grants are there already (`postgresSchema`, `postgresGrants`), and this role may not make them.
+   * `false`: schema and grants exist already (`postgresSchema`, `postgresGrants`), and this role may not create them.
    * Default `true`.
    */
   readonly install?: boolean | undefined
   /**
-   * `false`: no LISTEN and NOTIFY; other processes then learn of a move when they next ask, within 100 ms. Default
-   * `true`.
+   * `false`: no LISTEN and NOTIFY; other processes then learn of an invalidation when they next check, within 100 ms.
+   * Default `true`.
    */
   readonly notify?: boolean | undefined
   /** `false`: no prepared statements. PgBouncer in transaction mode needs that and `notify: false`. Default `true`. */
   readonly prepare?: boolean | undefined
-  /** The longest a command may take before it is given up. Default 250 ms. */
+  /** The longest that a command may take. Default 250 ms. */
   readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
   readonly connectTimeout?: Duration | undefined
@@ -48,13 +48,13 @@ export interface PostgresTierOptions extends Omit<PostgresSchemaOptions, 'bounde
   /** How much of the ledger's history is kept. */
   readonly retain?: RetainOptions | undefined
   /**
-   * Most entries in the schema, over all caches and processes that use it; those written first leave first. Of
-   * processes that say different bounds the one that connected last counts. Default: no limit.
+   * Maximum entries in the schema, over all caches and processes that use it; those written first are evicted first. If
+   * processes set different limits, the one that connected last wins. Default: no limit.
    */
   readonly maxEntries?: number | undefined
   /**
-   * Most bytes of entries in the schema, as they lie on the disk with their indexes (without what vacuum has yet to
-   * give back); from 1 MiB. The largest entry is an eighth of it. Default: no limit.
+   * Maximum bytes of entries in the schema on disk, including indexes (without what vacuum has yet to free); at least 1
+   * MiB. The largest entry is an eighth of it. Default: no limit.
    */
   readonly maxBytes?: number | undefined
 }
@@ -140,7 +140,7 @@ function checkUrl(given: unknown): void {
     throw wrongUrl(given, `begins with ${show(protocol)}, not postgres: give one such as ${FORM}`, words)
 }
 
-/** Where parameters, the environment or the user's name say which database it is, nobody is sure. */
+/** Empty if parameters, the environment or the user's name select the server or database. */
 function placesOf({ url: text, pool, schema = 'millpond' }: PostgresTierOptions): readonly string[] {
   if (pool !== undefined) return [objectPlace('postgres pool', pool, schema)]
   const url = new URL(text ?? '')

@@ -1,14 +1,14 @@
-// Entries as the statements take them: a batch as parallel arrays.
+// Entries as statement parameters: a batch as parallel arrays.
 import { deadlineIn } from '../deadline.ts'
 
 /**
- * Items of a batch as parallel arrays, their bodies as one: a single parameter goes as bytes, an array of bytes would
- * go as text.
+ * Items of a batch as parallel arrays, their bodies concatenated: a single parameter is sent as bytes, an array of
+ * bytes would be sent as text.
  */
 export interface Packed {
   readonly keys: Buffer[]
   readonly starts: number[]
-  /** -1 for what has expired already: it only replaces. */
+  /** -1 for an expired item: it only replaces the previous one. */
   readonly lengths: number[]
   readonly expires: (string | null)[]
   readonly bodies: Buffer
@@ -42,8 +42,7 @@ export function bytesOf(text: string): Buffer {
 }
 
 /**
- * Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the
- * prefix.
+ * Keys are compared by their UTF-8 bytes, which never contain 0xFF: prefix + 0xFF is above every key under the prefix.
  */
 export function above(prefix: string): Buffer {
   return Buffer.concat([bytesOf(prefix), Uint8Array.of(0xff)])

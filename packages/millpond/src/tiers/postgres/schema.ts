@@ -1,18 +1,18 @@
 // The tables and functions of the PostgreSQL tier, in a schema of their own, and what a role needs to use them.
 //
-// Names, keys and namespaces are bytea: text in PostgreSQL cannot hold a NUL and may sort by a locale. What belongs to
-// one history (targets, lines, nodes) is keyed by its epoch, so that a new epoch costs one row however long the old
-// history was; the sweep removes what no record names.
+// Names, keys and namespaces are bytea: text in PostgreSQL cannot hold a NUL and may sort by locale. Rows of one
+// history (targets, lines, nodes) are keyed by its epoch, so that a new epoch costs one row however long the old
+// history was; the sweep removes epochs that no record names.
 //
-// `entry.head` is the check over epoch, number and deadline, which the body's own checksum does not cover: a row in
-// which one of them was damaged is not found. Its hash may differ between versions of the server, which no entry
+// `entry.head` is a checksum over epoch, number and deadline, which the body's own checksum does not cover: a row in
+// which one of them was damaged is not found. Its hash may differ between server versions, across which no entry
 // survives anyway (see below); rows of schema version 3 have none, and count as absent.
 //
-// `server` is the mark of a life: an unlogged row. A crash of the server, a promoted replica and a physical backup all
-// come up without it, and without it no record is accepted. Together with the start of the server, the database and the
-// file of the ledger's table it is the identity that a record is bound to. So a restart, a fail-over (whose last
-// commits may be lost), a restored dump and a copied database each begin new epochs, also where commits are
-// asynchronous. The system identifier would add nothing: a replica has its master's.
+// `server` marks one run of the server: an unlogged row. After a crash, on a promoted replica and from a physical
+// backup it is missing, and without it no record is accepted. Together with the start time of the server, the database
+// and the file of the ledger's table it is the identity that a record is bound to. So a restart, a fail-over (whose
+// last commits may be lost), a restored dump and a copied database each begin new epochs, even if commits are
+// asynchronous. The system identifier would add nothing: a replica has its primary's.
 import { createHash } from 'node:crypto'
 import { checkOptions, flag, type Shape } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -59,8 +59,8 @@ export interface PostgresSchemaOptions {
    */
   readonly unlogged?: boolean | undefined
   /**
-   * Entries are counted, so that a tier with `maxEntries` or `maxBytes` can use the schema. Counting stays on once it
-   * is there. Default `false`.
+   * Entries are counted, so that a tier with `maxEntries` or `maxBytes` can use the schema. Once enabled, counting
+   * stays on. Default `false`.
    */
   readonly bounded?: boolean | undefined
 }
@@ -72,8 +72,8 @@ export const SCHEMA: Shape<PostgresSchemaOptions> = {
 }
 
 /**
- * The statements that make schema, tables and functions; harmless when they are there. One transaction.
- * For those who install by a migration and set `install: false`.
+ * The statements that create schema, tables and functions; harmless if they exist. One transaction. For installing by a
+ * migration, with `install: false`.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function postgresSchema(options: PostgresSchemaOptions = {}): string {
@@ -139,8 +139,7 @@ COMMIT;
 }
 
 /**
- * What a role that did not make the schema needs: the least with which the tier works. Run it as the owner of the
- * schema.
+ * The grants that a role that does not own the schema needs: the minimum. Run it as the owner of the schema.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function postgresGrants(options: { readonly role: string; readonly schema?: string }): string {
@@ -162,7 +161,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${s} TO ${quoted};
 `
 }
 
-/** A number for an advisory lock, which no other program's is likely to be. */
+/** A number for an advisory lock, unlikely to be used by another program. */
 export function lockKey(schema: string, what: string, name = ''): string {
   return createHash('sha256')
     .update(JSON.stringify(['millpond', schema, what, name]))

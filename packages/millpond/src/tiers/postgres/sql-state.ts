@@ -1,8 +1,8 @@
-// What an error of the server says about the statement, the schema and the connection.
+// What a server error says about the statement, the schema and the connection.
 
 import { isError } from '../../core/errors.ts'
 
-/** The five characters by which the server names an error; undefined when it was not the server that failed. */
+/** The SQLSTATE of a server error; undefined if the error did not come from the server. */
 export function sqlState(error: unknown): string | undefined {
   if (!isError(error)) return undefined
   const code: unknown = Reflect.get(error, 'code')
@@ -15,23 +15,26 @@ export function isMissing(state: string | undefined): boolean {
 }
 
 /**
- * The function was made anew between the call and its start, by a process that brings the schema up to date: nothing
- * has happened.
+ * The function was replaced between the call and its start, by a process that upgrades the schema: nothing has
+ * happened.
  */
 export function wasReplaced(error: unknown): boolean {
   return sqlState(error) === 'XX000' && isError(error) && error.message.startsWith('cache lookup failed for function')
 }
 
 /**
- * What was prepared on the connection, or in a function there, is not what it was: thrown away or known already, as
- * behind a pooler, or its columns have other types. Nothing has happened, and it stays so for as long as the connection
- * lives. Our statements meet these states in no other way; their messages may be in any language.
+ * A statement prepared on the connection, or in a function there, is no longer valid: dropped or already existing, as
+ * behind a pooler, or its column types changed. Nothing has happened, and it stays so for the life of the connection.
+ * Our statements meet these states in no other way; their messages may be in any language.
  */
 export const isUnprepared = (error: unknown): boolean => UNPREPARED.has(sqlState(error) ?? '')
 
 const UNPREPARED: ReadonlySet<string> = new Set(['26000', '42P05', '0A000', '42804'])
 
-/** The connection is lost, the server ends, or it has become a standby: the next connection may find a better one. */
+/**
+ * The connection is lost, the server is shutting down, or it has become a standby: the next connection may find a
+ * better one.
+ */
 export function isGone(error: unknown): boolean {
   const state = sqlState(error)
   return state === undefined || state.startsWith('08') || /^57P0[1-5]$/.test(state) || state === '25006'

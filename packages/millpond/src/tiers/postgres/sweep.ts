@@ -1,9 +1,9 @@
-// Removes what is over, in small steps: expired entries, the oldest where they near their bounds, leases, nodes, holds,
-// and histories that no record names any more.
+// Removes in small steps: expired entries, the oldest entries near the limits, expired leases, nodes and holds, and
+// histories that no record names any more.
 import { sweepBounds } from './bounds.ts'
 import { NOW } from './ledger-record.ts'
 
-/** Some rows of epochs that no record names, found by skipping from one epoch to the next. */
+/** Deletes some rows of epochs that no record names, found by skipping from one epoch to the next. */
 const sweepHistory = (s: string, table: 'target' | 'line'): string => `  WITH RECURSIVE named AS (
     (SELECT t.epoch FROM ${s}.${table} t ORDER BY t.epoch LIMIT 1)
     UNION ALL SELECT (SELECT t.epoch FROM ${s}.${table} t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL

@@ -1,4 +1,4 @@
-// The few verbs that Millpond needs of an embedded SQLite, over libsql, Node's own module, or one handed in.
+// The few operations that Millpond needs of an embedded SQLite, over libsql, Node's own module, or a class passed in.
 import { check } from '../../core/checks.ts'
 import { MillpondError } from '../../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../../core/packages.ts'
@@ -10,9 +10,9 @@ export interface SqliteStatement {
   run(...values: SqlValue[]): { readonly changes: number | bigint }
   get(...values: SqlValue[]): unknown
   all(...values: SqlValue[]): unknown[]
-  /** Rows as arrays from now on: libsql and better-sqlite3. */
+  /** Returns rows as arrays from now on: libsql and better-sqlite3. */
   raw?(isRaw: boolean): unknown
-  /** The same of node:sqlite, since Node 24. */
+  /** The same for node:sqlite, since Node 24. */
   setReturnArrays?(isOn: boolean): unknown
 }
 
@@ -30,7 +30,7 @@ export interface SqliteDriver {
   open(path: string): SqliteHandle
 }
 
-/** An arrow function is no class: `new` of it fails later, and elsewhere. */
+/** An arrow function is not a class: `new` of it would fail later, and elsewhere. */
 export const DRIVER = check(
   (value): value is 'libsql' | 'node' | SqliteClass =>
     value === 'libsql' || value === 'node' || (typeof value === 'function' && value.prototype !== undefined),
@@ -38,7 +38,7 @@ export const DRIVER = check(
 )
 
 /**
- * The driver by name, the first one installed, or the class handed in.
+ * The driver by name, the first one installed, or the class passed in.
  * @throws MillpondError `OPTION_INVALID` when it is not installed.
  */
 export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined): SqliteDriver {
@@ -66,7 +66,7 @@ export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined):
   )
 }
 
-/** Both trust the module's own shape: it is one that this file names. */
+/** Both trust the module's shape: it is one that this file names. */
 function libsql(): SqliteDriver {
   const found = loadPackage('libsql') as SqliteClass
   return { name: 'libsql', open: (path) => new found(path) }

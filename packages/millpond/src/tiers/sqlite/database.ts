@@ -1,5 +1,5 @@
-// Runs steps on the cache file: one step is one transaction, tried again without blocking while other processes hold
-// the lock, and again on the new file when the old one was replaced or set aside beneath us.
+// Runs steps on the cache file: one step is one transaction, retried without blocking while other processes hold the
+// lock, and retried on the new file if the old one was replaced or set aside meanwhile.
 
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import type { SqliteDriver } from './client.ts'
 import { type CacheFile, IN_MEMORY, identify, openFile, setAside } from './file.ts'
 import type { SqliteSettings } from './options.ts'
 
-/** Reads of entries take a file for the current one for so long after it was. */
+/** How long after a check reads of entries assume that the file is still current. */
 const RECHECK_MS = 20
 
 export type Step<T> = (file: CacheFile) => T
@@ -23,8 +23,8 @@ export class Database {
   #writes = 0
 
   /**
-   * Opens at once, so that a wrong path or a newer schema throws where the option stands; a lock held by others is
-   * waited for later.
+   * Opens at once, so that a wrong path or a newer schema throws from the constructor; a lock held by others is waited
+   * for later.
    */
   constructor(driver: SqliteDriver, settings: SqliteSettings) {
     this.#driver = driver
@@ -44,15 +44,14 @@ export class Database {
     return this.#closed
   }
 
-  /** Transactions of this process that may have changed the file. */
+  /** Number of transactions of this process that may have changed the file. */
   get writes(): number {
     return this.#writes
   }
 
   /**
-   * Reads that need not see one moment: no transaction around them, and no `stat`, which costs as much as a read,
-   * within 20 ms of the last. What comes from a file that was replaced a moment ago is an old entry at worst, and the
-   * ledger judges those.
+   * Reads that need no consistent snapshot: no transaction, and no `stat`, which costs as much as a read, within 20 ms
+   * of the last. A file that was replaced a moment ago yields at worst an old entry, and the ledger judges those.
    */
   look<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
     const file = this.#file
@@ -63,17 +62,17 @@ export class Database {
         if (this.#isCurrent(file, RECHECK_MS)) return Promise.resolve(answer)
       }
     } catch {
-      // Whatever it was, the attempt meets it again, and knows what to do.
+      // `#attempt` meets the error again, and handles it.
     }
     return this.#attempt(what, code, step, RECHECK_MS)
   }
 
-  /** Several reads that see one moment. */
+  /** Several reads in one snapshot. */
   read<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
     return this.#attempt(what, code, (file) => transaction(file, 'BEGIN', () => step(file)))
   }
 
-  /** All or nothing, and alone: nobody else writes meanwhile. */
+  /** Atomic and exclusive: no other process writes meanwhile. */
   write<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
     return this.#attempt(what, code, (file) => {
       this.#writes++
@@ -81,7 +80,7 @@ export class Database {
     })
   }
 
-  /** A write now or never: for care that can wait. Throws what SQLite throws. */
+  /** Tries a write once, without retries: for maintenance that can wait. Throws SQLite's errors. */
   tryWrite<T>(step: Step<T>): T | undefined {
     const file = this.#file
     if (this.#closed || file === undefined || !file.isCurrent) return undefined
@@ -89,14 +88,14 @@ export class Database {
     return transaction(file, 'BEGIN IMMEDIATE', () => step(file))
   }
 
-  /** One statement outside of any transaction. Throws what SQLite throws. */
+  /** One statement outside any transaction. Throws SQLite's errors. */
   peek<T>(step: Step<T>): T | undefined {
     return this.#closed || this.#file === undefined ? undefined : step(this.#file)
   }
 
   /**
-   * Brings the log into the file where nobody else is at work: libsql holds a closed file open until its statements are
-   * collected.
+   * Checkpoints the log into the file if no other process is using it: libsql holds a closed file open until its
+   * statements are collected.
    */
   close(): void {
     if (this.#file?.isCurrent && !this.inMemory) {
@@ -121,7 +120,7 @@ export class Database {
       try {
         const file = this.#current(recheckMs)
         const answer = step(file)
-        // Asked afterwards too: a step on a file that nobody else sees any more has not happened.
+        // Checked afterwards too: a step on a file that has been replaced has not happened.
         if (this.#isCurrent(file, recheckMs)) return answer
       } catch (error) {
         const failure = classify(error)
@@ -129,11 +128,11 @@ export class Database {
         else if (failure !== 'busy' && this.#file?.isCurrent !== false) throw failed(code, what, error)
         else if (performance.now() >= end)
           throw failed(code, `${what}: other processes held the lock for ${this.settings.deadlineMs} ms`, error)
-        // A statement that met a lock may be stuck half way: its handle goes, and it with it.
+        // A statement that met a lock may be stuck half way: its handle is discarded with it.
         else if (failure === 'busy' && !(error instanceof LockHeld)) this.#forget()
       }
       if (rounds > 10_000) throw failed(code, `${what}: the file keeps being replaced`, undefined)
-      // Random, and longer with each round: so that many waiting processes do not come back together.
+      // Random, and longer with each round, so that many waiting processes do not retry together.
       await pause(Math.random() * Math.min(20, 1 + rounds * 2))
     }
   }
@@ -164,7 +163,7 @@ export class Database {
     this.#file = undefined
   }
 
-  /** The open file gave garbage: set it aside, unless another process has done so already. */
+  /** The open file is corrupt: sets it aside, unless another process has already done so. */
   #replace(cause: unknown): void {
     const file = this.#file
     if (file === undefined) return

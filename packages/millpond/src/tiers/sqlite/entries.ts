@@ -1,4 +1,4 @@
-// The verbs of the tier on its table.
+// The tier's operations on its table.
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { bytesIn, numberIn, numbers } from '../../core/sqlite.ts'
@@ -14,8 +14,8 @@ export interface Bounds {
 
 const encoder = new TextEncoder()
 /**
- * A row as one value of bytes, which `record-head.ts` reads: each column more would cost as much as a tenth of the
- * search, and a damaged one may hold anything, also text that is not UTF-8.
+ * A row as one binary value, which `record-head.ts` parses: each additional column costs a tenth of the lookup, and a
+ * damaged one may hold anything, including text that is not UTF-8.
  */
 const READ = `SELECT CAST(CAST(epoch AS BLOB) || ':' || seq || ':' || head || ':' || ifnull(expires, '') || x'0a' || body AS BLOB) AS record
   FROM entry WHERE key = ?`
@@ -23,7 +23,7 @@ const READ = `SELECT CAST(CAST(epoch AS BLOB) || ':' || seq || ':' || head || ':
 /** The entry, unless it is absent, expired or cannot be read. */
 export function readEntry(file: CacheFile, key: string, now: number): Stored | undefined {
   const record = file.value(READ, 'record', key)
-  // Rows of version 2 have no check, and so no record.
+  // Rows of version 2 have no checksum, so no record.
   if (!(record instanceof Uint8Array)) return undefined
   return restore(
     Buffer.isBuffer(record) ? record : Buffer.from(record.buffer, record.byteOffset, record.byteLength),
@@ -31,10 +31,12 @@ export function readEntry(file: CacheFile, key: string, now: number): Stored | u
   )
 }
 
-/** The check over what the body's own checksum does not cover. */
+/** The checksum over what the body's own checksum does not cover. */
 const headOf = ({ epoch, seq }: Position, expires: number | null): number => checkOf(`${epoch}:${seq}:${expires ?? ''}`)
 
-/** Stores or replaces. What has expired already, or is larger than the whole tier may be, only replaces. */
+/**
+ * Stores or replaces. An item that has expired, or is larger than the whole tier may be, only removes the previous one.
+ */
 export function writeEntry(file: CacheFile, item: TierItem, now: number, bounds: Bounds): void {
   const { key, body, expiresAt, asOf } = item
   if (expiresAt <= now || encoder.encode(key).length + body.length > bounds.maxBytes) {
@@ -51,7 +53,7 @@ export function dropEntry(file: CacheFile, key: string): number {
   return Number(file.sql('DELETE FROM entry WHERE key = ?').run(key).changes)
 }
 
-/** Brings the table back within its bounds: expired rows first, then the oldest. */
+/** Brings the table back within its limits: expired rows first, then the oldest. */
 export function enforceBounds(file: CacheFile, bounds: Bounds, now: number): void {
   for (let step = 16; ; step *= 2) {
     const total = file.sql(`SELECT ${numbers('entries', 'bytes')} FROM total`).get()
@@ -61,13 +63,13 @@ export function enforceBounds(file: CacheFile, bounds: Bounds, now: number): voi
     if (entries === 0 || (surplus <= 0 && bytes <= bounds.maxBytes)) return
     if (sweepExpired(file, now, step) > 0) continue
     const share = bytes > bounds.maxBytes ? Math.ceil((entries * (bytes - bounds.maxBytes)) / bytes) : 0
-    // Rows differ in size: at most `step` at a time, so that no more leave than must.
+    // Rows differ in size: at most `step` at a time, so that no more rows than necessary are evicted.
     const leaving = Math.max(1, surplus, Math.min(share, step))
     file.sql('DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)').run(leaving)
   }
 }
 
-/** Deletes up to `limit` expired rows; tells how many there were. */
+/** Deletes up to `limit` expired rows; returns how many. */
 export function sweepExpired(file: CacheFile, now: number, limit: number): number {
   const sql = 'DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE expires <= ? ORDER BY expires LIMIT ?)'
   return Number(file.sql(sql).run(now, limit).changes)
@@ -79,10 +81,7 @@ export function clearSome(file: CacheFile, prefix: string, limit: number): numbe
   return Number(file.sql(sql).run(prefix, above(prefix), limit).changes)
 }
 
-/**
- * Up to `limit` keys under the prefix, after the key `after`, in the order of their bytes. Expired rows are passed
- * over.
- */
+/** Up to `limit` keys under the prefix, after the key `after`, in byte order. Expired rows are skipped. */
 export function listSome(
   file: CacheFile,
   prefix: string,
@@ -101,8 +100,7 @@ export function listSome(
 }
 
 /**
- * Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the
- * prefix.
+ * Keys are compared by their UTF-8 bytes, which never contain 0xFF: prefix + 0xFF is above every key under the prefix.
  */
 function above(prefix: string): Uint8Array {
   return Buffer.concat([encoder.encode(prefix), Uint8Array.of(0xff)])

@@ -1,4 +1,4 @@
-// The SQLite tier examined.
+// Examines the SQLite tier.
 import { dirname, resolve } from 'node:path'
 import type { TierStep } from '../../core/contracts.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'

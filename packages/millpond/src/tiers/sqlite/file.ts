@@ -1,5 +1,5 @@
-// One open cache file: opening, checking whose it is, setting a corrupt one aside, and knowing whether it is still the
-// file at its path.
+// One open cache file: opening it, checking that it is ours, setting a corrupt one aside, and detecting whether it is
+// still the file at its path.
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants, existsSync, renameSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
@@ -25,7 +25,7 @@ export class CacheFile {
     this.#identity = identity
   }
 
-  /** Prepared once. */
+  /** Returns a cached prepared statement. */
   sql(text: string): SqliteStatement {
     let statement = this.#statements.get(text)
     if (statement === undefined) {
@@ -36,8 +36,8 @@ export class CacheFile {
   }
 
   /**
-   * The only column of the first row; undefined where there is none. Of an array, where the driver has them: an object
-   * for each row costs a tenth of a read.
+   * The only column of the first row; undefined if there is none. Uses array rows if the driver supports them: an
+   * object per row costs a tenth of a read.
    */
   value(text: string, name: string, ...values: SqlValue[]): unknown {
     let statement = this.#arrays.get(text)
@@ -51,12 +51,12 @@ export class CacheFile {
     return Array.isArray(row) ? row[0] : column(row, name)
   }
 
-  /** Run and forgotten. */
+  /** Runs SQL without caching a statement. */
   exec(text: string): void {
     this.#handle.exec(text)
   }
 
-  /** Is this still the file that others find at the path? One `stat`. */
+  /** Whether this is still the file at the path. One `stat`. */
   get isCurrent(): boolean {
     return this.#path === IN_MEMORY || identify(this.#path) === this.#identity
   }
@@ -69,10 +69,10 @@ export class CacheFile {
 }
 
 /**
- * Opens the file, creates or checks its tables, and begins new epochs when the file is not the one it was (restored,
+ * Opens the file, creates or checks its tables, and begins new epochs if the file is not the same as before (restored,
  * copied, moved). A corrupt file is set aside under another name and replaced.
  * @throws MillpondError `OPTION_INVALID` (cannot be written, another program's), `SCHEMA_NEWER`. Errors of SQLite
- * itself pass, `SQLITE_BUSY` too.
+ * itself propagate, including `SQLITE_BUSY`.
  */
 export function openFile(driver: SqliteDriver, settings: SqliteSettings): CacheFile {
   const { path } = settings
@@ -84,7 +84,7 @@ export function openFile(driver: SqliteDriver, settings: SqliteSettings): CacheF
     let handle: SqliteHandle | undefined
     try {
       handle = driver.open(full)
-      // Reads the header, and creates the file where there was none.
+      // Reads the header, and creates the file if there was none.
       checkOwner(handle, path)
       const after = identify(full)
       if (after === undefined || (before !== undefined && after !== before))
@@ -107,7 +107,7 @@ export function openFile(driver: SqliteDriver, settings: SqliteSettings): CacheF
   }
 }
 
-/** Renames a corrupt file and what belongs to it, unless somebody has replaced it already. */
+/** Renames a corrupt file with its companion files, unless it has been replaced already. */
 export function setAside(settings: SqliteSettings, path: string, identity: string | undefined, cause: unknown): void {
   if (identify(path) !== identity) return
   const aside = `${path}.corrupt-${new Date().toISOString().replace(/[:.]/g, '-')}-${randomBytes(2).toString('hex')}`
@@ -125,7 +125,7 @@ export function setAside(settings: SqliteSettings, path: string, identity: strin
   })
 }
 
-/** What makes a file this file and not a copy of it. */
+/** Identifies a file, as opposed to a copy of it. */
 export function identify(path: string): string | undefined {
   const stats: Stats | undefined = statSync(path, { throwIfNoEntry: false })
   return stats && `${stats.ino}:${stats.birthtimeMs}`
@@ -159,10 +159,10 @@ function checkWritable(full: string, path: string): void {
   }
 }
 
-/** Reads only: a file that is refused is left as it was. */
+/** Only reads: a rejected file is left unchanged. */
 function checkOwner(handle: SqliteHandle, path: string): void {
-  // Tables come together with the marks: where there were some, the marks that are read after them are those of who
-  // made them.
+  // Tables are created together with the marks: if there are tables, the marks, read after them, are those of their
+  // creator.
   const tables = numberIn(handle.prepare('SELECT count(*) AS tables FROM sqlite_master').get(), 'tables')
   const owner = numberIn(handle.prepare('PRAGMA application_id').get(), 'application_id')
   const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
@@ -182,7 +182,7 @@ function checkOwner(handle: SqliteHandle, path: string): void {
 
 function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: string): CacheFile {
   handle.exec(`PRAGMA busy_timeout = ${settings.busyMs}`)
-  // Both are kept in the file; the size limit lets the log shrink again after a burst.
+  // The journal mode is kept in the file; the size limit lets the log shrink again after a burst.
   if (settings.path !== IN_MEMORY) handle.exec('PRAGMA journal_mode = WAL')
   handle.exec(
     `PRAGMA synchronous = ${settings.synchronous}; PRAGMA journal_size_limit = 16777216; PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON`,
@@ -195,12 +195,11 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
     if (!hasHead(file)) handle.exec('ALTER TABLE entry ADD COLUMN head INTEGER')
     handle.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
     if (storedIdentity(file) !== identity) {
-      // A file that was restored or copied tells an older story: without a ledger record, the next question begins a
-      // new epoch.
+      // A restored or copied file holds an older state: without a ledger record, the next request begins a new epoch.
       handle.exec(
         'DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease; DELETE FROM node; DELETE FROM heartbeat',
       )
-      // Nor do those who met there meet here.
+      // Nor are its nodes and requests those of this file.
       handle.exec(
         'DELETE FROM channel; DELETE FROM channel_node; DELETE FROM channel_request; DELETE FROM channel_reply',
       )

@@ -1,7 +1,8 @@
-// Who wants to know that a namespace has moved: told at once of this process's own steps, and within 20 ms of others'.
+// Followers of a namespace: notified at once of this process's own steps, and within 20 ms of others'.
 //
-// SQLite has no notification between processes. Its `data_version` costs about as much as a statement to read and
-// changes with every commit of another connection, so it is asked first and the ledger's number only after it moved.
+// SQLite has no notifications between processes. Its `data_version` costs about as much to read as a statement and
+// changes with every commit of another connection, so it is polled first, and the ledger's number only after it
+// changed.
 
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { unheld } from '../../core/unheld.ts'
@@ -26,7 +27,7 @@ export class Followers {
 
   add(namespace: string, wake: () => void): () => void {
     const followed = this.#namespaces.get(namespace) ?? { wakes: new Set(), seq: this.#seqOf(namespace) }
-    // Each call is a follower of its own, also with the same function.
+    // Each call is a separate follower, even with the same function.
     const own = (): void => wake()
     followed.wakes.add(own)
     this.#namespaces.set(namespace, followed)
@@ -67,7 +68,7 @@ export class Followers {
     return this.#peek(`SELECT ${numbers('seq')} FROM ledger WHERE ns = ?`, 'seq', namespace)
   }
 
-  /** -1 where there is nothing to read or reading fails: a hint may fail, `pull` tells. */
+  /** -1 if there is nothing to read or reading fails: a hint may fail, `pull` is authoritative. */
   #peek(sql: string, name: string, ...values: string[]): number {
     try {
       const row = this.#database.peek((file) => file.sql(sql).get(...values))

@@ -1,5 +1,5 @@
-// The rows of holds: keys and tags that a source is about to write. Every function runs inside a transaction of its
-// caller.
+// The rows of holds: keys and tags that a source is about to write. Every function runs inside its caller's
+// transaction.
 import type { Change } from '../../core/contracts.ts'
 import type { Target } from '../../core/ledger.ts'
 import { numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
@@ -38,13 +38,13 @@ export function endHolds(file: CacheFile, ns: string, { epoch }: LedgerRecord, {
   })
 }
 
-/** Whether a hold has run out. */
+/** Whether a hold has expired. */
 export function isDue(file: CacheFile, ns: string, now: number): boolean {
   const row = file.sql('SELECT 1 FROM hold WHERE ns = ? AND until <= ? LIMIT 1').get(ns, now)
   return row !== undefined && row !== null
 }
 
-/** What ran out is not known to have been told: it moves now. Answers the record after that. */
+/** The outcome of an expired hold is unknown: its targets are invalidated now. Returns the record after that. */
 export function expireHolds(
   file: CacheFile,
   ns: string,

@@ -1,5 +1,5 @@
 // The SQLite tier: an embedded cache file for one host, shared by its processes, with the ledger in the same
-// transactions.
+// transactions as the entries.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
@@ -34,7 +34,7 @@ export { type SqliteOutboxOptions, sqliteOutbox } from './outbox.ts'
 export interface SqliteTier extends Tier {
   readonly name: 'sqlite'
   readonly path: string
-  /** `libsql`, `node`, or the name of the class handed in. */
+  /** `libsql`, `node`, or the name of the class passed in. */
   readonly driver: string
   readonly ledger: LedgerStore
   readonly nodes: NodeStore
@@ -44,15 +44,16 @@ export interface SqliteTier extends Tier {
 }
 
 const FAILED = 'TIER_FAILED'
-/** Keys handled before others get the event loop: some milliseconds. */
+/** Keys handled before yielding to the event loop: a few milliseconds of work. */
 const STEP = 256
 const SWEEP = 200
 
 /**
- * A tier in a SQLite file (WAL), for one host: network file systems do not keep its locks.
+ * A tier in a SQLite file (WAL), for one host: network file systems do not support its locks reliably.
  *
- * The file is opened here, so that a wrong path throws here. Defaults: 1 GiB, the oldest leave first; expired rows are
- * swept each second. An acknowledged step survives a kill of the process; a power loss only with `synchronous: 'full'`.
+ * The file is opened here, so that a wrong path throws here. Defaults: 1 GiB, oldest entries evicted first; expired
+ * rows are swept every second. An acknowledged step survives a kill of the process; a power loss only with
+ * `synchronous: 'full'`.
  *
  * @throws MillpondError `OPTION_INVALID` (option, path, driver), `DURATION_INVALID`, `SCHEMA_NEWER` (the file was
  * written by a later Millpond).
@@ -67,11 +68,14 @@ class SqliteFileTier implements SqliteTier {
   readonly name = 'sqlite'
   readonly scope: Scope
   readonly durable: boolean
-  /** It works in this process: what is sent together only waits together, and others want the event loop between. */
+  /**
+   * It runs in this process: concurrent calls would only wait for each other, and other work needs the event loop in
+   * between.
+   */
   readonly limits = { calls: 1, items: STEP }
   readonly bounds: TierBounds
   readonly path: string
-  /** Of one in memory there is none: it is this object's alone. */
+  /** Empty for one in memory: it belongs to this object alone. */
   readonly places: readonly string[]
   readonly driver: string
   readonly ledger: SqliteLedger
@@ -101,7 +105,7 @@ class SqliteFileTier implements SqliteTier {
     this.nodes = new SqliteNodes(database, this.scope)
   }
 
-  /** One step is its own promise, as small reads are. */
+  /** A single step, as for small reads, returns its own promise. */
   read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     return keys.length <= STEP ? this.#readStep(keys) : this.#readSteps(keys)
   }
@@ -171,8 +175,8 @@ class SqliteFileTier implements SqliteTier {
   }
 
   /**
-   * What is deleted is overwritten at once (`secure_delete`): expired rows go, and the log with all former pages is
-   * emptied.
+   * Deleted rows are overwritten at once (`secure_delete`): expired rows are deleted, and the log with all former pages
+   * is emptied.
    */
   async scrub(): Promise<void> {
     for (;;) {
@@ -191,7 +195,7 @@ class SqliteFileTier implements SqliteTier {
     this.#database.close()
   }
 
-  /** The first write starts the sweeping; it never keeps the process alive. */
+  /** The first write starts the sweeps; they never keep the process alive. */
   #sweepLater(ms: number): void {
     if (this.#timer !== undefined || this.#database.isClosed || this.#sweepMs === Number.POSITIVE_INFINITY) return
     this.#timer = unheld(
@@ -202,7 +206,7 @@ class SqliteFileTier implements SqliteTier {
     )
   }
 
-  /** One small step; tells whether there is more. Waits for nobody: the next round comes anyway. */
+  /** One small step; returns whether there is more. Does not wait for locks: the next round comes anyway. */
   #sweep(): boolean {
     try {
       const swept = this.#database.tryWrite((file) => {
@@ -227,7 +231,7 @@ const finite = ({ maxEntries, maxBytes }: Bounds): TierBounds => ({
   ...(maxBytes < Number.POSITIVE_INFINITY && { maxBytes }),
 })
 
-/** An empty batch is one empty step, so that a closed tier still says so. */
+/** An empty batch yields one empty step, so that a closed tier still rejects. */
 function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
   if (items.length <= STEP) yield items
   else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)

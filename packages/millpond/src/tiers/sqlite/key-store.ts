@@ -1,4 +1,4 @@
-// Tenants' keys in a SQLite file of their own, never that of the entries: shredding is as final as the file and its
+// Tenants' keys in a separate SQLite file, never that of the entries: shredding is as final as the file and its
 // backups.
 import { checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { KeyStore } from '../../core/contracts.ts'
@@ -8,8 +8,8 @@ import { openOwnFile, retried } from './own-file.ts'
 
 export interface SqliteKeyStoreOptions {
   /**
-   * The file, in a folder that exists and only its owner may read. Processes of one host may share it. Not the file of
-   * a tier.
+   * The file, in an existing folder that only its owner may read. Processes of one host may share it. Not the file of a
+   * tier.
    */
   readonly path: string
   /** Which SQLite: the package libsql, Node's own, or a class like libsql's. */
@@ -29,7 +29,7 @@ export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
   checkOptions<SqliteKeyStoreOptions>(options, OPTIONS, 'sqliteKeyStore')
   const handle = openOwnFile(options, SCHEMA, ['sqliteKeyStore', 'a key store'])
   let isClosed = false
-  /** The log still holds what was replaced: somebody read it all the while. */
+  /** The log still holds replaced versions, because readers kept it busy. */
   let isOwed = false
   const forgetFormer = async (): Promise<void> => {
     await retried('key store', () => emptyLog(handle.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()))
@@ -37,7 +37,7 @@ export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
   }
   return {
     async get(tenant) {
-      // Who does again what has been put finds it done, and puts nothing.
+      // A caller that repeats a finished `put` changes nothing, so the pending cleanup is done on `get` too.
       if (isOwed) await forgetFormer()
       const row = await retried('key store', () =>
         handle.prepare(`SELECT ${texts('record')} FROM tenant_key WHERE tenant = ?`).get(tenant),
@@ -82,7 +82,7 @@ export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
   }
 }
 
-/** Somebody who reads just now keeps the log as it is: asked again, as for a lock. */
+/** A concurrent reader keeps the log from being emptied: retried, as for a lock. */
 export function emptyLog(row: unknown): void {
   const isBusy = typeof row === 'object' && row !== null && 'busy' in row && row.busy !== 0
   if (isBusy) throw Object.assign(new Error('the log is being read'), { code: 'SQLITE_BUSY' })

@@ -1,5 +1,5 @@
-// Where nodes meet in a cache file: rows of a channel, each step one transaction, counted by the host's clock. Nobody
-// who follows costs nothing.
+// The node store in a cache file: rows of a channel, each step one transaction, timed by the host's clock. Without
+// followers it costs nothing.
 import { randomUUID } from 'node:crypto'
 import {
   type Inbox,
@@ -193,7 +193,7 @@ export class SqliteNodes implements NodeStore {
   }
 
   /**
-   * Another connection has committed something: everybody looks. Which row it was costs as much to learn as to look.
+   * Another connection has committed something: wakes all followers. Finding out which row it was would cost as much.
    */
   #look(): void {
     let version = -1
@@ -215,7 +215,7 @@ export class SqliteNodes implements NodeStore {
 const MARK = `${texts('id', 'boot')}, ${numbers('at', 'late')}`
 const PRESENT = 'channel = ? AND at + forget > ? ORDER BY id'
 const placeOf = (channel: string, what: string): string => `${channel}\n${what}`
-/** Drivers answer no row as `undefined` or as `null`. */
+/** Drivers return `undefined` or `null` for no row. */
 const isRow = (row: unknown): boolean => row !== undefined && row !== null
 
 function presentIn(file: CacheFile, channel: string, now: number): NodeMark[] {
@@ -258,7 +258,7 @@ function standing(file: CacheFile, channel: string, name: string): StoredSetting
   return isRow(row) ? { revision: textIn(row, 'revision'), text: textIn(row, 'body') } : undefined
 }
 
-/** A cursor of another life of the channel is before everything. */
+/** A cursor of an earlier incarnation of the channel precedes everything. */
 function afterOf(cursor: string, mark: string, seq: number): number {
   const at = cursor.lastIndexOf(':')
   const after = Number(cursor.slice(at + 1))

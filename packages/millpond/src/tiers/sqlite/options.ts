@@ -1,4 +1,4 @@
-// The options of the SQLite tier, checked once.
+// The options of the SQLite tier, validated once.
 import {
   checkedElsewhere,
   checkOptions,
@@ -15,7 +15,7 @@ import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import { DRIVER, type SqliteClass } from './client.ts'
 
-/** Something an operator should know and no caller must fail for. */
+/** A problem that an operator should know about but that fails no call. */
 export interface TierWarning {
   readonly kind: 'corrupt' | 'replaced' | 'sweep' | 'close'
   readonly message: string
@@ -23,30 +23,30 @@ export interface TierWarning {
 }
 
 export interface SqliteOptions {
-  /**
-   * The database file, in a folder that exists and can be written. `':memory:'` keeps everything in this process, for
-   * tests.
-   */
+  /** The database file, in an existing, writable folder. `':memory:'` keeps everything in this process, for tests. */
   readonly path: string
-  /** Most entries; the oldest leave first. Default: no limit. */
+  /** Maximum entries; the oldest are evicted first. Default: no limit. */
   readonly maxEntries?: number | undefined
-  /** Most bytes of keys and bodies; the oldest entries leave first. Default 1 GiB. */
+  /** Maximum bytes of keys and bodies; the oldest entries are evicted first. Default 1 GiB. */
   readonly maxBytes?: number | undefined
   /**
-   * How long one call may wait inside SQLite for another process's lock, blocking this one: 0 to 20 ms. Default 2 ms.
+   * How long one call may block this process, inside SQLite, waiting for another process's lock: 0 to 20 ms. Default 2
+   * ms.
    */
   readonly busyTimeout?: Duration | undefined
   /** How long a call keeps trying, without blocking, while other processes hold the lock. Default `'2s'`. */
   readonly deadline?: Duration | undefined
   /** How often expired rows are swept, a few hundred at a time. Default `'1s'`; `Infinity` for never. */
   readonly sweepEvery?: Duration | undefined
-  /** `normal` survives a kill of the process; `full` also a power loss, at one disk flush a write. Default `normal`. */
+  /**
+   * `normal` survives a kill of the process; `full` also a power loss, at one disk flush per write. Default `normal`.
+   */
   readonly synchronous?: 'normal' | 'full' | undefined
   /** `'libsql'`, `'node'` (node:sqlite), or better-sqlite3's class. Default: the first that is installed. */
   readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
   /** How much of the ledger's history is kept. */
   readonly retain?: RetainOptions | undefined
-  /** Told when a corrupt file was set aside, when the file was replaced by somebody, and when sweeping fails. */
+  /** Called when a corrupt file was set aside, when the file was replaced by another one, and when sweeping fails. */
   readonly onWarning?: ((warning: TierWarning) => void) | undefined
 }
 

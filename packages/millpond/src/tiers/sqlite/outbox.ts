@@ -1,5 +1,5 @@
-// The outbox: invalidations that could not reach the ledger, in a SQLite file of their own. It is no cache, so nothing
-// in it is set aside or dropped.
+// The outbox: invalidations that could not reach the ledger, in a separate SQLite file. It is not a cache, so nothing
+// in it is set aside or evicted.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
@@ -14,7 +14,7 @@ export interface SqliteOutboxOptions {
   readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
 }
 
-/** Before the number of a record whose own id cannot be read. */
+/** Prefix of the number of a record whose own id cannot be read. */
 const NUMBERED = '#'
 const SCHEMA =
   'CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, namespace TEXT NOT NULL, change TEXT NOT NULL)'
@@ -25,7 +25,7 @@ const OPTIONS: Shape<SqliteOutboxOptions> = {
 
 /**
  * An outbox in a SQLite file. An acknowledged `add` survives a kill of the process and a power loss.
- * @throws MillpondError `OPTION_INVALID` when the file cannot be opened or is no outbox: it is left as it is.
+ * @throws MillpondError `OPTION_INVALID` if the file cannot be opened or is not an outbox: it is left as it is.
  */
 export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
   checkOptions<SqliteOutboxOptions>(options, OPTIONS, 'sqliteOutbox')
@@ -74,7 +74,7 @@ export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
   }
 }
 
-/** Undefined for text that is not UTF-8: that of a damaged file. */
+/** Undefined for text that is not UTF-8, from a damaged file. */
 function readable(row: unknown, name: string): string | undefined {
   try {
     return textIn(row, name)
@@ -83,7 +83,7 @@ function readable(row: unknown, name: string): string | undefined {
   }
 }
 
-/** A record that cannot be read concerns everything: it can only forget too much. */
+/** A record that cannot be read invalidates everything: too much rather than too little. */
 function parse(text: string | undefined): OutboxChange {
   try {
     const change: OutboxChange = JSON.parse(text ?? '')

@@ -1,5 +1,5 @@
-// A SQLite file that is no cache: nothing in it is set aside or dropped, what is deleted is overwritten, and a lock of
-// others is waited for without blocking.
+// A SQLite file that is not a cache: nothing in it is set aside or evicted, deleted rows are overwritten, and locks of
+// other processes are waited for without blocking.
 import { setTimeout as pause } from 'node:timers/promises'
 import { MillpondError, show } from '../../core/errors.ts'
 import { classify } from '../../core/sqlite.ts'
@@ -14,7 +14,7 @@ export interface OwnFileOptions {
 }
 
 /**
- * @param what the function that was called, and what the file is to be: for the message
+ * @param what the name of the called function and the kind of file, for the message
  * @throws MillpondError `OPTION_INVALID` when the file cannot be opened or used: it is left as it is.
  */
 export function openOwnFile(

@@ -1,4 +1,4 @@
-// The tables of a cache file, and the marks by which a file is known as ours.
+// The tables of a cache file, and the marks that identify it as ours.
 
 /** Stored in the file's header, so that another program's database is never taken for a cache. "MLPD". */
 export const APPLICATION_ID = 0x4d4c5044
@@ -12,10 +12,10 @@ export const SCHEMA_VERSION = 6
 export const BY_HEARTBEAT = 8_000_000_000_000_000
 
 /**
- * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in
- * one read, bounds that hold within the writing transaction. `entry.head` is the check over epoch, number and deadline;
- * rows of version 2 have none, and count as absent. The ledger's tables belong to the same file so that an advance and
- * its drops are one transaction. `node.at` is when a process reported, or `BY_HEARTBEAT`.
+ * `entry.id` grows with each write, so the smallest is the oldest. The triggers maintain one row of totals: exact
+ * counts in one read, limits enforced within the writing transaction. `entry.head` is the checksum over epoch, number
+ * and deadline; rows of version 2 have none, and count as absent. The ledger's tables are in the same file so that an
+ * advance and its drops are one transaction. `node.at` is when a process reported, or `BY_HEARTBEAT`.
  */
 export const SCHEMA = `
 CREATE TABLE IF NOT EXISTS entry (
