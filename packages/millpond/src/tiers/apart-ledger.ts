@@ -1,28 +1,28 @@
-// A ledger whose entries lie apart from it (a ring of nodes, the tiers of a region): they change after the step that
-// moves the numbers.
+// A ledger whose entries are stored elsewhere (a ring of nodes, the tiers of a region): they change after the step that
+// advances the numbers.
 //
-// The step judges what may be written and stores nothing: it is given items that are over already. What a store misses
-// afterwards leaves a copy that nobody trusts, since the ledger keeps its key targets as for any tier beside its own.
+// The step decides what may be written and stores nothing: it is given items that have already expired. A drop that a
+// store misses leaves a copy that is never accepted, since the ledger keeps its key targets as for any other tier.
 import type { Advanced, Change, CommitItem, LedgerStore, TierItem } from '../core/contracts.ts'
 
-/** Where the entries are. */
+/** The store of the entries. */
 export interface ApartEntries {
   write(items: readonly TierItem[]): Promise<unknown>
   /**
-   * After a step of the ledger, for which nobody trusts them any more: as far as their stores answer. Resolves with
-   * which were there.
+   * Drops entries after a step of the ledger has invalidated them, on the stores that answer. Resolves with which of
+   * them existed.
    */
   forget(keys: readonly string[]): Promise<readonly boolean[]>
 }
 
-/** Who is told of the epoch that a step has met. */
+/** Notified of the epoch that a step was made in. */
 export interface EpochListener {
   note(namespace: string, epoch: string): void
 }
 
 const NOTHING = new Uint8Array()
 
-/** The same without its body: judged like any, and kept by nobody. */
+/** The item without its body, already expired: judged like any, but not stored. */
 const judged = <I extends Omit<TierItem, 'asOf'>>(item: I): I => ({ ...item, body: NOTHING, expiresAt: 0 })
 
 export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: EpochListener): LedgerStore {
@@ -49,7 +49,7 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
     async commit(namespace, items) {
       const verdicts = await inner.commit(namespace, items.map(judged))
       const good: CommitItem[] = items.filter((_, at) => verdicts[at] === true)
-      // Valid, and nowhere, like what was evicted.
+      // If it fails, the entry is valid but stored nowhere, as if evicted.
       if (good.length > 0) await entries.write(good).catch(() => {})
       return verdicts
     },
@@ -66,8 +66,8 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
 }
 
 /**
- * A held key takes no write of any kind, and a step tells of its writes only where it ends holds or names a position:
- * so it ends none.
+ * A held key accepts no write, but a step reports its writes only if it settles holds or names a position: so it
+ * settles an empty set of holds.
  */
 function asJudged(change: Change): Change {
   const { unmovedSince, settles, write, targets } = change

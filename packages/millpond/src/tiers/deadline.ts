@@ -1,8 +1,8 @@
-// A deadline as a store keeps it.
+// Deadlines as stores keep them.
 
-/** Beyond what a Date can say: never. */
+/** The largest time of a Date; anything later means never. */
 const LAST_INSTANT = 8.64e15
 
-/** In whole milliseconds since the epoch, never early; undefined for never. */
+/** In whole milliseconds since the epoch, rounded up; undefined for never. */
 export const deadlineIn = (expiresAt: number): number | undefined =>
   expiresAt > LAST_INSTANT ? undefined : Math.ceil(expiresAt)

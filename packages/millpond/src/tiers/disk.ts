@@ -1,4 +1,4 @@
-// A folder of a local disk examined: whether it can be written, what file system it is on, and how much room is left.
+// Examines a folder on a local disk: whether it can be written, what file system it is on, and how much space is free.
 import { accessSync, constants, statfsSync } from 'node:fs'
 import { codeIn, type Finding, findings } from './examination.ts'
 
@@ -6,7 +6,7 @@ import { codeIn, type Finding, findings } from './examination.ts'
 const NETWORK = new Set([0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x5346_414f])
 const LEAST_FREE_BYTES = 64 * 1_048_576
 
-/** @param maxBytes what the tier may come to hold; @throws where it cannot be used. */
+/** @param maxBytes the tier's limit; @throws if the folder cannot be used. */
 export function folderFinding(folder: string, heldBytes: number, maxBytes: number): Finding {
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
   const { type, bsize, bavail } = statfsSync(folder)

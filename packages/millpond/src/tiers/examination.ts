@@ -1,13 +1,12 @@
-// An examination of a store: steps with their times, verdicts and remedies. What comes after a step that failed is not
-// tried.
+// An examination of a store: steps with their times, verdicts and remedies. Steps after a failed one are skipped.
 
 import type { TierStep } from '../core/contracts.ts'
 import { isError } from '../core/errors.ts'
 
-/** What a step has found; nothing: all is well, and there is nothing to say. */
+/** The result of a step; empty: all is well, with nothing to report. */
 export interface Finding {
   readonly detail?: string | undefined
-  /** It works, and yet this should be changed. */
+  /** It works, but this should be changed. */
   readonly remedy?: string | undefined
 }
 
@@ -15,19 +14,19 @@ export interface Finding {
 export type Remedy = (error: unknown) => string
 
 const PINGS = 5
-/** A round trip that takes longer than this is not worth it for most that is cached. */
+/** A longer round trip is not worth it for most cached values. */
 const FAR_MS = 20
 
 export class Examination {
   readonly steps: TierStep[] = []
   readonly #ms: number
 
-  /** @param ms the longest that one step may take */
+  /** @param ms time limit of one step */
   constructor(ms: number) {
     this.#ms = ms
   }
 
-  /** Resolves with what the work brought, `undefined` where it failed. */
+  /** Resolves with the result of the work, `undefined` if it failed. */
   async step<T extends Finding | undefined>(
     step: TierStep['step'],
     at: string,
@@ -45,7 +44,7 @@ export class Examination {
     }
   }
 
-  /** Some round trips, one after the other. */
+  /** Several round trips, one after the other. */
   async ping(at: string, once: () => Promise<unknown>, remedy: Remedy): Promise<boolean> {
     const answered = await this.step(
       'ping',
@@ -90,7 +89,7 @@ export class Examination {
   }
 }
 
-/** Several things that were found as one. */
+/** Combines several findings into one. */
 export function findings(
   detail: readonly (string | undefined)[],
   remedies: readonly (string | false | undefined)[],
@@ -112,11 +111,11 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
   })
 }
 
-/** Node's own, of another realm than this file's under some test runners. */
+/** Node's own AggregateError, from another realm than this file's under some test runners. */
 const isAggregate = (error: unknown): error is AggregateError =>
   isError(error) && 'errors' in error && Array.isArray(error.errors)
 
-/** Several addresses that were tried in vain come as one error without a message. */
+/** A connection that failed on several addresses rejects with one error without a message. */
 function messageIn(error: unknown): string {
   if (isAggregate(error) && error.message === '') return error.errors.map(messageIn).join('; ')
   return isError(error) ? error.message : String(error)

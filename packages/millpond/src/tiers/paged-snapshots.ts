@@ -1,15 +1,15 @@
-// Snapshots of records too large for one step: the targets are gathered page by page while the namespace moves on, and
-// what moved meanwhile is added from the log.
+// Snapshots of records too large for one step: the targets are gathered page by page while the namespace advances, and
+// changes made meanwhile are added from the log.
 //
-// A target that is in force from the first page to the last is on some page. One that moves meanwhile has a line in the
-// log; one that is forgotten meanwhile has raised a floor. So pages and a tail from the position before the first page
-// are together what a snapshot of the tail's position would be. The pages serve whoever asks next too: only the tail
-// must be as new as the question.
+// A target that exists from the first page to the last is on some page. One that changes meanwhile has a line in the
+// log; one that is forgotten meanwhile has raised a floor. So the pages, plus a tail from the position before the first
+// page, equal a snapshot at the tail's position. Later requests reuse the pages: only the tail must be as recent as the
+// request.
 import type { Snapshot, Tail } from '../core/contracts.ts'
 import type { Line, Position } from '../core/ledger.ts'
 import { unheld } from '../core/unheld.ts'
 
-/** What a store answers at once. `large`: a snapshot of more targets than one step may gather. */
+/** A store's immediate reply. `large`: a snapshot of more targets than one step may gather. */
 export type PullReply = Snapshot | Tail | { readonly kind: 'large'; readonly position: Position }
 
 export interface Page {
@@ -37,7 +37,7 @@ export class PagedSnapshots {
     this.#readPage = readPage
   }
 
-  /** `ask` answers from the log, or that the log does not reach back. */
+  /** `ask` replies from the log, or that the log does not reach back. */
   async pull(namespace: string, position: Position, ask: (from: Position) => Promise<PullReply>): Promise<Snapshot> {
     let current = position
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -61,7 +61,7 @@ export class PagedSnapshots {
     throw new Error(`the log of ${namespace} moves on faster than its targets can be read`)
   }
 
-  /** Pages of this epoch that were begun a moment ago, or new ones. */
+  /** Recently begun pages of this epoch, or new ones. */
   #gather(namespace: string, position: Position): Gathered {
     const known = this.#gathered.get(namespace)
     if (known !== undefined && known.from.epoch === position.epoch && performance.now() - known.begunAt < KEEP_MS)

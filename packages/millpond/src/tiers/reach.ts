@@ -1,4 +1,5 @@
-// The way to a server: its name, its port, TLS. Over a socket of its own, so that what is wrong is told by what it is.
+// Connects to a server step by step: DNS, port, TLS. Over a separate socket, so that each failure is attributed to its
+// step.
 import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
@@ -7,25 +8,22 @@ import { codeIn, type Examination, type Finding, findings } from './examination.
 export interface Destination {
   readonly host: string
   readonly port: number
-  /** A Unix socket in place of both. */
+  /** A Unix socket, instead of host and port. */
   readonly path?: string | undefined
   /** Undefined: none. */
   readonly tls?: ConnectionOptions | undefined
-  /** What the server wants to hear before TLS begins. */
+  /** What the server expects before the TLS handshake. */
   readonly beforeTls?: ((socket: Socket) => Promise<void>) | undefined
 }
 
-/** So long before a certificate ends it is time to renew it. */
+/** Days before expiry from which a certificate should be renewed. */
 const RENEW_DAYS = 14
 const DAY_MS = 86_400_000
 
 export const nameOf = ({ host, port, path }: Destination): string =>
   path ?? (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
-/**
- * Resolves with a socket over which the server can be spoken to, which is the caller's to end; `undefined`: the way
- * ends before.
- */
+/** Resolves with a connected socket, which the caller closes; `undefined` if a step failed. */
 export async function reach(examination: Examination, to: Destination): Promise<Socket | undefined> {
   const at = nameOf(to)
   const resolved =
@@ -42,7 +40,7 @@ export async function reach(examination: Examination, to: Destination): Promise<
     (error) => noWay(to, error),
   )
   if (connected === undefined) {
-    // Given up, it may still open.
+    // An abandoned connection may still open.
     begun?.destroy()
     return undefined
   }

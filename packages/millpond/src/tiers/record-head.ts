@@ -1,5 +1,5 @@
-// The head of a stored record, `<epoch>:<number>:<check>:<deadline>\n` in front of the body: as Redis holds it, and as
-// SQLite answers a row. An absent deadline is never.
+// The head of a stored record, `<epoch>:<number>:<check>:<deadline>\n` in front of the body: as stored in Redis, and as
+// SQLite returns a row. An empty deadline means never.
 import type { Stored } from '../core/contracts.ts'
 import { checkOf, withCharacter } from './head-check.ts'
 
@@ -8,22 +8,22 @@ const EPOCH = /^[\w-]+$/
 const NEWLINE = 10
 const COLON = 58
 const ZERO = 48
-/** What a number can hold exactly. */
+/** The most digits that a number holds exactly. */
 const MOST_DIGITS = 16
 
-/** An epoch with the colon behind it, as records begin with it. */
+/** An epoch with its colon: the beginning of a record. */
 interface Beginning {
   readonly bytes: Buffer
   readonly epoch: string
   readonly check: number
 }
 
-/** Of the record before: those of a namespace begin with the same one until its ledger begins anew. */
+/** The beginning of the previous record: those of a namespace share it until its ledger begins a new epoch. */
 let last: Beginning = beginningOf('-')
 
 /**
- * Undefined for bytes that are not ours or damaged, and for what has expired. One way through the head: this is most of
- * what a read costs beside its client.
+ * Undefined for bytes that are not ours or damaged, and for expired records. A single pass over the head: this is most
+ * of the cost of a read besides its client.
  */
 export function restore(bytes: unknown, now: number): Stored | undefined {
   if (!Buffer.isBuffer(bytes)) return undefined
@@ -74,7 +74,7 @@ function beginningOf(epoch: string): Beginning {
   return { bytes: Buffer.from(text, 'latin1'), epoch, check: checkOf(text) }
 }
 
-/** Negative: none. */
+/** Negative: not a digit. */
 function digitAt(bytes: Buffer, at: number): number {
   const digit = (bytes[at] ?? 0) - ZERO
   return digit <= 9 ? digit : -1

@@ -1,18 +1,18 @@
-// URLs with a user and a password in them: what is wrong is said, and nothing that may be a secret is shown.
+// URLs that may contain user and password: messages say what is wrong without showing a secret.
 import { MillpondError, show } from '../core/errors.ts'
 
 const ENCODE =
   'percent-encode special characters in user name and password (@ as %40, / as %2F, # as %23, ? as %3F, % as %25)'
 
-/** What a tier calls its URL, and one as it should be. */
+/** A tier's name for its URL option, and an example. */
 export interface UrlWords {
   readonly at: string
   readonly form: string
 }
 
 /**
- * Of `redis://user:p@ss/word@host/0` the host would be `ss`: the wrong server would be asked, and a piece of the
- * password would stand in every message.
+ * In `redis://user:p@ss/word@host/0` the host would be `ss`: the wrong server would be contacted, and a part of the
+ * password would appear in every message.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function parseServerUrl(given: unknown, words: UrlWords): URL {

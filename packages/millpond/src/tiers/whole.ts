@@ -1,7 +1,7 @@
-// A tier that is part of another one, for the guard around it.
+// A tier that is part of another one, as passed to its guard.
 import type { Tier } from '../core/contracts.ts'
 
-/** Large bodies come in pieces already: they are not cut, or put together, once more. */
+/** Large bodies are already split: they are not split or joined again. */
 export function whole(tier: Tier): Tier {
   const { itemBytes: _, entryBytes: __, ...limits } = tier.limits ?? {}
   return {

@@ -1,15 +1,15 @@
-// What a ring can do: what all its nodes can.
+// The abilities of a ring: those that all its nodes share.
 import type { Tier, TierBounds, TierLimits, TierStep, TierUsage } from '../../core/contracts.ts'
 import type { Member } from './options.ts'
 
 export const canBeListed = (tiers: readonly Tier[]): boolean => tiers.every(({ scan }) => scan !== undefined)
 
-/** As far as they tell. */
+/** The places of all tiers that declare them. */
 export const placesOf = (tiers: readonly Tier[]): readonly string[] => tiers.flatMap(({ places = [] }) => places)
 
 type OfOne = Pick<TierLimits, 'keyBytes' | 'itemBytes' | 'entryBytes'>
 
-/** What concerns a single entry; how much goes to a node at a time is for its own guard to keep. */
+/** Limits on a single entry; how much is sent to a node at a time is up to its own guard. */
 export function limitsOf(tiers: readonly Tier[]): OfOne {
   const least = (name: keyof OfOne): OfOne => {
     const limits = tiers.flatMap((tier) => tier.limits?.[name] ?? [])
@@ -18,7 +18,7 @@ export function limitsOf(tiers: readonly Tier[]): OfOne {
   return { ...least('keyBytes'), ...least('itemBytes'), ...least('entryBytes') }
 }
 
-/** Of entries, each counted once. Absent where a node has none. */
+/** Limits in entries, each counted once. Absent if a node has none. */
 export function boundsOf(members: readonly Member[], copies: number): TierBounds | undefined {
   const sum = (name: 'maxEntries' | 'maxBytes'): TierBounds => {
     const bounds = members.flatMap(({ tier }) => tier.bounds?.[name] ?? [])
@@ -30,7 +30,7 @@ export function boundsOf(members: readonly Member[], copies: number): TierBounds
   return Object.keys(bounds).length === 0 ? undefined : bounds
 }
 
-/** Each entry counted once, as far as its copies are whole. */
+/** Each entry counted once, assuming that all its copies exist. */
 export async function usageOf(members: readonly Member[], copies: number): Promise<TierUsage> {
   const usages = await Promise.all(members.map(async ({ tier }) => (await tier.usage?.()) ?? {}))
   const sum = (name: keyof TierUsage): TierUsage => {
@@ -50,7 +50,7 @@ export async function examineAll(members: readonly Pick<Member, 'name' | 'tier'>
   return examined.flat()
 }
 
-/** Why a node cannot come to others that were there when the ring said what it can do; undefined: it can. */
+/** Why a node cannot join the existing nodes, whose abilities the ring has declared; undefined: it can. */
 export function unfit(tier: Tier, others: readonly Tier[]): string | undefined {
   const ring = limitsOf(others)
   const own = limitsOf([tier])

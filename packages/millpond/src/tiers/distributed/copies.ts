@@ -1,12 +1,11 @@
-// The copies of entries on the nodes: read from one that answers, written to all, and brought together where they
-// differ.
+// The copies of entries on the nodes: read from one that answers, written to all, and reconciled where they differ.
 import type { Refusal, Stored, TierItem } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
 import { type CopiesParts, Mend } from './mend.ts'
 import type { RingNode } from './node.ts'
 import { Search } from './search.ts'
 
-/** So many drops are sent one by one, so that each says whether its key was there. */
+/** Up to this many drops are sent one by one, so that each tells whether its key existed. */
 const FEW = 4
 
 export class Copies {
@@ -19,8 +18,8 @@ export class Copies {
   }
 
   /**
-   * Each key is asked of its best node that is there, and what that one does not have of all others that may, so that a
-   * batch is at most two round trips to a node. A node that is doubted is asked as well, and the newest copy counts.
+   * Each key is read from its best node that is up, and misses from all others that may have it, so that a batch is at
+   * most two round trips to a node. A doubted node is read as well, and the newest copy wins.
    */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const { members, epochs, counts } = this.#parts
@@ -49,7 +48,7 @@ export class Copies {
     )
   }
 
-  /** Resolves where a node has taken any of it; what could not be stored is as if it had been evicted. */
+  /** Resolves if a node stored any of it; items that could not be stored count as evicted. */
   async write(items: readonly TierItem[]): Promise<(Refusal | undefined)[]> {
     const { members, hints, counts } = this.#parts
     const places = items.map((_, at) => at)
@@ -57,8 +56,7 @@ export class Copies {
     const refusals = new Array<Refusal | undefined>(items.length).fill(undefined)
     const keep = (node: RingNode, at: number): void => {
       const item = items[at]
-      // One that was taken out meanwhile needs nothing any more. The caller may change its bytes when the call has
-      // ended.
+      // A node that was removed meanwhile needs no hints. The caller may modify the bytes once the call has ended.
       if (item !== undefined && members.nodes.includes(node)) hints.keep(node, { ...item, body: item.body.slice() })
     }
     const asks = grouped(places, (at) => members.owners(items[at]?.key ?? ''))
@@ -80,8 +78,8 @@ export class Copies {
   }
 
   /**
-   * After a step of the ledger, for which nobody trusts them any more: as far as the nodes answer. Resolves with which
-   * were there.
+   * Drops entries after a step of the ledger has invalidated them, on the nodes that answer. Resolves with which of
+   * them existed.
    */
   async forget(keys: readonly string[]): Promise<readonly boolean[]> {
     const { members, hints } = this.#parts
@@ -106,7 +104,7 @@ export class Copies {
     return keys.map((key) => there.has(key))
   }
 
-  /** From every node, whoever keeps it. @throws MillpondError `TIER_FAILED` where one did not confirm it. */
+  /** Drops from every node, owner or not. @throws MillpondError `TIER_FAILED` if one did not confirm it. */
   async drop(keys: readonly string[]): Promise<number> {
     this.#parts.hints.forgetKeys(keys)
     return Math.min(keys.length, await this.#everywhere('drop', (node) => node.guarded.drop(keys)))
@@ -117,7 +115,7 @@ export class Copies {
     return this.#everywhere('clear', (node) => node.guarded.clear(prefix))
   }
 
-  /** Each entry counts once, as far as its copies are whole. */
+  /** Each entry counts once, assuming that all its copies exist. */
   async #everywhere(
     what: string,
     work: (node: RingNode) => Promise<{ readonly ok: true; readonly value: number } | { readonly ok: false }>,
@@ -133,7 +131,7 @@ export class Copies {
     return Math.ceil(done.reduce((sum, { outcome }) => (outcome.ok ? sum + outcome.value : sum), 0) / members.copies)
   }
 
-  /** It is there again. */
+  /** The node is up again. */
   answered(node: RingNode): void {
     this.#mend.answered(node)
   }

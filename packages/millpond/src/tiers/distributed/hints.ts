@@ -1,7 +1,6 @@
-// What nodes that are away should have: the newest entry of a key for each, within bounds, in this process alone.
+// Hinted handoff: the newest entry per key for each node that is down, within limits, in this process only.
 //
-// Hints carry values and nothing else: that a key was invalidated the node need not hear, since the ledger has said so
-// to all who read.
+// Hints carry only values: a node need not learn that a key was invalidated, since the ledger tells all readers.
 import type { TierItem } from '../../core/contracts.ts'
 
 export class Hints<N extends object> {
@@ -13,7 +12,7 @@ export class Hints<N extends object> {
   entries = 0
   bytes = 0
 
-  /** `onLoss` is told of each entry that is let go for want of room. */
+  /** `onLoss` is called for each entry that is discarded for lack of space. */
   constructor(bounds: { readonly maxEntries: number; readonly maxBytes: number }, onLoss: (node: N) => void) {
     this.#maxEntries = bounds.maxEntries
     this.#maxBytes = bounds.maxBytes
@@ -38,7 +37,7 @@ export class Hints<N extends object> {
     return this.#kept.get(node)?.size ?? 0
   }
 
-  /** The oldest ones; they stay until they are forgotten. */
+  /** The oldest hints; they stay until `delivered` or forgotten. */
   some(node: N, most: number): readonly TierItem[] {
     const found: TierItem[] = []
     for (const item of this.#kept.get(node)?.values() ?? []) {
@@ -48,7 +47,7 @@ export class Hints<N extends object> {
     return found
   }
 
-  /** The node has it, or something newer: unless yet another one came meanwhile. */
+  /** The node has the item, or a newer one; a hint replaced meanwhile stays. */
   delivered(node: N, item: TierItem): void {
     const its = this.#kept.get(node)
     if (its?.get(item.key) === item) this.#remove(its, item.key)
@@ -78,7 +77,7 @@ export class Hints<N extends object> {
     this.bytes -= item.body.length
   }
 
-  /** Of the node that has most. */
+  /** Discards the oldest hint of the node that has the most. */
   #letGo(): void {
     let from: N | undefined
     for (const [node, its] of this.#kept) if (its.size > (from === undefined ? 0 : this.countOf(from))) from = node

@@ -1,5 +1,4 @@
-// The distributed tier: many independent stores as one, each entry on several of them, under a ledger that lies
-// elsewhere.
+// The distributed tier: many independent stores as one, each entry on several of them, under a ledger stored elsewhere.
 import type { LedgerStore, Tier } from '../../core/contracts.ts'
 import { boundsOf, canBeListed, limitsOf, placesOf } from './abilities.ts'
 import type { DistributedCounts } from './counts.ts'
@@ -12,40 +11,40 @@ export type { DistributedNode, DistributedOptions, DistributedWarning, HintOptio
 export type { DistributedMember } from './ring.ts'
 export type { MoveReport } from './walk.ts'
 
-/** The tier of `distributed()`: a tier, and what may be done to the ring while it runs. */
+/** The tier of `distributed()`, with operations on the running ring. */
 export interface DistributedTier extends Tier {
   readonly name: 'distributed'
   readonly ledger: LedgerStore
   readonly counts: Readonly<DistributedCounts>
   members(): readonly DistributedMember[]
-  /** The names of the nodes that keep a storage key, the best first. */
+  /** The names of the nodes that hold a storage key, best first. */
   ownersOf(key: string): readonly string[]
   /**
-   * Takes a node into the ring of this process, and moves to it what it keeps from now on. Tell every process: the
-   * first one moves, the others resolve with `elsewhere`.
+   * Adds a node to the ring of this process, and moves to it the entries that it now owns. Call it in every process:
+   * the first one moves, the others resolve with `elsewhere`.
    * @throws MillpondError `OPTION_INVALID`.
    */
   add(node: DistributedNode): Promise<MoveReport>
   /**
-   * Takes a node out of the ring of this process, moves what it alone still has, and closes its tier.
-   * @throws MillpondError `OPTION_INVALID` for a name that is not there, or where fewer nodes than copies would be
-   * left.
+   * Removes a node from the ring of this process, moves entries that only it holds, and closes its tier.
+   * @throws MillpondError `OPTION_INVALID` for an unknown name, or if fewer nodes than copies would be left.
    */
   remove(name: string): Promise<MoveReport>
-  /** Gives a node another share, and moves what that changes. @throws MillpondError `OPTION_INVALID`. */
+  /** Changes a node's weight, and moves the affected entries. @throws MillpondError `OPTION_INVALID`. */
   reweigh(name: string, weight: number): Promise<MoveReport>
   /**
-   * Looks at every entry of every node: after processes were started with another list of nodes, or after long outages.
+   * Checks every entry of every node: after processes were started with a different list of nodes, or after long
+   * outages.
    */
   repair(): Promise<MoveReport>
 }
 
 /**
- * Many stores as one tier: each entry lies on `replicas` of the nodes, chosen by weighted rendezvous hashing, and is
- * read from another one where a node does not answer. The numbers that decide what is valid lie in the tier that
- * `ledger` names: while it does not answer, nothing of the ring is accepted.
+ * Many stores as one tier: each entry is stored on `replicas` of the nodes, chosen by weighted rendezvous hashing, and
+ * read from another one if a node does not answer. The numbers that decide validity are in the tier given as `ledger`:
+ * while that does not answer, no entry of the ring is accepted.
  *
- * A node that misses something is never accepted for it: what it holds from before is invalid by its position.
+ * Writes and invalidations that a node misses cause no wrong reads: its older copy is invalid by its position.
  *
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example

@@ -1,10 +1,8 @@
-// Who is in the ring now, and who kept what before: while keys move they are looked for where they were, too.
+// The current and former members of the ring: while keys move, they are also looked up at their former owners.
 import type { RingNode } from './node.ts'
 import { type Owners, rendezvous } from './rendezvous.ts'
 
-/**
- * A key that was not moved is looked for in its old places for so long, where nobody can say that all have been moved.
- */
+/** How long a key is also looked up at its former owners if it is unknown whether all keys have been moved. */
 export const FORMER_MS = 600_000
 
 interface Former {
@@ -19,9 +17,9 @@ export class Members {
   #nodes: readonly RingNode[]
   #owners: Owners<RingNode>
   #formers: readonly Former[] = []
-  /** A node that left and came again is another object, and the same store. */
+  /** A node that left and returned is another object, but the same store. */
   #named: ReadonlyMap<string, RingNode>
-  /** Out of the ring, and still read from. */
+  /** Removed from the ring, but still read. */
   #leaving: readonly RingNode[] = []
 
   /** @param now monotonic milliseconds */
@@ -37,7 +35,7 @@ export class Members {
     return this.#nodes
   }
 
-  /** Those too that are on their way out. */
+  /** All nodes, including those being removed. */
   get all(): readonly RingNode[] {
     return [...this.#nodes, ...this.#leaving]
   }
@@ -46,7 +44,7 @@ export class Members {
     return this.#owners(key)
   }
 
-  /** Where it may lie: its owners, and those that were before. */
+  /** Where the key may be stored: its owners and former owners. */
   places(key: string): readonly RingNode[] {
     const owners = this.#owners(key)
     const latest = this.#formers.at(-1)
@@ -63,7 +61,7 @@ export class Members {
     return [...places]
   }
 
-  /** Has it other owners than before? */
+  /** Whether the key's owners have changed. */
   hasMoved(key: string): boolean {
     const owners = this.#owners(key)
     return this.#formers.some(({ owners: before }) =>
@@ -71,7 +69,7 @@ export class Members {
     )
   }
 
-  /** `nodes`: from now on. */
+  /** Replaces the members with `nodes`. */
   change(nodes: readonly RingNode[]): void {
     this.#formers = [...this.#formers, { owners: this.#owners, until: this.#now() + FORMER_MS }]
     this.#leaving = [...this.#leaving, ...this.#nodes].filter((node) => !nodes.some(({ name }) => name === node.name))
@@ -80,17 +78,17 @@ export class Members {
     this.#named = new Map(this.all.map((node) => [node.name, node]))
   }
 
-  /** On its way out, under this name. */
+  /** The node of this name that is being removed. */
   leaving(name: string): RingNode | undefined {
     return this.#leaving.find((node) => node.name === name)
   }
 
-  /** Everything lies with its owners. */
+  /** All entries are at their owners now. */
   settled(): void {
     this.#formers = []
   }
 
-  /** Nodes that have left for good. */
+  /** Returns the nodes being removed, which are released for good. */
   released(): readonly RingNode[] {
     const released = this.#leaving
     this.#leaving = []

@@ -1,5 +1,5 @@
-// Copies that are brought together behind everybody: what a read has found missing or old, and what was kept for a node
-// that did not answer.
+// Repairs copies in the background: those that a read found missing or outdated, and hints for a node that did not
+// answer.
 import type { TierItem } from '../../core/contracts.ts'
 import type { DistributedCounts } from './counts.ts'
 import type { Hints } from './hints.ts'
@@ -8,7 +8,7 @@ import type { RingNode } from './node.ts'
 import type { Epochs } from './positions.ts'
 import type { Search } from './search.ts'
 
-/** What copies, and their mending, work with. */
+/** The parts that `Copies` and `Mend` use. */
 export interface CopiesParts {
   readonly members: Members
   readonly hints: Hints<RingNode>
@@ -17,9 +17,9 @@ export interface CopiesParts {
   readonly now: () => number
 }
 
-/** Copies that are written anew at a time: a node that lacks everything must not be given it all at once. */
+/** Maximum copies repaired at a time: a node that lacks everything must not get all of it at once. */
 const MOST_REPAIRS = 1000
-/** Entries of one command when what was kept is handed over. */
+/** Entries per command when hints are delivered. */
 const HAND_OVER = 100
 
 export class Mend {
@@ -31,7 +31,7 @@ export class Mend {
     this.#parts = parts
   }
 
-  /** Owners that lack the newest copy are given it; what is too much now comes with a later read. */
+  /** Writes the newest copy to owners that lack it; what exceeds the limit is left to a later read. */
   repair(searches: readonly Search[]): void {
     const { epochs } = this.#parts
     const lacking = new Map<RingNode, TierItem[]>()
@@ -57,7 +57,7 @@ export class Mend {
     node.counts.repaired += items.length
   }
 
-  /** The node has answered: it is given what was kept for it, where it has nothing newer. */
+  /** The node has answered: delivers its hints, unless it has newer entries. */
   answered(node: RingNode): void {
     if (this.#parts.hints.countOf(node) === 0 || this.#handing.has(node)) return
     this.#handing.add(node)

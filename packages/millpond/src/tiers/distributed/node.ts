@@ -1,7 +1,8 @@
-// A node of the ring: its tier behind a guard of its own, known to be there or away at every moment.
+// A node of the ring: its tier behind its own guard; its state, up or down, is always known.
 //
-// While it is away no caller is sent to it: it is tried from beside. When it is back it is doubted for a while: it may
-// have been emptied, or hold what was written before it went, so its answers are compared with those of another copy.
+// While it is down no call is sent to it: it is probed in the background. When it is back it is doubted for a while: it
+// may have been emptied, or hold entries from before it went down, so its replies are compared with those of another
+// copy.
 import type { Clock, Tier } from '../../core/contracts.ts'
 import { reasonOf } from '../../core/errors.ts'
 import type { BreakerOptions } from '../../wrap/breaker.ts'
@@ -16,13 +17,13 @@ export interface NodeParts {
   readonly breaker: BreakerOptions
   readonly clock: Clock
   readonly onDown: (node: RingNode, error: unknown) => void
-  /** It answers again. */
+  /** The node answers again. */
   readonly onUp: (node: RingNode) => void
 }
 
-/** Nobody's key: what a node that is away is asked for. */
+/** An unused key, with which a node that is down is probed. */
 const PROBE = 'millpond:ring:probe'
-/** For so long a node that was away is doubted. */
+/** How long a node is doubted after it was down. */
 const DOUBT_MS = 300_000
 
 export class RingNode implements Placed {
@@ -73,7 +74,7 @@ export class RingNode implements Placed {
     })
   }
 
-  /** Callers are sent to it. */
+  /** Whether calls are sent to it. */
   get isUp(): boolean {
     return this.guarded.state === 'closed'
   }
@@ -82,7 +83,7 @@ export class RingNode implements Placed {
     return this.#doubtedAt !== undefined && this.#clock.monotonic() - this.#doubtedAt < DOUBT_MS
   }
 
-  /** What failed last, for who is told that it did. */
+  /** The last failure, for error messages. */
   get trouble(): string {
     return this.#lastError === undefined ? `${this.name}: is away` : reasonOf(this.#lastError)
   }
@@ -91,7 +92,7 @@ export class RingNode implements Placed {
     this.#doubtedAt = this.#clock.monotonic()
   }
 
-  /** All that it should hold has been compared with the other copies, beginning at this time. */
+  /** All entries that it should hold have been compared with the other copies, starting at this time. */
   trust(since: number): void {
     if (this.#doubtedAt !== undefined && this.#doubtedAt <= since) this.#doubtedAt = undefined
   }
@@ -109,8 +110,8 @@ export class RingNode implements Placed {
   }
 
   /**
-   * Whether it answers decides. The guard does not let it through where commands have failed later than that which
-   * opened it: then it is tried once more.
+   * Decided by whether it answers. The guard rejects the probe if commands failed after the one that opened it: then it
+   * is tried once more.
    */
   async #probe(ms: number): Promise<void> {
     this.#isProbed = true

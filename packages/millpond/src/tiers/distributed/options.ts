@@ -1,4 +1,4 @@
-// The options of the distributed tier, checked once.
+// The options of the distributed tier, validated once.
 import {
   check,
   checkedElsewhere,
@@ -27,17 +27,17 @@ export interface DistributedNode {
    * your own. The ring closes it.
    */
   readonly tier: Tier
-  /** Its share of the keys, beside the weights of the others: above 0, up to 1,000,000. Default 1. */
+  /** Its share of the keys, relative to the weights of the others: above 0, up to 1,000,000. Default 1. */
   readonly weight?: number | undefined
   /**
-   * What keys are placed by, and what reports call it: the same in every process and after every restart. Default: the
-   * tier's own name, of the second such `redis-2`, and so on by the order of the list; so name the nodes if the order
-   * may change, else keys move for nothing.
+   * The name by which keys are placed and reports name it: the same in every process and after every restart. Default:
+   * the tier's own name, for the second such `redis-2`, and so on in the order of the list; so name the nodes if the
+   * order may change, or keys move needlessly.
    */
   readonly name?: string | undefined
 }
 
-/** What is kept for nodes that are away. */
+/** Limits on what is kept for nodes that are down. */
 export interface HintOptions {
   /** Entries, over all nodes. Default 10,000. */
   readonly maxEntries?: number | undefined
@@ -45,9 +45,12 @@ export interface HintOptions {
   readonly maxBytes?: number | undefined
 }
 
-/** Something an operator should know and no caller must fail for. */
+/** A problem that an operator should know about but that fails no call. */
 export interface DistributedWarning {
-  /** `down`, `up`: a node, told when it changes. `hints`: what was kept for nodes that are away had to be let go. */
+  /**
+   * `down`, `up`: a node's state, reported when it changes. `hints`: entries kept for nodes that are down had to be
+   * discarded.
+   */
   readonly kind: 'down' | 'up' | 'hints'
   readonly node: string
   readonly message: string
@@ -55,35 +58,33 @@ export interface DistributedWarning {
 }
 
 export interface DistributedOptions {
-  /** The stores that are one ring. */
+  /** The stores that form the ring. */
   readonly nodes: readonly DistributedNode[]
   /**
-   * The tier that keeps the ledger, such as `redis({ url })` or `postgres({ url })`; of nodes on one host `sqlite({
+   * The tier that keeps the ledger, such as `redis({ url })` or `postgres({ url })`; for nodes on one host `sqlite({
    * path })`. It holds no entries. The ring closes it.
    */
   readonly ledger: Tier
   /** How many nodes keep each entry. Default 2; with a single node 1. */
   readonly replicas?: number | undefined
   /**
-   * The longest that a command to a node may take; then another copy is asked. Default 100 ms, so that two fit into
-   * what the whole tier has.
+   * The longest that a command to a node may take before another copy is read. Default 100 ms, so that two fit into the
+   * time limit of the whole tier.
    */
   readonly timeout?: Duration | undefined
-  /**
-   * When a node counts as away, and how often it is tried meanwhile. Default: 3 failed commands in a row, every 500 ms.
-   */
+  /** When a node counts as down, and how often it is probed then. Default: 3 failed commands in a row, every 500 ms. */
   readonly breaker?: BreakerOptions | undefined
-  /** Entries that a node which is away should have, kept in this process until it is back; `false`: none. */
+  /** Entries for a node that is down, kept in this process until it is back; `false`: none. */
   readonly hints?: HintOptions | false | undefined
-  /** The pace of a move, in keys looked at a second. Default 2,000. */
+  /** The pace of a move, in keys examined per second. Default 2,000. */
   readonly movePerSecond?: number | undefined
-  /** Told what fails no call and an operator should know. */
+  /** Called with problems that fail no call but that an operator should know about. */
   readonly onWarning?: ((warning: DistributedWarning) => void) | undefined
   /** For tests. */
   readonly clock?: Clock | undefined
 }
 
-/** A node with all that was left out. */
+/** A node with its defaults filled in. */
 export interface Member {
   readonly name: string
   readonly tier: Tier
@@ -160,7 +161,7 @@ export function resolveDistributed(options: DistributedOptions): DistributedSett
 }
 
 /**
- * A node that may stand beside the others.
+ * Validates a node that joins the others.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function memberOf(given: unknown, at: string, others: readonly Member[]): Member {

@@ -1,14 +1,14 @@
-// Which of two copies of an entry is the newer one: by their positions, never by a clock.
+// Which of two copies of an entry is newer: by their positions, never by a clock.
 import type { Stored } from '../../core/contracts.ts'
 import { prefixOf } from '../../wrap/storage-name.ts'
 
-/** So many namespaces' epochs are remembered. */
+/** Maximum number of namespaces whose epochs are remembered. */
 const MOST = 10_000
 
 export class Epochs {
   readonly #current = new Map<string, string>()
 
-  /** As a step of the ledger has just told. */
+  /** Records the epoch that a step of the ledger has just returned. */
   note(namespace: string, epoch: string): void {
     if (this.#current.get(namespace) === epoch) return
     if (this.#current.size >= MOST) this.#current.clear()
@@ -16,7 +16,7 @@ export class Epochs {
   }
 
   /**
-   * Numbers of two epochs cannot be compared: readers trust the current one, and where that is not known, neither is
+   * Numbers of two epochs cannot be compared: readers accept only the current one, and if that is unknown, neither is
    * newer.
    */
   isNewer(key: string, one: Stored, than: Stored | undefined): boolean {

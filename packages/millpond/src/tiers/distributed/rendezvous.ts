@@ -1,20 +1,20 @@
-// Which nodes keep a key: weighted rendezvous hashing.
+// Which nodes hold a key: weighted rendezvous hashing.
 //
-// Each node draws a number for the key; those with the highest keep it. Where weights differ, a draw u from 0 to 1
-// counts as -weight / ln u, which makes a node's chance its share of the weights (Thaler and Ravishankar, "Using
+// Each node draws a number for the key; those with the highest hold it. If weights differ, a draw u from 0 to 1 counts
+// as -weight / ln u, which makes a node's probability its share of the weights (Thaler and Ravishankar, "Using
 // name-based mappings to increase hit rates", 1998; weights: Schindelhauer and Schomaker, "Weighted distributed hash
-// tables", 2005). A node that comes takes only what it wins, one that leaves gives away only what it had, and nobody
-// else's keys move.
+// tables", 2005). A node that joins takes only the keys it wins, one that leaves gives away only those it had, and no
+// other keys move.
 import { hashOf, mixed } from '../../core/key-hash.ts'
 
-/** What a place in the ring depends on. */
+/** What placement depends on. */
 export interface Placed {
   readonly name: string
-  /** Its share beside the weights of the others. */
+  /** Its share, relative to the weights of the others. */
   readonly weight: number
 }
 
-/** The nodes that keep a key, the best first. */
+/** The nodes that hold a key, best first. */
 export type Owners<N> = (key: string) => readonly N[]
 
 const KEY_SEED = 0
@@ -28,7 +28,7 @@ interface Peers<N> {
   readonly weight: number
 }
 
-/** @param copies how many nodes keep each key; at most as many as there are. The order of the list means nothing. */
+/** @param copies how many nodes hold each key, at most as many as there are. The order of the list does not matter. */
 export function rendezvous<N extends Placed>(nodes: readonly N[], copies: number): Owners<N> {
   const groups = peersOf(nodes)
   const wanted = Math.min(copies, nodes.length)
@@ -42,7 +42,7 @@ export function rendezvous<N extends Placed>(nodes: readonly N[], copies: number
 }
 
 function peersOf<N extends Placed>(nodes: readonly N[]): readonly Peers<N>[] {
-  // In an order that all processes share: it decides between equal draws.
+  // In an order that all processes share: it breaks ties between equal draws.
   const sorted = [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1))
   const groups = new Map<number, N[]>()
   for (const node of sorted) {
@@ -57,7 +57,7 @@ function peersOf<N extends Placed>(nodes: readonly N[]): readonly Peers<N>[] {
   }))
 }
 
-/** Puts the group's best among the best of all; both lists stay in order and no longer than `wanted`. */
+/** Merges the group's best into the overall best; both lists stay sorted and no longer than `wanted`. */
 function addBest<N>(
   { nodes, seeds, weight }: Peers<N>,
   hash: number,

@@ -1,5 +1,4 @@
-// A ring at work: its nodes, their copies, what is kept for those that are away, and the moves when somebody comes or
-// goes.
+// A running ring: its nodes, their copies, hints for those that are down, and moves when nodes join or leave.
 import type { LedgerStore, Refusal, Stored, TierItem, TierMember, TierStep, TierUsage } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { apartLedger } from '../apart-ledger.ts'
@@ -25,7 +24,7 @@ export class Ring {
   readonly #hints: Hints<RingNode>
   readonly #epochs = new Epochs()
   readonly #copies: Copies
-  /** Nodes of whose hints some were let go, as has been told. */
+  /** Nodes whose lost hints have already been reported. */
   readonly #lossTold = new Set<RingNode>()
   #walk: { readonly walk: Walk; readonly done: Promise<MoveReport> } | undefined
   #cancelRelease = (): void => {}
@@ -80,7 +79,7 @@ export class Ring {
     return this.#copies.clear(prefix)
   }
 
-  /** Node by node: a key comes as often as it has copies. */
+  /** Node by node: a key is yielded once per copy. */
   async *scan(prefix: string): AsyncGenerator<readonly string[]> {
     this.#mustBeOpen('scan')
     for (const { tier } of this.#members.all) yield* tier.scan?.(prefix) ?? []
@@ -117,7 +116,7 @@ export class Ring {
   add(given: DistributedNode): Promise<MoveReport> {
     this.#mustBeOpen('add')
     const { nodes } = this.#members
-    // One that is on its way out comes again.
+    // A node that is being removed is added again.
     const leaving = given?.name === undefined ? undefined : this.#members.leaving(given.name)
     const member = memberOf(
       given,
@@ -162,7 +161,7 @@ export class Ring {
     return this.move(false)
   }
 
-  /** One walk at a time: a new one begins where the ring has changed, and does what the former has left. */
+  /** One walk at a time: a new one starts when the ring changes, and includes what the former has left. */
   move(isWhole: boolean): Promise<MoveReport> {
     this.#mustBeOpen('repair')
     const before = this.#walk
@@ -175,7 +174,7 @@ export class Ring {
   }
 
   async #run(walk: Walk, isWhole: boolean, before: Promise<MoveReport> | undefined): Promise<MoveReport> {
-    // How it went was told to who asked for it.
+    // Its outcome was reported to its own caller.
     await before?.catch(() => {})
     const began = this.#settings.clock.monotonic()
     const report = await walk.run()
@@ -184,8 +183,8 @@ export class Ring {
       if (isWhole) for (const node of this.#members.nodes) node.trust(began)
       await this.#release()
     } else if (report.outcome !== 'ended') {
-      // Another process moves, or something could not be reached: keys are looked for in their old places for some time
-      // more.
+      // Another process is moving, or something could not be reached: keys are looked up at their former owners for
+      // some time longer.
       this.#cancelRelease()
       this.#cancelRelease = this.#settings.clock.after(FORMER_MS, () => void this.#release().catch(() => {}))
     }

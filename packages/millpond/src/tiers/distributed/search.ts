@@ -1,4 +1,4 @@
-// One key of a read: who may have it, who was asked, and what they said.
+// One key of a read: which nodes may have it, which were read, and their replies.
 import type { Stored } from '../../core/contracts.ts'
 import type { RingNode } from './node.ts'
 import type { Epochs } from './positions.ts'
@@ -6,7 +6,7 @@ import type { Epochs } from './positions.ts'
 export class Search {
   readonly key: string
   readonly #owners: readonly RingNode[]
-  /** Those that are there, and have not been asked. */
+  /** Nodes that are up and have not been read yet. */
   #left: readonly RingNode[]
   readonly #answers: { readonly node: RingNode; readonly stored: Stored | undefined }[] = []
 
@@ -16,7 +16,7 @@ export class Search {
     this.#left = places.filter(({ isUp }) => isUp)
   }
 
-  /** Whom to ask first: the best, with it whoever is doubted, and if it is doubted itself all. */
+  /** The nodes to read first: the best and all doubted ones, or all if the best is doubted itself. */
   first(): readonly RingNode[] {
     const [best] = this.#left
     return this.#take((node) => node === best || node.isDoubted || best?.isDoubted === true)
@@ -34,12 +34,12 @@ export class Search {
     this.#answers.push({ node, stored })
   }
 
-  /** Somebody has answered. */
+  /** Whether a node has answered. */
   get isHeard(): boolean {
     return this.#answers.length > 0
   }
 
-  /** Somebody has it. */
+  /** The first copy found. */
   get found(): Stored | undefined {
     return this.#answers.find(({ stored }) => stored !== undefined)?.stored
   }
@@ -51,7 +51,7 @@ export class Search {
     return newest
   }
 
-  /** Owners that have said that they have nothing, or something older. */
+  /** Owners that replied that they have no copy, or an older one. */
   lacking(epochs: Epochs): readonly RingNode[] {
     const newest = this.newest(epochs)
     if (newest === undefined) return []

@@ -1,9 +1,9 @@
-// A walk over what the nodes hold, at a measured pace, that brings each entry to its owners: after a node came or went,
-// or to make copies whole.
+// A walk over all entries of the nodes, at a limited pace, that brings each entry to its owners: after a node joined or
+// left, or to restore missing copies.
 //
-// What is where is decided by positions: a copy is written only where there is none, or an older one, and taken from a
-// node that does not keep it any more once its owners have it. Between comparing and writing somebody may have written
-// something newer: then the older copy lies over it there, which costs a miss and no wrong answer.
+// Positions decide: a copy is written only if there is none, or an older one, and dropped from a node that no longer
+// owns it once its owners have it. Between comparing and writing another process may have written something newer: the
+// older copy then replaces it there, which costs a miss but no wrong result.
 import { randomUUID } from 'node:crypto'
 import type { Clock, LedgerStore, TierItem } from '../../core/contracts.ts'
 import { MillpondError, reasonOf } from '../../core/errors.ts'
@@ -13,21 +13,23 @@ import type { Members } from './members.ts'
 import type { RingNode } from './node.ts'
 import type { Epochs } from './positions.ts'
 
-/** What a move came to. */
+/** The result of a move. */
 export interface MoveReport {
-  /** Keys that were looked at: each as often as it has copies. */
+  /** Keys examined, each once per copy. */
   readonly keys: number
-  /** Copies that were written to nodes that keep the key now. */
+  /** Copies written to nodes that own the key now. */
   readonly copied: number
   /** Bytes of their bodies. */
   readonly bytes: number
-  /** Copies that were taken from nodes which do not keep the key any more. */
+  /** Copies dropped from nodes that no longer own the key. */
   readonly dropped: number
-  /** Nodes that could not be walked to the end, each with the reason: what lies there alone has not been moved. */
+  /**
+   * Nodes that could not be walked to the end, each with the reason: entries that only they hold have not been moved.
+   */
   readonly failed: readonly { readonly node: string; readonly reason: string }[]
   /**
-   * `done`: each entry that could be reached lies where it belongs. `elsewhere`: another process is at it. `ended`:
-   * another change of the ring, or `close`, came between.
+   * `done`: every entry that could be reached is where it belongs. `elsewhere`: another process is moving. `ended`:
+   * interrupted by another change of the ring, or by `close`.
    */
   readonly outcome: 'done' | 'incomplete' | 'elsewhere' | 'ended'
   readonly ms: number
@@ -42,17 +44,17 @@ export interface WalkParts {
 }
 
 const STEP = 100
-/** Where the leases of walks stand, beside those of namespaces. */
+/** The namespace of walks' leases. */
 const LEASES = 'millpond:ring:'
 const LEASE_MS = 30_000
 const RENEW_MS = 10_000
-/** The longest that a node may take for the next of its keys. */
+/** The longest that a node may take to list its next keys. */
 const LIST_MS = 5000
 
 export class Walk {
   readonly #parts: WalkParts
   readonly #deadlines: Deadlines
-  /** Looks at what has other owners than before, or at everything. */
+  /** Whether all keys are examined, or only those whose owners changed. */
   readonly #isWhole: boolean
   readonly #id = randomUUID()
   readonly #lease: string
@@ -101,7 +103,7 @@ export class Walk {
     }
   }
 
-  /** One process of all goes. Where the ledger cannot say who, two walk the same way for nothing. */
+  /** Only one process walks. If the ledger cannot grant the lease, two may do the same work needlessly. */
   async #mayGo(): Promise<boolean> {
     const { ledger, clock } = this.#parts
     if (this.#renewedAt > 0 && clock.monotonic() - this.#renewedAt < RENEW_MS) return true
@@ -134,7 +136,7 @@ export class Walk {
     }
   }
 
-  /** A node that begins to list its keys and says no more holds up neither the move nor `close`. */
+  /** A node that stops listing its keys half way delays neither the move nor `close`. */
   #inTime<T>(step: Promise<T>): Promise<T> {
     const ended = new Promise<never>((_, reject) => {
       this.#wake = () => reject(new MillpondError('CLOSED', 'distributed: the move has ended'))
@@ -173,7 +175,7 @@ export class Walk {
     from.counts.movedOut += dropped.value
   }
 
-  /** `lost` learns of what is not there afterwards, in this form or a newer one. */
+  /** Adds to `lost` the keys that are not on the node afterwards, in this version or a newer one. */
   async #copy(to: RingNode, items: readonly TierItem[], lost: Set<string>): Promise<void> {
     const keep = (some: readonly TierItem[]): void => {
       for (const { key } of some) lost.add(key)

@@ -1,4 +1,4 @@
-// An edge at work: the namespaces of the own region, and the entries of those that are asked.
+// A running edge: the namespaces of its own region, and the entries of the regions that it reads.
 import { checkOptions, duration, flag, type Shape, text, whole } from '../../core/checks.ts'
 import type {
   Drained,
@@ -29,10 +29,10 @@ import { askState, OwnRegionState, putState } from './region-state.ts'
 import { Service } from './service.ts'
 import { EdgeSpace } from './space.ts'
 
-/** The longest that a command to a tier of the own region may take. */
+/** Time limit of a command to a tier of the own region. */
 const OWN_MS = 250
 const POLL_MS = 25
-/** The longest that a question about what a region has applied may take. */
+/** Time limit of a query for what a region has applied. */
 const ANSWER_MS = 1000
 const DRAIN = '10s'
 const KEYS_PER_SECOND = 2000
@@ -88,7 +88,7 @@ export class Edge implements LedgerRegions {
     return this.#settings.others.map(({ name }) => name)
   }
 
-  /** The own region's tiers, and the origin's for what these do not have. */
+  /** Reads the own region's tiers, and the origin's for misses. */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const found = await this.#entries.read(keys)
     const { origin } = this.#settings
@@ -105,7 +105,7 @@ export class Edge implements LedgerRegions {
       [...missing].map(async ([namespace, places]) => {
         const space = this.#spaces.get(namespace)
         const wanted = places.map((at) => keys[at] ?? '')
-        // It does not answer: what is missing is loaded.
+        // If it does not answer, the missing entries are loaded.
         const borrowed = await space?.borrow(origin.name, wanted).catch(() => undefined)
         if (space === undefined || borrowed === undefined) return
         for (const [index, at] of places.entries()) found[at] = borrowed[index]
@@ -175,7 +175,7 @@ export class Edge implements LedgerRegions {
     const others = this.#regions.filter((one) => one !== region)
     await this.#service.leave({ region, standing: 'drained', isForced: options.force ?? false, option: 'drain.region' })
     if (region === own) this.#fill?.end()
-    // Until then its processes have looked.
+    // By then its processes have seen the new state.
     await this.#wait(2 * beatOf(this.#settings.lagMs))
     const behind = await Promise.all(
       [...this.#spaces.keys()].map(async (namespace) => {
@@ -190,7 +190,7 @@ export class Edge implements LedgerRegions {
         return (await Promise.all(late)).flat()
       }),
     )
-    // Where no namespace is open here nobody has been asked.
+    // If no namespace is open here, no region has been queried.
     const names = behind.length === 0 ? others.map(({ name }) => name) : [...new Set(behind.flat())]
     return { region: region.name, isSafe: names.length === 0, namespaces: behind.length, behind: names }
   }
@@ -249,7 +249,7 @@ export class Edge implements LedgerRegions {
     await Promise.all([...tiers].map((tier) => tier.close()))
   }
 
-  /** Where another region would have to be heard first, `pull` does that. */
+  /** If another region has to be heard first, `pull` does that. */
   async #unmoved(
     places: readonly LedgerPlace[],
     ask: NonNullable<LedgerStore['unmoved']>,
@@ -305,7 +305,7 @@ export class Edge implements LedgerRegions {
     }
   }
 
-  /** Waits until one region has applied what another one's ledger had said up to the position, as it says itself. */
+  /** Waits until one region reports that it has applied another one's ledger up to the position. */
   async #isAppliedBy(
     region: Region,
     of: Region,
@@ -315,7 +315,7 @@ export class Edge implements LedgerRegions {
   ): Promise<boolean> {
     const { clock } = this.#settings
     while (!(await this.#hasApplied(region, of, namespace, position, Math.max(1, until - clock.monotonic())))) {
-      // Once it is closed nobody waits any more; what was said arrives all the same.
+      // Closing ends the wait; the invalidation arrives nevertheless.
       if (this.#isClosed || clock.monotonic() + POLL_MS >= until) return false
       await this.#wait(POLL_MS)
     }
@@ -327,8 +327,8 @@ export class Edge implements LedgerRegions {
   }
 
   /**
-   * Steps of the own region that another one has not applied, over all namespaces; undefined where one of them cannot
-   * be told.
+   * Steps of the own region that another one has not applied, over all namespaces; undefined if unknown for one of
+   * them.
    */
   async #waitingFor({ ledgerTier, name }: Region): Promise<number | undefined> {
     const { own } = this.#settings
@@ -350,7 +350,7 @@ export class Edge implements LedgerRegions {
     return waiting.includes(undefined) ? undefined : waiting.reduce<number>((sum, steps) => sum + (steps ?? 0), 0)
   }
 
-  /** As the region says itself. */
+  /** As the region itself reports. */
   async #hasApplied(
     region: Region,
     of: Region,

@@ -1,5 +1,5 @@
-// The entries of one region: its tiers one after the other, each behind a guard of its own. A body tells in which
-// region it was made.
+// The entries of one region: its tiers one after the other, each behind its own guard. The body of an entry names the
+// region that made it.
 import type { Clock, Refusal, RegionState, Stored, TierItem } from '../../core/contracts.ts'
 import { MillpondError, reasonOf } from '../../core/errors.ts'
 import { type GuardedTier, guardTier } from '../../wrap/guard.ts'
@@ -7,9 +7,9 @@ import type { ApartEntries } from '../apart-ledger.ts'
 import { whole } from '../whole.ts'
 import type { Region } from './options.ts'
 
-/** So many drops are sent one by one, so that each says whether its key was there. */
+/** Up to this many drops are sent one by one, so that each tells whether its key existed. */
 const FEW = 4
-/** The most that a body grows by. */
+/** The most bytes added to a body. */
 export const HEAD_BYTES = 64
 
 export class RegionEntries implements ApartEntries {
@@ -18,7 +18,7 @@ export class RegionEntries implements ApartEntries {
   readonly #standing: () => RegionState
   #lastError: unknown
 
-  /** `standing`: what of them may be used. */
+  /** `standing`: the region's state, which decides whether entries are read and written. */
   constructor(region: Region, timeoutMs: number, clock: Clock, standing: () => RegionState = () => 'serving') {
     this.region = region
     this.#standing = standing
@@ -35,14 +35,14 @@ export class RegionEntries implements ApartEntries {
   }
 
   /**
-   * The tiers are asked in turn for what those before do not have.
-   * @throws MillpondError `TIER_FAILED` where none answers.
+   * Reads the tiers in turn, each for the misses of those before.
+   * @throws MillpondError `TIER_FAILED` if none answers.
    */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     return this.#standing() === 'serving' ? this.readAny(keys) : keys.map(() => undefined)
   }
 
-  /** Whatever may be used. */
+  /** Reads regardless of the region's state. */
   async readAny(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const found: (Stored | undefined)[] = keys.map(() => undefined)
     let wanted = keys.map((_, at) => at)
@@ -60,8 +60,8 @@ export class RegionEntries implements ApartEntries {
   }
 
   /**
-   * To all tiers; resolves where one has taken it, and in a region that is drained as if it had been evicted at once.
-   * `made`: in which region.
+   * Writes to all tiers; resolves if one has stored it, and in a drained region as if it had been evicted at once.
+   * `made`: the region that made the entries.
    */
   async write(items: readonly TierItem[], made?: string): Promise<(Refusal | undefined)[]> {
     if (this.#standing() === 'drained') return items.map(() => undefined)
@@ -99,8 +99,8 @@ export class RegionEntries implements ApartEntries {
   }
 
   /**
-   * An entry lies in each of the tiers: it counts once.
-   * @throws MillpondError `TIER_FAILED` where one did not confirm it.
+   * An entry is stored in each of the tiers: it counts once.
+   * @throws MillpondError `TIER_FAILED` if one did not confirm it.
    */
   async #everywhere(
     what: string,
@@ -117,7 +117,7 @@ export class RegionEntries implements ApartEntries {
   }
 }
 
-/** A byte says how long the name is; 0: made here. */
+/** The first byte is the length of the region's name; 0: made here. */
 function withHead(body: Uint8Array, made = ''): Uint8Array {
   const closed = new Uint8Array(1 + made.length + body.length)
   closed[0] = made.length
@@ -126,7 +126,7 @@ function withHead(body: Uint8Array, made = ''): Uint8Array {
   return closed
 }
 
-/** Bytes that are none of ours are a miss. */
+/** Bytes not written by us are a miss. */
 function opened(stored: Stored | undefined, own: string): Stored | undefined {
   if (stored === undefined) return undefined
   const { body, asOf, expiresAt } = stored

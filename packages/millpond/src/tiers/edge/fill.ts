@@ -1,5 +1,4 @@
-// Fills a region with what another one holds: its keys in steps, at a pace, each entry placed as any that comes from
-// elsewhere.
+// Fills a region from another one: its keys in steps, at a limited pace, each entry placed like any borrowed one.
 import type { Clock, FillProgress, Stored } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
@@ -9,9 +8,9 @@ import type { OwnRegionState } from './region-state.ts'
 import type { EdgeSpace } from './space.ts'
 
 const STEP = 100
-/** The longest that a store may take for the next of its keys. */
+/** The longest that a store may take to list its next keys. */
 const LIST_MS = 5000
-/** A step is tried so often. */
+/** Attempts per step. */
 const TRIES = 5
 const PAUSE_MS = 500
 
@@ -19,13 +18,13 @@ export interface FillParts {
   readonly own: RegionEntries
   readonly standing: Pick<OwnRegionState, 'current' | 'ask'>
   /**
-   * Says that the own region is being filled.
-   * @throws MillpondError `TIER_FAILED`, `LAST_REGION` where it is the last that serves.
+   * Sets the own region's state to filling.
+   * @throws MillpondError `TIER_FAILED`, `LAST_REGION` if it is the last that serves.
    */
   readonly begin: () => Promise<void>
-  /** Work while nobody else says how the own region stands. */
+  /** Runs work while no other process changes the own region's state. */
   readonly alone: (work: () => Promise<void>) => Promise<void>
-  /** Says that it serves. @throws MillpondError `TIER_FAILED` */
+  /** Sets its state to serving. @throws MillpondError `TIER_FAILED` */
   readonly serve: () => Promise<void>
   readonly peer: Region
   readonly spaces: readonly EdgeSpace[]
@@ -74,7 +73,7 @@ export class Fill {
       for (const space of spaces) await this.#fillSpace(space)
       await alone(async () => {
         await standing.ask()
-        // No error here: nothing has been sent, and nobody has to wait until it may have arrived.
+        // Not an error: nothing has been sent, so no one has to wait until it may have arrived.
         if (!this.#goesOn) return
         await serve()
         this.#isDone = true
@@ -88,7 +87,7 @@ export class Fill {
 
   async #fillSpace(space: EdgeSpace): Promise<void> {
     const { peer, deadlines } = this.#parts
-    // What comes from there is placed by what this region's ledger has said.
+    // Borrowed entries are placed by what this region's ledger has recorded.
     await space.pull(undefined)
     const listed = peer.tiers.find(({ scan }) => scan !== undefined)
     if (listed?.scan === undefined)
@@ -108,7 +107,7 @@ export class Fill {
     }
   }
 
-  /** One slow answer ends nothing. */
+  /** One slow reply does not end the fill. */
   async #bringSurely(space: EdgeSpace, keys: readonly string[]): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
@@ -137,7 +136,7 @@ export class Fill {
     if (restMs > 0) await this.#rest(restMs)
   }
 
-  /** Any process may have said otherwise. */
+  /** Any process may have changed the state. */
   get #goesOn(): boolean {
     return !this.#isEnded && this.#parts.standing.current === 'filling'
   }
@@ -160,6 +159,6 @@ const stopped = (): MillpondError =>
     'edge: the region was drained, set to serve, refilled or closed before the fill was complete: fill it again',
   )
 
-/** What the region has loaded itself meanwhile stays, where it is as new. */
+/** Entries that the region has loaded itself meanwhile stay, if they are as new. */
 const isNewer = (stored: Stored, held: Stored | undefined): boolean =>
   held === undefined || held.asOf.epoch !== stored.asOf.epoch || held.asOf.seq < stored.asOf.seq

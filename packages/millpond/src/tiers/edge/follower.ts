@@ -1,12 +1,12 @@
-// How one region hears of another: the other's log is read from where this region has got to, and each line becomes a
+// How one region follows another: the other's log is read from where this region has got to, and each line becomes a
 // step of this region's own ledger.
 //
-// The log is the outbox: it is written in the step that it tells of, so no crash can come between the two. One process
-// of all applies it (`Relayer`); each of them asks for itself whether there is anything left to do, and so knows up to
-// when nothing that the other region has invalidated is unknown here.
+// The log is the outbox: it is written in the step that it describes, so no crash can come between the two. One process
+// of the region applies it (`Relayer`); each process asks for itself whether anything is left to apply, and so knows
+// until when everything that the other region has invalidated is known here.
 //
-// Where a region cannot be asked, what was loaded before is made stale, again and again, by a step that names
-// everything and forgets nothing: what is loaded later may be accepted until the next one.
+// If a region cannot be asked, everything loaded before is made stale, repeatedly, by a step that names everything and
+// drops nothing: what is loaded later may be accepted until the next one.
 import { randomUUID } from 'node:crypto'
 import type { Snapshot, Tail } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
@@ -16,22 +16,22 @@ import type { Cursor } from './cursor.ts'
 import { Relayer, type RelayerParts } from './relayer.ts'
 
 export interface FollowerParts extends RelayerParts {
-  /** The longest that nothing may be known of the other region, in milliseconds. */
+  /** The longest that the other region may be unheard, in milliseconds. */
   readonly gateMs: number
   readonly beatMs: number
 }
 
-/** A moment by both clocks: a frozen process must not trust its own past. */
+/** A moment by both clocks: a process that was frozen must not trust its own past. */
 interface Moment {
   readonly monotonic: number
   readonly wall: number
 }
 
-/** How long a question to the own ledger waits for the other region. */
+/** How long a query of the own ledger waits for the other region. */
 const PATIENCE_MS = 120
-/** A process that has just begun waits so long for its first answer before it makes everything stale. */
+/** How long a process that has just started waits for its first answer before it makes everything stale. */
 const FIRST_MS = 1000
-/** Nobody has read for so long: then it is enough to ask now and then. */
+/** After this long without reads the other region is asked less often. */
 const IDLE_MS = 10_000
 const IDLE_BEATS = 4
 
@@ -40,12 +40,14 @@ export class Follower {
   readonly #deadlines: Deadlines
   readonly #relayer: Relayer
   readonly #startedAt: number
-  /** Up to then nothing that the other region has invalidated is both unknown here and hidden by what is accepted. */
+  /**
+   * Up to this moment, anything that the other region has invalidated is either known here or not accepted as fresh.
+   */
   #safe: Moment | undefined
-  /** Up to then all that it has invalidated is known here. */
+  /** Up to this moment, everything that it has invalidated is known here. */
   #heard: Moment | undefined
   #cursor: Cursor | undefined
-  /** Why it was not heard when it was asked last. */
+  /** Why the last attempt to hear it failed. */
   #error: string | undefined
   #hearing: Promise<boolean> | undefined
   #again = false
@@ -56,7 +58,7 @@ export class Follower {
   #unfollow: (() => void) | undefined
   #isClosed = false
   #wasHeard = true
-  /** The two are one: nothing that either says can be accepted. */
+  /** Both regions share one ledger: nothing from either can be accepted. */
   #mistake: MillpondError | undefined
 
   constructor(parts: FollowerParts) {
@@ -80,7 +82,7 @@ export class Follower {
     return this.#cursor
   }
 
-  /** Milliseconds since all that the other region had invalidated was known here. */
+  /** Milliseconds since everything that the other region had invalidated was known here. */
   get lagMs(): number | undefined {
     return this.#heard === undefined ? undefined : this.#since(this.#heard)
   }
@@ -89,14 +91,14 @@ export class Follower {
     return (this.lagMs ?? Number.POSITIVE_INFINITY) <= this.#parts.gateMs
   }
 
-  /** Somebody reads. May the own ledger be asked at once? */
+  /** Notes a use; returns whether the own ledger may be asked at once. */
   isReady(): boolean {
     this.#usedAt = this.#parts.clock.monotonic()
     return this.#mistake === undefined && this.#isSafe
   }
 
   /**
-   * Before the own ledger is asked: what it answers must hold for the other region too.
+   * Called before the own ledger is asked: its answer must hold for the other region too.
    * @throws MillpondError `LEDGER_UNREACHABLE`, `OPTION_INVALID`.
    */
   async ready(): Promise<void> {
@@ -110,14 +112,14 @@ export class Follower {
     await this.#tick()
   }
 
-  /** A step that made everything stale on account of this region came later than the moment. */
+  /** A step that made everything stale because of this region was made after the moment. */
   noteTick(after: Moment): void {
     this.#noteSafe(after)
   }
 
   /**
-   * Is everything known here that the other region had invalidated when this was asked? What was not becomes so, where
-   * it can.
+   * Whether everything that the other region had invalidated at the time of the call is known here. Catches up as far
+   * as possible.
    */
   hear(): Promise<boolean> {
     this.#hearing ??= this.#hear()
@@ -140,7 +142,7 @@ export class Follower {
     this.#unfollow?.()
   }
 
-  /** The other region's ledger has moved, or so it is said. */
+  /** The other region's ledger may have advanced. */
   #wake(): void {
     if (this.#isClosed) return
     if (this.#hearing === undefined) void this.hear()
@@ -153,7 +155,7 @@ export class Follower {
     this.#cancel = clock.after(isIdle ? beatMs * IDLE_BEATS : beatMs, () => {
       if (this.#isClosed) return
       void this.hear().then((isHeard) => {
-        // So that nobody who reads has to wait for it.
+        // So that no reader has to wait for it.
         if (!isHeard && !isIdle && this.#safe !== undefined && this.#since(this.#safe) > this.#tickAt)
           void this.#tick().catch(() => {})
         this.#tell()
@@ -193,7 +195,7 @@ export class Follower {
     if (cursor === undefined || isBeyond(answer, cursor)) {
       const moved = await this.#relayer.underLease(cursor, answer, this.#cursor !== undefined)
       if (moved === undefined) {
-        // Another process is at it: it will be done in a moment.
+        // Another process is applying it and will be done shortly.
         this.#parts.clock.after(PATIENCE_MS / 2, () => this.#wake())
         return false
       }
@@ -225,7 +227,7 @@ export class Follower {
     this.#tickAt = this.#drawTick()
   }
 
-  /** Not all processes at once. */
+  /** Randomized, so that not all processes do it at once. */
   #drawTick(): number {
     return this.#parts.gateMs * (0.6 + 0.3 * Math.random())
   }

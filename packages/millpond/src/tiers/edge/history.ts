@@ -1,5 +1,5 @@
-// What a region's own ledger has said of late, as this process saw it: enough to tell how new an entry of another
-// region is here.
+// Recent lines of a region's own ledger, as seen by this process: enough to tell how new an entry of another region is
+// here.
 import type { Line, Position } from '../../core/ledger.ts'
 import { relayOf } from '../../core/relay.ts'
 import { storageName } from '../../wrap/storage-name.ts'
@@ -13,7 +13,7 @@ export class History {
   readonly #lines = new Map<number, Told>()
   #epoch: string | undefined
 
-  /** @param namespace what its storage keys begin with */
+  /** @param namespace the prefix of its storage keys */
   constructor(namespace: string) {
     this.#namespace = namespace
   }
@@ -29,9 +29,9 @@ export class History {
   }
 
   /**
-   * Up to where nothing here speaks against an entry of another region, which is valid here as of `from`: what it said
-   * itself up to the entry's own number is in the entry, and keys that are not its own do not concern it. What names
-   * tags or patterns may.
+   * Up to which position nothing here invalidates an entry of another region that is valid here as of `from`: what that
+   * region itself had recorded up to the entry's own number is included in the entry, and other keys do not concern it.
+   * Lines that name tags or patterns may.
    */
   carry(key: string, from: Position, region: string, asOf: Position): Position {
     if (from.epoch !== this.#epoch) return from

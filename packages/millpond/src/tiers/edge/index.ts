@@ -1,5 +1,5 @@
-// The edge tier: several regions, each with stores and a ledger of its own; what is invalidated in one is invalidated
-// in all.
+// The edge tier: several regions, each with its own stores and ledger; what is invalidated in one is invalidated in
+// all.
 import type { LedgerRegions, LedgerStore, Tier, TierLimits, TierStep } from '../../core/contracts.ts'
 import { limitsOf, placesOf } from '../distributed/abilities.ts'
 import { Edge } from './edge.ts'
@@ -8,17 +8,17 @@ import { type EdgeOptions, type Region, resolveEdge } from './options.ts'
 
 export type { EdgeOptions, EdgeRegion, EdgeWarning } from './options.ts'
 
-/** The tier of `edge()`: that of the own region, which hears of the others. */
+/** The tier of `edge()`: that of the own region, which follows the others. */
 export interface EdgeTier extends Tier {
   readonly name: 'edge'
   readonly ledger: LedgerStore & { readonly regions: LedgerRegions }
 }
 
 /**
- * The tiers of this process's region, under the region's own ledger, which also hears of all that other regions
- * invalidate. What the region does not have is asked of the `origin`, then of the loader.
+ * The tiers of this process's region, under the region's own ledger, which also receives everything that other regions
+ * invalidate. Misses of the region are read from the `origin`, then loaded.
  *
- * While another region cannot be heard nothing is served as fresh that was loaded longer than `maxRegionLag` ago.
+ * While another region cannot be reached, nothing loaded longer than `maxRegionLag` ago is served as fresh.
  *
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
@@ -63,7 +63,7 @@ export function edge(options: EdgeOptions): EdgeTier {
   }
 }
 
-/** What an entry may take, without what tells its region. */
+/** The limits of an entry, without the head that names its region. */
 function withoutHead({ keyBytes, itemBytes, entryBytes }: TierLimits): TierLimits {
   return {
     ...(keyBytes !== undefined && { keyBytes }),

@@ -1,4 +1,4 @@
-// The options of the edge tier, checked once.
+// The options of the edge tier, validated once.
 import {
   check,
   checkedElsewhere,
@@ -25,17 +25,17 @@ export interface EdgeRegion {
    */
   readonly ledger: Tier
   /**
-   * Where the region's entries lie, fastest first, seen by all of its processes. Default: the ledger's tier. The edge
-   * closes them.
+   * Where the region's entries are stored, fastest first, shared by all of its processes. Default: the ledger's tier.
+   * The edge closes them.
    */
   readonly tiers?: readonly Tier[] | undefined
 }
 
-/** Something an operator should know and no caller must fail for. */
+/** A problem that an operator should know about but that fails no call. */
 export interface EdgeWarning {
   /**
-   * `unheard`, `heard`: a region, told when it changes. While one is unheard, entries are accepted for less than
-   * `maxRegionLag`. `gap`: some of what it had invalidated cannot be known any more, so that this region has forgotten
+   * `unheard`, `heard`: a region's state, reported when it changes. While one is unheard, entries are accepted for less
+   * than `maxRegionLag`. `gap`: some of its invalidations can no longer be known, so this region has dropped
    * everything.
    */
   readonly kind: 'unheard' | 'heard' | 'gap'
@@ -49,29 +49,29 @@ export interface EdgeOptions {
   readonly regions: Readonly<Record<string, EdgeRegion>>
   /** The one that this process belongs to. */
   readonly region: string
-  /** The region that is asked for what this one does not have. Default: none; the loader is. */
+  /** The region from which misses of this one are read. Default: none; misses are loaded. */
   readonly origin?: string | undefined
   /**
-   * Values that are written with `set` in another region are fetched with their invalidation, where one that holds is
-   * there. Default false: they come on a miss.
+   * Values written with `set` in another region are fetched along with their invalidation, if a valid copy exists
+   * there. Default false: they are fetched on a miss.
    */
   readonly replicate?: boolean | undefined
-  /** How old what is served here may be beside what another region has invalidated: at least `'2s'`. Default `'5s'`. */
+  /** How far reads here may lag behind invalidations of another region: at least `'2s'`. Default `'5s'`. */
   readonly maxRegionLag?: Duration | undefined
   /**
-   * The longest that the origin may take to answer. Default 200 ms; the whole tier has 250 ms, unless its use says
-   * `timeout`.
+   * The longest that the origin may take to answer. Default 200 ms; the whole tier has 250 ms, unless its `timeout`
+   * says otherwise.
    */
   readonly originTimeout?: Duration | undefined
   /** How long an invalidation waits for the other regions before its receipt says which have applied it. Default 0. */
   readonly wait?: Duration | undefined
-  /** Told what fails no call and an operator should know. */
+  /** Called with problems that fail no call but that an operator should know about. */
   readonly onWarning?: ((warning: EdgeWarning) => void) | undefined
   /** For tests. */
   readonly clock?: Clock | undefined
 }
 
-/** A region with all that was left out. */
+/** A region with its defaults filled in. */
 export interface Region {
   readonly name: string
   readonly tiers: readonly Tier[]
@@ -98,7 +98,7 @@ const LEAST_LAG_MS = 2000
 const BEATS = 10
 const MOST_BEAT_MS = 500
 
-/** How often somebody is asked who says nothing by himself. */
+/** How often a region that does not notify is polled. */
 export const beatOf = (lagMs: number): number => Math.min(MOST_BEAT_MS, lagMs / BEATS)
 const NAME = /^[\w-]{1,63}$/
 const OPTIONS: Shape<EdgeOptions> = {
@@ -190,7 +190,7 @@ function regionOf(name: string, given: unknown): Region {
   return { name, tiers, ledgerTier, ledger }
 }
 
-/** Two ledgers of one server that is reached by two names are found out when both have answered: see `Follower`. */
+/** Two ledgers on one server under two names are detected once both have answered: see `Follower`. */
 function checkApart(regions: readonly Region[]): void {
   const owners = new Map<Tier, Region>()
   for (const region of regions) {

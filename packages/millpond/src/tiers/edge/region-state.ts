@@ -1,18 +1,17 @@
-// Whether a region's stores are read and written: a record beside its ledger, which all of its processes look at again
-// and again.
+// Whether a region's stores are read and written: a record beside its ledger, which all of its processes poll.
 import type { Clock, RegionState, Stored } from '../../core/contracts.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { Region } from './options.ts'
 
-/** Where a region keeps it: no storage key of a namespace begins so. */
+/** The key of the record: no storage key of a namespace begins like this. */
 export const STANDING_KEY = '~region-standing'
 const STANDINGS: readonly RegionState[] = ['serving', 'drained', 'filling']
-/** The longest that a region's stores may take. */
+/** Time limit of a region's stores. */
 const ANSWER_MS = 1000
-/** It is no entry of a namespace, and no ledger judges it. */
+/** It is not an entry of a namespace, and no ledger judges it. */
 const AS_OF = { epoch: 'standing', seq: 0 }
 
-/** What is no record of ours stands in nobody's way. */
+/** Anything that is not a record of ours counts as serving. */
 export function readState(stored: Stored | undefined): RegionState {
   const text = stored === undefined ? '' : Buffer.from(stored.body).toString()
   return STANDINGS.find((one) => one === text) ?? 'serving'
@@ -35,7 +34,7 @@ export async function putState(
   await deadlines.hold<unknown>(writing, ANSWER_MS, () => `edge: the region ${name}`)
 }
 
-/** How the own region stands, as this process has last heard. */
+/** The own region's state, as this process last read it. */
 export class OwnRegionState {
   readonly #own: Region
   readonly #clock: Clock
@@ -58,7 +57,7 @@ export class OwnRegionState {
     return this.#standing
   }
 
-  /** Once it has been asked for the first time. */
+  /** Resolves once the state has been read for the first time. */
   ready(): Promise<void> {
     this.#first ??= this.#look()
     return this.#first
@@ -70,11 +69,11 @@ export class OwnRegionState {
     this.#standing = standing
   }
 
-  /** While the store is away it stands as it stood. */
+  /** Reads the state; it stays unchanged while the store does not answer. */
   async ask(): Promise<void> {
     const puts = this.#puts
     const standing = await askState(this.#own, this.#deadlines).catch(() => this.#standing)
-    // What was put meanwhile is newer than this answer.
+    // A state set meanwhile is newer than this answer.
     if (puts === this.#puts) this.#standing = standing
   }
 

@@ -1,8 +1,8 @@
-// Makes what another region's ledger has said steps of this region's own, line after line, and remembers how far it has
-// got.
+// Turns the lines of another region's ledger into steps of this region's own, one after another, and records its
+// progress.
 //
-// Where it has got to is written after its own step, so that a crash makes a step too many and never one too few.
-// Whoever holds a lease does it for all processes of the region.
+// The progress is written after the own step, so that a crash repeats a step and never skips one. The process that
+// holds the lease does it for all processes of the region.
 import { randomUUID } from 'node:crypto'
 import {
   type Change,
@@ -25,18 +25,18 @@ export interface RelayerParts {
   readonly own: Region
   readonly peer: Region
   readonly clock: Clock
-  /** The own ledger, whose steps change the region's entries too. */
+  /** The own ledger, whose steps also change the region's entries. */
   readonly local: Pick<LedgerStore, 'pull' | 'advance'>
-  /** Has this region applied it already, on another way? */
+  /** Whether this region has applied it already, by another path. */
   readonly knows: (relay: Relay) => boolean
   /** Keys that were written in the other region. */
   readonly onWritten: (keys: readonly string[]) => void
   readonly warn: (warning: EdgeWarning) => void
 }
 
-/** The longest that one who relays may be silent before another takes over. */
+/** How long the relaying process may be silent before another takes over. */
 const LEASE_MS = 2000
-/** The longest that the other region's stores may take. */
+/** Time limit of the other region's stores. */
 const ANSWER_MS = 1000
 const MAX_TARGETS = 500
 
@@ -54,7 +54,7 @@ export class Relayer {
   }
 
   /**
-   * Undefined: another process is at it.
+   * Undefined: another process holds the lease.
    * @param isKnown this process had a cursor before
    */
   async underLease(before: Cursor | undefined, first: Snapshot | Tail, isKnown: boolean): Promise<Cursor | undefined> {
@@ -73,7 +73,7 @@ export class Relayer {
     }
   }
 
-  /** What is not in the log any more concerns everything. */
+  /** Lines no longer in the log are taken to invalidate everything. */
   async #startOver({ position }: Snapshot | Tail, isKnown: boolean): Promise<Cursor> {
     const { peer, warn } = this.#parts
     if (isKnown)
@@ -83,8 +83,8 @@ export class Relayer {
         message: `invalidations of the region ${show(peer.name)} may have been missed: everything is dropped here`,
       })
     const change = {
-      // Not by `all`, which would end the log: regions that have not read it would forget everything for that, their
-      // others for theirs, and so on.
+      // Not by `all`, which would truncate the log: regions that have not read it would drop everything because of
+      // that, then the regions that follow them, and so on.
       targets: [{ kind: 'pattern', pattern: '*' }] as const,
       mode: 'delete',
       reason: 'epoch_changed',
@@ -98,7 +98,7 @@ export class Relayer {
     const { peer, own, knows, onWritten } = this.#parts
     let held = await this.ownPosition()
     let { at } = cursor
-    // The least of our numbers at which all of it was in our ledger.
+    // The lowest of our numbers at which our ledger contained all of it.
     let ours = cursor.pairs.at(-1)?.[0] ?? 0
     const written: string[] = []
     let isKnown = false
@@ -141,7 +141,7 @@ export class Relayer {
     }
     await flush()
     if (isKnown) {
-      // What came on another way may be in our ledger since a moment ago.
+      // Lines that came by another path may have been added to our ledger just now.
       held = await this.ownPosition()
       ours = Math.max(ours, held.seq)
     }
@@ -150,7 +150,7 @@ export class Relayer {
     return moved
   }
 
-  /** A step of the own ledger. */
+  /** Makes a step of the own ledger. */
   async advance(
     about: Pick<Line, 'mode' | 'reason' | 'id'> & { readonly targets: readonly Target[] },
   ): Promise<Position> {
@@ -170,13 +170,13 @@ export class Relayer {
     return cursor
   }
 
-  /** One of another epoch of our own ledger tells nothing of this one. */
+  /** A cursor from another epoch of our own ledger says nothing about this one. */
   async cursorNow(mine: Position): Promise<Cursor | undefined> {
     const [stored] = await this.#parts.own.ledgerTier.read([this.#key])
     return stored?.asOf.epoch === mine.epoch ? readCursor(stored) : undefined
   }
 
-  /** Asked of the store itself: the other region need not be known for that. */
+  /** Asked of the store directly: this does not depend on the other region. */
   async ownPosition(): Promise<Position> {
     const { own, namespace } = this.#parts
     const from = this.#mine
@@ -185,14 +185,14 @@ export class Relayer {
     return position
   }
 
-  /** The other region. */
+  /** Pulls the other region's ledger. */
   ask(from: Position | undefined): Promise<Snapshot | Tail> {
     const { peer, namespace } = this.#parts
     return this.#deadlines.hold(peer.ledger.pull(namespace, from), ANSWER_MS, () => `edge: the ledger of ${peer.name}`)
   }
 }
 
-/** May it go into one step with these? */
+/** Whether the line can be merged into one step with the group. */
 function isAlike(group: readonly Line[], { mode, reason, targets }: Line): boolean {
   const last = group.at(-1)
   if (last === undefined) return true

@@ -1,8 +1,9 @@
-// Which regions are in service. None leaves while it is not certain that another one stays, unless that is forced.
+// Which regions are in service. A region leaves only if it is certain that another one stays, unless forced.
 //
-// Whoever takes a region out holds two leases while it looks and puts: one of that region's ledger, and one of the
-// region's that is to stay. Two that begin at the same moment, in whatever processes, so have at least one lease in
-// common wherever the last region is at stake, and the second one sees what the first has done.
+// A process that takes a region out of service holds two leases while it checks and writes: one on that region's
+// ledger, and one on that of the region that is to stay. Two that start at the same moment, in whatever processes,
+// therefore share at least one lease whenever the last region is at stake, and the second one sees what the first has
+// done.
 import { randomUUID } from 'node:crypto'
 import type { Clock, RegionState } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
@@ -10,14 +11,14 @@ import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { Region } from './options.ts'
 import { askState } from './region-state.ts'
 
-/** Where the leases stand, beside those of namespaces. */
+/** The namespace of the leases. */
 const LEASES = 'millpond:regions:'
 const LEASE = 'standing'
-/** Several times as long as all that is done under it: two leases, a look, and a word. */
+/** Several times as long as all work done under it: two leases, a read and a write. */
 const LEASE_MS = 15_000
-/** The longest that a store may take. */
+/** Time limit of a store. */
 const ANSWER_MS = 1000
-/** Somebody else is at it for less, unless he has died. */
+/** Another process holds the leases for less than this, unless it has died. */
 const PATIENCE_MS = 5000
 const POLL_MS = 25
 
@@ -25,7 +26,7 @@ export interface ServiceParts {
   readonly regions: readonly Region[]
   readonly clock: Clock
   readonly deadlines: Deadlines
-  /** Says how a region stands from now on. @throws MillpondError `TIER_FAILED` */
+  /** Sets a region's state. @throws MillpondError `TIER_FAILED` */
   readonly put: (region: Region, standing: RegionState) => Promise<void>
 }
 
@@ -33,7 +34,7 @@ export interface Leaving {
   readonly region: Region
   readonly standing: Exclude<RegionState, 'serving'>
   readonly isForced: boolean
-  /** Whom the error names: `drain.region`. */
+  /** The option that the error names: `drain.region`. */
   readonly option: string
 }
 
@@ -45,23 +46,23 @@ export class Service {
   }
 
   /**
-   * @throws MillpondError `LAST_REGION` where no other region would serve; `TIER_FAILED` where the region's stores do
-   * not answer, or another process is at it.
+   * @throws MillpondError `LAST_REGION` if no other region would serve; `TIER_FAILED` if the region's stores do not
+   * answer, or another process is changing its state.
    */
   leave(leaving: Leaving): Promise<void> {
     return this.#patiently(leaving.region, async () => {
-      // Each process of a region may have been asked for the same.
+      // Each process of a region may have received the same request.
       if (leaving.standing === 'drained' && (await this.#standingOf(leaving.region)) === 'drained') return true
       return this.#leave(leaving)
     })
   }
 
-  /** Work while nobody else says how the region stands. @throws MillpondError `TIER_FAILED` */
+  /** Runs work while no other process changes the region's state. @throws MillpondError `TIER_FAILED` */
   alone(region: Region, work: () => Promise<void>): Promise<void> {
     return this.#patiently(region, () => this.#under([region], work))
   }
 
-  /** False: another process is at it. */
+  /** False: another process holds a lease. */
   async #leave(leaving: Leaving): Promise<boolean> {
     const { regions, put } = this.#parts
     const { region, standing, isForced } = leaving
@@ -71,7 +72,7 @@ export class Service {
       await put(region, standing)
       isDone = true
     }
-    // One that does not serve takes nobody's service away.
+    // A region that does not serve can leave without another one.
     if (isForced || (await this.#isOut(region))) {
       const isAlone = await this.#under(
         [region],
@@ -99,14 +100,14 @@ export class Service {
     }
   }
 
-  /** Work under the leases of the regions; false where somebody else has one of them. */
+  /** Runs work under the regions' leases; false if another process holds one of them. */
   async #under(regions: readonly Region[], work: () => Promise<void>): Promise<boolean> {
     const id = randomUUID()
     const held: Region[] = []
     const release = (): Promise<unknown> =>
       Promise.all(held.map(({ ledger }) => ledger.release(LEASES, LEASE, id).catch(() => {}))) // it runs out by itself
     try {
-      // In an order that all processes share, so that of two that want the same one gets all of it.
+      // In an order that all processes share, so that of two that compete for the same leases one gets all of them.
       for (const region of regions.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
         if (!(await this.#isGranted(region, id))) {
           await release()
@@ -118,7 +119,7 @@ export class Service {
       await release()
       throw error
     }
-    // Where it fails, what it has sent may still arrive: then the leases run out by themselves.
+    // If it fails, what it has sent may still arrive: the leases are then left to expire.
     await work()
     await release()
     return true

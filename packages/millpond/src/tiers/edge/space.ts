@@ -1,4 +1,4 @@
-// One namespace of a region: how it hears of each of the others, and how new an entry of theirs is here.
+// One namespace of a region: how it follows each of the others, and how new their entries are here.
 import type { Advanced, Change, LedgerStore, Snapshot, Stored, Tail, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { type Relay, relayOf, unheardOf } from '../../core/relay.ts'
@@ -11,19 +11,19 @@ import { History } from './history.ts'
 import { beatOf, type EdgeSettings } from './options.ts'
 import { readState, STANDING_KEY } from './region-state.ts'
 
-/** An answer of the own ledger is accepted for so long, and may be on its way to a reader a little longer. */
+/** How long an answer of the own ledger is accepted, including its way to a reader. */
 const MARGIN_MS = 1000
-/** Keys that are fetched after one round of lines. */
+/** Maximum keys fetched after one round of lines. */
 const MAX_FETCHED = 200
-/** Lines of third regions that are remembered, so that none is applied once for each way on which it comes. */
+/** Lines of third regions that are remembered, so that none is applied once per path on which it arrives. */
 const MAX_RELAYED = 10_000
 
 export interface EdgeSpaceParts extends EdgeSettings {
   readonly namespace: string
-  /** The own ledger, with the region's entries. */
+  /** The own ledger, combined with the region's entries. */
   readonly local: LedgerStore
   readonly entries: RegionEntries
-  /** Those of another region. */
+  /** The entries of another region. */
   readonly entriesOf: (region: string) => RegionEntries | undefined
 }
 
@@ -33,7 +33,7 @@ export class EdgeSpace {
   readonly #history: History
   readonly #deadlines: Deadlines
   readonly #relayed = new Set<string>()
-  /** The last answer of the own ledger, and when it was asked for. */
+  /** The last position of the own ledger, and when it was requested. */
   #last: { readonly position: Position; readonly monotonic: number; readonly wall: number } | undefined
 
   constructor(parts: EdgeSpaceParts) {
@@ -64,11 +64,11 @@ export class EdgeSpace {
   }
 
   /**
-   * Before the own ledger is asked whether the namespace is still at the position: undefined where another region has
-   * to be heard first, which `pull` sees to. What it returns is called where the namespace is.
+   * Called before the own ledger is asked whether the namespace is still at the position: undefined if another region
+   * has to be heard first, which `pull` does. The returned function is called if the namespace is still there.
    */
   confirming(position: Position): (() => void) | undefined {
-    // Each is told of the use.
+    // Each follower notes the use.
     if (this.followers.map((follower) => follower.isReady()).includes(false)) return undefined
     const { clock } = this.#parts
     const asked = { monotonic: clock.monotonic(), wall: clock.now() }
@@ -94,8 +94,8 @@ export class EdgeSpace {
   }
 
   /**
-   * What another region holds of the keys, each as of the number that it is valid at here; what nobody can place is
-   * left out.
+   * Another region's entries of the keys, each as of the number at which it is valid here; entries that cannot be
+   * placed are left out.
    */
   async borrow(
     region: string,
@@ -126,14 +126,14 @@ export class EdgeSpace {
     })
   }
 
-  /** Keeps what was borrowed, as it is here. What cannot be stored is as if it had been evicted. */
+  /** Stores borrowed entries here. Those that cannot be stored count as evicted. */
   async keep(keys: readonly string[], borrowed: readonly (Stored | undefined)[]): Promise<void> {
     await this.store(keys, borrowed).catch(() => {})
   }
 
   /**
-   * The same, and tells which of them were stored.
-   * @throws MillpondError `TIER_FAILED` where none of the region's tiers takes them.
+   * Like `keep`, and returns which of them were stored.
+   * @throws MillpondError `TIER_FAILED` if none of the region's tiers stores them.
    */
   async store(keys: readonly string[], borrowed: readonly (Stored | undefined)[]): Promise<readonly boolean[]> {
     const byRegion = new Map<string, { readonly items: TierItem[]; readonly places: number[] }>()
@@ -157,7 +157,7 @@ export class EdgeSpace {
     return isStored
   }
 
-  /** Of the own ledger, now. */
+  /** The current position of the own ledger. */
   async position(): Promise<Position> {
     const { local, namespace } = this.#parts
     return (await local.pull(namespace, this.#last?.position)).position
@@ -178,7 +178,7 @@ export class EdgeSpace {
     try {
       await this.keep(keys, await this.borrow(region, keys))
     } catch {
-      // They come on a miss.
+      // They are fetched on a miss.
     }
   }
 
@@ -208,7 +208,7 @@ export class EdgeSpace {
       for (const line of lines) {
         this.#history.note(position.epoch, line)
         this.#noteRelay(line.id)
-        // It was not in the answer before, so it came later than that was asked for.
+        // It was not in the previous answer, so it was made after that was requested.
         const unheard = unheardOf(line.id)
         if (unheard === undefined || before?.position.epoch !== position.epoch || line.seq <= before.position.seq)
           continue

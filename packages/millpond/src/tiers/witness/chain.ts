@@ -1,18 +1,17 @@
-// A log of one process that can only grow: each line carries the hash of itself and, through the line before, of all
-// before it.
+// An append-only log of one process: each line carries the hash of itself and, through the previous line, of all before
+// it.
 //
-// Lines are JSON. `n` counts from 0, `t` says what it tells, `h` is SHA-256 of the former line's `h` and this line
-// without it. From time to time a line is a checkpoint, signed where there is a key: whoever keeps it elsewhere can
-// prove later that nothing before it was changed (Schneier and Kelsey, Secure Audit Logs to Support Computer Forensics,
-// 1999).
+// Lines are JSON. `n` counts from 0, `t` is the kind, `h` is SHA-256 of the previous line's `h` and this line without
+// its own. Some lines are checkpoints, signed if there is a key: whoever stores one elsewhere can prove later that
+// nothing before it was changed (Schneier and Kelsey, Secure Audit Logs to Support Computer Forensics, 1999).
 import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What a line tells, as it lies there. */
+/** A line as stored. */
 export interface Line {
   readonly n: number
-  /** `begin`: of which tier. `stored`, `returned`: of a key's bytes. `checkpoint`: signed. */
+  /** `begin`: names the tier. `stored`, `returned`: a key's bytes. `checkpoint`: signed. */
   readonly t: 'begin' | 'stored' | 'returned' | 'checkpoint'
   /** Epoch milliseconds, by this process's clock. */
   readonly at: number
@@ -24,7 +23,7 @@ export interface Line {
   readonly h: string
 }
 
-/** A point of a log, to be kept where nobody who can write the log can write. */
+/** A point of a log, to be stored where no one who can write the log can write. */
 export interface Checkpoint {
   /** The name of the log's file. */
   readonly log: string
@@ -58,7 +57,7 @@ export class Chain {
   #since = 0
   #isClosed = false
 
-  /** Errors of the file system pass. */
+  /** File system errors propagate. */
   constructor(options: ChainOptions) {
     this.#options = options
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
@@ -66,7 +65,7 @@ export class Chain {
     this.add([{ t: 'begin', tier: options.tier }])
   }
 
-  /** Handed to the operating system before this returns: it survives a kill of the process. */
+  /** Passed to the operating system before this returns: it survives a kill of the process. */
   add(told: readonly Told[]): void {
     if (this.#isClosed || told.length === 0) return
     const at = Date.now()
@@ -100,7 +99,7 @@ export class Chain {
     return `${JSON.stringify({ ...line, h: this.#hash })}\n`
   }
 
-  /** Says where the log stands before it. */
+  /** A checkpoint names the line before it. */
   #checkpoint(at: number): string {
     const { key, onCheckpoint } = this.#options
     this.#since = 0

@@ -1,5 +1,5 @@
-// A witness beside a tier: a log of what it was given and what it gave back, by hashes, from which anybody can check
-// later that the one was the other.
+// A witness beside a tier: a log of hashes of what was stored and what was returned, from which anyone can verify later
+// that the two match.
 import type { KeyObject } from 'node:crypto'
 import { check, checkedElsewhere, checkOptions, fn, required, type Shape, text, whole } from '../../core/checks.ts'
 import type { Change, CommitItem, LedgerStore, Stored, Tier } from '../../core/contracts.ts'
@@ -17,22 +17,22 @@ export {
 } from './verify.ts'
 
 export interface WitnessOptions {
-  /** A folder for the logs, one file for each process and start; made where it does not exist. */
+  /** A folder for the logs, one file for each start of a process; created if it does not exist. */
   readonly path: string
   /**
-   * Signs checkpoints: an Ed25519 private key, as a KeyObject or PEM. Without it a checkpoint is only as good as the
-   * place where you keep it.
+   * Signs checkpoints: an Ed25519 private key, as a KeyObject or PEM. Without it a checkpoint is only as trustworthy as
+   * the place where you store it.
    */
   readonly signingKey?: KeyObject | string | undefined
-  /** Lines between two checkpoints. Default 1,000; one comes with `close` too. */
+  /** Lines between two checkpoints. Default 1,000; `close` writes one too. */
   readonly checkpointEvery?: number | undefined
-  /** Which part of what is returned is logged, from 0 to 1. Default 1: all of it. What is stored always is. */
+  /** The fraction of returned values that is logged, from 0 to 1. Default 1. Stored values are always logged. */
   readonly reads?: number | undefined
-  /** Told of each checkpoint: keep it where nobody who can write the log can. */
+  /** Called with each checkpoint: store it where no one who can write the log can write. */
   readonly onCheckpoint?: ((checkpoint: Checkpoint) => void) | undefined
   /**
-   * The log could not be written (a full disk): the tier goes on, and what it does is not witnessed. Told once until it
-   * works again.
+   * Called when the log cannot be written (a full disk): the tier continues, unwitnessed. Called once until it works
+   * again.
    */
   readonly onWarning?: ((error: unknown) => void) | undefined
 }
@@ -50,10 +50,10 @@ const OPTIONS: Shape<WitnessOptions> = {
 }
 
 /**
- * The tier, with a witness. What is written is logged before the tier is given it, so that a kill leaves no bytes
- * without a line; what is read, when the tier has answered. `verifyWitness` checks the logs of all processes that write
- * to the tier.
- * @throws MillpondError `OPTION_INVALID`, also where the folder cannot be written.
+ * Adds a witness to a tier. Writes are logged before they are passed to the tier, so that a kill leaves no bytes
+ * without a line; reads are logged when the tier has answered. `verifyWitness` checks the logs of all processes that
+ * write to the tier.
+ * @throws MillpondError `OPTION_INVALID`, also if the folder cannot be written.
  * @example
  * const cache = createCache({ tiers: [memory(), witnessed(redis({ url }), { path: '/var/log/app/witness' })] })
  */
@@ -106,7 +106,7 @@ export function witnessed<T extends Tier>(tier: T, options: WitnessOptions): T {
   return over(tier, own)
 }
 
-/** Writes ride on its steps. */
+/** Logs the writes that the ledger's steps carry. */
 function witnessedLedger(
   ledger: LedgerStore,
   stored: (items: readonly { readonly key: string; readonly body: Uint8Array }[]) => void,
@@ -123,7 +123,7 @@ function witnessedLedger(
   })
 }
 
-/** The object with some parts of one's own; its methods keep their own object, which may have private fields. */
+/** The object with some members replaced; its methods keep their own `this`, which may have private fields. */
 function over<T extends object>(its: T, own: object): T {
   return new Proxy(its, {
     get(target, name) {

@@ -1,8 +1,8 @@
-// Keys of checkpoints, as they may be given.
+// Parses the keys of checkpoints.
 import { createPrivateKey, createPublicKey, KeyObject } from 'node:crypto'
 import { MillpondError } from '../../core/errors.ts'
 
-/** @throws MillpondError `OPTION_INVALID`: what was given is not shown. */
+/** @throws MillpondError `OPTION_INVALID`, without showing the given value. */
 export function keyFrom(given: unknown, at: string, kind: 'public' | 'private'): KeyObject {
   try {
     const made =

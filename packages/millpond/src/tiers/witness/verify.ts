@@ -1,4 +1,4 @@
-// Reads the logs of all witnesses of a tier, and says whether they are whole, and whether all that was returned had
+// Reads the logs of all witnesses of a tier, and reports whether they are intact, and whether everything returned had
 // been stored.
 import { type KeyObject, verify } from 'node:crypto'
 import { createReadStream, readdirSync } from 'node:fs'
@@ -10,33 +10,33 @@ import { type Checkpoint, hashOf, type Line, SUFFIX, signedText } from './chain.
 import { keyFrom } from './signing-key.ts'
 
 export interface VerifyWitnessOptions {
-  /** Of the key that signed: a checkpoint without a right signature is then a fault. */
+  /** The signer's public key: a checkpoint without a valid signature is then a fault. */
   readonly publicKey?: KeyObject | string | undefined
   /**
-   * Checkpoints that were kept elsewhere: a log that does not reach one, or says otherwise there, was cut or changed.
+   * Checkpoints that were stored elsewhere: a log that does not reach one, or differs there, was truncated or changed.
    */
   readonly checkpoints?: readonly Checkpoint[] | undefined
 }
 
-/** What a log came to. */
+/** The result for one log. */
 export interface WitnessedLog {
   readonly log: string
   readonly tier: string
   readonly lines: number
   readonly checkpoints: number
-  /** What is wrong with it, and in which line; undefined where it is whole. */
+  /** What is wrong with it, and in which line; undefined if it is intact. */
   readonly fault: string | undefined
-  /** Its last line is incomplete, as a kill may leave it. It says nothing. */
+  /** Its last line is incomplete, as after a kill. The line is ignored. */
   readonly isTorn: boolean
 }
 
-/** Something that a tier returned and should not have. */
+/** A value that a tier should not have returned. */
 export interface WitnessSuspicion {
   readonly log: string
   readonly line: number
   readonly at: number
   /**
-   * `unknown`: no witness saw it being stored under this key. `older`: the same process had stored something else there
+   * `unknown`: no witness saw it stored under this key. `older`: the same process had stored something else there
    * since.
    */
   readonly what: 'unknown' | 'older'
@@ -44,11 +44,11 @@ export interface WitnessSuspicion {
   readonly key: string
 }
 
-/** What the logs prove. */
+/** The result over all logs. */
 export interface WitnessReport {
-  /** Every log is whole, and reaches every checkpoint that was given. */
+  /** Every log is intact, and reaches every given checkpoint. */
   readonly isIntact: boolean
-  /** And all that was returned is what was stored. */
+  /** In addition, everything returned had been stored. */
   readonly isProven: boolean
   readonly logs: readonly WitnessedLog[]
   readonly stored: number
@@ -57,7 +57,7 @@ export interface WitnessReport {
   readonly suspicious: number
   /** The first hundred of them. */
   readonly suspicions: readonly WitnessSuspicion[]
-  /** Checkpoints that no log has. */
+  /** Given checkpoints that no log contains. */
   readonly missing: readonly Checkpoint[]
 }
 
@@ -65,8 +65,8 @@ const OPTIONS: Shape<VerifyWitnessOptions> = { publicKey: checkedElsewhere, chec
 const MAX_SHOWN = 100
 
 /**
- * Checks all logs in a folder. Takes some hundred bytes of memory for each value that was stored.
- * @throws MillpondError `OPTION_INVALID` for a folder that cannot be read, or a key that is none.
+ * Checks all logs in a folder. Takes a few hundred bytes of memory per stored value.
+ * @throws MillpondError `OPTION_INVALID` for an unreadable folder or an invalid key.
  */
 export async function verifyWitness(path: string, options: VerifyWitnessOptions = {}): Promise<WitnessReport> {
   checkOptions<VerifyWitnessOptions>(options, OPTIONS, 'verifyWitness')
@@ -157,7 +157,7 @@ async function judge(
   counts: { stored: number; returned: number; suspicious: number },
   suspicions: WitnessSuspicion[],
 ): Promise<void> {
-  /** What this process stored of each key, the last one last. */
+  /** The values this process stored under each key, latest last. */
   const own = new Map<string, string[]>()
   for await (const text of createInterface({ input: createReadStream(file) })) {
     const line = parse(text)
