@@ -8,7 +8,7 @@ export const QUESTIONS = [
   { words: 'sentinel', page: 'guide/redis', option: 'RedisTierOptions.sentinels' },
   { words: 'redis command timeout', page: 'guide/redis', option: 'RedisTierOptions.commandTimeout' },
   { words: 'limit memory bytes', page: 'guide/tiers', option: 'MemoryOptions.maxBytes' },
-  { words: 'eviction policy', page: 'reference/api/millpond/interfaces/MemoryOptions', option: 'MemoryOptions.policy' },
+  { words: 'eviction policy', page: 'guide/tiers', option: 'MemoryOptions.policy' },
   { words: 'default ttl', page: 'guide/getting-started', option: 'LoadOptions.ttl' },
   { words: 'cache null', page: 'guide/questions', option: 'LoadOptions.negativeTtl' },
   { words: 'serve stale if error', page: 'guide/resilience', option: 'LoadOptions.staleIfError' },
