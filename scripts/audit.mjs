@@ -79,7 +79,7 @@ function main() {
     return
   }
   const everything = args.includes('--all')
-  // Nobody waits minutes for a registry that cannot be reached.
+  // Do not wait minutes for a registry that cannot be reached.
   const patience = ['--fetch-retries=0', '--fetch-timeout=15000']
   const { stdout, stderr, error } = spawnSync(
     'npm',

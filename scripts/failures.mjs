@@ -1,5 +1,5 @@
-// A reporter of Vitest that says at the very end what failed and what the machine was too busy for, a line each:
-// whoever sees only the last lines of a log knows what to look at.
+// A reporter of Vitest that says at the very end what failed and what the machine was too busy for, a line each: the
+// last lines of a log then say what to look at.
 // @ts-check
 import { relative } from 'node:path'
 import { root } from './prepare.mjs'

@@ -49,7 +49,7 @@ export function raised(version, size) {
 }
 
 /**
- * Nobody has what has no section of its own among the changes.
+ * A version without a section of its own in the changelog has not been released.
  * @param {string} changes of CHANGELOG.md
  * @param {string} version
  */

@@ -1,5 +1,5 @@
 // Before any test: the servers are found or fetched, and files of tests have a place that is gone afterwards, once,
-// whoever started the tests.
+// however the tests were started.
 // @ts-check
 import { rmSync } from 'node:fs'
 import { layInMemory } from './quick-disk.mjs'

@@ -10,7 +10,7 @@ export interface Bytes {
 
 export async function bytesPerEntry(contender: Contender, capacity: number): Promise<Bytes> {
   const keys = Array.from({ length: capacity }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
-  // Compiled code is no entry: it is made before the first measure.
+  // Compiled code is not counted as an entry: it is made before the first measurement.
   await growth(contender, keys.slice(0, 2_000), undefined)
   const plain = await growth(contender, keys, undefined)
   return contender.ttl ? { plain, ttl: await growth(contender, keys, TTL_MS) } : { plain }

@@ -46,7 +46,7 @@ export async function measureRound(
 ): Promise<void> {
   for (const size of plan.sizes) {
     progress(`round ${round + 1}: ${size} entries`)
-    // Every second round goes the other way, so that nobody always follows the same neighbour.
+    // Every second round runs in reverse order, so that no case always follows the same neighbour.
     const order = round % 2 === 0 ? plan.names : [...plan.names].reverse()
     for (const name of order) {
       const samples = await child<Sample[]>(['rows', name, `${size}`, ...plan.rows])

@@ -1,6 +1,6 @@
 // `npm run bench:observer`: what watching costs a loaded service. The deals service runs under load as a process of its
-// own, with a CPU profile: first with nobody looking, then with six live viewers. The share of the observer is the time
-// under functions of the control plane and of what it calls, of all time in which the process worked.
+// own, with a CPU profile: first without viewers, then with six live viewers. The share of the observer is the time
+// under functions of the control plane and of what it calls, of all time in which the process worked..
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'

@@ -28,7 +28,7 @@ export const contenders: readonly Contender[] = [
   },
 ]
 
-/** Throws an `Error` when nobody has the name. */
+/** Throws an `Error` for an unknown name. */
 export function contenderByName(name: string): Contender {
   const found = contenders.find((one) => one.name === name)
   if (found === undefined)

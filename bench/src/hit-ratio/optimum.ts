@@ -1,4 +1,5 @@
-// The clairvoyant optimum: whoever is needed last leaves, or does not even enter (Belady, IBM Systems Journal 1966).
+// The clairvoyant optimum: the entry needed furthest in the future is evicted, or not even admitted (Belady, IBM
+// Systems Journal 1966).
 import type { Trace } from './trace.ts'
 
 const NEVER = 0xffffffff

@@ -54,7 +54,7 @@ export async function startForeign(kind: Foreign, port: number, originPort: numb
   return { cpu: async () => cpuOf(child.pid ?? 0), end }
 }
 
-/** The smallest configuration that caches, with its files where nobody else's are. */
+/** The smallest configuration that caches, with its files in a folder of its own. */
 function nginx(folder: string, port: number, originPort: number): string[] {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${folder}/${name};`,

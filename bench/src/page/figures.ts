@@ -11,7 +11,7 @@ export interface Taken {
   /** Short name of the commit; with `+` where files differed from it. */
   readonly commit: string
   readonly machine: string
-  /** Load average of a minute when it began: what else the machine did. Absent where nobody noted it. */
+  /** Load average of a minute when it began: what else the machine did. Absent if it was not recorded. */
   readonly load?: number
   /** What else must be known. */
   readonly note?: string

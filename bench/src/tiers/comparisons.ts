@@ -170,7 +170,7 @@ function isOpen(port: number): Promise<boolean> {
   })
 }
 
-/** One file, of which nobody knows what is in it. */
+/** A file of unknown contents. */
 async function openFile(): Promise<Comparison> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const tier = file({ path: join(folder, 'tier') })

@@ -38,7 +38,7 @@ export type Strategy =
 export interface CollectionContext {
   /** The encoded key. */
   readonly key: string
-  /** Aborted when nobody waits any more, or at the hard timeout. */
+  /** Aborted when no caller waits any more, or at the hard timeout. */
   readonly signal: AbortSignal
   addTags(...tags: string[]): void
   /** Another TTL for this value: see `LoadContext`. */

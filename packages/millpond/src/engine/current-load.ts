@@ -24,8 +24,8 @@ function switchOff(): void {
 }
 
 /**
- * Calls a loader inside the load that leads it. `insideEnds` must follow, once, when it has ended or nobody waits for
- * it any more.
+ * Calls a loader inside the load that leads it. `insideEnds` must follow, once, when it has ended or no caller waits
+ * for it any more.
  */
 export function insideLoad<T>(lead: Load, call: () => T): T {
   running++

@@ -66,7 +66,7 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
   for (const load of lead.batch) if (load !== lead) load.addTags(noted)
 }
 
-/** Hidden keys and tags stay hidden, whoever reads them: the other namespace may hide nothing. */
+/** Hidden keys and tags stay hidden from every reader, even if the other namespace hides nothing. */
 function asKnownThere(space: Space, read: ForeignEntry): ForeignEntry {
   const names = namesOf(space)
   if (names === undefined) return read

@@ -1,5 +1,5 @@
-// A process's own part of an erasure, whoever requested it: memory, queued writes, the restart file, and keys that may
-// have been destroyed.
+// A process's own part of an erasure, whichever process requested it: memory, queued writes, the restart file, and keys
+// that may have been destroyed.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { dependencyTag } from '../core/dependency.ts'
 import type { Target } from '../core/ledger.ts'

@@ -11,7 +11,7 @@ export interface EntryFacts {
   readonly createdAt: number
   /** Since it was made. */
   readonly ageMs: number
-  /** When it is no longer fresh; absent: never. */
+  /** When it stops being fresh; absent: never. */
   readonly expiresAt?: number
   /** Time left until then; 0 when stale. Absent: for ever. */
   readonly ttlMs?: number

@@ -34,7 +34,7 @@ export class LoadTable implements Iterable<Load> {
     this.#loads.set(load.key, load)
   }
 
-  /** Nobody finds it any more. Harmless for one that was replaced. */
+  /** Removes it from the table. Does nothing if it was replaced. */
   delete(load: Load): void {
     if (!load.isListed) return
     load.isListed = false

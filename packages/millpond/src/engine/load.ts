@@ -55,7 +55,7 @@ export class Load {
   readonly missReason: MissReason
   /** Why the key has to be loaded. */
   cause: MissCause
-  /** A refresh behind a stale value: it goes on when nobody waits. */
+  /** A refresh behind a stale value: it continues without callers. */
   isBackground: boolean
   /** Whose loader call this one's value comes from: its own, or that of the first of its batch. */
   lead: Load = this
@@ -78,7 +78,7 @@ export class Load {
   ttlMs: number | undefined
   setting: Setting | undefined
   /**
-   * Called once when the load is outdated: gives back its lease, so that nobody waits for a result that will not be
+   * Called once when the load is outdated: gives back its lease, so that no process waits for a result that will not be
    * accepted.
    */
   onOutdated: (() => void) | undefined
@@ -197,7 +197,7 @@ export class Load {
   get result(): Promise<Found> {
     if (this.#waiting === undefined) {
       this.#waiting = withResolvers<Found>()
-      this.#waiting.promise.catch(() => {}) // joiners see the error; a load that nobody joined any more must not crash the process
+      this.#waiting.promise.catch(() => {}) // joiners see the error; a load without callers must not crash the process
       if (this.#state === 'completed' && this.#found !== undefined) this.#waiting.resolve(this.#found)
       if (this.#state === 'failed') this.#waiting.reject(this.#error)
     }

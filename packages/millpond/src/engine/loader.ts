@@ -6,7 +6,7 @@ import type { Load } from './load.ts'
 export interface LoadContext {
   /** The encoded key. */
   readonly key: string
-  /** Fires at the hard timeout, and when nobody waits any more. */
+  /** Fires at the hard timeout, and when no caller waits any more. */
   readonly signal: AbortSignal
   /** Tags that only the loaded value tells. */
   addTags(...tags: string[]): void

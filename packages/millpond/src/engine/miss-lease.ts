@@ -103,7 +103,7 @@ const byHand = (policy: LoadPolicy): LoadPolicy => ({
 class LeaseWaiter {
   readonly answer: Promise<LeaseOutcome>
   readonly loader: AnyLoader
-  /** Aborts when nobody waits for the read any more. */
+  /** Aborts when no caller waits for the read any more. */
   readonly left = new AbortController()
   isOver = false
   readonly #space: Space
@@ -122,7 +122,7 @@ class LeaseWaiter {
     this.loader = { one: () => this.#load(), othersLoad: (load) => this.#othersLoad(load) }
   }
 
-  /** In the loader's place: whoever waits for the load waits for the caller's `set`. */
+  /** In the loader's place: callers that wait for the load wait for the lease holder's `set`. */
   #load(): Promise<unknown> {
     const load = currentLoad()
     if (load === undefined || this.isOver) throw LET_GO

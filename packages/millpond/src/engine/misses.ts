@@ -99,8 +99,8 @@ export function causeOf(blame: Blame | undefined): MissCause {
 }
 
 /**
- * A caller's read of a key came to nothing: counted, and told to whoever listens. `gone` is what memory and the past
- * say, `cause` what a tier said to the contrary.
+ * A caller's read of a key missed: counts it and tells the listeners. `gone` is what memory and the past say, `cause`
+ * what a tier said to the contrary.
  */
 export function countMiss(space: Space, key: string, cause: MissCause, gone?: MissReason): void {
   const { events } = space.services

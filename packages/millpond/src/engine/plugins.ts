@@ -34,7 +34,7 @@ const isPlugin = (value: unknown): value is Plugin =>
   'around' in value &&
   typeof value.around === 'function'
 
-/** The first plug-in outermost; undefined where there is none, so that nobody pays. */
+/** The first plug-in outermost; undefined without plug-ins, so that they cost nothing then. */
 export function aroundOf(plugins: readonly Plugin[]): Around | undefined {
   if (plugins.length === 0) return undefined
   return (operation, last) => {
@@ -47,8 +47,8 @@ export function aroundOf(plugins: readonly Plugin[]): Around | undefined {
 }
 
 /**
- * Puts plug-ins around verbs of a cache, in the verbs' own place: whoever calls them, also from within, comes by, and a
- * cache without plug-ins pays nothing, not even a question.
+ * Puts plug-ins around verbs of a cache, in the verbs' own place: calls from inside the cache pass through them too,
+ * and a cache without plug-ins pays nothing, not even a question.
  */
 export function intercept(cache: object, verbs: Iterable<string>, name: string, around: Around): void {
   for (const verb of verbs) {

@@ -132,7 +132,7 @@ export function hitInCall(space: Space, slot: number, key: string, isQuiet: bool
   return hitAt(space, slot, key, isQuiet)
 }
 
-/** A hit as a record. A quiet one is counted by nobody, the eviction policy included. */
+/** A hit as a record. A quiet one is not counted, not even by the eviction policy. */
 export function hitAt(space: Space, slot: number, key: string, isQuiet: boolean): Found | undefined {
   const { memory, ledger } = space
   return memory === undefined

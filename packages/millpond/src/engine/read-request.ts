@@ -11,7 +11,7 @@ export interface Call {
   readonly signal?: AbortSignal | undefined
   /** What the reader has seen elsewhere: `cache.token()`. */
   readonly after?: string | undefined
-  /** Nobody's read: it counts nothing and tells no listener. */
+  /** Not a caller's read: counts nothing and tells no listener. */
   readonly quiet?: boolean | undefined
 }
 
@@ -37,7 +37,7 @@ export class ReadRequest {
   /** Monotonic milliseconds: no load that began earlier. */
   notBefore = Number.NEGATIVE_INFINITY
   isReachable = true
-  /** Nobody can say what has moved, and the caller must see the latest: no copy may be accepted. */
+  /** What has moved is unknown, and the caller must see the latest: no copy may be accepted. */
   isBlind = false
   /**
    * Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until
@@ -81,7 +81,7 @@ export class ReadRequest {
     return new ReadRequest(this.space, this.loader, this.policy, call, this.wants, this.began)
   }
 
-  /** What happens behind the caller who has been served: nobody waits for it. */
+  /** What happens behind a caller that has been served: no caller waits for it. */
   behind(served: ReadonlyMap<string, number>): ReadRequest {
     const request = new ReadRequest(this.space, this.loader, this.policy, { quiet: this.isQuiet }, 'refresh')
     request.isReachable = this.isReachable

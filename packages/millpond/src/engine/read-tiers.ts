@@ -12,8 +12,8 @@ import { freshSlot, hitInCall, staleInMemory } from './read-memory.ts'
 import type { Space } from './space.ts'
 
 /**
- * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`:
- * what is stale is no miss for the caller. `isQuiet`: nothing counts.
+ * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`: a
+ * stale value is not a miss for the caller. `isQuiet`: nothing counts.
  */
 export async function readTiers(
   space: Space,

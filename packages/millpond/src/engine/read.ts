@@ -209,7 +209,7 @@ function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined
     load.startedAt < request.notBefore ||
     (!isReachable && (load.isOverlapped || load.age(space.services.clock) >= PROVISIONAL_MS))
   ) {
-    // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
+    // What has moved since it began is unknown. Still one load at a time: wait for its end, then load anew.
     return load.isProvisional ? undefined : afterIts(request, load)
   }
   const stale = staleInTier(space, load, request.staleForMs)

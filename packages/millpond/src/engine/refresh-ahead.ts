@@ -1,12 +1,12 @@
 // Refreshing ahead: whether a fresh value that is read is due to be loaded anew behind its reader.
 //
 // - By its share of the TTL. What was loaded together does not come due together: up to a tenth of the share earlier,
-//   by the key, the same in all processes.
+// by the key, the same in all processes.
 // - By chance, the likelier the nearer the end and the longer loads take: XFetch (Vattani, Chierichetti, Lowenstein:
-//   Optimal Probabilistic Cache Stampede Prevention, VLDB 2015). Their time of recomputation is the mean of this
-//   namespace's loads here.
+// Optimal Probabilistic Cache Stampede Prevention, VLDB 2015). Their time of recomputation is the mean of this
+// namespace's loads here.
 //
-// Only what is read again is refreshed: an entry that nobody reads stays as it is, and ends with its TTL.
+// Only what is read again is refreshed: an entry without reads stays as it is, and expires with its TTL.
 import { hashOf } from '../core/key-hash.ts'
 import type { Ahead, LoadPolicy } from '../core/options.ts'
 import { aheadOfKey } from './arms.ts'
@@ -61,7 +61,7 @@ function isDrawn({ watch, services }: Space, { refreshBeta }: Ahead, { freshUnti
   return freshUntil - now < reach * FARTHEST && now - reach * Math.log(services.random()) >= freshUntil
 }
 
-/** How often memory has served what it holds of the key, with the read that asks; without memory nobody counts. */
+/** How often memory has served what it holds of the key, with the read that asks; without memory there is no count. */
 export function readsOf({ memory }: Space, slot: number): number {
   return memory === undefined || slot < 0 ? Number.POSITIVE_INFINITY : memory.hits(slot) + 1
 }

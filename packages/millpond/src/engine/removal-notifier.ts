@@ -1,9 +1,10 @@
 // Tells who listens what has left memory, after the step that took it.
 //
 // The store cannot be called while it makes room or clears, and the engine holds slots that the next change makes
-// invalid. So a listener runs in a microtask: once the step is done, and before whoever awaits the call goes on. What a
-// listener itself makes leave waits for the next turn of the event loop, and so does all beyond `MOST` tellings in one
-// turn: a listener that puts back what was pushed out, be it asynchronous, would never let go of the loop otherwise.
+// invalid. So a listener runs in a microtask: once the step is done, and before the code that awaits the call
+// continues. What a listener itself makes leave waits for the next turn of the event loop, and so does all beyond
+// `MOST` tellings in one turn: a listener that puts back what was pushed out, be it asynchronous, would never let go of
+// the loop otherwise..
 import { setImmediate } from 'node:timers'
 import type { RemovalReason } from '../core/contracts.ts'
 import type { CacheEvents, Events } from '../core/events.ts'

@@ -15,7 +15,7 @@ export interface RestartOptions {
 
 /** What a restart needs of the cache. */
 export interface RestartParts extends Pick<SpaceParts, 'cacheName' | 'ledgerStore' | 'services' | 'warmth'> {
-  /** Undefined where there is no memory, or none in use. */
+  /** Undefined without memory, or while it is switched off. */
   readonly memoryStore: MemoryStore | undefined
 }
 

@@ -67,7 +67,7 @@ interface RestoredEntry {
   readonly hits: number
 }
 
-/** Hottest first, since nobody can tell before how many are still valid, so how many there is room for. */
+/** Hottest first: how many are still valid, and so how many fit, is not known in advance. */
 async function restoreItems(
   snapshot: OpenSnapshot,
   store: MemoryStore,
@@ -106,7 +106,7 @@ function readySpaces(open: (namespace: string) => Space): (name: string) => Prom
   }
 }
 
-/** With all marks but the last, so that nobody takes it for cold while others still come. */
+/** With all marks but the last, so that it is not taken for cold while others are still being restored. */
 function restore(space: Space, memory: MemorySpace, item: SnapshotItem, entry: DecodedParts): boolean {
   const { ledger, services } = space
   const { key } = entry

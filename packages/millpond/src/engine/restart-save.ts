@@ -28,7 +28,7 @@ export async function saveHottest(
 ): Promise<void> {
   const { cacheName: cache, services } = parts
   const holding = spaces.filter(({ memory }) => memory !== undefined && memory.size > 0)
-  // What nobody has asked for lately is not confirmed either.
+  // A ledger that has not been asked lately is not confirmed either: ask it.
   const known = await confirmed(holding)
   if (!hasToGo && holding.length > 0 && known.length === 0) return
   const codecs = new Map(spaces.map(({ id, codec }) => [id.name, codec]))
@@ -37,7 +37,7 @@ export async function saveHottest(
   await writeSnapshot(options.path, entries, meta, (space) => codecs.get(space) ?? services.codec)
 }
 
-/** Those whose ledger answers; of the others nobody knows what has moved. */
+/** Those whose ledger answers; what has moved in the others is unknown. */
 async function confirmed(spaces: readonly Space[]): Promise<readonly Space[]> {
   const known: Space[] = []
   for (let at = 0; at < spaces.length; at += TOGETHER) {

@@ -1,4 +1,4 @@
-// Running a loader: inside its load, until it answers, its hard timeout is over, or nobody waits any more.
+// Running a loader: inside its load, until it answers, its hard timeout is over, or no caller waits any more.
 import type { Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
@@ -98,7 +98,7 @@ class LoaderContext implements LoadContext {
   }
 }
 
-/** A ledger that does not answer leaves it open, and what nobody can vouch for counts as outdated. */
+/** A ledger that does not answer leaves it open, and what cannot be confirmed counts as outdated. */
 function isOutdated({ ledger, foreign }: Pick<Space, 'ledger' | 'foreign'>, load: Load): boolean | Promise<boolean> {
   const judge = (isHeard: boolean): boolean =>
     !isHeard || load.isOutdated || ledger.view.judgeAt(load.key, load.tags, load.asOf) !== 'valid'
@@ -115,7 +115,7 @@ function signalOf(givenUp: LazyAbortSignal): { readonly signal: AbortSignal } {
   }
 }
 
-/** A loader at work, until it answers, its hard timeout is over, or nobody waits any more. */
+/** A loader at work, until it answers, its hard timeout is over, or no caller waits any more. */
 class LoaderCall implements QueuedTimeout {
   readonly dueAt: number
   readonly #alarms: TimeoutQueue

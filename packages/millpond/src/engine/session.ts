@@ -11,7 +11,7 @@ const READS = ['get', 'getEntry', 'has', 'getOrSet', 'getOrSetEntry', 'getMany',
 
 /** Outermost: also before plug-ins, which may answer by themselves. */
 export function announceReads(cache: object, space: Space, session: string): void {
-  // 0 is nobody.
+  // 0: no session.
   const number = hashOf(session, 0) || 1
   const tell = (key: Key): void => {
     const { recorder } = space.watch

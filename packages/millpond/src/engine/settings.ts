@@ -44,7 +44,7 @@ interface SettingLayers {
 interface Page extends SettingLayers {
   /** What follows for all keys; `settings.policy` has arms of an experiment in it. */
   policy: LoadPolicy
-  /** One object for as long as the namespace is open, so that whoever holds it sees each change. */
+  /** One object for as long as the namespace is open, so that every holder sees each change. */
   readonly settings: { -readonly [K in keyof Settings]: Settings[K] }
 }
 

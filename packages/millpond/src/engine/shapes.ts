@@ -31,7 +31,7 @@ export class Shapes {
     }
   }
 
-  /** `undefined`: nobody has said anything of such keys. */
+  /** `undefined`: nothing is configured for such keys. */
   fit(key: string, value: unknown): ReturnType<Fit> | undefined {
     if (this.#fits.size === 0) return undefined
     let longest = ''

@@ -15,7 +15,7 @@ export function checkSignal(signal: AbortSignal | undefined): void {
 export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     if (signal.aborted) {
-      work.catch(() => {}) // whoever else waits sees the error; this caller has left
+      work.catch(() => {}) // other waiting callers see the error; this caller has left
       reject(aborted(signal))
       return
     }

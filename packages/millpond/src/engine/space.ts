@@ -64,7 +64,7 @@ export interface Services {
   /** The value with its live parts copied. */
   readonly copy: (value: unknown) => unknown
   readonly codec: Codec
-  /** Chooses how long loaded values live where nobody says it. */
+  /** Chooses the lifetime of loaded values for which none is given. */
   readonly adaptiveTtl: AdaptiveTtl | undefined
 }
 
@@ -72,7 +72,7 @@ export interface Space {
   readonly id: SpaceId
   readonly settings: Settings
   readonly services: Services
-  /** Undefined where there is no memory tier, and while it is switched off. */
+  /** Undefined without a memory tier, and while it is switched off. */
   memory: MemorySpace | undefined
   readonly far: readonly FarTier[]
   readonly ledger: Ledger
@@ -190,7 +190,7 @@ export function retainUntil(
   return Math.min(Math.max(byFactor, retention.factor > 1 ? times.staleUntil : 0), now + retention.ttlMs)
 }
 
-/** Runs work that nobody awaits; its failure is an event: `what` failed, and why. */
+/** Runs work that is not awaited; its failure is an event: `what` failed, and why. */
 export function inBackground(space: Space, what: string, work: Promise<unknown>): void {
   const tracked: Promise<unknown> = work
     .catch((error: unknown) =>

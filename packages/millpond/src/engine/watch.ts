@@ -114,13 +114,13 @@ export class Watch {
   readonly removals: RemovalHistory
   /** The last `clear`: when this process saw it, and its receipt. */
   cleared: { readonly at: number; readonly receipt: string } | undefined
-  /** Undefined while nobody records. */
+  /** Undefined while nothing is recorded. */
   recorder: Required<Recorder> | undefined
   /** Of these, who hear of each read of memory at once. */
   each: Required<Recorder> | undefined
   /** For those who hear of many at a time. */
   log: ReadLog | undefined
-  /** Nobody's traffic. */
+  /** Not a caller's traffic. */
   readonly isProbe: boolean
   readonly hitTime: Histogram
   readonly #seed: number

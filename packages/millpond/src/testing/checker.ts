@@ -190,7 +190,7 @@ function sort(lines: Iterable<HistoryLine>): Sorted {
   return sorted
 }
 
-/** The truth store numbers the writes of a key 1, 2, 3, ... as time goes. Anything else is no history. */
+/** The truth store numbers the writes of a key 1, 2, 3, ... as time goes. Anything else is not a history. */
 function inOrder(key: string, commits: Commit[]): Commit[] {
   commits.sort((a, b) => a.version - b.version)
   commits.forEach((commit, index) => {

@@ -23,8 +23,8 @@ export interface FakeClock extends Clock {
    */
   stall(ms: number): void
   /**
-   * The wall steps (an operator, NTP); negative steps back, and whoever listens to `onSetBack` is told. Monotonic time
-   * and timers do not notice.
+   * The wall steps (an operator, NTP); negative steps back, and listeners of `onSetBack` are told. Monotonic time and
+   * timers do not notice.
    */
   jump(ms: number): void
   /** The machine sleeps: the wall moves, monotonic time and timers stand. */

@@ -9,7 +9,7 @@ export type Direction = 'up' | 'down'
  * What the proxy does to the connections it concerns. Times in milliseconds. Where a direction may be named, absent
  * means both.
  *
- * - `refuse`: nobody listens; connections that are open are reset.
+ * - `refuse`: nothing listens; open connections are reset.
  * - `reset`: each connection, open or new, is reset.
  * - `drop`: a black hole. Connections stay open (new ones too), nothing passes, not even a close.
  * - `half-open`: the black hole in one direction only.

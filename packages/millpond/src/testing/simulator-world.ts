@@ -376,7 +376,7 @@ export class World {
     for (const writers of [this.#writers, this.#held])
       for (const writer of writers) if (writer.life === life.name) writers.delete(writer)
     life.kill()
-    // What it had under way may still take effect, and nobody is left to say so.
+    // What it had in progress may still take effect, and will not be reported.
     this.#lines.push({ kind: 'fault', name: 'killed', start: this.#ms, end: this.#ms })
     this.#lives[process] = this.#bear(process)
   }

@@ -3,7 +3,7 @@ const TICK_MS = 5
 
 /**
  * Stops with the first question: milliseconds in which this process was attended to. On a busy machine the event loop
- * comes late, which is nobody's wait.
+ * comes late, which is not counted.
  */
 export function stopwatch(): () => number {
   const began = performance.now()
