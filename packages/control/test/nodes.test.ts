@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { openCaches } from '@millpond/control/agent'
+import { memoryNodes } from 'millpond/nodes'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -188,6 +189,20 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
       cache.describe().defaults.ttl_seconds,
       caches.get('product_cache') === cache,
     ]).toEqual([1, 9, true])
+    // It is a cache of memory alone, and met where the configurations are published.
+    await expect
+      .poll(
+        async () => (await desk.call('GET', 'nodes/?cache_name=product_cache', { as: 'viewer' })).json.data?.[0]?.id,
+      )
+      .toBe('shop-1')
+    const put = (fields: object) =>
+      desk.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: { ...made, ...fields } })
+    await put({ ttl_seconds: 4 })
+    await expect.poll(() => cache.describe().defaults.ttl_seconds).toBe(4)
+    await put({ is_active: false })
+    await expect.poll(() => cache.get('a')).toBeUndefined()
+    await put({ is_active: true })
+    await expect.poll(() => cache.describe().tiers[0]?.enabled).toBe(true)
     await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'far', cache_type: 'redis' } })
     await expect.poll(() => caches.names).toContain('far')
     expect(() => caches.get('far')).toThrow(/there is no tier for that type/)
@@ -209,4 +224,22 @@ describeWith('redis', 'processes over Redis', () => {
   })
   afterAll(() => server?.stop())
   fleetSuite(() => server.url, true)
+})
+
+it('T11 a configuration says whether its cache compresses, and what was compressed is read without it, too', async () => {
+  const path = join(folder, 'compressed.db')
+  const opened = (compression_enabled: boolean) =>
+    openCaches({
+      store: memoryNodes(),
+      tiers: { database: () => sqlite({ path }) },
+      fallback: [{ name: 'pages', cache_type: 'database', compression_enabled }],
+    })
+  const text = 'hello '.repeat(5000)
+  const [packing, plain] = [await opened(true), await opened(false)]
+  await packing.get('pages').set('page', text)
+  expect(packing.get('pages').stats().compression?.bytesOut).toBeLessThan(text.length / 10)
+  expect(await plain.get('pages').get('page')).toBe(text)
+  await plain.get('pages').set('other', text)
+  expect(plain.get('pages').stats().compression?.bytesOut ?? text.length).toBeGreaterThanOrEqual(text.length)
+  await Promise.all([packing.close(), plain.close()])
 })

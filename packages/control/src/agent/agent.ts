@@ -1,9 +1,9 @@
 // Connects a cache of this process to the control plane: reports once a second, carries out requests, applies settings.
 import { type Cache, MillpondError } from 'millpond'
 import type { Insight } from 'millpond/insight'
-import { createNodes, type Nodes, type NodesOptions, type NodeWarning } from 'millpond/nodes'
+import { createNodes, type NodeStore, type Nodes, type NodesOptions, type NodeWarning } from 'millpond/nodes'
 import { checkOptions, fn, type Shape } from 'millpond/options'
-import { aCache, aNodeId, anInsight } from '../given.ts'
+import { aCache, aNodeId, aNodeStore, anInsight } from '../given.ts'
 import { type Acts, act, actsOf } from './acts.ts'
 import { type Application, application as anApplication } from './application.ts'
 import { ErasureLog } from './erasure-log.ts'
@@ -17,6 +17,11 @@ import { settingsFor } from './settings.ts'
 export interface AttachOptions {
   /** The process's name, preferably stable across restarts. Default: the host's name and the process id. */
   readonly id?: string | undefined
+  /**
+   * Where it meets the control plane: a tier's `nodes`. Default: the cache's own, with its ledger. A cache of memory
+   * alone has none that another process can reach.
+   */
+  readonly store?: NodeStore | undefined
   /** The application's names for its organisations, cache types and critical paths, as people use them. */
   readonly application?: Application | undefined
   /** The insight that watches this cache, which makes sizing and advice available. It stays the caller's to close. */
@@ -27,6 +32,7 @@ export interface AttachOptions {
 
 const ATTACH: Shape<AttachOptions> = {
   id: aNodeId,
+  store: aNodeStore,
   application: anApplication,
   insight: anInsight,
   onWarning: fn('a function that takes a warning'),
@@ -75,14 +81,14 @@ export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0,
 export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   aCache(cache, 'attach')
   checkOptions<AttachOptions>(options, ATTACH, 'attach')
-  const { id, application, insight, onWarning } = options
+  const { id, store = cache.nodeStore, application, insight, onWarning } = options
   const figures = new Figures(cache, performance.now())
   const name = cache.info().name
   const heard = new ErasureLog(cache)
   const experiment = new ExperimentRunner(cache)
   const acts = actsOf(cache, application, insight, heard, experiment)
   const nodes = createNodes({
-    store: cache.nodeStore,
+    store,
     channel: channelOf(name),
     ...(id !== undefined && { id }),
     ...(onWarning !== undefined && { onWarning }),
@@ -115,7 +121,7 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
     report,
     async join() {
       await nodes.join()
-      await enter(cache, name).catch((error: unknown) => {
+      await enter(store, name).catch((error: unknown) => {
         if (!(error instanceof MillpondError)) throw error
         onWarning?.({
           kind: 'unreachable',
@@ -132,8 +138,8 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   }
 }
 
-async function enter(cache: Cache, name: string): Promise<void> {
-  const directory = openDirectory(cache.nodeStore)
+async function enter(store: NodeStore, name: string): Promise<void> {
+  const directory = openDirectory(store)
   try {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const stored = await directory.getSettings(NAMES)

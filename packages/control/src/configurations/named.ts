@@ -1,5 +1,6 @@
 // A cache made from a stored configuration, and the tiers that it may be made of.
 import { type Cache, type CacheOptions, createCache, MillpondError, memory, type Tier } from 'millpond'
+import { valueCodec } from 'millpond/codec'
 import { type Check, fn, options as optionsOf } from 'millpond/options'
 import type { ConfigurationDocument } from './document.ts'
 
@@ -23,7 +24,7 @@ export function makeCache(
   factories: TierFactories,
   more: Omit<CacheOptions, 'name' | 'tiers'> = {},
 ): Cache {
-  const { name, cache_type, ttl_seconds, max_size_mb, is_active } = document
+  const { name, cache_type, ttl_seconds, max_size_mb, compression_enabled, is_active } = document
   const types =
     cache_type === 'memory'
       ? []
@@ -40,6 +41,8 @@ export function makeCache(
   })
   const near = memory({ maxBytes: `${max_size_mb}mb`, enabled: is_active })
   return createCache({
+    // Without compression it still reads what another process has compressed.
+    codec: valueCodec({ compress: compression_enabled ? 'auto' : 'off' }),
     ...more,
     name,
     tiers: [near, ...below],
