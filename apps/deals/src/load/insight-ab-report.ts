@@ -78,7 +78,7 @@ function verdictOf(rows: readonly Row[]): string[] {
     ...(undecided === ''
       ? []
       : [
-          `UNDECIDED: ${undecided}: two services without it differ by too much; measure for longer, or where nothing else runs`,
+          `UNDECIDED: ${undecided}: two services without it differ by too much to tell; measure for longer, with more --pairs, or where nothing else runs`,
         ]),
     ...(worse === '' && undecided === ''
       ? ['not worse: no figure is worse by more than two services without it differ by']

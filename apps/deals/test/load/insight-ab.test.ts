@@ -62,6 +62,33 @@ test.each([
   },
 )
 
+test('one seed finds only what is far beyond what two services without it differ by; three find what is beyond it', () => {
+  const near = seed({ loads: 1090 }, { loads: 1050 })
+  expect(verdictOf([near], 'loads')).toBe('undecided')
+  expect(verdictOf([near, near], 'loads')).toBe('undecided')
+  expect(verdictOf([near, near, near], 'loads')).toBe('worse')
+  expect(verdictOf([seed({ loads: 1700 }, { loads: 1050 })], 'loads')).toBe('worse')
+  expect(verdictOf([seed({ stale: 1 })], 'stale')).toBe('worse')
+})
+
+test('equal services are told apart in at most 3 of 100 figures, whatever the number of seeds', () => {
+  let state = 7
+  const chance = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+    return (state >>> 0) / 2 ** 32
+  }
+  const normal = (): number => Array.from({ length: 12 }, chance).reduce((sum, one) => sum + one, -6)
+  const noisy = (): Partial<Arm> => ({ loads: 1000 + 30 * normal() })
+  for (const count of [1, 2, 3, 5]) {
+    let worse = 0
+    for (let run = 0; run < 4000; run++) {
+      const seeds = Array.from({ length: count }, () => ({ ...seed(noisy(), noisy()), off: arm(noisy()) }))
+      if (verdictOf(seeds, 'loads') === 'worse') worse++
+    }
+    expect(worse / 4000, `${count} seeds`).toBeLessThan(0.03)
+  }
+})
+
 test('one seed that is worse is not drowned by noise of another kind', () => {
   const seeds = [seed({ loads: 1000 }, { p95Ms: 400 }), seed({ loads: 1300 }), seed({ loads: 1300 })]
   expect(verdictOf(seeds, 'loads')).toBe('worse')
