@@ -1,8 +1,8 @@
 // `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:insight`, `npm run
 // bench:http`, `npm run bench:consistency`, `npm run bench:memory`, `npm run bench:observer`, `npm run bench:page`,
-// `npm run bench:images`, `npm run bench:ring`, `npm run bench:doors`, `npm run bench:growing`: installs and builds
-// what is missing, then runs the program in this very process, so that signals, exit code, arguments and environment
-// are the program's own.
+// `npm run bench:images`, `npm run bench:ring`, `npm run bench:doors`, `npm run bench:growing`,
+// `npm run bench:fleet`: installs and builds what is missing, then runs the program in this very process, so that
+// signals, exit code, arguments and environment are the program's own.
 // @ts-check
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,6 +31,7 @@ const programs = {
     help: 'bench/src/observer.ts',
   },
   ring: { project: 'bench', entry: 'bench/dist/ring.js', help: 'bench/src/ring.ts' },
+  fleet: { project: 'bench', entry: 'bench/dist/fleet.js', help: 'bench/src/fleet.ts' },
   growing: { project: 'bench', entry: 'bench/dist/growing.js', help: 'bench/src/growing.ts' },
   doors: { project: 'bench', entry: 'bench/dist/doors.js', help: 'bench/src/doors.ts' },
   images: { project: 'bench', entry: 'bench/dist/images.js', help: 'bench/src/images.ts' },

@@ -20,7 +20,6 @@ export class Database {
   #file: CacheFile | undefined
   #closed = false
   #checkedAt = Number.NEGATIVE_INFINITY
-  #writes = 0
 
   /**
    * Opens at once, so that a wrong path or a newer schema throws from the constructor; a lock held by others is waited
@@ -42,11 +41,6 @@ export class Database {
 
   get isClosed(): boolean {
     return this.#closed
-  }
-
-  /** Number of transactions of this process that may have changed the file. */
-  get writes(): number {
-    return this.#writes
   }
 
   /**
@@ -74,17 +68,13 @@ export class Database {
 
   /** Atomic and exclusive: no other process writes meanwhile. */
   write<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
-    return this.#attempt(what, code, (file) => {
-      this.#writes++
-      return transaction(file, 'BEGIN IMMEDIATE', () => step(file))
-    })
+    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN IMMEDIATE', () => step(file)))
   }
 
   /** Tries a write once, without retries: for maintenance that can wait. Throws SQLite's errors. */
   tryWrite<T>(step: Step<T>): T | undefined {
     const file = this.#file
     if (this.#closed || file === undefined || !file.isCurrent) return undefined
-    this.#writes++
     return transaction(file, 'BEGIN IMMEDIATE', () => step(file))
   }
 

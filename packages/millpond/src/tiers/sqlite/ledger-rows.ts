@@ -31,7 +31,9 @@ export function findRecord(file: CacheFile, ns: string): LedgerRecord | undefine
 }
 
 export function saveRecord(file: CacheFile, ns: string, record: LedgerRecord): void {
-  const sql = 'INSERT OR REPLACE INTO ledger (ns, epoch, seq, floor, commit_floor, external) VALUES (?, ?, ?, ?, ?, ?)'
+  const sql = `INSERT INTO ledger (ns, epoch, seq, floor, commit_floor, external) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (ns) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, floor = excluded.floor,
+      commit_floor = excluded.commit_floor, external = excluded.external`
   file.sql(sql).run(ns, record.epoch, record.seq, record.floor, record.commitFloor, record.external ? 1 : 0)
 }
 

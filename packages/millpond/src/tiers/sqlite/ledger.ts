@@ -52,7 +52,7 @@ export class SqliteLedger implements LedgerStore {
   readonly #followers: Followers
   readonly #onWrite: () => void
   readonly #pages: PagedSnapshots
-  readonly #standing: Standing
+  readonly #standing = new Standing()
   #external: boolean
   #reports = 0
 
@@ -61,7 +61,6 @@ export class SqliteLedger implements LedgerStore {
     this.#database = database
     this.#followers = followers
     this.#onWrite = onWrite
-    this.#standing = new Standing(() => database.writes)
     this.#pages = new PagedSnapshots(async (namespace, after) => {
       await yieldToOthers()
       return database.look(`pull ${namespace}`, FAILED, (file) => pageInForce(file, namespace, after))

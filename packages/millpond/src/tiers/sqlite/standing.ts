@@ -1,29 +1,28 @@
-// Where namespaces stand in the file: read once, and good until somebody has written.
+// Where namespaces stand in the file: read once, and again when they have moved.
 //
-// `data_version` changes with every commit of another connection, and the writes of our own are counted: while both are
-// the same nothing in the file is different, whatever was asked. Both are read in the transaction in which the records
-// are, so that what is remembered is of that moment.
+// Triggers number every change of a record, whoever makes it, in the transaction that makes it: a namespace stands while
+// it has no higher number than when it was read. So what a question reads grows with what has moved since the one
+// before, and with nothing else that is written to the file. Numbers and records are read in one transaction, so that
+// what is remembered is of that moment.
 import type { LedgerPlace } from '../../core/contracts.ts'
-import type { Position } from '../../core/ledger.ts'
 import { numberIn, textIn, texts } from '../../core/sqlite.ts'
 import type { CacheFile } from './file.ts'
-import { findRecord } from './ledger-rows.ts'
+import { findRecord, type LedgerRecord } from './ledger-rows.ts'
+
+/** Namespaces that nobody asks about any more are forgotten above so many. */
+const SPARE = 1000
 
 export class Standing {
-  readonly #writes: () => number
   #file: CacheFile | undefined
-  #version = -1
-  #written = -1
-  /** `undefined`: there is no record, or it has to change first. */
-  readonly #known = new Map<string, Position | undefined>()
-
-  constructor(writes: () => number) {
-    this.#writes = writes
-  }
+  /** The last change that is known. */
+  #number = -1
+  /** `undefined`: there is no record. */
+  readonly #known = new Map<string, LedgerRecord | undefined>()
 
   /** Inside a transaction of its caller. */
   unmoved(file: CacheFile, places: readonly LedgerPlace[], isExternal: boolean): boolean[] {
-    this.#look(file)
+    this.#forgetMoved(file)
+    if (this.#known.size > places.length * 2 + SPARE) this.#known.clear()
     const due = new Set(
       file
         .sql(`SELECT DISTINCT ${texts('ns')} FROM hold WHERE until <= ?`)
@@ -31,27 +30,27 @@ export class Standing {
         .map((row) => textIn(row, 'ns')),
     )
     return places.map(({ namespace, position: { epoch, seq } }) => {
-      const at = this.#positionOf(file, namespace, isExternal)
-      return at !== undefined && at.epoch === epoch && at.seq === seq && !due.has(namespace)
+      const record = this.#recordOf(file, namespace)
+      // One that has to change first is pulled.
+      if (record === undefined || (isExternal && !record.external)) return false
+      return record.epoch === epoch && record.seq === seq && !due.has(namespace)
     })
   }
 
-  #look(file: CacheFile): void {
-    const version = numberIn(file.sql('PRAGMA data_version').get(), 'data_version')
-    const written = this.#writes()
-    if (file === this.#file && version === this.#version && written === this.#written) return
+  #forgetMoved(file: CacheFile): void {
+    const last = numberIn(file.sql('SELECT ifnull(max(number), 0) AS number FROM ledger_move').get(), 'number')
+    if (file !== this.#file || last < this.#number) this.#known.clear()
+    else if (last > this.#number)
+      for (const row of file.sql(`SELECT ${texts('ns')} FROM ledger_move WHERE number > ?`).all(this.#number))
+        this.#known.delete(textIn(row, 'ns'))
     this.#file = file
-    this.#version = version
-    this.#written = written
-    this.#known.clear()
+    this.#number = last
   }
 
-  #positionOf(file: CacheFile, namespace: string, isExternal: boolean): Position | undefined {
+  #recordOf(file: CacheFile, namespace: string): LedgerRecord | undefined {
     if (this.#known.has(namespace)) return this.#known.get(namespace)
     const record = findRecord(file, namespace)
-    const position =
-      record === undefined || (isExternal && !record.external) ? undefined : { epoch: record.epoch, seq: record.seq }
-    this.#known.set(namespace, position)
-    return position
+    this.#known.set(namespace, record)
+    return record
   }
 }
