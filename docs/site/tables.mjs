@@ -24,6 +24,9 @@ function firstOf(words) {
   return [sentences[0], ...sentences.slice(1).filter((one) => /\bdefault\b/i.test(one))].join('').trim()
 }
 
+/** What stands behind a name, where it has words. @param {string} words */
+const after = (words) => (firstOf(words) === '' ? '' : `: ${firstOf(words)}`)
+
 const MOST_OF_TYPE = 60
 /** @param {string} type */
 const brief = (type) => code(type.length > MOST_OF_TYPE ? `${type.slice(0, MOST_OF_TYPE)}…` : type)
@@ -47,7 +50,7 @@ function membersOf(names, which, kind, heading) {
         brief(member.type),
         firstOf(member.words),
       ])
-      return `## ${one.name}\n\n[${code(one.name)}](./api/${one.page}) of \`${one.module}\`: ${firstOf(one.words)}\n\n${table([heading, 'type', 'meaning'], rows)}`
+      return `## ${one.name}\n\n[${code(one.name)}](./api/${one.page}) of \`${one.module}\`${after(one.words)}\n\n${table([heading, 'type', 'meaning'], rows)}`
     })
     .join('\n\n')
 }
@@ -117,7 +120,7 @@ function errors(root, names, guideOf) {
         pages.join(', '),
       ]
     })
-    return `## ${list.name}\n\n[${code(list.name)}](./api/${list.page}) of \`${list.module}\`: ${firstOf(list.words)}\n\n${table(['code', 'meaning', 'thrown by', 'in the guide'], rows)}`
+    return `## ${list.name}\n\n[${code(list.name)}](./api/${list.page}) of \`${list.module}\`${after(list.words)}\n\n${table(['code', 'meaning', 'thrown by', 'in the guide'], rows)}`
   })
   return page(
     'Errors',
