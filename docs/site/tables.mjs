@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { NOT_VARIABLES, VARIABLES } from './variables.mjs'
+import { READERS, VARIABLES, variablesIn } from './variables.mjs'
 
 /** @typedef {import('./uses.mjs').Name} Name */
 /** @typedef {{ name: string, text: string, link: string }} Found a page of the guide */
@@ -250,59 +250,18 @@ async function routes(root) {
 
 /**
  * Who reads which variable, what it means, and where the guide tells more.
- * @param {string} root @param {readonly Name[]} names @param {(variable: string) => readonly Found[]} guideOf
+ * @param {string} root @param {(variable: string) => readonly Found[]} guideOf
  */
-function environment(root, names, guideOf) {
-  const others = new Set([...names.flatMap(({ values }) => values), ...NOT_VARIABLES])
-  /** @type {Set<string>} */
-  const unread = new Set(Object.keys(VARIABLES))
-  const readers = [
-    ['fromEnvironment() of millpond', 'packages/millpond/dist/environment.js'],
-    ['environmentKeyring() of millpond/codec', 'packages/millpond/dist/codec/key-sources.js'],
-    [
-      'cdnFromEnvironment(), s3Store() of @millpond/cdn',
-      'packages/cdn/dist/environment.js',
-      'packages/cdn/dist/credentials.js',
-      'packages/cdn/dist/vendors/cloudflare.js',
-      'packages/cdn/dist/vendors/fastly.js',
-      'packages/cdn/dist/vendors/cloudfront.js',
-      'packages/cdn/dist/assets/s3.js',
-    ],
-    ['the command line millpond', 'packages/cli/dist/connection/settings.js', 'packages/cli/dist/terminal/streams.js'],
-    ['the control plane', 'packages/control/dist/main.js'],
-    ['the deals service', 'apps/deals/dist/settings.js'],
-  ]
-  const sections = readers.map(([title, ...files]) => {
-    const text = files
-      .map((file) => readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, ''))
-      .join('\n')
-    const found = new Set(
-      [
-        ...text.matchAll(
-          /(?:\benv\??\.|environment\.|['"`]|^\s*)([A-Z][A-Z\d]*(?:_[A-Z\d]+)+|PORT|TERM)\b(?=['"`:)]|\W)/gm,
-        ),
-      ].map(([, name = '']) => name),
-    )
-    const rows = [...found]
-      .filter((name) => !others.has(name) && !name.startsWith('ERR_'))
-      .sort()
-      .map((name) => {
-        const words = VARIABLES[name]
-        if (words === undefined) throw new Error(`docs/site/variables.mjs does not say what ${name} means`)
-        unread.delete(name)
-        return [
-          code(name),
-          words,
-          guideOf(name)
-            .map((one) => `[${one.text}](${one.link})`)
-            .join(', '),
-        ]
-      })
-    if (rows.length === 0) throw new Error(`no variable is read in ${files.join(', ')}`)
+function environment(root, guideOf) {
+  const sections = READERS.map(([title, ...files]) => {
+    const rows = variablesIn(root, files).map((name) => {
+      const words = VARIABLES[name]
+      if (words === undefined) throw new Error(`docs/site/variables.mjs does not say what ${name} means`)
+      const pages = guideOf(name).map((one) => `[${one.text}](${one.link})`)
+      return [code(name), words, pages.join(', ')]
+    })
     return `## ${title}\n\n${table(['variable', 'meaning', 'in the guide'], rows)}`
   })
-  if (unread.size > 0)
-    throw new Error(`docs/site/variables.mjs has words for ${[...unread].join(', ')}, which nothing reads`)
   return page(
     'Environment variables',
     'Every environment variable, by the part that reads it. Options that are given in code override the environment.',
@@ -325,7 +284,7 @@ export async function tables(root, names, guideOf) {
     errors: errors(root, names, guideOf),
     causes: await causes(root),
     metrics: await metrics(root),
-    environment: environment(root, names, guideOf),
+    environment: environment(root, guideOf),
     commands: await commands(root),
     routes: await routes(root),
   }

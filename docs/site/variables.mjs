@@ -1,11 +1,49 @@
 // What each environment variable means, for the reference: the build of the site fails for one that the code reads and
 // that has no words here, and for words that nothing reads.
 // @ts-check
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** Upper-case names in the files that read variables, which are none. */
-export const NOT_VARIABLES = new Set(['WHEN_REQUIRED'])
+const NOT_VARIABLES = new Set(['WHEN_REQUIRED'])
 
 const API = 'replaces the URL of the vendor’s API'
+
+/** Which parts read variables, and in which files. @type {readonly (readonly [title: string, ...files: string[]])[]} */
+export const READERS = [
+  ['fromEnvironment() of millpond', 'packages/millpond/src/environment.ts'],
+  ['environmentKeyring() of millpond/codec', 'packages/millpond/src/codec/key-sources.ts'],
+  [
+    'cdnFromEnvironment(), s3Store() of @millpond/cdn',
+    'packages/cdn/src/environment.ts',
+    'packages/cdn/src/credentials.ts',
+    'packages/cdn/src/vendors/cloudflare.ts',
+    'packages/cdn/src/vendors/fastly.ts',
+    'packages/cdn/src/vendors/cloudfront.ts',
+    'packages/cdn/src/assets/s3.ts',
+  ],
+  ['the command line millpond', 'packages/cli/src/connection/settings.ts', 'packages/cli/src/terminal/streams.ts'],
+  ['the control plane', 'packages/control/src/main.ts'],
+  ['the deals service', 'apps/deals/src/settings.ts'],
+]
+
+/**
+ * The variables that a reader's files read. Codes of errors are written alike: those are left out.
+ * @param {string} root @param {readonly string[]} files @returns {readonly string[]}
+ */
+export function variablesIn(root, files) {
+  const read = (/** @type {string} */ file) => readFileSync(join(root, file), 'utf8')
+  const codes = new Set(
+    ['packages/millpond/src/core/errors.ts', 'packages/cdn/src/errors.ts'].flatMap((file) =>
+      [...read(file).matchAll(/'([A-Z][A-Z_]+)'/g)].map(([, name = '']) => name),
+    ),
+  )
+  const text = files.map((file) => read(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')).join('\n')
+  const named = /(?:\benv\??\.|environment\.|['"`]|^\s*)([A-Z][A-Z\d]*(?:_[A-Z\d]+)+|PORT|TERM)\b(?=['"`:)]|\W)/gm
+  return [...new Set([...text.matchAll(named)].map(([, name = '']) => name))]
+    .filter((name) => !codes.has(name) && !name.startsWith('ERR_') && !NOT_VARIABLES.has(name))
+    .sort()
+}
 
 /** @type {Readonly<Record<string, string>>} */
 export const VARIABLES = {
@@ -13,7 +51,7 @@ export const VARIABLES = {
   AWS_REGION: 'region of the bucket',
   AWS_SECRET_ACCESS_KEY: 'see `AWS_ACCESS_KEY_ID`',
   AWS_SESSION_TOKEN: 'for temporary credentials',
-  AWS_STORAGE_BUCKET_NAME: 'the bucket that static files and images are uploaded to; refused by `fromEnvironment()`',
+  AWS_STORAGE_BUCKET_NAME: 'the bucket that static files and images are uploaded to; ignored by `fromEnvironment()`',
   CACHE_ADAPTIVE_TTL_ENABLED: '`true`: TTLs follow how often values change. Default: `false`',
   CACHE_ANALYTICS_ENABLED: '`true`: insight watches the cache. Default: `false`',
   CACHE_DEFAULT_TIMEOUT: 'the default TTL in seconds. Default: 300',
@@ -23,7 +61,8 @@ export const VARIABLES = {
   CACHE_FRESHNESS_CHECKS_INTERVAL: 'the shortest time between two such checks, in seconds. Default: 10',
   CACHE_INVALIDATION_ENABLED: 'only `true` is accepted: invalidation cannot be switched off',
   CACHE_KEY_PREFIX: 'the name of the cache, part of every storage key. Default: `cache`; of the deals service `deals`',
-  CACHE_MAX_SIZE_MB: 'the limit of memory in megabytes. Default: 1,000 entries',
+  CACHE_MAX_ENTRIES: 'the limit of memory in entries. Default: 1,000; no limit if only a size is given',
+  CACHE_MAX_SIZE_MB: 'the limit of memory in megabytes. Default: none',
   CACHE_MONITORING_ENABLED: 'only `true` is accepted: metrics are always collected',
   CACHE_PREDICTIVE_LOADING_ENABLED: '`true`: what will probably be read next is loaded ahead. Default: `false`',
   CACHE_SQLITE_PATH: 'a SQLite file as the lowest tier',

@@ -7,6 +7,7 @@ import { forSite, placeOf, slugOf } from '../../docs/site/paths.mjs'
 import { QUESTIONS } from '../../docs/site/questions.mjs'
 import { TASKS } from '../../docs/site/sidebar.mjs'
 import { Uses } from '../../docs/site/uses.mjs'
+import { READERS, VARIABLES, variablesIn } from '../../docs/site/variables.mjs'
 import { root } from '../prepare.mjs'
 
 test('every page of the guide stands in one group of the sidebar', () => {
@@ -69,4 +70,10 @@ test('a page uses what it imports, from where it imports it, and what it names i
 test('there are twenty questions and more, half of them for an option', () => {
   expect(QUESTIONS.length).toBeGreaterThanOrEqual(20)
   expect(QUESTIONS.filter(({ option }) => option !== undefined).length).toBeGreaterThanOrEqual(10)
+})
+
+test('every environment variable that the code reads has words, and no words are of one that nothing reads', () => {
+  const read = READERS.map(([, ...files]) => variablesIn(root, files))
+  for (const [at, names] of read.entries()) expect(names.length, READERS[at]?.[0]).toBeGreaterThan(0)
+  expect(Object.keys(VARIABLES).sort()).toEqual([...new Set(read.flat())].sort())
 })
