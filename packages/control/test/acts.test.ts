@@ -527,22 +527,17 @@ describe('configurations of running caches', () => {
   })
 })
 
-describe('what is not implemented here', () => {
-  it('answers 501 with a document that says so; health and benchmark work', async () => {
-    for (const [method, path] of [
-      ['POST', 'optimizations/analyze/'],
-      ['GET', 'sizing/?cache_name=shop'],
-    ] as const)
-      expect(
-        await opened.call(method, path, {
-          as: 'admin',
-          ...(method === 'POST' && { body: { cache_name: 'shop', days: 7 } }),
-        }),
-        path,
-      ).toMatchObject({
-        status: 501,
-        json: { code: 'not_available' },
-      })
+describe('a cache that insight does not watch', () => {
+  it('says so, and how to switch it on; health and benchmark work', async () => {
+    const analysis = await opened.call('POST', 'optimizations/analyze/', {
+      as: 'admin',
+      body: { cache_name: 'shop', days: 7 },
+    })
+    const sizing = await opened.call('GET', 'sizing/?cache_name=shop', { as: 'admin' })
+    for (const { status, text } of [analysis, sizing]) {
+      expect(status).toBe(200)
+      expect(text).toMatch(/insight is not running in any process of shop: use createInsight/)
+    }
     expect(
       (await opened.call('GET', 'optimizations/health_check/', { as: 'viewer' })).json.caches.map(
         (one: { cache_name: string }) => one.cache_name,
