@@ -1,4 +1,5 @@
-// What becomes of a load that has ended: each load completes by itself, and what nothing has moved past is kept.
+// Completes loads that have ended: each load completes by itself, and a value is stored unless the ledger has moved
+// past it.
 import type { Isolated } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey } from '../core/key.ts'
@@ -19,7 +20,7 @@ import { storeLoaded } from './store-in-memory.ts'
 
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
 export const PROVISIONAL_MS = 400
-/** After a failed load, a stale value is good for this long before the loader is asked again. */
+/** After a failed load, a stale value is served for this long before the loader is called again. */
 const RETRY_STALE_MS = 1000
 
 /** While the ledger does not answer, the ended load stays joinable for a moment, so that a stampede stays one load. */
@@ -30,23 +31,23 @@ export function close({ space }: ReadRequest, load: Load): void {
   else if (load.isListed)
     services.clock.after(left, () => {
       loads.end(load)
-      // One of a batch may have completed long before the others, for whom its caller still waits.
+      // A load of a batch may have completed long before the others, while its caller still waits for them.
       if (load.waiters === 0) load.forget()
     })
 }
 
-/** How a call of a loader went, and when it had answered. */
+/** How a loader call went, and when it returned. */
 interface Loaded {
   readonly ms: number
   readonly isTrusted: boolean
   readonly now: number
 }
 
-/** What becomes of the loads of one call of a loader. */
+/** Completes the loads of one loader call. */
 export class LoadCompletion implements Ending {
   readonly #request: ReadRequest
   readonly #loads: readonly Load[]
-  /** The ledger's tier has answered on the way here. */
+  /** Whether the ledger's tier has answered during this load. */
   readonly #isAnswering: boolean
   readonly #began: number
   readonly #done: () => void
@@ -113,7 +114,7 @@ function checkValues(answer: unknown, wanted: number): readonly unknown[] {
   )
 }
 
-/** A value that cannot be kept fails its own load, not the others. */
+/** A value that cannot be stored fails its own load, not the others. */
 function completeOne(request: ReadRequest, load: Load, value: unknown, loaded: Loaded): void {
   const { space } = request
   const { events } = space.services
@@ -164,18 +165,18 @@ function complete(request: ReadRequest, load: Load, value: unknown, { ms, isTrus
     return
   }
   load.isProvisional = mayStore && !isTrusted
-  // Nobody has asked for a moment, as in a burst: that is no outage. The ledger says whether it may be kept, and memory
-  // waits until it is asked again.
+  // The ledger has not been asked for a moment, as in a burst: this is not an outage. It decides whether the value may
+  // be stored, and memory waits until it is asked again.
   const committed = isValid && ledger.isUp ? commitBehind(space, found, load) : undefined
   setting?.told(load.isProvisional ? committed : !mayStore)
-  // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after
-  // it.
+  // The caller now has a value that memory does not have: memory may hold an older one, which must not be shown
+  // afterwards.
   if (!ledger.isLocal) space.memory?.drop(key, 'replaced')
   if (committed === undefined) releaseLease(space, load)
   load.complete(found)
 }
 
-/** Stores what was loaded in the tiers below memory, behind its caller; undefined where there are none. */
+/** Stores a loaded value in the tiers below memory, in the background; undefined if there are none. */
 function commitBehind(space: Space, found: Found, load: Load): Promise<boolean> | undefined {
   if (space.far.length === 0) return undefined
   const committed = commitFar(space, found.key, found, found.asOf, load.lease).finally(() => {
@@ -187,7 +188,7 @@ function commitBehind(space: Space, found: Found, load: Load): Promise<boolean> 
   return committed
 }
 
-/** What is set by hand has the time to live that its `set` says, whatever it is. */
+/** A value set under a lease has the TTL given to its `set`. */
 function ttlOf(
   space: Space,
   policy: LoadPolicy,
@@ -213,7 +214,7 @@ function noteLoad(
   watch.recorder?.load(watch.hash(key), ms, bytes, valueHash, key, id.name, ttlMs)
 }
 
-/** All who wait are given the error; who may have a stale value instead finds it by himself. */
+/** Rejects all waiting callers; those that may be given a stale value instead look for it themselves. */
 function fail({ space, policy }: ReadRequest, load: Load, error: unknown): void {
   const { services, loads } = space
   releaseLease(space, load)

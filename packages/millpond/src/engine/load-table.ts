@@ -1,30 +1,29 @@
-// The loads of a space that can be joined, by key. One that has ended stays in the map until many have, and is only
-// marked.
+// The loads of a space that can be joined, by key. Ended loads are only marked, and removed once there are many.
 //
-// A Map that fills and empties with each batch grows and shrinks all the time, and what its old tables hold survives
-// the collections of the young (as with `Chain`): that was an eighth of what a key of a batch costs.
+// A Map that fills and empties with each batch keeps growing and shrinking, and objects held by its old tables survive
+// minor collections (as with `Chain`): that was an eighth of the cost of a key in a batch.
 import type { Load } from './load.ts'
 
-/** Beyond so many that have ended, and are more than those under way, the map is made anew. */
+/** Above this many ended loads, if they also outnumber those in progress, the map is rebuilt. */
 const MOST_ENDED = 128
 
 export class LoadTable implements Iterable<Load> {
   #loads = new Map<string, Load>()
   #ended = 0
 
-  /** Those under way. */
+  /** Number of loads in progress. */
   get size(): number {
     return this.#loads.size - this.#ended
   }
 
   get(key: string): Load | undefined {
-    // An empty map would have V8 hash the key.
+    // Even for an empty map V8 would hash the key.
     if (this.#loads.size === 0) return undefined
     const load = this.#loads.get(key)
     return load?.isListed === true ? load : undefined
   }
 
-  /** In the place of whichever the key has. */
+  /** Replaces the key's current load. */
   set(load: Load): void {
     if (this.#ended > MOST_ENDED && this.#ended > this.#loads.size >> 1) this.#sweep()
     const former = this.#loads.get(load.key)

@@ -1,4 +1,4 @@
-// A load: one load of a key on its way, who waits for it, and what it comes to.
+// A load of a key in progress: who waits for it, and its outcome.
 import type { MissCause } from '../core/causes.ts'
 import type { Clock, Isolated } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
@@ -15,7 +15,7 @@ export interface LoadStart {
   /** Epoch milliseconds. */
   readonly startedWall: number
   readonly tags: readonly string[]
-  /** When its loader is given up, in milliseconds. */
+  /** Hard timeout of its loader, in milliseconds. */
   readonly hardMs: number
   readonly isBackground: boolean
 }
@@ -31,50 +31,53 @@ interface Owner {
   readonly foreign: object | undefined
 }
 
-/** What a caller has set by hand, in a loader's place: see `miss-lease.ts`. */
+/** A value set under a lease, in place of a loader: see `miss-lease.ts`. */
 export interface Setting {
   readonly isolated: Isolated
   readonly policy: LoadPolicy
-  /** What became of it: kept, or overtaken; undefined where the ledger does not say. */
+  /** The outcome: stored, or overtaken; undefined if the ledger does not tell. */
   readonly told: (kept: boolean | undefined | Promise<boolean>) => void
 }
 
 /**
- * What a load fails with whose caller by hand will not set anything. Nobody is shown it: who had joined loads by
- * himself.
+ * The error of a load whose lease holder will not set a value. It is never shown to callers: those that had joined then
+ * load themselves.
  */
 export const LET_GO = new Error('the lease was released')
 
-/** Most loads have one caller, who reads the end off the load itself: a promise is made for those who join. */
+/**
+ * Most loads have one caller, which reads the outcome from the load itself: a promise is created only for callers that
+ * join.
+ */
 export class Load {
   /** The space it belongs to. */
   readonly owner: Owner
   readonly key: string
   readonly #start: LoadStart
-  /** What memory and the past say of the key. */
+  /** Why memory does not have the key, as far as is known. */
   readonly missReason: MissReason
   /** Why the key has to be loaded. */
   cause: MissCause
   /** A refresh behind a stale value: it continues without callers. */
   isBackground: boolean
-  /** Whose loader call this one's value comes from: its own, or that of the first of its batch. */
+  /** The load whose loader call provides the value: this one, or the first of its batch. */
   lead: Load = this
-  /** All that share the call of this one's loader; none beside itself until that begins. */
+  /** All loads that share this one's loader call; empty until that begins. */
   batch: readonly Load[] = NOBODY
   /** Loads that this one's loader is waiting for. */
   waitsFor: Set<Load> | undefined
   isOutdated = false
-  /** Reads that come find it. */
+  /** Whether later reads find it. */
   isListed = false
-  /** While it was on its way, somebody was given another value of its key, which may be newer. */
+  /** During the load a caller was given another value of its key, which may be newer. */
   isOverlapped = false
-  /** Loaded while the ledger did not answer: joinable for a moment after its end, stored nowhere. */
+  /** Loaded while the ledger did not answer: joinable for a moment after its end, not stored. */
   isProvisional = false
   /** The lease under which it loads. */
   lease: string | undefined
-  /** What it brought is on its way to the tiers below memory. */
+  /** Its value is being stored in the tiers below memory. */
   storing: Promise<unknown> | undefined
-  /** The time to live that its loader asked for. */
+  /** The TTL that its loader set. */
   ttlMs: number | undefined
   setting: Setting | undefined
   /**
@@ -82,7 +85,7 @@ export class Load {
    * accepted.
    */
   onOutdated: (() => void) | undefined
-  /** The call of the loader that this one leads, while it is under way. */
+  /** The loader call that this load leads, while in progress. */
   call: { left(why: unknown): void } | undefined
   waiters = 0
   #tags: readonly string[]
@@ -93,7 +96,7 @@ export class Load {
   #error: unknown
   #waiting: Waiting | undefined
   #fallback: Found | undefined
-  /** Who would take an expired value, should one be met. */
+  /** Callbacks of callers that accept an expired value. */
   #hopes: (() => void)[] | undefined
 
   constructor(owner: Owner, key: string, gone: MissReason, start: LoadStart) {
@@ -139,12 +142,12 @@ export class Load {
     return this.#state === 'open'
   }
 
-  /** All who waited have left. */
+  /** Whether all waiting callers have left. */
   get isGivenUp(): boolean {
     return this.#givenUp?.isFired === true
   }
 
-  /** What some tier still had, expired, when the load passed by. */
+  /** An expired entry that the load met in a tier. */
   get fallback(): Found | undefined {
     return this.#fallback
   }
@@ -157,7 +160,7 @@ export class Load {
     for (const hope of hopes) hope()
   }
 
-  /** Calls back once, as soon as a tier on the way has an expired value. */
+  /** Calls back once, as soon as a tier returns an expired value. */
   onFallback(hope: () => void): void {
     this.#hopes ??= []
     this.#hopes.push(hope)
@@ -178,7 +181,7 @@ export class Load {
     this.onOutdated?.()
   }
 
-  /** What it came to. The first end counts. */
+  /** Completes the load. Only the first outcome counts. */
   complete(found: Found): void {
     if (this.#state !== 'open') return
     this.#state = 'completed'
@@ -204,7 +207,7 @@ export class Load {
     return this.#waiting.promise
   }
 
-  /** What it came to, for the one who led it. @throws the loader's error. */
+  /** The outcome, for the caller that led it. @throws the loader's error. */
   take(): Found {
     const found = this.#found
     if (found === undefined) throw this.#error
@@ -212,12 +215,12 @@ export class Load {
     return found
   }
 
-  /** It has ended, and who waited has been told. While it can be joined it keeps what it brought. */
+  /** Called when it has ended and its callers have been served. It keeps its value while it can be joined. */
   release(): void {
     if (!this.isProvisional || !this.isListed) this.forget()
   }
 
-  /** What it brought goes: the map's old tables may hold the load for long, as a Set's would (`core/chain.ts`). */
+  /** Drops its value: the map's old tables may hold the load for long, as a Set's would (`core/chain.ts`). */
   forget(): void {
     this.#found = undefined
     this.#waiting = undefined
@@ -227,7 +230,7 @@ export class Load {
     this.setting = undefined
   }
 
-  /** One who waited has left before the end. Who leaves last gives the load up. */
+  /** A waiting caller has left before the end. The last one to leave gives up the load. */
   leave(why: unknown): void {
     if (this.waiters > 0 || this.isBackground || !this.isOpen) return
     this.outdate()

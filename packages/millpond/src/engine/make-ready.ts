@@ -1,11 +1,11 @@
-// Making the view of the ledger as new as a call demands, before anything is accepted.
+// Brings the view of the ledger up to date, as far as a call demands, before any copy is accepted.
 import { decodeToken } from '../invalidate/token.ts'
 import type { Demand } from './foreign-namespaces.ts'
 import type { Space } from './space.ts'
 
 /**
- * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see
- * `read-fence.ts`. `false`: the ledger does not answer, so no copy may be accepted.
+ * Brings the view up to date as far as the call demands; synchronous if it already is. `mark`: a query that must have
+ * been answered, see `read-fence.ts`. `false`: the ledger does not answer, so no copy may be accepted.
  */
 export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
   const here = readyHere(space, mark, demand)

@@ -1,5 +1,5 @@
-// A lease on a missing key, for a caller who fetches by hand: `getOrSet` turned inside out. From the miss until `set`
-// the caller is the key's loader, so whatever holds for a load holds for what is set under the lease (decision 0018).
+// A lease on a missing key, for a caller that fetches the value itself: `getOrSet` inverted. From the miss until `set`
+// the caller is the key's loader, so the rules for loads apply to the value set under the lease (decision 0018).
 //
 // After the leases of memcached: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
 import { checkOptions, duration, flag, refused, type Shape } from '../core/checks.ts'
@@ -20,15 +20,15 @@ import { aborted, checkSignal } from './signals.ts'
 import type { Space } from './space.ts'
 import { staleInTier } from './wait.ts'
 
-/** How a lease is given. */
+/** Options of a lease. */
 export interface LeaseOptions {
-  /** How long at most, until it ends by itself. Default: `timeout.hard` of the namespace, which is `'10s'`. */
+  /** Its maximum duration, after which it expires. Default: `timeout.hard` of the namespace, which is `'10s'`. */
   readonly for?: Duration | undefined
-  /** Waits while somebody else loads the key. Default true; `false`: answers at once, without a lease. */
+  /** Waits while another caller loads the key. Default true; `false`: returns at once, without a lease. */
   readonly wait?: boolean | undefined
 }
 
-/** Where `timeout.hard` says that loaders may take for ever. */
+/** Used if `timeout.hard` is infinite. */
 const DEFAULT_MS = 10_000
 const MAX_MS = 3_600_000
 
@@ -50,15 +50,15 @@ function wishOf(given: true | LeaseOptions, { settings }: Space): LeaseRequest {
   return { ms, mayWait: options.wait !== false }
 }
 
-/** What a caller comes back with: an entry, a lease, both (what is expired may be shown meanwhile), or neither. */
+/** The result: an entry, a lease, both (an expired entry that may be shown meanwhile), or neither. */
 export interface LeaseOutcome {
   readonly found: Found | undefined
   readonly lease: MissLease | undefined
 }
 
 /**
- * Reads as `getOrSet` does; where that would call the loader, the caller is given the lease.
- * @throws MillpondError `ABORTED`, `OPTION_INVALID`; what a loader has thrown that was waited for.
+ * Reads like `getOrSet`; where that would call the loader, the caller is given the lease.
+ * @throws MillpondError `ABORTED`, `OPTION_INVALID`; the error of a loader that was waited for.
  */
 export async function readOrLease(
   space: Space,
@@ -87,7 +87,7 @@ export async function readOrLease(
   }
 }
 
-/** Its times and tags come with the value; what is expired is met here. */
+/** TTL and tags are given with the value; expired entries are handled here. */
 const byHand = (policy: LoadPolicy): LoadPolicy => ({
   ...policy,
   tags: [],
@@ -99,7 +99,7 @@ const byHand = (policy: LoadPolicy): LoadPolicy => ({
   hardMs: Number.POSITIVE_INFINITY,
 })
 
-/** A caller who asks for a lease. */
+/** A caller that requests a lease. */
 class LeaseWaiter {
   readonly answer: Promise<LeaseOutcome>
   readonly loader: AnyLoader
@@ -132,7 +132,7 @@ class LeaseWaiter {
     })
   }
 
-  /** The caller waits for them, unless there is something to show, or waiting was not wanted. */
+  /** The caller waits for the other load, unless there is a stale value to show, or waiting was not wanted. */
   #othersLoad(load: Load): void {
     if (this.isOver) return
     const found = this.#stale(load)

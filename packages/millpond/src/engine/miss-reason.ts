@@ -1,12 +1,12 @@
-// What is known of a key that no tier has.
+// What is known about a key that no tier has.
 import type { MissCause } from '../core/causes.ts'
 
 export interface MissReason {
   readonly cause: MissCause
-  /** When it went, as this process saw it: epoch milliseconds. */
+  /** When it was removed, as seen by this process: epoch milliseconds. */
   readonly at?: number
-  /** The invalidation that took it. */
+  /** The invalidation that removed it. */
   readonly receipt?: string
-  /** For `unknown`: why it is not known. */
+  /** For `unknown`: why the cause is not known. */
   readonly detail?: string
 }

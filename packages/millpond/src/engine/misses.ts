@@ -1,5 +1,5 @@
-// Why a read found nothing: what is known here of a key that no tier has, and the one place where misses are counted
-// and told.
+// Why a read missed: what this process knows about a key that no tier has, and the one place where misses are counted
+// and reported.
 import type { MissCause } from '../core/causes.ts'
 import type { Blame } from '../core/ledger-view.ts'
 import type { Found } from './found.ts'
@@ -15,29 +15,29 @@ const SWITCHED_OFF: MissReason = Object.freeze({ cause: 'switched_off' })
 
 export const GONE_UNSEEN = 'gone from its tier before it expired, for a reason this process has not seen'
 
-/** What memory gave up would be gone by itself once its time is over. */
+/** For entries evicted from memory: after their expiry the cause is expiration. */
 const GIVEN_UP: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'memory_pressure', 'not_admitted'])
 
-/** Costs a hash of the key and a look-up. `slot`: where memory has the key. */
+/** Costs a hash of the key and a lookup. `slot`: the key's slot in memory. */
 export function missReason(space: Space, key: string, slot = space.memory?.find(key) ?? -1): MissReason {
   const { memory, watch, services } = space
   if (isKeptNowhere(space)) return SWITCHED_OFF
   const hash = watch.hash(key)
   const removal = watch.removals.find(hash)
-  // An entry that is over may still be held: it leaves when its room is needed, or soon after.
+  // An expired entry may still be held: it is removed when its space is needed, or soon after.
   if (memory !== undefined && slot >= 0 && memory.freshUntil(slot) <= services.clock.coarse)
     return removal !== undefined && removal.at >= memory.createdAt(slot) ? removal : EXPIRED
   if (removal !== undefined) return afterRemoval(space, removal)
   return watch.removals.wasSeen(hash) ? forgotten(space) : COLD
 }
 
-/** Every tier is switched off, or left out by the route. */
+/** Whether every tier is disabled, or excluded by the route. */
 function isKeptNowhere(space: Space): boolean {
   const { memory, far, settings } = space
   return (memory === undefined || settings.route?.mayHold(MEMORY) === false) && !far.some((one) => isAsked(space, one))
 }
 
-/** The same of memory alone, whatever happened below it since. */
+/** Like `missReason`, but for memory alone, ignoring the tiers below. */
 export function missReasonInMemory(space: Space, key: string): MissReason {
   const { removals } = space.watch
   const hash = space.watch.hash(key)
@@ -45,7 +45,7 @@ export function missReasonInMemory(space: Space, key: string): MissReason {
   return removal ?? (removals.wasSeen(hash) ? forgotten(space) : COLD)
 }
 
-/** What became of the entry since: a tier below may have had it longer. */
+/** What happened to the entry since: a tier below may have kept it longer. */
 function afterRemoval({ far, watch, services }: Space, removal: Removal): MissReason {
   const { cause, at, until } = removal
   const { cleared } = watch
@@ -76,7 +76,7 @@ function ago(ms: number): string {
       : `${Math.round(seconds / 3600)} h`
 }
 
-/** As people are told it. */
+/** The form that is reported to users. */
 export function toldOf({ cause, at, receipt, detail }: MissReason): MissReason {
   return {
     cause,
@@ -93,7 +93,7 @@ const CAUSE_OF_BLAME = {
   clear: 'invalidated_all',
 } as const satisfies Record<Blame['kind'], MissCause>
 
-/** What the ledger says against an entry that was loaded as of `seq`. */
+/** The miss cause for the ledger's reason against an entry. */
 export function causeOf(blame: Blame | undefined): MissCause {
   return blame === undefined ? 'unknown' : CAUSE_OF_BLAME[blame.kind]
 }
@@ -113,7 +113,7 @@ export function countMiss(space: Space, key: string, cause: MissCause, gone?: Mi
 
 const isYoung = (gone: MissReason | Removal): boolean => 'isYoung' in gone && gone.isYoung
 
-/** A caller was given a value past its freshness. */
+/** Counts a stale value given to a caller. */
 export function countStale({ id, watch, services }: Space, { key, tier, bytes = 0 }: Found): void {
   watch.counters.stale++
   watch.recorder?.hit(watch.hash(key), bytes, key, id.name, tier)

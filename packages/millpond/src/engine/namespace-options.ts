@@ -1,5 +1,5 @@
-// What the code says of a namespace, parted: how its entries live, which may be changed later, and how its values are
-// kept, which may not.
+// The options that code gives a namespace, split: how its entries live, which may be changed later, and how its values
+// are stored, which may not.
 import { check, checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import { asCodec, type EncryptedCodecOptions } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
@@ -7,18 +7,18 @@ import { MillpondError, show } from '../core/errors.ts'
 import { keptOptions, LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
 import type { FarTier } from './space.ts'
 
-/** What `cache.namespace` is told, where it differs from the cache's own. */
+/** Options of `cache.namespace`, where they differ from the cache's own. */
 export interface NamespaceOptions extends LoadOptions {
-  /** How its values are written to tiers that have no codec of their own. Default: as the cache's. */
+  /** How its values are encoded in tiers that have no codec of their own. Default: the cache's. */
   readonly codec?: Codec | EncryptedCodecOptions | undefined
   /**
-   * What is kept of each value, in every tier and for every caller, the first one too: `select({ pick: ['id', 'name']
-   * })` of `millpond/codec`, or any pure function that leaves its argument as it is.
+   * The part of each value that is stored, in every tier and for every caller, including the first: `select({ pick:
+   * ['id', 'name'] })` of `millpond/codec`, or any pure function that does not modify its argument.
    */
   readonly select?: ((value: unknown) => unknown) | undefined
 }
 
-/** As it was given. */
+/** As given. */
 export type EncodingOptions = Pick<NamespaceOptions, 'codec' | 'select'>
 
 const FUNCTION = check(
@@ -42,9 +42,9 @@ export function partOptions(options: NamespaceOptions): {
 }
 
 /**
- * The parts that a space works with.
- * @throws MillpondError `OPTION_INVALID` for what is neither, and where a tier's own codec would show what the
- * namespace's is to hide.
+ * The encoding parts of a space.
+ * @throws MillpondError `OPTION_INVALID` for an invalid codec or `select`, and if a tier's own codec would expose what
+ * the namespace's codec hides.
  */
 export function resolveEncoding(
   namespace: string,
@@ -65,7 +65,7 @@ export function resolveEncoding(
 
 const PROBE = 'probe'
 
-/** Names are made by the namespace's codec, and all of its tiers are read by them. */
+/** Storage names are made by the namespace's codec, and all of its tiers are read by them. */
 function checkNames(namespace: string, codec: Codec, far: readonly FarTier[]): void {
   const place = { cache: '', namespace: '' }
   const name = codec.namesIn?.(place).key(PROBE)
@@ -78,8 +78,8 @@ function checkNames(namespace: string, codec: Codec, far: readonly FarTier[]): v
 }
 
 /**
- * Two places in the code say the same, as far as can be seen: options that are written out each time must name the same
- * ring and values.
+ * Whether two places in the code give the same encoding, as far as can be compared: options that are written out each
+ * time must name the same key ring and values.
  */
 export function isSameEncoding(a: EncodingOptions, b: EncodingOptions): boolean {
   return a.select === b.select && isSameCodec(a.codec, b.codec)

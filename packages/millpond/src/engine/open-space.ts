@@ -1,4 +1,4 @@
-// Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
+// Opens a namespace: its part of memory, its ledger, and what this process does when the ledger advances.
 import type { Codec, LedgerStore, MemorySpace, Outbox } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
@@ -22,7 +22,7 @@ import { TimeoutQueue } from './timeout-queue.ts'
 import type { CacheWatch } from './watch.ts'
 import { WriteOrder } from './write-order.ts'
 
-/** What all namespaces of a cache share. */
+/** The parts that all namespaces of a cache share. */
 export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 'foreign'> {
   readonly cacheName: string
   readonly watch: CacheWatch
@@ -32,11 +32,11 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 
   readonly outbox: Outbox | undefined
   readonly outlets: readonly ResolvedOutlet[]
   readonly nodeId: () => string
-  /** A step was applied that names more than keys: entries that it invalidates may lie anywhere in memory. */
+  /** Called after a step that names more than keys: entries that it invalidates may be anywhere in memory. */
   readonly moved: () => void
 }
 
-/** @param codec of the namespace, in tiers that have none of their own. */
+/** @param codec the namespace's codec, for tiers that have none of their own */
 export function openSpace(
   parts: SpaceParts,
   namespace: string,
@@ -71,7 +71,7 @@ export function openSpace(
           space.watch.because(idAtOrigin(line.id), () => {
             for (const target of line.targets) applyInMemory(space, line, target, isNew)
           })
-          // What is made stale for want of news is nobody's invalidation.
+          // Entries made stale because a region is unheard are not an invalidation.
           if (isOwn || unheardOf(line.id) !== undefined) continue
           if (line.reason !== 'replaced') tellInvalidated(space, line, false)
           space.outlets?.hear(told(line, false))
@@ -136,7 +136,7 @@ function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space
   if (outlets.length === 0) return undefined
   const heard = async (): Promise<'all' | 'late' | 'unreachable'> => {
     try {
-      // Who has not heard by then trusts nothing that it holds.
+      // A process that has not heard by then no longer accepts its copies.
       return (await space().ledger.acked(undefined, trustMs + HEARD_MARGIN_MS)).length === 0 ? 'all' : 'late'
     } catch {
       return 'unreachable'
@@ -153,12 +153,12 @@ function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space
   })
 }
 
-/** For an answer that is on its way to a reader still. */
+/** Margin for a value on its way to a reader. */
 const HEARD_MARGIN_MS = 100
 
 /**
- * Loads that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have
- * not been named here lately, are judged when an entry is next read, or walked over (`invalid-entry-sweep.ts`).
+ * Affected loads are outdated and keys are dropped at once; tags and patterns, and hidden keys that were not named here
+ * lately, are judged when an entry is next read, or by a sweep (`invalid-entry-sweep.ts`).
  */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
   const { memory, loads } = space
@@ -185,14 +185,14 @@ function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean)
   if (isNew && line.mode === 'delete' && space.far.length > 0) noteBelow(space, line, key, slot >= 0)
 }
 
-/** What happened to a key in the tiers below. A set is a line too, but takes nothing away. */
+/** Records what happened to a key in the tiers below. A set is a line too, but removes nothing. */
 function noteBelow({ watch, services }: Space, { reason }: Line, key: string, wasInMemory: boolean): void {
   const hash = watch.hash(key)
   if (reason === 'replaced') watch.removals.settle(hash)
   else if (!wasInMemory) watch.removals.note(hash, 'invalidated_key', services.clock.now(), Number.POSITIVE_INFINITY)
 }
 
-/** A clear that comes late must not take what was stored after it. */
+/** A clear that arrives late must not drop entries stored after it. */
 function dropOlder(space: Space, seq: number): void {
   const { memory } = space
   if (memory === undefined) return

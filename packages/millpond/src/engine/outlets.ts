@@ -1,8 +1,8 @@
-// The way to a namespace's outlets: one delivery at a time for each, in order, again until it has happened.
+// Delivery to a namespace's outlets: one at a time for each, in order, retried until it succeeds.
 //
-// What is to be delivered is in the outbox, where there is one, before the ledger moves: a crash between the two makes
-// a delivery too many, never one too few. What comes while an outlet fails waits behind what has failed, so that no
-// earlier invalidation of a target comes after a later one.
+// A delivery is stored in the outbox, if there is one, before the ledger advances: a crash between the two causes an
+// extra delivery, never a missing one. While an outlet fails, later deliveries wait behind the failed one, so that no
+// earlier invalidation of a target arrives after a later one.
 import type { Clock, Outbox } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { Outlet, OutletBatch, OutletDebt, OutletLine, OutletReceipt } from '../core/outlet.ts'
@@ -17,7 +17,7 @@ export interface ResolvedOutlet extends Pick<Outlet, 'name' | 'deliver' | 'names
 
 export interface OutletParts {
   readonly namespace: string
-  /** Under which its records lie in the outbox. */
+  /** Prefix of its records in the outbox. */
   readonly prefix: string
   readonly clock: Clock
   readonly events: Events
@@ -28,7 +28,7 @@ export interface OutletParts {
 
 /** Targets of one delivery. */
 const MAX_BATCH = 500
-/** More lines than these, of an outlet that does not take them, become one that names everything. */
+/** Above this many waiting lines for one outlet, they become one that names everything. */
 const MAX_WAITING = 10_000
 const FIRST_PAUSE_MS = 250
 const LAST_PAUSE_MS = 30_000
@@ -39,20 +39,19 @@ interface Waiting {
   readonly settle: (taken: Taken) => void
 }
 
-/** `false`: not delivered, yet. */
+/** `false`: not delivered yet. */
 type Taken = boolean | OutletDebt
 
-/** What has become of a delivery, and of what the outlets have taken on. */
+/** The state of a delivery, including deliveries that outlets have accepted but not finished. */
 export interface Delivery {
   readonly receipts: readonly OutletReceipt[]
   /**
-   * Waits for what was taken on. Resolves with the outlets, as `outlet:NAME`, where it has not happened within the
-   * time.
+   * Waits for accepted deliveries. Resolves with the outlets, as `outlet:NAME`, that have not finished within the time.
    */
   readonly late: (ms: number) => Promise<readonly string[]>
 }
 
-/** Delivers what was promised, now that the ledger has moved, or has failed to: what is in force here is told. */
+/** Delivers the promised lines, after the ledger has advanced or has failed to: they are already in force here. */
 export type Deliver = () => Promise<Delivery>
 
 export class Outlets {
@@ -62,7 +61,7 @@ export class Outlets {
     this.#ways = outlets.map((outlet) => new OutletQueue(outlet, parts))
   }
 
-  /** Kept over a crash from now on, in lines of bounded size. */
+  /** Stores the line, split to bounded size, so that it survives a crash. */
   async promise(line: OutletLine): Promise<Deliver> {
     const lines = partsOf({ targets: line.targets, drop: [] }, MAX_BATCH).map(({ targets }) => ({ ...line, targets }))
     const kept = await Promise.all(this.#ways.map((way) => Promise.all(lines.map((one) => way.keep(one)))))
@@ -78,12 +77,12 @@ export class Outlets {
     }
   }
 
-  /** What another process has invalidated. */
+  /** Passes on an invalidation by another process. */
   hear(line: OutletLine): void {
     for (const way of this.#ways) if (way.hearsPeers) void way.add(line, [])
   }
 
-  /** Waits for what can be delivered now. What cannot stays in the outbox. */
+  /** Waits for deliveries that are possible now. The others stay in the outbox. */
   async close(): Promise<void> {
     await Promise.all(this.#ways.map((way) => way.close()))
   }
@@ -99,9 +98,9 @@ class OutletQueue {
   #failures = 0
   #cancelPause: (() => void) | undefined
   #isClosed = false
-  /** Taken on, and not yet done. */
+  /** Accepted but unfinished deliveries. */
   readonly #debts = new Set<OutletDebt>()
-  /** What a former run has left comes first. */
+  /** Deliveries left by a previous run go first. */
   readonly #left: Promise<void>
 
   constructor(outlet: ResolvedOutlet, parts: OutletParts) {
@@ -142,7 +141,7 @@ class OutletQueue {
     return new Promise((settle) => {
       if (this.#waiting.length >= MAX_WAITING) this.#collapse()
       this.#waiting.push({ line, records, settle })
-      // An outlet that has just failed is not asked for each of those who wait.
+      // An outlet that has just failed is not called again for each waiting caller.
       if (this.#failures > 0) settle(false)
       this.#start()
     })
@@ -210,7 +209,7 @@ class OutletQueue {
     await this.forget(records).catch((error: unknown) => this.#warn('a delivery is still in the outbox', error))
   }
 
-  /** What is not done when this process ends, the next one delivers again. */
+  /** Deliveries unfinished when this process ends are repeated by the next one. */
   #owe(debt: OutletDebt, records: readonly string[]): void {
     this.#debts.add(debt)
     debt.done
@@ -271,7 +270,7 @@ function receiptOf(name: string, parts: readonly Taken[]): OutletReceipt {
     : { name, ok, state: first.state, leftMs: Math.max(...debts.map(({ leftMs }) => leftMs)) }
 }
 
-/** At least one line, however much it names. */
+/** At least one line, however many targets it names. */
 function countBatch(waiting: readonly Waiting[]): number {
   let targets = 0
   let count = 0

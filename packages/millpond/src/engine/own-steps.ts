@@ -1,12 +1,12 @@
-// Which lines of the log tell of this process's own steps: they come back with those of others, and must not be told
+// Recognizes the log lines of this process's own steps: they come back among those of others, and must not be reported
 // twice.
 import type { Advanced, Change, LedgerStore } from '../core/contracts.ts'
 import type { Line } from '../core/ledger.ts'
 
 export class OwnSteps {
-  /** Numbers of steps that are applied here, and whose lines have not come with those of others yet. */
+  /** Numbers of steps that are applied here, but whose lines have not been read yet. */
   readonly #ahead = new Set<number>()
-  /** Ids of steps that were sent: their lines may be read before they are answered. */
+  /** Ids of steps in flight: their lines may be read before their replies. */
   readonly #onTheirWay = new Set<string>()
 
   async send(store: LedgerStore, namespace: string, change: Change): Promise<Advanced> {
@@ -18,17 +18,17 @@ export class OwnSteps {
     }
   }
 
-  /** Applied before the lines of others that came first. */
+  /** The step was applied before earlier lines of others. */
   isAhead(seq: number): void {
     this.#ahead.add(seq)
   }
 
-  /** The lines after `last` that others have made. */
+  /** The lines after `last` made by others. */
   without(lines: readonly Line[], last: number): Line[] {
     return lines.filter(({ seq, id }) => seq > last && !this.#ahead.delete(seq) && !this.#onTheirWay.has(id))
   }
 
-  /** A new epoch, or a gap: numbers say nothing any more. */
+  /** After a new epoch or a gap, numbers are meaningless. */
   clear(): void {
     this.#ahead.clear()
   }

@@ -1,15 +1,15 @@
-// What this process owes the ledger: invalidations that have not reached it, in steps of bounded size, kept over a
-// crash where there is an outbox.
+// Invalidations of this process that have not reached the ledger yet, in steps of bounded size, surviving a crash if
+// there is an outbox.
 //
-// A step that the store refuses, although it answers, must not be sent for ever. It is halved, until what cannot be
-// said stands alone; that lets the others pass; and when the store has accepted others since, it becomes a clear, which
-// forgets too much and never too little.
+// A step that the store refuses, although it answers, must not be retried for ever. It is halved until the part that is
+// refused stands alone, which lets the others pass; once the store has accepted others since, that part becomes a
+// clear, which invalidates too much rather than too little.
 import { setImmediate } from 'node:timers'
 import type { Change, Outbox } from '../core/contracts.ts'
 import type { Target } from '../core/ledger.ts'
 import { type Forgetting, MAX_STEP, partsOf } from './ledger-steps.ts'
 
-/** More steps than this become one clear: what is owed has to fit in memory. */
+/** Above this many, steps become one clear: pending steps must fit in memory. */
 const MAX_STEPS = 400
 const MAX_REFUSALS = 2
 
@@ -19,7 +19,7 @@ interface PendingStep {
   readonly about: Pick<Change, 'mode' | 'reason' | 'id'>
   /** Its records in the outbox. */
   readonly kept: string[]
-  /** What is in no record yet. */
+  /** Targets not in a record yet. */
   unsaved: Forgetting[]
   saving: Promise<void> | undefined
   refusals: number
@@ -44,17 +44,17 @@ export class PendingInvalidations {
     return this.#steps.length
   }
 
-  /** The store answers, and has refused what it is owed: asking more often does not help. */
+  /** The store answers, but has refused a pending step: asking more often does not help. */
   get isRefused(): boolean {
     return this.#steps.some(({ refusals }) => refusals > 0)
   }
 
-  /** What is owed survives a crash. */
+  /** Whether pending steps survive a crash. */
   get isKept(): boolean {
     return this.#outbox !== undefined
   }
 
-  /** Owed from now on; `save` keeps it over a crash. */
+  /** Adds a pending change; `save` makes it survive a crash. */
   add(change: Change): PendingStep {
     const last = this.#steps.at(-1)
     const { targets, drop, mode, reason, id } = change
@@ -76,20 +76,23 @@ export class PendingInvalidations {
     return step
   }
 
-  /** Resolves when the outbox holds all of the step. What came in one turn is one record. */
+  /** Resolves when the outbox holds all of the step. Changes of one event-loop turn are one record. */
   async save(step: PendingStep): Promise<void> {
     if (this.#outbox === undefined) return
     step.saving ??= this.#saveSoon(step, this.#outbox)
     await step.saving
   }
 
-  /** What another run of this process, or a neighbour, could not send. Read once, before anything is accepted. */
+  /**
+   * Reads what an earlier run of this process, or another process of the host, could not send. Done once, before
+   * anything is accepted.
+   */
   async read(): Promise<void> {
     if (this.#outbox === undefined || this.#isRead) return
     for (const { id, change } of await this.#outbox.list(this.#namespace)) {
       const parts = partsOf(change, MAX_STEP)
       const { mode, reason } = change
-      // Sent in order, so the record goes with its last part.
+      // Sent in order, so the record is removed with its last part.
       parts.forEach((part, at) => {
         this.#steps.push(stepOf({ mode, reason, id: change.id }, part, at === parts.length - 1 ? [id] : []))
       })
@@ -112,12 +115,12 @@ export class PendingInvalidations {
     }
   }
 
-  /** The store has accepted something. */
+  /** The store has accepted a step. */
   accept(): void {
     this.#accepted++
   }
 
-  /** The store answers questions, and has not accepted the oldest step. */
+  /** The store answers queries, but has not accepted the oldest step. */
   refuse(): void {
     const step = this.#steps[0]
     if (step === undefined || step.saving !== undefined) return

@@ -1,20 +1,20 @@
-// Plug-ins around operations: each is a function that is given the operation and the way on.
+// Plug-ins around operations: each is a function that receives the operation and `next`.
 import { type Check, refused } from '../core/checks.ts'
 
-/** A call that a plug-in is put around. */
+/** A call that plug-ins wrap. */
 export interface Operation {
   readonly verb: string
-  /** As the caller gave them; of a model's change, the criteria that it comes to. */
+  /** As passed by the caller; for a model's change, the resulting criteria. */
   readonly args: readonly unknown[]
   /** The namespace: `cache.name`. */
   readonly cache: string
 }
 
-/** Runs around an operation: calls `next` once, and returns (or changes, at its own risk) what it came to. */
+/** Runs around an operation: calls `next` once, and returns its result (or changes it, at its own risk). */
 export interface Plugin {
   readonly name: string
   around(operation: Operation, next: () => Promise<unknown>): Promise<unknown>
-  /** What the plug-in has to tell. */
+  /** The plug-in's own report. */
   report?(): unknown
 }
 

@@ -1,4 +1,4 @@
-// Copying an entry that was found in a far tier to memory and to the tiers above.
+// Copies an entry that was found in a far tier to memory and to the tiers above.
 import type { MemorySpace, Stored } from '../core/contracts.ts'
 import { commitBody } from './commit-far.ts'
 import { bodyOf, codecOf } from './encoding.ts'
@@ -7,11 +7,11 @@ import { goesTo } from './route-tiers.ts'
 import { type FarTier, inBackground, retainUntil, type Space } from './space.ts'
 import { holds, putInMemory } from './store-in-memory.ts'
 
-/** The most keys whose promotion is counted at a time. */
+/** Maximum keys whose promotion is counted at a time. */
 const MAX_PROMOTIONS = 10_000
 
 /**
- * Copies an entry that has just been trusted to memory and to the tiers above the one that had it, once it was read
+ * Copies an entry that has just been accepted to memory and to the tiers above the one that had it, once it was read
  * often enough there.
  */
 export function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): void {
@@ -25,7 +25,7 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
   for (let above = 0; above < depth; above++) {
     const to = space.far[above]
     if (to === undefined || !goesTo(space, to, entry)) continue
-    // Bytes that are bound to a position must not be copied to another one.
+    // Bytes bound to a position must not be copied to another one.
     const isCopy = codecOf(space, to) === from && from.isBound !== true
     const commit = commitBody(
       space,
@@ -41,9 +41,9 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
 }
 
 /**
- * A read comes here when memory has nothing to serve: what it may serve now came while this answer was on its way.
- * Where the two differ, readers may have seen both, and memory keeps neither: see `read-fence.ts`. With a ledger of
- * this process alone nothing is unheard, and what is valid is the latest.
+ * A read gets here when memory has nothing to serve: an entry that it has now was stored while this answer was on its
+ * way. If the two differ, readers may have seen both, and memory keeps neither: see `read-fence.ts`. With a ledger in
+ * this process alone nothing is unheard, and the valid one is the latest.
  */
 function promoteToMemory(space: Space, memory: MemorySpace, entry: Found, isWanted: boolean, now: number): void {
   const { key } = entry

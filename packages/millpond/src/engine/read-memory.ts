@@ -1,4 +1,4 @@
-// What memory may serve of a key, fresh or stale.
+// What memory may serve for a key, fresh or stale.
 import type { MemorySpace } from '../core/contracts.ts'
 import { idAtOrigin } from '../core/relay.ts'
 import { currentLoad } from './current-load.ts'
@@ -30,12 +30,12 @@ export function isFreshAt(space: Space, memory: MemorySpace, slot: number, key: 
   return space.isAlone || isHeard(space, memory, slot, key)
 }
 
-/** It is over; or the ledger has moved past it, and it is judged. */
+/** Whether the entry is fresh and, if the ledger has advanced, still valid. */
 function isStillGood(space: Space, memory: MemorySpace, slot: number, key: string, now: number): boolean {
   return memory.freshUntil(slot) > now && confirm(space, memory, key, slot)
 }
 
-/** Nothing that has been said elsewhere speaks against it. */
+/** Whether nothing recorded elsewhere invalidates it. */
 function isHeard(space: Space, memory: MemorySpace, slot: number, key: string): boolean {
   const { ledger, foreign } = space
   return ledger.trusted() && (foreign === undefined || isForeignValid(space, foreign, memory, key, slot))
@@ -54,7 +54,7 @@ function confirm(space: Space, memory: MemorySpace, key: string, slot: number): 
   return false
 }
 
-/** While a ledger elsewhere has to be asked the entry stays, and is not served. */
+/** While another ledger has to be asked, the entry stays but is not served. */
 function isForeignValid(
   space: Space,
   foreign: ForeignNamespaces,
@@ -68,13 +68,13 @@ function isForeignValid(
   return judgement === 'valid'
 }
 
-/** Judges an entry for nobody: what is invalid goes, and what is not need not be judged by the read that comes next. */
+/** Judges an entry without a reader: drops an invalid one, and spares the next read from judging a valid one. */
 export function settle(space: Space, memory: MemorySpace, slot: number, key: string): void {
   if (memory.asOf(slot) < space.ledger.view.head && !confirm(space, memory, key, slot)) return
   if (space.foreign !== undefined) isForeignValid(space, space.foreign, memory, key, slot, false)
 }
 
-/** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */
+/** The entry was invalidated or made stale: drops it or marks it, and records by what. */
 function giveUp(space: Space, memory: MemorySpace, key: string, slot: number, judgement: 'invalid' | 'stale'): void {
   const { watch, ledger } = space
   const blame = ledger.view.blame(key, memory.tags(slot), memory.asOf(slot))
@@ -101,7 +101,7 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
   return memory.value(slot)
 }
 
-/** Apart from `hitValue`, which V8 can make a part of its callers only while it is small. */
+/** Separate from `hitValue`, which V8 inlines into its callers only while it is small. */
 function tellHit(space: Space, memory: MemorySpace, slot: number, key: string): void {
   const { services, settings, watch } = space
   if (settings.dependencies === 'tracked' && currentLoad() !== undefined)
@@ -111,8 +111,8 @@ function tellHit(space: Space, memory: MemorySpace, slot: number, key: string): 
 }
 
 /**
- * Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand
- * hits.
+ * Repeats the work of the hit to time it. Takes the shorter of two times: a pause of the process must not stand for a
+ * thousand hits.
  */
 function timeHit(space: Space, memory: MemorySpace, key: string): void {
   const { clock } = space.services

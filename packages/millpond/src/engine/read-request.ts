@@ -1,4 +1,4 @@
-// One call's way to a value: what it asks for, what it may be given, and what it has met on its way.
+// The state of one call: what it asks for, what it may be given, and what it has met on its way.
 
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
@@ -6,58 +6,58 @@ import type { Load } from './load.ts'
 import type { AnyLoader } from './loader.ts'
 import type { Space } from './space.ts'
 
-/** What belongs to one call, beside its policy. */
+/** Options of one call, besides its policy. */
 export interface Call {
   readonly signal?: AbortSignal | undefined
-  /** What the reader has seen elsewhere: `cache.token()`. */
+  /** The position that the reader has seen elsewhere: `cache.token()`. */
   readonly after?: string | undefined
   /** Not a caller's read: counts nothing and tells no listener. */
   readonly quiet?: boolean | undefined
 }
 
 /**
- * `stale`: what the policy permits. `refresh`: for a caller who has been served, so what is due for a refresh itself is
- * not good enough. `new`: only a load that begins after the call.
+ * `stale`: whatever the policy permits. `refresh`: on behalf of a caller that was served, so an entry that is itself
+ * due for a refresh is not good enough. `new`: only a load that begins after the call.
  */
 export type Wants = 'stale' | 'refresh' | 'new'
 
 export class ReadRequest {
   readonly space: Space
   readonly loader: AnyLoader
-  /** As it was when the call began. */
+  /** The policy when the call began. */
   readonly policy: LoadPolicy
   readonly wants: Wants
   readonly signal: AbortSignal | undefined
   readonly after: string | undefined
   readonly isQuiet: boolean
-  /** When the caller called, in monotonic milliseconds. */
+  /** When the call began, in monotonic milliseconds. */
   readonly began: number
   /** The ledger's number when the call began. */
   joinedAt = 0
-  /** Monotonic milliseconds: no load that began earlier. */
+  /** Monotonic milliseconds: loads that began earlier are not joined. */
   notBefore = Number.NEGATIVE_INFINITY
   isReachable = true
   /** What has moved is unknown, and the caller must see the latest: no copy may be accepted. */
   isBlind = false
   /**
-   * Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until
-   * something is waited for.
+   * Memory was just checked for the keys to be loaded, and has none of them, not even expired: true until something is
+   * awaited.
    */
   isAbsent = false
   /**
-   * It has waited for its share of a turn, and asks for no other: where the ledger does not answer, each look at it is
-   * a new wait.
+   * It has waited for its share of an event-loop turn, and does not wait again: while the ledger does not answer, each
+   * check of it is a new wait.
    */
   hasShare = false
-  /** Keys whose values have been served and are to be refreshed behind, with when those were made. */
+  /** Keys that were served and are to be refreshed in the background, with the creation times of the served values. */
   due: Map<string, number> | undefined
   /** Of what happens behind: what came of the keys before is no answer. */
   served: ReadonlyMap<string, number> | undefined
   /** Another call's load brought the value. */
   isJoined = false
-  /** The load that brought it: begun by this call, or joined. */
+  /** The load that provided the value: begun by this call, or joined. */
   load: Load | undefined
-  /** Monotonic milliseconds: since when the ledger is known to be where the call demands it. */
+  /** Monotonic milliseconds: since when the view of the ledger meets the call's demand. */
   openedAt: number
 
   constructor(space: Space, loads: AnyLoader, policy: LoadPolicy, call: Call, wants: Wants = 'stale', began?: number) {
@@ -73,8 +73,8 @@ export class ReadRequest {
   }
 
   /**
-   * The same call once more: what it had joined turned out to be too old. A load that another one has begun since the
-   * call is good enough.
+   * Restarts the same call: what it had joined was too old. A load begun by another call since this call began is good
+   * enough.
    */
   again(): ReadRequest {
     const call: Call = { signal: this.signal, after: this.after, quiet: this.isQuiet }
@@ -90,7 +90,8 @@ export class ReadRequest {
   }
 
   /**
-   * The ledger has been asked as the call demands. Who must see the latest joins only loads that began after the call.
+   * The ledger has been asked as the call demands. A call that must see the latest value joins only loads that began
+   * after it.
    */
   open(isReachable: boolean, hasWaited: boolean): void {
     const { consistency } = this.policy
@@ -101,7 +102,7 @@ export class ReadRequest {
     this.joinedAt = this.space.ledger.view.head
   }
 
-  /** Where the ledger was when the call began. */
+  /** The ledger's position when the call began. */
   get since(): Position {
     return { epoch: this.space.ledger.view.epoch, seq: this.joinedAt }
   }
@@ -118,7 +119,7 @@ export class ReadRequest {
     return this.wants === 'new' ? 0 : this.policy.staleIfErrorMs
   }
 
-  /** Refreshes behind, once the caller has been served. */
+  /** Notes a key to be refreshed in the background, once the caller has been served. */
   noteDue(key: string, createdAt: number): void {
     const { loads, services } = this.space
     if (loads.joinable.get(key) !== undefined || loads.isPaused(key, services.clock)) return

@@ -1,4 +1,4 @@
-// Reading without a loader: what memory and the far tiers hold.
+// Reads without a loader: what memory and the far tiers hold.
 
 import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
@@ -71,7 +71,7 @@ function takeOver(
   }
 }
 
-/** What was loaded a moment ago while the ledger did not answer. */
+/** A value loaded a moment ago while the ledger did not answer. */
 async function provisional(space: Space, key: string): Promise<Found | undefined> {
   const load = space.loads.joinable.get(key)
   if (load === undefined || !load.isProvisional || load.isOutdated || load.isOverlapped) return undefined

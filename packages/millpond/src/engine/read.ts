@@ -1,4 +1,4 @@
-// How a read travels: memory, then a load over the far tiers, then the loader.
+// The path of a read: memory, then a load over the far tiers, then the loader.
 import { MillpondError } from '../core/errors.ts'
 import { shareOfTurn } from '../wrap/turn-share.ts'
 import { currentLoad, waitFrom } from './current-load.ts'
@@ -16,21 +16,21 @@ import { handOut, type Space } from './space.ts'
 import { openLoad, openLoads, refreshBehind, staleMs, startLoads } from './start-loads.ts'
 import { canWaitAlone, join, lead, staleInTier, take } from './wait.ts'
 
-/** What a reader gets of what was found: a copy where freezing cannot protect the value. */
+/** The value for a reader: a copy if freezing cannot protect it. */
 export function shown(space: Space, { value, isolated }: Found): unknown {
   return isolated === undefined ? value : handOut(space, isolated)
 }
 
-/** Reads through: from the nearest tier that has the key, else from the loader. */
+/** Reads through: from the nearest tier that has the key, otherwise from the loader. */
 export function readThrough(request: ReadRequest, key: string): Promise<Found> {
   return isNoted(request) ? readNoted(request, key) : travel(request, key)
 }
 
-/** A read inside a loader whose reads are tracked. */
+/** Whether this is a read inside a loader whose reads are tracked. */
 const isNoted = ({ space }: ReadRequest): boolean =>
   space.settings.dependencies === 'tracked' && currentLoad() !== undefined
 
-/** What a loader makes of a read that has failed depends on the key too. */
+/** A failed read is a dependency too: the loader's result may depend on it. */
 async function readNoted(request: ReadRequest, key: string): Promise<Found> {
   try {
     const found = await travel(request, key)
@@ -57,8 +57,8 @@ async function travel(request: ReadRequest, key: string): Promise<Found> {
     const joined = fromLoad(request, key)
     if (joined !== undefined) found = await joined
     else {
-      // Of thousands that have waited for one answer of the ledger some hundreds go on at once; the others see anew
-      // what there is.
+      // Of thousands of calls waiting for one answer of the ledger, a few hundred continue at once; the others check
+      // again what there is.
       const share = ready === true || request.hasShare ? undefined : shareOfTurn()
       if (share !== undefined) {
         await share
@@ -68,7 +68,7 @@ async function travel(request: ReadRequest, key: string): Promise<Found> {
       request.load = load
       const done = startLoads(request, [load])
       if (canWaitAlone(request)) {
-        // What most loads are: its end is all that is waited for.
+        // The common case: only the load's end is awaited.
         load.waiters++
         await done
         load.waiters--
@@ -80,10 +80,7 @@ async function travel(request: ReadRequest, key: string): Promise<Found> {
   return isTooOld(request, key, found) ? readAgain(request, key) : found
 }
 
-/**
- * Many keys: the answer's places are those of the keys. What no load is loading yet is loaded in one call.
- * Rejects with the first loader's error.
- */
+/** Reads many keys, in their order. Keys that are not being loaded yet are loaded in one call. */
 export function readThroughMany(request: ReadRequest, keys: readonly string[]): Promise<readonly Found[]> {
   return isNoted(request) ? readManyNoted(request, keys) : travelMany(request, keys)
 }
@@ -193,7 +190,7 @@ function fromMemory(request: ReadRequest, key: string, slot: number): Found | un
   throw failure.error
 }
 
-/** Joins the load that is loading the key, where it may be joined. */
+/** Joins the key's current load, if it may be joined. */
 function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined {
   const { space, isReachable, isQuiet } = request
   const load = space.loads.joinable.get(key)
@@ -202,7 +199,7 @@ function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined
     request.loader.othersLoad(load)
     checkSignal(request.signal) // who does not wait for them has left
   }
-  // It began before the ledger had answered for the first time: a later epoch outdates loads.
+  // It began before the ledger's first answer: a later epoch outdates loads.
   const isUnnumbered = load.asOf.epoch !== space.ledger.view.epoch
   if (
     isUnnumbered ||
@@ -223,8 +220,8 @@ function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined
 }
 
 /**
- * What another call's load brought: unless it was a stale value that this caller does not permit, or gave up sooner
- * than this caller would have, or was to be set by hand and never was.
+ * The value of another call's load, unless it was a stale value that this caller does not permit, or timed out sooner
+ * than this caller would have, or was to be set under a lease and never was.
  */
 async function joinOne(request: ReadRequest, load: Load): Promise<Found> {
   const { key } = load
@@ -255,8 +252,8 @@ async function afterIts(request: ReadRequest, load: Load): Promise<Found> {
 }
 
 /**
- * Has something that concerns the load moved between its start and now? Then its result would be older than what this
- * caller may see.
+ * Whether something that concerns the load was invalidated between its start and now. Then its result would be older
+ * than this caller may see.
  */
 const movedSince = (space: Space, load: Load, now: number): boolean =>
   (load.asOf.epoch === space.ledger.view.epoch &&
@@ -264,15 +261,13 @@ const movedSince = (space: Space, load: Load, now: number): boolean =>
     space.ledger.view.concerning(load.key, load.tags) > load.asOf.seq) ||
   foreignMoved(space, load.tags)
 
-/** What it was computed from in another namespace has moved. */
+/** Whether a dependency in another namespace was invalidated. */
 function foreignMoved({ foreign }: Space, tags: readonly string[]): boolean {
   const judgement = foreign === undefined ? 'valid' : foreign.judge(tags)
   return judgement === 'invalid' || judgement === 'stale'
 }
 
-/**
- * A joined load whose tags became known only at its end may turn out to be older than the caller's own invalidations.
- */
+/** A joined load whose tags became known only at its end may be older than the caller's own invalidations. */
 function isTooOld({ space, joinedAt, isJoined }: ReadRequest, key: string, found: Found): boolean {
   if (found.tier === 'memory') return false
   if (isJoined && foreignMoved(space, found.tags)) return true
