@@ -1,4 +1,4 @@
-// Refreshing ahead: whether a fresh value that is read is due to be loaded anew behind its reader.
+// Refresh-ahead: whether a fresh value that is read is due to be reloaded in the background.
 //
 // - By its share of the TTL. What was loaded together does not come due together: up to a tenth of the share earlier,
 // by the key, the same in all processes.
@@ -14,7 +14,7 @@ import type { ReadRequest } from './read-request.ts'
 import type { Space } from './space.ts'
 
 const SPREAD = 0.1
-/** No draw goes further in practice: its chance is e^-20. */
+/** An upper bound on draws: its probability is e^-20. */
 const FARTHEST = 20
 /** Refreshes of a namespace that may be under way here before hits begin others; a later hit does. */
 const MOST = 32
@@ -61,7 +61,9 @@ function isDrawn({ watch, services }: Space, { refreshBeta }: Ahead, { freshUnti
   return freshUntil - now < reach * FARTHEST && now - reach * Math.log(services.random()) >= freshUntil
 }
 
-/** How often memory has served what it holds of the key, with the read that asks; without memory there is no count. */
+/**
+ * How often memory has served its entry of the key, including this read; infinite if memory cannot count.
+ */
 export function readsOf({ memory }: Space, slot: number): number {
   return memory === undefined || slot < 0 ? Number.POSITIVE_INFINITY : memory.hits(slot) + 1
 }

@@ -1,48 +1,46 @@
-// What left and why, found by the hash of its key: a ring of the last removals, chained by hash, and beyond it a filter
-// that knows only that a key was here. No key is kept.
+// Which entries were removed and why, by the hash of the key: a ring of the last removals, chained by hash, and beyond
+// it a filter that only knows that a key was here. Keys are not stored.
 //
-// A miss asks once: a hash, a step or two along a chain, three bits of the filter. So a chain is no longer than
-// `LONGEST`, whatever keys are chosen, and no entry is ever unlinked: links name the number of a record, and one that
-// the ring has passed ends its chain.
+// A miss costs a hash, a step or two along a chain, and three bits of the filter. So a chain is never longer than
+// `LONGEST`, whatever keys are chosen, and no entry is ever unlinked: links are record numbers, and one that the ring
+// has passed ends its chain.
 import { MISS_CAUSES, type MissCause } from '../core/causes.ts'
 import { SeenFilter } from './seen-filter.ts'
 
 const FIRST = 1024
 const MOST = 65_536
-/** The ring grows while what it forgets is younger, in milliseconds. */
+/** The ring grows while it would forget removals younger than this, in milliseconds. */
 const WORTH_KEEPING_MS = 3_600_000
 const LONGEST = 32
-/** In the column of causes: what became of the key since is not a removal. */
+/** In the column of causes: the key has been stored again since. */
 const SETTLED = 0xff
 const YOUNG = 0x80
 const CODES: ReadonlyMap<MissCause, number> = new Map(MISS_CAUSES.map((cause, code) => [cause, code]))
 
-/** What is known of the end of an entry. */
+/** What is known about the removal of an entry. */
 export interface Removal {
   readonly cause: MissCause
   /** Epoch milliseconds. */
   readonly at: number
-  /** When it would have ended by itself; `Infinity` for never. */
+  /** When it would have expired; `Infinity` for never. */
   readonly until: number
-  /** The invalidation that took it. */
+  /** The invalidation that removed it. */
   readonly receipt?: string
-  /** It left before half its time was over. */
+  /** It was removed before half of its lifetime. */
   readonly isYoung: boolean
 }
 
-/** Over all namespaces of a cache. Takes 40 KB at first, 2.5 MB at most, and nothing before the first removal. */
+/** Covers all namespaces of a cache. Takes 40 KB at first, 2.5 MB at most, and nothing before the first removal. */
 export class RemovalHistory {
-  /**
-   * Belongs to what is noted without a receipt of its own: set around the step that removes, and taken back after it.
-   */
+  /** The receipt for removals noted without their own: set during the step that removes, and reset after it. */
   receipt: string | undefined
   /**
-   * When the youngest of the forgotten removals was: what left later is remembered. Epoch milliseconds, `-Infinity`
-   * while all are.
+   * The time of the youngest forgotten removal: later ones are remembered. Epoch milliseconds, `-Infinity` while all
+   * are.
    */
   forgottenAt = Number.NEGATIVE_INFINITY
   #size = 0
-  /** Numbers of records, wrapping at 32 bits; 0 of them names nothing yet. */
+  /** Record numbers, wrapping at 32 bits; 0 names no record yet. */
   #next = 0
   #count = 0
   #heads = new Int32Array(0)
@@ -63,7 +61,7 @@ export class RemovalHistory {
     this.#link(slot, hash)
   }
 
-  /** The key is stored where only its time, or somebody's word, will end it. */
+  /** The key is stored where only expiry or an invalidation will remove it. */
   expect(hash: number, at: number, until: number): void {
     const slot = this.#find(hash)
     if (slot < 0) this.note(hash, 'expired_ttl', at, until)
@@ -75,7 +73,7 @@ export class RemovalHistory {
     }
   }
 
-  /** Somebody has stored the key since: what is remembered of its end says nothing any more. */
+  /** The key has been stored since: its remembered removal no longer applies. */
   settle(hash: number): void {
     const slot = this.#find(hash)
     if (slot >= 0) this.#causes[slot] = SETTLED
@@ -98,7 +96,9 @@ export class RemovalHistory {
     }
   }
 
-  /** Was the key here in the last hours, as far as is still known? One time in a hundred a key is taken for another. */
+  /**
+   * Whether the key was here in the last hours, as far as is still known. One key in a hundred is mistaken for another.
+   */
   wasSeen(hash: number): boolean {
     return this.#seen.has(hash) || this.#find(hash) >= 0
   }
@@ -144,7 +144,7 @@ export class RemovalHistory {
     this.#next = (this.#next + 1) | 0
   }
 
-  /** A record keeps its number, so it moves to another place; chains are made anew, oldest first. */
+  /** Records keep their numbers, so they move to other slots; chains are rebuilt, oldest first. */
   #grow(): void {
     const size = this.#size === 0 ? FIRST : this.#size * 2
     const old = {

@@ -1,9 +1,9 @@
-// What a change of the route leaves where it no longer belongs: memory lets go of it at once, the tiers below behind
-// the calls.
+// Removes entries that a change of the route leaves where they no longer belong: from memory at once, from the tiers
+// below in the background.
 //
-// Nobody is shown it meanwhile: a tier that is left out is not asked, and what a tier answers of an entry that belongs
-// elsewhere is not taken (`far.ts`). So a sweep that fails, that another process does, or that a write of a process
-// with the former rules has overtaken costs room, and nothing else.
+// They are not served meanwhile: an excluded tier is not read, and an entry that belongs elsewhere is not accepted from
+// a tier (`far.ts`). So a sweep that fails, that another process does, or that a write of a process with the former
+// rules has overtaken costs only space.
 import { createHash, randomUUID } from 'node:crypto'
 import { MillpondError } from '../core/errors.ts'
 import { Turns } from '../memory/turns.ts'
@@ -16,15 +16,15 @@ import { goesTo, isAsked } from './route-tiers.ts'
 import { type FarTier, inBackground, ledgerTier, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
-/** How long a sweep is left to the process that does it, in milliseconds; each of its steps begins it anew. */
+/** How long a sweep is left to the process that runs it, in milliseconds; renewed by each of its steps. */
 const LEASE_MS = 30_000
 
 /**
- * The space goes by another route from now on; `before` is the former one. Resolves when memory holds nothing that it
- * leaves out.
+ * Applies the space's new route; `before` is the former one. Resolves when memory holds nothing that the new one
+ * excludes.
  */
 export function reroute(space: Space, before: Route | undefined): Promise<void> {
-  // Loads that are being stored went by the former rules.
+  // Loads being stored used the former rules.
   const stored = Promise.all(space.background)
   const { route } = space.settings
   for (const far of space.far) {
@@ -47,7 +47,7 @@ export function reroute(space: Space, before: Route | undefined): Promise<void> 
   return leaveMemory(space)
 }
 
-/** Drops from the tier what was found there and goes elsewhere. */
+/** Drops entries from the tier that were found there but belong elsewhere. */
 export function dropLeft(space: Space, { guarded }: FarTier, keys: readonly string[]): void {
   const names = keys.map((key) => storageKey(space, key))
   inBackground(space, `dropping from ${guarded.name} entries that the route excludes`, guarded.drop(names))
@@ -78,8 +78,8 @@ async function clear(space: Space, far: FarTier): Promise<void> {
 }
 
 /**
- * One process of all that share the tier looks through it. A tier that cannot be listed lets go of each entry when it
- * is next read or written.
+ * One of the processes that share the tier sweeps it. A tier that cannot be listed drops each entry when it is next
+ * read or written.
  */
 async function sweep(space: Space, far: FarTier, route: Route): Promise<void> {
   const { tier, name } = far.guarded

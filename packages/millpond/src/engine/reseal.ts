@@ -1,8 +1,8 @@
-// Background re-encryption: what was sealed by a former key of the ring, or lies in plain where it is to be sealed, is
-// sealed anew.
+// Background re-encryption: entries sealed with a former key of the ring, or stored unencrypted where they should be
+// sealed, are sealed anew.
 //
-// It needs no memory of where it was: what has been done is passed over by the next run, so it may be stopped and begun
-// again at will, in any process.
+// It keeps no progress: the next run skips what has been done, so it may be stopped and restarted at will, in any
+// process.
 import { check, checkOptions, fn, type Shape } from '../core/checks.ts'
 import type { DecodedParts, Stored } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -14,24 +14,24 @@ import { checkSignal } from './signals.ts'
 import type { FarTier, Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
-/** How `cache.reseal` is run. */
+/** Options of `cache.reseal`. */
 export interface ResealOptions {
-  /** Stops it after the entries that are under way: it rejects with `ABORTED`, and what was done stays done. */
+  /** Stops it after the entries in progress: it rejects with `ABORTED`, and completed work remains. */
   readonly signal?: AbortSignal | undefined
-  /** Told after each step of some hundred keys. */
+  /** Called after each step of a few hundred keys. */
   readonly onProgress?: ((progress: Resealed) => void) | undefined
 }
 
-/** What `cache.reseal` has found and done, over all tiers. */
+/** The result of `cache.reseal`, over all tiers. */
 export interface Resealed {
-  /** Records that were looked at. */
+  /** Records examined. */
   readonly seen: number
-  /** Those that were sealed anew. */
+  /** Records sealed anew. */
   readonly resealed: number
-  /** Those that cannot be read: of a key that is not in the ring, or damaged. Readers miss them already. */
+  /** Unreadable records: sealed with a key that is not in the ring, or damaged. Reads treat them as misses already. */
   readonly unreadable: number
   /**
-   * Tiers that cannot be listed: what lies there is sealed anew as it is loaded or written, at the latest when the
+   * Tiers that cannot be listed: their entries are sealed anew as they are loaded or written, at the latest when the
    * longest TTL is over.
    */
   readonly unlisted: readonly string[]
@@ -72,7 +72,7 @@ async function resealSome(
   done: { seen: number; resealed: number; unreadable: number },
 ): Promise<void> {
   const decoded = await decodeAll(space, far, records)
-  // After whatever has taken its time: what is written again must be known to be valid now.
+  // Checked after all waiting: an entry that is rewritten must be known to be valid now.
   if (!(await space.ledger.ensure()))
     throw new MillpondError(
       'LEDGER_UNREACHABLE',
@@ -92,7 +92,7 @@ async function resealSome(
   }
 }
 
-/** The newest position at which the entry is known to be valid; undefined where it is not. */
+/** The newest position at which the entry is known to be valid; undefined if it is not. */
 function verified(space: Space, parts: DecodedParts, stored: Stored): Position | undefined {
   const { view } = space.ledger
   const { epoch, seq } = positionOf(space, parts, stored)

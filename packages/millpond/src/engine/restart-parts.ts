@@ -1,4 +1,4 @@
-// What the parts of a warm restart tell each other.
+// Types shared by the parts of a warm restart.
 import type { MemoryStore } from '../core/contracts.ts'
 import type { SpaceParts } from './open-space.ts'
 
@@ -9,19 +9,19 @@ export interface RestartOptions {
    * alone it is written on close only.
    */
   readonly everyMs: number
-  /** The most entries written, the hottest first. */
+  /** Maximum entries written, hottest first. */
   readonly maxEntries: number
 }
 
-/** What a restart needs of the cache. */
+/** The parts of the cache that a restart needs. */
 export interface RestartParts extends Pick<SpaceParts, 'cacheName' | 'ledgerStore' | 'services' | 'warmth'> {
   /** Undefined without memory, or while it is switched off. */
   readonly memoryStore: MemoryStore | undefined
 }
 
-/** What a restore came to. */
+/** The result of a restore. */
 export interface Restored {
-  /** What memory held at the end of it. */
+  /** Entries that memory held at the end of it. */
   readonly restored: number
   /**
    * Not accepted any more (invalidated, expired, of another epoch, unreadable, written meanwhile), or colder than what

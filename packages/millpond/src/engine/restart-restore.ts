@@ -1,4 +1,4 @@
-// Bringing entries back: the hottest first, until memory is full, each with the marks of its reads.
+// Restores entries: hottest first, until memory is full, each with its read marks.
 import { renameSync, statSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import type { DecodedParts, MemorySpace, MemoryStore } from '../core/contracts.ts'
@@ -8,14 +8,14 @@ import type { RestartParts, Restored } from './restart-parts.ts'
 import type { Space } from './space.ts'
 import { storeInMemory } from './store-in-memory.ts'
 
-/** `problem`: what is wrong with the file, to be said after its name. */
+/** `problem`: what is wrong with the file, phrased to follow its name. */
 export interface RestoreOutcome extends Restored {
   readonly problem?: string
 }
 
 /**
- * Brings back what is still valid and has room. Never throws for a bad file: it is set aside. One of another cache is
- * left alone. With a ledger of this process alone the file is out of its place before this returns.
+ * Restores entries that are still valid, as far as there is space. Never throws for a bad file: it is set aside. A file
+ * of another cache is left alone. With a ledger of this process alone the file is moved away before this returns.
  */
 export async function restoreHottest(
   parts: RestartParts,
@@ -46,8 +46,8 @@ export async function restoreHottest(
 }
 
 /**
- * What may be accepted only once must not be found again, should the process die now. Synchronous, since whoever
- * creates a cache may invalidate at once, and have it acknowledged.
+ * A file that may be accepted only once must not be found again if the process dies now. Synchronous, since the creator
+ * of a cache may invalidate at once, and have it acknowledged.
  */
 function takeAway(path: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return path
@@ -92,7 +92,7 @@ async function restoreItems(
   return putInOrder(brought)
 }
 
-/** Each namespace is opened, and its ledger asked, once; `undefined` where it does not answer. */
+/** Opens each namespace and asks its ledger, once; `undefined` if it does not answer. */
 function readySpaces(open: (namespace: string) => Space): (name: string) => Promise<Space | undefined> {
   const known = new Map<string, Promise<Space | undefined>>()
   const make = async (name: string): Promise<Space | undefined> => {
@@ -114,7 +114,7 @@ function restore(space: Space, memory: MemorySpace, item: SnapshotItem, entry: D
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since
   // is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : (entry.sealed?.asOf ?? item.asOf)
-  // A file is a tier of its own: nothing has dropped from it what was invalidated since.
+  // A file counts as a tier apart from the ledger: entries invalidated since were not dropped from it.
   if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'invalid') return false
   const fitted = space.shapes.fit(key, entry.value)
   if (typeof fitted === 'string') return false
@@ -129,8 +129,8 @@ function restore(space: Space, memory: MemorySpace, item: SnapshotItem, entry: D
 }
 
 /**
- * The last mark comes in the order of the heat, the hottest last: some policies know of nothing but who was used last.
- * Counts what is held.
+ * Sets the last marks in order of heat, hottest last: some policies know only the most recent use. Counts the entries
+ * held.
  */
 async function putInOrder(brought: readonly RestoredEntry[]): Promise<number> {
   const turns = new Turns()

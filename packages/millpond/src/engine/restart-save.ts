@@ -1,4 +1,4 @@
-// Which entries a warm restart keeps: the hottest of each namespace, in the order of their heat over all.
+// Selects the entries that a warm restart keeps: the hottest of each namespace, ordered by their heat overall.
 import type { MemorySpace } from '../core/contracts.ts'
 import { hottestKeys } from '../memory/hottest.ts'
 import { type SnapshotEntry, writeSnapshot } from '../memory/snapshot.ts'
@@ -7,7 +7,9 @@ import { entryAt } from './entry-at.ts'
 import type { RestartOptions, RestartParts } from './restart-parts.ts'
 import type { Space } from './space.ts'
 
-/** Ledgers that are asked at a time: one after the other, the first answer would be too old when the last one comes. */
+/**
+ * Ledgers asked at a time: if asked one after the other, the first answer would be too old when the last one arrives.
+ */
 const TOGETHER = 32
 
 interface HotEntry {
@@ -17,8 +19,9 @@ interface HotEntry {
 }
 
 /**
- * Writes the hottest entries of the given spaces. Where no ledger answers, the file that is there is the best there is,
- * and stays: each of its entries is judged when it is read. Unless it has to go, since something in it was erased.
+ * Writes the hottest entries of the given spaces. If no ledger answers, the existing file is kept as the best
+ * available: each of its entries is judged when it is read. Except if it has to be removed, since something in it was
+ * erased.
  */
 export async function saveHottest(
   parts: RestartParts,
@@ -49,8 +52,8 @@ async function confirmed(spaces: readonly Space[]): Promise<readonly Space[]> {
 }
 
 /**
- * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds.
- * Rounding the sums, not the parts, spends the limit to the last entry.
+ * Each space that holds something gets one entry, and a share of the rest of the limit in proportion to what else it
+ * holds. Rounding the sums, not the shares, uses the limit exactly.
  */
 async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<HotEntry[]> {
   const known = spaces
@@ -79,7 +82,7 @@ async function* entriesOf(hottest: readonly HotEntry[]): AsyncGenerator<Snapshot
   const turns = new Turns()
   for (let at = 0; at < hottest.length; at += TOGETHER) {
     const some = hottest.slice(at, at + TOGETHER)
-    // A large file takes longer to write than an answer of the ledger is good for.
+    // A large file takes longer to write than an answer of the ledger is valid.
     await confirmed(some.map(({ space }) => space))
     for (const hot of some) {
       const entry = entryOf(hot)
@@ -89,7 +92,7 @@ async function* entriesOf(hottest: readonly HotEntry[]): AsyncGenerator<Snapshot
   }
 }
 
-/** `undefined` where it is gone, over, or not accepted any more. */
+/** `undefined` if it is gone, expired, or no longer accepted. */
 function entryOf({ space, memory, key }: HotEntry): SnapshotEntry | undefined {
   const { ledger } = space
   const { clock } = space.services

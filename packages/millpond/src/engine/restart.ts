@@ -1,23 +1,23 @@
-// Warm restart: the hottest entries of memory are kept over a restart, and come back judged by the ledger.
+// Warm restart: the hottest entries of memory survive a restart, and are judged by the ledger when restored.
 //
-// With a shared ledger every entry names its position, so that a file of any age is safe: what was invalidated
-// meanwhile is not accepted. A ledger that lives in this process dies with it. Then only a file that `close` has
-// written may be accepted, and only once: it is out of its place before anything is acknowledged, so that a later crash
-// cannot bring back what was invalidated since.
+// With a shared ledger every entry names its position, so that a file of any age is safe: entries invalidated meanwhile
+// are not accepted. A ledger in this process dies with it. Then only a file written by `close` may be accepted, and
+// only once: it is moved away before anything is acknowledged, so that a later crash cannot bring back what was
+// invalidated since.
 import { rm } from 'node:fs/promises'
 import type { RestartOptions, RestartParts, Restored } from './restart-parts.ts'
 import { restoreHottest } from './restart-restore.ts'
 import { saveHottest } from './restart-save.ts'
 import type { Space } from './space.ts'
 
-/** A warm restart at work. */
+/** A running warm restart. */
 export interface Restart {
   readonly restored: Promise<Restored>
   /** Waits for the restore, writes the file once more, and ends. */
   stop(): Promise<void>
 }
 
-/** Restores at once, behind the cache's back, and writes the file from time to time. Failures are events. */
+/** Starts restoring in the background, and writes the file periodically. Failures are events. */
 export function openRestart(
   parts: RestartParts,
   options: RestartOptions,

@@ -1,4 +1,4 @@
-// Giving what is held new times: touch, and expire.
+// Changes the times of held entries: touch and expire.
 import type { RemovalReason } from '../core/contracts.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { policyOfKey } from './arms.ts'
@@ -12,8 +12,8 @@ import type { Space } from './space.ts'
 import { retimeInMemory } from './store-in-memory.ts'
 
 /**
- * Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value, position and stale
- * window stay.
+ * Gives a held entry a new TTL from now; `false` if no tier holds a fresh one. Its value, position and stale window
+ * stay.
  */
 export async function touch(space: Space, key: string, given: LoadPolicy): Promise<boolean> {
   const policy = policyOfKey(space, given, key)
@@ -36,7 +36,7 @@ export async function expire(space: Space, key: string, reason: RemovalReason): 
   return forget(space, { keys: [key], mode: 'expire', reason })
 }
 
-/** The entry as the far tiers hold it, or, where there are none, as memory does: if it may be trusted. */
+/** The entry as held by the far tiers, or by memory if there are none, if it may be accepted. */
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
   const far = space.far.length === 0 ? undefined : (await readFar(space, [key])).found[0]
@@ -52,7 +52,7 @@ function memoryEntry({ memory, ledger, services }: Space, key: string): Found | 
   return judgement === 'stale' ? { ...held, freshUntil: Math.min(held.freshUntil, services.clock.now()) } : held
 }
 
-/** Stores an entry in the far tiers again, at its own position: refused wherever something moved since. */
+/** Stores an entry in the far tiers again, at its own position: refused if it was invalidated since. */
 async function rewriteFar(space: Space, entry: Found): Promise<void> {
   if (space.far.length > 0) await commitFar(space, entry.key, entry, entry.asOf, undefined)
 }

@@ -4,17 +4,17 @@ import type { FarTier, Space } from './space.ts'
 
 type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
 
-/** Is the tier asked for entries of this namespace; with tags: for one of which the caller says so much? */
+/** Whether the tier is read for entries of this namespace; with tags: for an entry known to have these. */
 export const isAsked = (
   { settings: { route } }: Pick<Space, 'settings'>,
   far: FarTier,
   tags?: readonly string[],
 ): boolean => far.enabled && (route === undefined || route.mayHold(far.guarded.name, tags))
 
-/** Does the entry go to the tier? */
+/** Whether the entry is stored in the tier. */
 export const goesTo = ({ settings: { route } }: Pick<Space, 'settings'>, far: FarTier, entry: Routed): boolean =>
   far.enabled && (route === undefined || route.takes(far.guarded.name, entry))
 
-/** May the tier hold an older entry of the key, though this one goes elsewhere? */
+/** Whether the tier may hold an older entry of the key, though this one is stored elsewhere. */
 export const isLeft = (space: Pick<Space, 'settings'>, far: FarTier, entry: Routed): boolean =>
   space.settings.route !== undefined && isAsked(space, far) && !goesTo(space, far, entry)

@@ -1,10 +1,10 @@
-// Which tiers an entry goes to: rules by namespace, priority, size and tags; the first that fits decides, and where
-// none does, every tier.
+// Which tiers an entry is stored in: rules by namespace, priority, size and tags; the first that matches decides, and
+// if none does, every tier.
 //
-// Where a tier can hold nothing of a namespace, or of what the caller of a load says of its entry, it is not asked.
-// Size is known only once there is an entry: so a tier that some rule leaves out for it is still asked, what it answers
-// of such entries is not taken, and what it holds of a key is dropped when the key's entry goes elsewhere. What a
-// change of the rules leaves where it no longer belongs is taken away by `reroute.ts`.
+// A tier that can hold nothing of a namespace, or no entry matching what the caller of a load has declared, is not
+// read. Size is known only once there is an entry: so a tier that some rule excludes by size is still read, but such
+// entries are not accepted from it, and it drops the key when the key's entry is stored elsewhere. What a change of the
+// rules leaves behind is removed by `reroute.ts`.
 import { check, listOf, oneOf, oneOrMore, options, refused, type Shape, text, texts } from '../core/checks.ts'
 import { type Priority, priorityOf } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -13,25 +13,23 @@ import type { Found } from './found.ts'
 
 /** One rule of `route`. */
 export interface RouteRule {
-  /** What the entry must be, all of it together. Default: anything. */
+  /** Conditions that must all hold. Default: anything. */
   readonly when?:
     | {
         readonly namespace?: string | readonly string[] | undefined
-        /** What it was stored with: `priority` of `set` and loads, of a collection or of the defaults. */
+        /** The priority it was stored with: `priority` of `set` and loads, of a collection or of the defaults. */
         readonly priority?: Priority | readonly Priority[] | undefined
         /** The entry has one of these. */
         readonly tags?: readonly string[] | undefined
-        /** Estimated bytes of the value in memory, at least. */
+        /** Minimum estimated bytes of the value in memory. */
         readonly minBytes?: number | undefined
-        /** The same, at most. */
+        /** Maximum estimated bytes of the value in memory. */
         readonly maxBytes?: number | undefined
       }
     | undefined
-  /**
-   * Where it goes: names of tiers, `'memory'` among them; none: such entries are loaded each time, and kept nowhere.
-   */
+  /** Names of tiers to store it in, including `'memory'`; empty: such entries are loaded each time, and not stored. */
   readonly tiers?: readonly string[] | undefined
-  /** Instead of `tiers`: every tier but these, of which at least one must be left. */
+  /** Instead of `tiers`: every tier except these; at least one must be left. */
   readonly except?: readonly string[] | undefined
 }
 
@@ -39,21 +37,21 @@ type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
 
 /** The rules of a namespace. */
 export interface Route {
-  /** What tells it from others: the rules that concern the namespace. */
+  /** Identifies the route: the rules that concern the namespace. */
   readonly text: string
-  /** Whether some entry of this namespace does not go to the tier. */
+  /** Whether some entries of this namespace are not stored in the tier. */
   leavesOut(tier: string): boolean
-  /** Whether the tier may hold anything of this namespace; with tags: an entry of which so much is known. */
+  /** Whether the tier may hold anything of this namespace; with tags: an entry known to have these. */
   mayHold(tier: string, tags?: readonly string[]): boolean
-  /** Whether the entry goes to the tier. */
+  /** Whether the entry is stored in the tier. */
   takes(tier: string, entry: Routed): boolean
 }
 
 /** The rules of a cache. */
 export interface Routing {
-  /** As they were given. */
+  /** The rules as given. */
   readonly rules: readonly RouteRule[]
-  /** Undefined where none concerns the namespace: its entries go everywhere. */
+  /** Undefined if no rule concerns the namespace: its entries go everywhere. */
   of(namespace: string): Route | undefined
 }
 
@@ -84,11 +82,11 @@ export const MEMORY = 'memory'
 
 /**
  * @param weigh estimated bytes of a value that memory does not hold.
- * @throws MillpondError `OPTION_INVALID` for tiers that are not there, and garbage; `TAG_INVALID`.
+ * @throws MillpondError `OPTION_INVALID` for unknown tiers and invalid rules; `TAG_INVALID`.
  */
 export function routing(given: unknown, tiers: readonly string[], weigh: (value: unknown) => number): Routing {
   if (given === undefined) return NO_RULES
-  // Who gave them may change them.
+  // The caller may modify them later.
   const kept = RULES(given, 'route').map((rule) => structuredClone(rule))
   const rules = kept.map((rule, index) => ruleOf(rule, `route[${index}]`, tiers))
   return {
@@ -103,7 +101,7 @@ export function routing(given: unknown, tiers: readonly string[], weigh: (value:
 const NO_RULES: Routing = { rules: [], of: () => undefined }
 
 function routeOf(rules: readonly Rule[], tiers: readonly string[], weigh: (value: unknown) => number): Route {
-  // Behind a rule that fits everything no other is reached.
+  // Rules after one that matches everything are unreachable.
   const end = rules.findIndex((rule) => isOfAnySize(rule) && rule.tags === undefined && rule.priorities === undefined)
   const reached = end < 0 ? rules : rules.slice(0, end + 1)
   const needsBytes = reached.some((rule) => !isOfAnySize(rule))
@@ -113,7 +111,7 @@ function routeOf(rules: readonly Rule[], tiers: readonly string[], weigh: (value
     text: JSON.stringify([tiers, reached.map(({ given }) => given)]),
     leavesOut: (tier) => reached.some((rule) => !rule.tiers.has(tier)),
     mayHold: (tier, tags) => {
-      // Of the tags some may be missing yet; the usual priority is what nobody may have said.
+      // Some tags may still be missing; the default priority may simply not have been declared.
       const told = tags === undefined ? 'medium' : priorityIn(tags)
       for (const rule of reached) {
         if (told !== 'medium' && !hasPriority(rule, told)) continue

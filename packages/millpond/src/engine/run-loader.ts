@@ -11,16 +11,16 @@ import type { AnyLoader, LoadContext } from './loader.ts'
 import type { Space } from './space.ts'
 import type { QueuedTimeout, TimeoutQueue } from './timeout-queue.ts'
 
-/** Told once how a call of a loader has ended, never before the call that began it has returned. */
+/** Notified once of the outcome of a loader call, never before the call that began it has returned. */
 export interface Ending {
-  /** Of one load its value, of a batch the list of them. */
+  /** The value for a single load, the list of values for a batch. */
   loaded(answer: unknown): void
   failed(error: unknown): void
 }
 
 /**
- * Calls the loader for the loads. What it does synchronously costs no timer, and a loader that has been given up may
- * end as late, and as badly, as it likes.
+ * Calls the loader for the loads. Synchronous results cost no timer, and the late outcome of a loader that was given up
+ * is ignored.
  */
 export function runLoader(
   space: Pick<Space, 'timeouts' | 'services' | 'ledger' | 'foreign'>,
@@ -106,7 +106,7 @@ function isOutdated({ ledger, foreign }: Pick<Space, 'ledger' | 'foreign'>, load
   return Promise.all([ledger.hear(ledger.asked), foreign?.hear([load.tags])]).then(([isHeard]) => judge(isHeard))
 }
 
-/** Its own property, so that a loader may spread it. */
+/** An own property, so that a loader may spread it. */
 function signalOf(givenUp: LazyAbortSignal): { readonly signal: AbortSignal } {
   return {
     get signal() {
@@ -120,7 +120,7 @@ class LoaderCall implements QueuedTimeout {
   readonly dueAt: number
   readonly #alarms: TimeoutQueue
   readonly #loads: readonly Load[]
-  /** Of a batch: it is given up when the waiters of all its keys have left. */
+  /** For a batch: it is given up when the callers of all its keys have left. */
   readonly #givenUp: LazyAbortSignal | undefined
   #ending: Ending | undefined
   #alarm: Link<QueuedTimeout> | undefined
@@ -149,7 +149,7 @@ class LoaderCall implements QueuedTimeout {
       (value) => this.#end()?.loaded(value),
       (error: unknown) => this.#end()?.failed(error),
     )
-    // Its first part may have made everybody leave.
+    // The synchronous part of the loader may have made all callers leave.
     if (lead.isGivenUp) this.left(lead.givenUp.reason)
   }
 
@@ -162,7 +162,7 @@ class LoaderCall implements QueuedTimeout {
     this.#givenUp?.fire(error)
   }
 
-  /** The waiters of a load have left. */
+  /** The callers of a load have left. */
   left(why: unknown): void {
     if (this.#givenUp !== undefined && !this.#loads.every(({ isGivenUp }) => isGivenUp)) return
     this.#givenUp?.fire(why)

@@ -1,10 +1,12 @@
-// A filter of keys that were here: two Bloom filters by turns (Bloom 1970), so that what is old is forgotten as a
-// whole.
+// A filter of keys that were here: two alternating Bloom filters (Bloom 1970), so that old keys are forgotten together.
 
 const BITS = 21
 const WORDS = 2 ** (BITS - 5)
 const SHIFT = 32 - BITS
-/** With three bits a key a sixth of the bits is set by then: one key in 200 is taken for another in each of the two. */
+/**
+ * With three bits per key a sixth of the bits is set by then: one key in 200 is mistaken for another in each of the
+ * two.
+ */
 const MOST_KEYS = 131_072
 const TURN_MS = 7_200_000
 
@@ -48,7 +50,7 @@ function isIn(words: Uint32Array, hash: number): boolean {
   return true
 }
 
-/** The top bits are read: those that a product mixes best. */
+/** The top bits are used: multiplication mixes these best. */
 function next(mixed: number): number {
   const turned = mixed ^ (mixed >>> 15)
   return Math.imul(turned, 0x9e3779b1)

@@ -1,5 +1,5 @@
-// Reads of one session: each is told to recorders before it begins, so that what follows what can be learnt from each
-// reader by itself.
+// Reads of one session: each is reported to recorders before it begins, so that sequences can be learnt for each reader
+// separately.
 
 import { encodeKey, type Key } from '../core/key.ts'
 import { hashOf } from '../core/key-hash.ts'
@@ -9,7 +9,7 @@ import type { Space } from './space.ts'
 
 const READS = ['get', 'getEntry', 'has', 'getOrSet', 'getOrSetEntry', 'getMany', 'getOrSetMany'] as const
 
-/** Outermost: also before plug-ins, which may answer by themselves. */
+/** Outermost: also before plug-ins, which may return their own results. */
 export function announceReads(cache: object, space: Space, session: string): void {
   // 0: no session.
   const number = hashOf(session, 0) || 1
@@ -19,7 +19,7 @@ export function announceReads(cache: object, space: Space, session: string): voi
     const encoded = encodeKey(key)
     recorder.context(space.watch.hash(encoded), number, encoded, space.id.name)
   }
-  // Not awaited, so that nothing is put around it. What memory does not have is no read.
+  // Not awaited, so that nothing wraps it. What memory does not have is not a read.
   const value = <T>(key: Key): T | undefined => {
     if (holds(space, key)) tell(key)
     return peek<T>(space, key)
@@ -31,7 +31,7 @@ export function announceReads(cache: object, space: Space, session: string): voi
   })
 }
 
-/** What is wrong with arguments is said by the verb itself. */
+/** Invalid arguments are reported by the verb itself. */
 function keysOf(verb: string, args: readonly unknown[]): readonly Key[] {
   const [first, second] = args
   if (verb !== 'getMany' && verb !== 'getOrSetMany') return isKey(first) ? [first] : []

@@ -1,4 +1,4 @@
-// What a namespace works by, beside its parts: read anew by each call, while a load keeps the policy it began with.
+// The settings of a namespace: read by each call, while a load keeps the policy it began with.
 import { type Division, dividedPolicy } from '../core/division.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -14,9 +14,7 @@ import { namespaceOf } from '../core/tenant.ts'
 import type { Relations } from '../invalidate/relations.ts'
 import type { Route, Routing } from './route.ts'
 
-/**
- * How long a tier keeps an entry: as a multiple of its fresh time, or absolutely. Never how long the entry is fresh.
- */
+/** How long a tier keeps an entry: as a multiple of its TTL, or absolutely. Never how long the entry is fresh. */
 export interface Retention {
   readonly factor: number
   readonly ttlMs: number
@@ -26,23 +24,23 @@ export interface Settings {
   readonly policy: LoadPolicy
   /** How long memory keeps an entry. */
   readonly memoryRetention: Retention
-  /** Which tiers its entries go to; undefined: all. */
+  /** Which tiers its entries are stored in; undefined: all. */
   readonly route: Route | undefined
   readonly dependencies: Dependencies
   readonly relations: Relations
 }
 
-/** What is the same for all namespaces. */
+/** The settings shared by all namespaces. */
 export type CommonSettings = Omit<Settings, 'policy' | 'route'>
 
-/** What code says, and what was changed since; the second goes before the first. */
+/** Options from code, and changes made since, which take precedence. */
 interface SettingLayers {
   readonly code: LoadOptions
   readonly changed: LoadOptions
 }
 
 interface Page extends SettingLayers {
-  /** What follows for all keys; `settings.policy` has arms of an experiment in it. */
+  /** The resulting policy for all keys; `settings.policy` also contains the arms of an experiment. */
   policy: LoadPolicy
   /** One object for as long as the namespace is open, so that every holder sees each change. */
   readonly settings: { -readonly [K in keyof Settings]: Settings[K] }
@@ -51,9 +49,9 @@ interface Page extends SettingLayers {
 const NOTHING: LoadOptions = Object.freeze({})
 
 /**
- * The one writer of settings. A namespace's policy follows from what its cache's code says, what was changed in the
- * cache, what the namespace's own code says, and what was changed in the namespace: the narrower before the wider, what
- * was changed before code. The default namespace has nothing of its own. A tenant's part follows its namespace.
+ * The only writer of settings. A namespace's policy is composed of the cache's code, changes to the cache, the
+ * namespace's own code, and changes to the namespace: narrower before wider, changes before code. The default namespace
+ * has nothing of its own. A tenant's part follows its namespace.
  */
 export class CacheSettings {
   readonly #pages = new Map<string, Page>()
@@ -64,7 +62,7 @@ export class CacheSettings {
   #memoryRetention: Retention
   #division: Division | undefined
 
-  /** @throws MillpondError for options that do not exist or garbage in them. */
+  /** @throws MillpondError for unknown or invalid options. */
   constructor(code: LoadOptions | undefined, common: CommonSettings, routing: Routing) {
     this.common = common
     this.#routingOfCode = routing
@@ -90,12 +88,12 @@ export class CacheSettings {
       },
     }
     this.#pages.set(namespace, page)
-    // Its tenants may have been there before it, by their names.
+    // Its tenants may have been opened before it, by their names.
     if (code !== NOTHING && namespaceOf(namespace) === namespace) this.#follow()
     return page.settings
   }
 
-  /** Code that comes to a namespace which has opened without any. @throws MillpondError for garbage. */
+  /** Sets the code options of a namespace that was opened without any. @throws MillpondError for invalid options. */
   say(namespace: string, code: LoadOptions): void {
     const page = this.#pages.get(namespace)
     if (page === undefined) return
@@ -108,33 +106,33 @@ export class CacheSettings {
     this.#pages.delete(namespace)
   }
 
-  /** What the code of an open namespace says. */
+  /** The code options of an open namespace. */
   codeOf(namespace: string): LoadOptions | undefined {
     return this.#pages.get(namespace)?.code
   }
 
-  /** What a namespace's code comes to as things stand. @throws MillpondError for garbage. */
+  /** The policy that a namespace's code options result in now. @throws MillpondError for invalid options. */
   policyOfCode(code: LoadOptions): LoadPolicy {
     return resolvePolicy(code, this.#policy)
   }
 
-  /** The policy that stands; without a name, the cache's. */
+  /** The current policy; without a name, the cache's. */
   policy(namespace?: string): LoadPolicy {
     return (namespace === undefined ? undefined : this.#pages.get(namespace)?.policy) ?? this.#policy
   }
 
-  /** What was changed so far; without a name, in the cache. */
+  /** The changes so far; without a name, those of the cache. */
   changed(namespace?: string): LoadOptions {
     return (namespace === undefined ? this.#cache : this.#pages.get(namespace))?.changed ?? NOTHING
   }
 
-  /** The policy that would follow. @throws MillpondError for garbage. */
+  /** The policy that would result. @throws MillpondError for invalid options. */
   policyWith(changed: LoadOptions, namespace?: string): LoadPolicy {
     if (namespace === undefined) return policyOf({ ...this.#cache, changed }, DEFAULT_POLICY)
     return policyOf({ code: this.codeOf(namespace) ?? NOTHING, changed }, this.#baseOf(namespace))
   }
 
-  /** Calls that begin from now on go by it, in every namespace that it concerns. */
+  /** Applies to calls that begin from now on, in every affected namespace. */
   change(changed: LoadOptions, namespace?: string): void {
     this.policyWith(changed, namespace)
     if (namespace === undefined) this.#cache = { ...this.#cache, changed }
@@ -154,7 +152,7 @@ export class CacheSettings {
     return this.#memoryRetention
   }
 
-  /** Gives arms of the keys settings of their own; undefined: no more. */
+  /** Gives groups of keys (experiment arms) their own settings; undefined: ends that. */
   set division(division: Division | undefined) {
     this.#division = division
     this.#follow()
@@ -164,7 +162,7 @@ export class CacheSettings {
     return this.#division
   }
 
-  /** The rules that stand. */
+  /** The current rules. */
   get routing(): Routing {
     return this.#routing
   }
@@ -173,7 +171,7 @@ export class CacheSettings {
     return this.#routingOfCode
   }
 
-  /** Entries that are stored from now on go by it. */
+  /** Applies to entries stored from now on. */
   set routing(routing: Routing) {
     this.#routing = routing
     for (const [name, { settings }] of this.#pages) settings.route = routing.of(namespaceOf(name))
@@ -190,7 +188,7 @@ export class CacheSettings {
     return policyOf(this.#cache, DEFAULT_POLICY)
   }
 
-  /** What a namespace's own settings are laid over. */
+  /** The policy that a namespace's own settings extend. */
   #baseOf(name: string): LoadPolicy {
     const namespace = namespaceOf(name)
     return namespace === name ? this.#policy : this.policy(namespace)

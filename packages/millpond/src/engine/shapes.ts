@@ -5,7 +5,7 @@ import type { MissCause } from '../core/causes.ts'
 import type { MemorySpace } from '../core/contracts.ts'
 import { decodeKey, encodeKey, type Key } from '../core/key.ts'
 
-/** What the value is to its readers, or why it is nothing to them. Never throws. */
+/** The value in its readers' form, or why they cannot use it. Never throws. */
 export type Fit = (key: Key, value: unknown) => { readonly value: unknown } | MissCause
 
 export class Shapes {

@@ -1,10 +1,10 @@
-// Writes that a source takes part in. Caches are told before and after: a load that began before the source's commit is
-// invalid after it, and the value is cached only where nobody has moved its key in between. Of two writers whose writes
-// overlap, neither's value stays: nobody but the source knows their order.
+// Writes that include the source. Caches are invalidated before and after: a load that began before the source's commit
+// is invalid after it, and the value is cached only if its key was not invalidated in between. Of two overlapping
+// writes neither value is cached: only the source knows their order.
 //
-// In between, the key is held: what is loaded meanwhile is given to who asked, and kept nowhere. A writer that never
-// comes back leaves its hold behind, and when that runs out the ledger's store tells the caches in its place. So a
-// crash between the halves needs no journal of this process.
+// In between, the key is held: values loaded meanwhile are returned to their callers but not stored. If a writer never
+// finishes, its hold expires and the ledger's store invalidates in its place. So a crash between the halves needs no
+// journal of this process.
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
@@ -19,18 +19,18 @@ import { type WriteItem, writeUnmoved } from './write.ts'
 const HOLD_MS = 10_000
 const MAX_HOLD_MS = 3_600_000
 
-/** A write on its way to the source. Must be ended. */
+/** A write to the source in progress. Must be ended. */
 export interface SourceWrite {
-  /** How things stood when it began, by key. */
+  /** The position when it began, by key. */
   readonly since: ReadonlyMap<string, Position>
-  /** Tags that go with it, likewise. */
+  /** The position when it began, by tag. */
   readonly tags: ReadonlyMap<string, Position>
-  /** Keys and tags are held since then. */
+  /** Whether keys and tags are held since then. */
   readonly isHeld: boolean
   readonly marks: readonly MoveMark[]
 }
 
-/** An item with what it is stored by. */
+/** An item with its policy. */
 export interface SourceItem extends WriteItem {
   readonly policy: LoadPolicy
 }
@@ -46,8 +46,8 @@ export function holdMsOf(hold: Duration = HOLD_MS, where: string): number {
 }
 
 /**
- * With `holdMs`: what is cached of the keys, or carries the tags, is invalid from now on, and held for so long at most.
- * Without: nothing is done but to look how things stand.
+ * With `holdMs`: cached entries of the keys, or with the tags, are invalid from now on, and held for at most that long.
+ * Without: only notes the current positions.
  * @throws MillpondError `LEDGER_UNREACHABLE`: the source must not be written.
  */
 export async function beginWrite(
@@ -57,7 +57,7 @@ export async function beginWrite(
   tags: readonly string[] = [],
 ): Promise<SourceWrite> {
   const write = holdMs === undefined ? await look(space, keys) : await hold(space, keys, tags, holdMs)
-  // Elsewhere the ledger's numbers tell.
+  // With far tiers, the ledger's numbers tell.
   return { ...write, marks: space.far.length > 0 ? [] : [...write.since.keys()].map((key) => space.loads.mark(key)) }
 }
 
@@ -84,7 +84,7 @@ export async function alsoWrite(
 }
 
 /**
- * The source has taken them: caches take them too, or forget them.
+ * The source has committed: stores the items in the caches, or invalidates them.
  * @throws MillpondError `LEDGER_UNREACHABLE`, `VALUE_UNSUPPORTED`.
  */
 export async function endWrite(space: Space, write: SourceWrite, items: readonly SourceItem[]): Promise<void> {
@@ -96,7 +96,7 @@ export async function endWrite(space: Space, write: SourceWrite, items: readonly
     for (const { policy, ...item } of items) {
       const since = write.since.get(item.key)
       const mayStore = isStored && policyOfKey(space, policy, item.key).ttlMs > 0
-      // A value whose tag moves with the write would be invalid at once.
+      // A value with a tag that the write invalidates would be invalid at once.
       if (!mayStore || moved.has(item.key) || since === undefined || policy.tags.some((tag) => write.tags.has(tag)))
         continue
       left.delete(item.key)
@@ -116,7 +116,7 @@ export async function endWrite(space: Space, write: SourceWrite, items: readonly
 }
 
 /**
- * The source has taken them, or nobody knows whether it has: caches forget the keys.
+ * The source has committed, or it is unknown whether it has: invalidates the keys.
  * @throws MillpondError `LEDGER_UNREACHABLE`.
  */
 export async function forgetWrite(space: Space, write: SourceWrite): Promise<readonly Receipt[]> {
@@ -140,7 +140,7 @@ async function hold(space: Space, keys: readonly string[], tags: readonly string
   const allTags = [...new Set(tags)]
   try {
     while (since.size < allKeys.length || tagged.size < allTags.length) {
-      // What is held by one step shares one number. With each key goes what depends on it.
+      // Targets held in one step share one number. Each key includes its dependents.
       const room = Math.max(2, space.ledger.stepSize) >> 1
       const some = allKeys.slice(since.size, since.size + room)
       const its = allTags.slice(tagged.size, tagged.size + room - some.length)

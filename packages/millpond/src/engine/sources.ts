@@ -1,4 +1,4 @@
-// What `cache.source` was given, checked; and a registered loader as a load calls it.
+// Validates what `cache.source` was given; a registered loader as a load calls it.
 import { checkedElsewhere, checkOptions, fn, options as optionsOf, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { SourceGuard } from '../core/guard.ts'
@@ -18,7 +18,7 @@ const OPTIONS: Shape<SourceOptions> = {
   loadMany: fn('a loader: a function'),
   defaults: optionsOf(LOAD_OPTIONS),
   name: text,
-  // A name, a guard or its options: looked at where guards are kept.
+  // A name, a guard or its options: validated where guards are kept.
   guard: checkedElsewhere,
 }
 

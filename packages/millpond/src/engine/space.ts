@@ -1,4 +1,4 @@
-// A space is one namespace at work: who it is, what it works by, what it calls on, and its parts that hold state.
+// A space is one open namespace: its identity, settings and services, and its stateful parts.
 import type { AdaptiveTtl } from '../core/adaptive-ttl.ts'
 import type { Clock, Codec, Isolated, MemorySpace } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
@@ -22,7 +22,7 @@ import type { TimeoutQueue } from './timeout-queue.ts'
 import type { Watch } from './watch.ts'
 import type { WriteOrder } from './write-order.ts'
 
-/** A far tier with what the engine must know to use it. */
+/** A far tier with the engine's state for it. */
 export interface FarTier {
   readonly guarded: GuardedTier
   /** The tier's own; undefined: the cache's. */
@@ -30,9 +30,9 @@ export interface FarTier {
   retention: Retention
   /** Copy an entry up after this many reads found here. */
   promoteAfter: number
-  /** The ledger lives here: writes and drops ride on its steps. */
+  /** The ledger is here: writes and drops are part of its steps. */
   readonly holdsLedger: boolean
-  /** No step of the ledger drops what lies here for certain. */
+  /** Steps of the ledger do not reliably drop entries here. */
   readonly isApart: boolean
   readonly latency: Histogram
   enabled: boolean
@@ -41,15 +41,15 @@ export interface FarTier {
   lastError: { readonly error: unknown; readonly at: number } | undefined
 }
 
-/** Who a namespace is. */
+/** The identity of a namespace. */
 export interface SpaceId {
   readonly cache: string
   readonly name: string
-  /** What storage keys begin with. */
+  /** The prefix of storage keys. */
   readonly prefix: string
 }
 
-/** What all namespaces of a cache call on. */
+/** Services shared by all namespaces of a cache. */
 export interface Services {
   /** The loader that is registered for a key of a namespace. */
   readonly sourceOf: (namespace: string, key: string) => Sourced | undefined
@@ -59,9 +59,9 @@ export interface Services {
   readonly random: () => number
   /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`, naming the key. */
   readonly isolate: (value: unknown, key: string, maxBytes?: number) => Isolated
-  /** The same without a copy, for a value that nobody else holds; `isNarrow` as the codec said. */
+  /** Like `isolate` without a copy, for a value without other references; `isNarrow` as the codec reported. */
   readonly own: (value: unknown, isNarrow?: boolean) => Isolated
-  /** The value with its live parts copied. */
+  /** A copy of the value's live parts. */
   readonly copy: (value: unknown) => unknown
   readonly codec: Codec
   /** Chooses the lifetime of loaded values for which none is given. */
@@ -88,43 +88,43 @@ export interface Space {
   readonly writes: WriteOrder
   readonly stamps: Stamps
   /**
-   * How its entries are written in tiers that have no codec of their own. Said once, at the latest when code names the
+   * The codec of its entries in tiers that have none of their own. Set once, at the latest when code names the
    * namespace.
    */
   codec: Codec
   /** What readers take of stored values of some families of keys. */
   readonly shapes: Shapes
-  /** What is kept of a value; undefined: all of it. */
+  /** The part of a value that is stored; undefined: all of it. */
   select: ((value: unknown) => unknown) | undefined
-  /** What else hears of invalidations; undefined where nothing does. */
+  /** Its outlets for invalidations; undefined if there are none. */
   readonly outlets: Outlets | undefined
   /** How often each key was found in a tier that promotes late. */
   readonly promotions: Map<string, number>
-  /** Invalidations that were put off. */
+  /** Delayed invalidations. */
   readonly delays: Delays
   /** Windows of "at most every", by their length. */
   readonly coalescing: Map<string, Coalesce<() => Promise<Receipt | DryRun>, Receipt | DryRun>>
   /** Work that was acknowledged before it ended (sweeps, refreshes): `flush` waits for it. */
   readonly background: Set<Promise<unknown>>
-  /** What forgets queued writes of what is erased. */
+  /** Callbacks that remove queued writes of erased data. */
   readonly erasers: Set<Eraser>
-  /** Figures of its write queues, by the collection's name. */
+  /** Statistics of its write queues, by the collection's name. */
   readonly queues: Map<string, () => QueueStats>
-  /** Of the whole cache, over all its namespaces. */
+  /** Shared by all namespaces of the cache. */
   readonly warmth: RestartState
   closed: boolean
 }
 
-/** How far a warm restart is. */
+/** The progress of a warm restart. */
 export interface RestartState {
   /**
-   * Settles when the file has been restored; undefined from then on. Memory alone has no need of numbers for what is
-   * done to a key: it is held, or it is not. While it could come back from the file, deletes and writes of keys take
-   * numbers, and who looks for entries waits.
+   * Settles when the file has been restored; undefined from then on. With memory alone, invalidations of keys need no
+   * numbers: an entry is held, or it is not. While it could come back from the file, deletes and writes of keys take
+   * numbers, and lookups wait.
    */
   restoring: Promise<unknown> | undefined
   /**
-   * Writes the restart file anew, from what memory holds now; undefined where there is none. Rejects where it could not
+   * Rewrites the restart file from the current contents of memory; undefined if there is none. Rejects if it could not
    * be written.
    */
   rewrite: (() => Promise<void>) | undefined
@@ -135,34 +135,28 @@ export function checkOpen({ closed }: Pick<Space, 'closed'>): void {
   if (closed) throw new MillpondError('CLOSED', 'the cache is closed: create another one, or close later')
 }
 
-/**
- * A copy that nobody else can change of what is kept of the value. Throws as `isolate` does, and what `select` throws.
- */
+/** An isolated copy of the part of the value that is stored. Throws as `isolate` does, and what `select` throws. */
 export function isolateFor({ select, services }: Space, value: unknown, key: string, room?: number): Isolated {
   return services.isolate(select === undefined ? value : select(value), key, room)
 }
 
-/**
- * The longest text, and the most bytes, that a value may hold which all of its tiers are to take. Memory alone has
- * bounds of its own.
- */
+/** The maximum size of a value that all of its tiers accept. Memory alone has its own limits. */
 export function roomOf({ far, codec }: Space): number {
   let room = Number.POSITIVE_INFINITY
   for (const tier of far) if (tier.enabled) room = Math.min(room, (tier.codec ?? codec).maxBytes ?? room)
   return room
 }
 
-/** The far tier in which the ledger lives: also while it is switched off for entries. */
+/** The far tier that holds the ledger, even while it is disabled for entries. */
 export function ledgerTier({ far }: Pick<Space, 'far'>): FarTier | undefined {
   return far.find(({ holdsLedger }) => holdsLedger)
 }
 
 /**
- * The longest that the far tiers may take together before the loader is called, in milliseconds; more where one of them
- * is given more by itself.
+ * Time limit of all far tiers together before the loader is called, in milliseconds; more if one of them is given more.
  */
 const READ_BUDGET_MS = 300
-/** The longest that a step of the ledger may take, or a question to it; more where its tier is given more. */
+/** Time limit of a ledger step or query; more if its tier is given more. */
 const LEDGER_MS = 250
 
 export const readBudget = (far: readonly FarTier[]): number =>
@@ -174,12 +168,12 @@ export const readBudget = (far: readonly FarTier[]): number =>
 export const ledgerPatience = (far: readonly FarTier[]): number =>
   Math.max(LEDGER_MS, ledgerTier({ far })?.guarded.settings.timeoutMs ?? 0)
 
-/** What a reader gets of a value that was isolated once: a fresh copy each time where freezing cannot protect. */
+/** The value for a reader: a fresh copy each time if freezing cannot protect it. */
 export function handOut(space: Space, { value, live }: Isolated): unknown {
   return live ? space.services.copy(value) : value
 }
 
-/** When the tier may forget an entry. */
+/** When the tier may evict an entry as expired. */
 export function retainUntil(
   retention: Retention,
   times: { freshUntil: number; staleUntil: number },

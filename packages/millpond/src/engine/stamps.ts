@@ -1,8 +1,8 @@
-// What the steps of sealed writes are known by (decision 0031): one stamp for all keys of a burst, so that their steps
-// can be merged, and never the same one twice for a key.
+// Identifiers of the steps of sealed writes (decision 0031): one stamp for all keys of a burst, so that their steps can
+// be merged, and never the same one twice for a key.
 import { randomBytes } from 'node:crypto'
 
-/** Keys that share a stamp: what is remembered of them is bounded. */
+/** Maximum keys that share a stamp, which bounds what is remembered. */
 const MAX_KEYS = 1000
 
 export class Stamps {

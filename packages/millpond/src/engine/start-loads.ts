@@ -1,5 +1,5 @@
-// Loading: one load per key in this process, one lease per key over all processes where the call wants that, and a
-// commit only where nothing moved meanwhile.
+// Loading: one load per key in this process, one lease per key across all processes if the call wants that, and a
+// commit only if nothing was invalidated meanwhile.
 import { MillpondError, show } from '../core/errors.ts'
 import { aheadOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
@@ -20,7 +20,7 @@ export function openLoads(request: ReadRequest, keys: readonly string[]): Load[]
   return keys.map((key) => open(request, key, start))
 }
 
-/** The same for one key. */
+/** Like `openLoads`, for one key. */
 export function openLoad(request: ReadRequest, key: string): Load {
   return open(request, key, startOf(request))
 }
@@ -50,7 +50,7 @@ export function startLoads(request: ReadRequest, loads: readonly Load[]): Promis
   return isDirect ? completeFromLoader(request, loads, true, request.openedAt) : loadThroughTiers(request, loads)
 }
 
-/** Loads behind callers who have been served; one refresh of a key at a time. */
+/** Refreshes in the background, after callers were served; one refresh per key at a time. */
 export function refreshBehind(request: ReadRequest): void {
   const { space, due } = request
   if (due === undefined) return
@@ -83,7 +83,7 @@ async function loadThroughTiers(request: ReadRequest, loads: readonly Load[]): P
     const failures = holder?.errors ?? 0
     const waiting = isReachable ? await completeFromTiers(request, loads, false) : loads
     if (waiting.length === 0) return
-    // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
+    // A server on which a read has just timed out is not asked again: all calls share one time budget.
     const isAnswering = isReachable && (holder?.errors ?? 0) === failures
     const callLoader = (some: readonly Load[]): Promise<void> =>
       completeFromLoader(request, some, isAnswering, space.services.clock.monotonic())
@@ -141,15 +141,15 @@ async function completeFromTiers(
 }
 
 /**
- * May the entry be given to the caller, as far as time goes? While its source fails, what a failure permits is given
- * without asking again.
+ * Whether the entry is fresh enough for the caller. While its source fails, a value permitted on failure is returned
+ * without loading again.
  */
 function isGoodEnough(request: ReadRequest, entry: Found, now: number): boolean {
   if (entry.freshUntil > now) return !request.isBackground || isNews(request, entry, now)
   return entry.staleUntil > now && entry.freshUntil + staleMs(request, entry.key) > now
 }
 
-/** Of a refresh behind: another process has refreshed it already. */
+/** For a background refresh: whether another process has refreshed it already. */
 function isNews({ space, policy, served }: ReadRequest, entry: Found, now: number): boolean {
   const ahead = aheadOfKey(space, policy, entry.key)
   const isSame = ahead.refreshBeta > 0 && entry.createdAt <= (served?.get(entry.key) ?? Number.NEGATIVE_INFINITY)
@@ -161,7 +161,7 @@ export function staleMs({ space, staleForMs, staleIfErrorMs }: ReadRequest, key:
   return staleIfErrorMs > staleForMs && space.loads.isPaused(key, space.services.clock) ? staleIfErrorMs : staleForMs
 }
 
-/** For callers, however many: a value that came from a tier is nobody else's. */
+/** Prepares an entry for any number of callers: a value decoded from a tier has no other references. */
 function shared({ space }: ReadRequest, found: Found): Found {
   return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
 }
@@ -183,7 +183,7 @@ function completeFromLoader(
   )
 }
 
-/** Those that somebody waits for: for the others no loader is run. */
+/** The loads with waiting callers: no loader is run for the others. */
 function leftOf({ space }: ReadRequest, loads: readonly Load[]): readonly Load[] {
   return loads.filter((load) => {
     if (!load.isGivenUp) return true

@@ -1,4 +1,4 @@
-// What a cache tells about itself: plain snapshots, made when asked.
+// A cache's reports about itself: plain snapshots, made on request.
 
 import type { MemoryStore, RemovalReason, Scope, Tier, TierBounds, TierMember } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
@@ -19,16 +19,16 @@ import {
 import { codecOf } from './encoding.ts'
 import type { FarTier, Space } from './space.ts'
 
-/** What a namespace has counted, with the state of its ledger. */
+/** The counters of a namespace, with the state of its ledger. */
 export interface SpaceStats extends CacheStats {
   readonly namespace: string
   /** Entries in this process's memory. */
   readonly entries: number
-  /** What they weigh, estimated: keys, values and bookkeeping. */
+  /** Their estimated size: keys, values and bookkeeping. */
   readonly bytes: number
   readonly loadJoins: number
   readonly refreshes: number
-  /** Values that were loaded ahead of readers (`prefetch`): among the loads, and nobody's reads. */
+  /** Values that were loaded ahead of readers (`prefetch`): included in the loads, but not in the reads. */
   readonly prefetches: number
   /** Times a load waited for another process that was loading the same key. */
   readonly leaseWaits: number
@@ -37,18 +37,18 @@ export interface SpaceStats extends CacheStats {
   readonly ledger: LedgerStats & { readonly epoch: string; readonly position: number; readonly isLocal: boolean }
 }
 
-/** How much a namespace has been asked, without its figures: what thousands of them cost is reading those. */
+/** The activity of a namespace, without its statistics: reading those is expensive for thousands of namespaces. */
 export interface NamespaceActivity {
   readonly namespace: string
   /** Hits and misses. */
   readonly reads: number
-  /** Grows with everything that its figures count; what it holds now (entries, bytes) is not in it. */
+  /** Grows with everything that its counters count; current contents (entries, bytes) are not included. */
   readonly activity: number
 }
 
-/** What `info` is to tell. */
+/** Options of `info`. */
 export interface InfoOptions {
-  /** Figures of these alone, as far as they are open: `namespaces` and `metrics`. Default: of all. */
+  /** Statistics of only these, if open: `namespaces` and `metrics`. Default: all. */
   readonly namespaces?: readonly string[] | undefined
 }
 
@@ -56,7 +56,7 @@ export interface InfoOptions {
 export interface CacheInfo {
   readonly name: string
   readonly config: {
-    /** Absent: for ever. */
+    /** Absent: without limit. */
     readonly ttlMs?: number
     readonly staleForMs?: number
     readonly tiers: readonly string[]
@@ -68,7 +68,7 @@ export interface CacheInfo {
     readonly name: string
     readonly scope: Scope
     readonly enabled: boolean
-    /** What a tier below memory holds at most, over all who use its store; absent where it has no such bounds. */
+    /** Limits of a tier below memory, over all users of its store; absent if it has none. */
     readonly bounds?: TierBounds
   }[]
   readonly metrics: {
@@ -82,7 +82,7 @@ export interface CacheInfo {
     | {
         readonly entries: number
         readonly bytes: number
-        /** Absent where there is no such limit. */
+        /** Absent if there is no such limit. */
         readonly maxEntries?: number
         readonly maxBytes?: number
         readonly policy: PolicyName | (string & {})
@@ -91,21 +91,20 @@ export interface CacheInfo {
     | undefined
   readonly circuitBreaker: Readonly<Record<string, BreakerState>>
   readonly health: 'ok' | 'degraded'
-  /** Of all namespaces: whether the ledger answers each of them, and invalidations that have not reached it yet. */
-  readonly ledger: { readonly isUp: boolean; readonly pending: number }
-  /** What is warmed again and again, of all namespaces. */
-  readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
-  /** What stands before sources: breakers, queues, and what was refused. */
-  readonly guards: readonly GuardStats[]
   /**
-   * What this process has run of `cache.jobs`, by kind and by name of repeated jobs; of these also what did not run
-   * yet.
+   * Over all namespaces: whether the ledger answers each of them, and how many invalidations have not reached it yet.
    */
+  readonly ledger: { readonly isUp: boolean; readonly pending: number }
+  /** Scheduled warming of all namespaces. */
+  readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
+  /** Guards of sources: breakers, queues, and refused calls. */
+  readonly guards: readonly GuardStats[]
+  /** Jobs of `cache.jobs` run by this process, by kind and by name of repeated jobs; the latter also if not run yet. */
   readonly jobs: readonly JobFigures[]
   readonly namespaces: readonly SpaceStats[]
 }
 
-/** The same in every namespace, and asked for once. */
+/** The same in every namespace, so requested only once. */
 type MembersOf = (tier: Tier) => readonly TierMember[] | undefined
 
 export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tier.members?.()): SpaceStats {
@@ -173,7 +172,7 @@ export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tie
   }
 }
 
-/** Tiers of one codec share its figures. */
+/** Tiers with the same codec share its statistics. */
 function compressionOf(space: Space): Pick<CacheStats, 'compression'> {
   const { cache, name } = space.id
   const all = [...new Set(space.far.map((far) => codecOf(space, far)))].flatMap(
@@ -209,7 +208,7 @@ function farStats(space: Space, far: FarTier, membersOf: MembersOf): TierStats {
 
 const WITH_BUCKETS = { buckets: true } as const
 
-/** Sums of fields alone: of ten thousand namespaces in some milliseconds. */
+/** Only sums fields: ten thousand namespaces take a few milliseconds. */
 export function activityOf({ id, watch, far }: Space): NamespaceActivity {
   const { counters } = watch
   let [farHits, activity] = [0, 0]
@@ -312,7 +311,7 @@ function isWell(far: readonly FarTier[], spaces: readonly Space[], guards: reado
   return isClosed && spaces.every(({ ledger }) => ledger.isUp)
 }
 
-/** What has no end is absent: JSON would make `null` of it. */
+/** Leaves out infinite values: JSON would turn them into `null`. */
 function finite<T extends Readonly<Record<string, number>>>(numbers: T): Partial<T> {
   const entries = Object.entries(numbers).filter(([, value]) => Number.isFinite(value))
   return Object.fromEntries(entries) as Partial<T>

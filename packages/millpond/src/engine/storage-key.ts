@@ -3,7 +3,9 @@ import { storageName } from '../wrap/storage-name.ts'
 import { ledgerKey } from './hidden.ts'
 import type { Space } from './space.ts'
 
-/** What all storage keys of a namespace begin with. Names cannot contain `:` or `/`, so no prefix begins another. */
+/**
+ * The prefix of all storage keys of a namespace. Names cannot contain `:` or `/`, so no prefix is a prefix of another.
+ */
 export function storagePrefix(cache: string, namespace: string): string {
   return `${cache}:${namespace}:`
 }

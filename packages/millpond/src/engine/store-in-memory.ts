@@ -1,5 +1,4 @@
-// What is put into memory: nothing that the ledger has moved past, and nothing beside which another value was shown
-// (`read-fence.ts`).
+// Stores entries in memory, unless they were invalidated, or another value was shown meanwhile (`read-fence.ts`).
 import { isDeepStrictEqual } from 'node:util'
 import type { MemorySpace } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
@@ -13,7 +12,7 @@ export function holds(memory: MemorySpace, key: string, value: unknown): boolean
   return slot >= 0 && isDeepStrictEqual(memory.value(slot), value)
 }
 
-/** Puts a loaded value into memory, unless another one was shown while it was on its way: see `read-fence.ts`. */
+/** Stores a loaded value in memory, unless another one was shown while it was loading: see `read-fence.ts`. */
 export function storeLoaded(space: Space, entry: Owned, load: Load, cost: number, now: number): void {
   const { memory, ledger } = space
   if (memory === undefined) return
@@ -26,8 +25,8 @@ export function storeLoaded(space: Space, entry: Owned, load: Load, cost: number
 type Owned = Omit<Found, 'asOf' | 'tier'>
 
 /**
- * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can
- * tell which of the two is newer, so that neither stays. Answers whether it is there.
+ * Stores an entry in memory unless it was invalidated. If memory holds one of a later position, it is unknown which of
+ * the two is newer, so neither stays. Returns whether it is stored.
  */
 export function storeInMemory(
   space: Space,
@@ -55,7 +54,7 @@ export function putInMemory(
   now: number,
 ): boolean {
   if (space.settings.route?.takes(MEMORY, made) === false) {
-    // It goes elsewhere: what memory holds of the key would be older.
+    // It is stored elsewhere: an entry of the key in memory would be older.
     memory.drop(made.key, 'replaced')
     return false
   }
@@ -75,8 +74,8 @@ export function putInMemory(
 }
 
 /**
- * An entry from the future was made by a clock that is ahead of this one, or before this one was set back. It lives for
- * as long as it was made for, from now, and no longer.
+ * An entry from the future was made by a clock that is ahead of this one, or before this one was set back. It keeps its
+ * lifetime, counted from now.
  */
 function inTime(entry: Owned, now: number): Owned {
   const ahead = entry.createdAt - now
@@ -84,7 +83,7 @@ function inTime(entry: Owned, now: number): Owned {
   return { ...entry, createdAt: now, freshUntil: entry.freshUntil - ahead, staleUntil: entry.staleUntil - ahead }
 }
 
-/** Gives what memory holds of a key new times, as far as memory keeps an entry. */
+/** Changes the times of a key's entry in memory, within memory's retention. */
 export function retimeInMemory(
   space: Space,
   key: string,

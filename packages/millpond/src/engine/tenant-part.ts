@@ -1,4 +1,4 @@
-// The name of a tenant's part of a namespace, made of both names.
+// Names of tenants' parts of namespaces, composed of both names.
 import { createHash } from 'node:crypto'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName } from '../core/key.ts'
@@ -8,7 +8,7 @@ const MAX_TENANT = 1024
 
 /**
  * The name of a tenant's part of a namespace.
- * @throws MillpondError `OPTION_INVALID` for what names no tenant, and where the namespace's name leaves no room.
+ * @throws MillpondError `OPTION_INVALID` for an invalid tenant, and if the namespace's name is too long.
  */
 export function tenantPart(namespace: string, tenant: unknown): string {
   checkName(namespace, 'namespace')

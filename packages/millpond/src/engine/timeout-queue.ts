@@ -1,5 +1,5 @@
-// Hard timeouts of loads, on one timer: nearly all of them are called off, most in the turn in which they were set, and
-// a timer of its own for each would cost as much as the rest of the waiting.
+// Hard timeouts of loads, on one timer: nearly all of them are cancelled, most in the turn in which they were set, and
+// a separate timer for each would cost as much as the rest of the waiting.
 import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { atTurnEnd } from './turn-end.ts'
@@ -13,7 +13,7 @@ export interface QueuedTimeout {
 export class TimeoutQueue {
   readonly #clock: Clock
   readonly #waiting = new Chain<QueuedTimeout>()
-  /** When the timer wakes us; `Infinity` while there is none. */
+  /** When the timer fires; `Infinity` while there is none. */
   #wakesAt = Number.POSITIVE_INFINITY
   #isRestDue = false
   #cancel = (): void => {}

@@ -1,5 +1,5 @@
-// A transaction of somebody's database, with the caches told before and after: whatever begins and commits it is inside
-// the work.
+// A database transaction, with the caches invalidated before and after: the begin and the commit are part of the given
+// work.
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -8,35 +8,35 @@ import { type EntryOptions, resolvePolicy } from '../core/options.ts'
 import { alsoWrite, beginWrite, endWrite, forgetWrite, holdMsOf, type SourceItem } from './source-write.ts'
 import { checkOpen, type Space } from './space.ts'
 
-/** What a transaction changes. */
+/** The keys and tags that a transaction changes. */
 export interface TransactionTargets {
   readonly keys?: readonly Key[] | undefined
   /**
-   * What entries belong to that the transaction changes without knowing their keys: lists, counts. Invalidated before
-   * and after.
+   * Tags of entries that the transaction changes without knowing their keys: lists, counts. Invalidated before and
+   * after.
    */
   readonly tags?: Iterable<string> | undefined
 }
 
-/** What a transaction is told. */
+/** Options of a transaction. */
 export interface TransactionOptions extends TransactionTargets {
   /**
-   * How long it may take. For so long nobody caches what may be old; if the process ends between commit and caches,
-   * they forget the keys and tags when it runs out. From 1 ms to an hour. Default `'10s'`.
+   * How long it may take. During this time possibly old values are not cached; if the process ends between the commit
+   * and the invalidation, the keys and tags are invalidated when it expires. From 1 ms to an hour. Default `'10s'`.
    */
   readonly hold?: Duration | undefined
 }
 
-/** What the work of a transaction is given. */
+/** The argument of a transaction's work. */
 export interface Transaction {
   /**
-   * More that it changes, found out on the way. Wait for it before the commit.
+   * Adds targets found during the work. Await it before the commit.
    * @throws MillpondError `LEDGER_UNREACHABLE`: do not commit.
    */
   hold(targets: TransactionTargets): Promise<void>
   /**
-   * A value to be cached when the work has resolved, if nobody else has moved its key meanwhile and no tag of it is
-   * among the transaction's own.
+   * A value to be cached when the work has resolved, if its key was not invalidated by others meanwhile and none of its
+   * tags is among the transaction's own.
    * @throws MillpondError `OPTION_INVALID` for a key that the transaction does not name, `VALUE_UNSUPPORTED`.
    */
   set(key: Key, value: unknown, options?: EntryOptions): void
@@ -92,7 +92,7 @@ export async function transact<T>(
     answer = await work(transaction)
   } catch (error) {
     isOpen = false
-    // Nobody knows whether it has committed. Where caches cannot be told now, they are when the hold runs out.
+    // It is unknown whether it has committed. If the caches cannot be invalidated now, they are when the hold expires.
     await forgetWrite(space, write).catch(() => {})
     throw error
   }

@@ -1,9 +1,9 @@
-// What waits for the end of the turn: all of it on one immediate.
+// Callbacks at the end of the event-loop turn, sharing one immediate.
 import { setImmediate } from 'node:timers'
 
 const due: (() => void)[] = []
 
-/** Calls back when everything that is ready now, and what follows from it at once, has run. */
+/** Calls back when everything that is ready now, and its microtasks, has run. */
 export function atTurnEnd(work: () => void): void {
   if (due.push(work) === 1) setImmediate(run)
 }

@@ -1,5 +1,4 @@
-// Waiting for a load: as long as the caller has patience, and with what may be given instead where its loader is slow
-// or fails.
+// Waiting for a load: as long as the caller's timeouts allow, and with a stale value if its loader is slow or fails.
 
 import { onAbort } from '../core/on-abort.ts'
 import { currentLoad, waitFrom } from './current-load.ts'
@@ -12,7 +11,7 @@ import { hardTimeout } from './run-loader.ts'
 import { aborted } from './signals.ts'
 import { inBackground, type Space } from './space.ts'
 
-/** Waits for a load that another call leads. The caller's own signal and timeouts concern the caller alone. */
+/** Waits for a load that another call leads. The caller's own signal and timeouts affect only the caller. */
 export async function join(request: ReadRequest, load: Load): Promise<Found> {
   const stop = waitFrom(currentLoad(), load)
   const patienceMs = request.policy.hardMs < load.hardMs ? request.policy.hardMs : Number.POSITIVE_INFINITY
@@ -25,7 +24,7 @@ export async function join(request: ReadRequest, load: Load): Promise<Found> {
   }
 }
 
-/** Waits for loads that this call leads, of which `done` is the end. The first error is everybody's. */
+/** Waits for loads that this call leads, until `done`. The first error rejects for all. */
 export async function lead(request: ReadRequest, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
   const current = currentLoad()
   const stops = current === undefined ? [] : loads.map((load) => waitFrom(current, load))
@@ -38,7 +37,7 @@ export async function lead(request: ReadRequest, loads: readonly Load[], done: P
   }
 }
 
-/** Nothing but the end of the load is waited for, and no loader waits for the caller. */
+/** Whether only the end of the load is waited for, and no loader waits for the caller. */
 export function canWaitAlone(request: ReadRequest): boolean {
   return currentLoad() === undefined && isPatient(request, Number.POSITIVE_INFINITY)
 }
@@ -50,7 +49,7 @@ async function allOf(request: ReadRequest, loads: readonly Load[], done: Promise
   return loads.map((load) => take(request, load))
 }
 
-/** What the load came to, for the one who led it; or what is given instead of its error. */
+/** The outcome of a load for its leader, or what is returned instead of its error. */
 export function take(request: ReadRequest, load: Load): Found {
   try {
     return load.take()
@@ -87,7 +86,9 @@ async function patiently(load: Load): Promise<Found> {
   }
 }
 
-/** Until the caller's signal fires or its patience ends; or, with a stale value at hand, until its soft timeout. */
+/**
+ * Waits until the caller's signal fires or its timeout ends; or, if a stale value is available, until its soft timeout.
+ */
 function untilImpatient(request: ReadRequest, load: Load, patienceMs: number): Promise<Found> {
   const { space, policy, signal } = request
   const { clock } = space.services
@@ -132,14 +133,14 @@ function untilImpatient(request: ReadRequest, load: Load, patienceMs: number): P
   })
 }
 
-/** What the caller gets instead of the error, if a stale value is permitted. @throws the error. */
+/** The stale value returned instead of the error, if permitted. @throws the error. */
 function instead(request: ReadRequest, load: Load, error: unknown): Found {
   const stale = request.signal?.aborted === true || error === LET_GO ? undefined : staleAtHand(request, load)
   if (stale === undefined) throw error
   return stale
 }
 
-/** What the caller may be given while the loader is slow or fails: held in memory, or met in a tier on the way. */
+/** The value that may be returned while the loader is slow or fails: from memory, or met in a tier during the load. */
 function staleAtHand(request: ReadRequest, load: Load): Found | undefined {
   const { space, staleIfErrorMs } = request
   const stale = staleInMemory(space, load.key, staleIfErrorMs) ?? staleInTier(space, load, staleIfErrorMs)

@@ -1,4 +1,4 @@
-// What a namespace notes of its own work: what it counted, how long things took, what left memory and why.
+// What a namespace records about its work: counters, durations, what was removed from memory and why.
 import { CAUSE_OF_REASON } from '../core/causes.ts'
 import type { Clock, MemoryStore, RemovalReason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
@@ -17,10 +17,10 @@ export interface Latency {
   readonly load: Histogram
 }
 
-/** What all namespaces of a cache note together. */
+/** What all namespaces of a cache record together. */
 export class CacheWatch {
   readonly removals = new RemovalHistory()
-  /** Look-ups in memory, from a sample. */
+  /** Lookups in memory, sampled. */
   readonly hitTime = createHistogram()
   readonly #spaces = new Set<Watch>()
   #recorders: readonly Recorder[] = []
@@ -46,7 +46,7 @@ export class CacheWatch {
     this.#spaces.delete(watch)
   }
 
-  /** Returns how to let go of the recorder. */
+  /** Returns a function that removes the recorder. */
   record(recorder: Recorder): () => void {
     this.#attach((known) => [...known, recorder])
     return () => this.#letGo(recorder)
@@ -57,8 +57,8 @@ export class CacheWatch {
   }
 
   /**
-   * Reads that wait are of those who recorded when they were noted; one of these may be let go of for what it does with
-   * them.
+   * Buffered reads belong to the recorders of the time they were noted; one of these may be removed because of what it
+   * does with them.
    */
   #attach(change: (known: readonly Recorder[]) => readonly Recorder[]): void {
     this.#heard.log?.flush()
@@ -101,7 +101,7 @@ function setFlush(recorder: Recorder, flush: () => void): void {
   if (batched !== undefined) batched.flush = flush
 }
 
-/** One hit in memory of 1,024 is timed, and stands for the others: that whose number has these bits at 1. */
+/** One memory hit in 1,024 is timed and stands for the others: the one whose number has these bits set. */
 export const EACH_TIMED = 1023
 
 export class Watch {
@@ -109,22 +109,22 @@ export class Watch {
   readonly latency: Latency = { get: createHistogram(), set: createHistogram(), load: createHistogram() }
   /** The ledger's last lines. */
   readonly history = new LineHistory()
-  /** What is noted together with the other namespaces. */
+  /** The part shared with the other namespaces. */
   readonly ofCache: CacheWatch
   readonly removals: RemovalHistory
   /** The last `clear`: when this process saw it, and its receipt. */
   cleared: { readonly at: number; readonly receipt: string } | undefined
   /** Undefined while nothing is recorded. */
   recorder: Required<Recorder> | undefined
-  /** Of these, who hear of each read of memory at once. */
+  /** The recorders that receive each memory read at once. */
   each: Required<Recorder> | undefined
-  /** For those who hear of many at a time. */
+  /** For recorders that receive reads in batches. */
   log: ReadLog | undefined
   /** Not a caller's traffic. */
   readonly isProbe: boolean
   readonly hitTime: Histogram
   readonly #seed: number
-  /** Hits whose time has been recorded, and how long the last one that was measured took. */
+  /** Number of hits whose time has been recorded, and the duration of the last one measured. */
   #timed = 0
   #hitMs = 0
 
@@ -140,13 +140,13 @@ export class Watch {
     return hashOf(key, this.#seed)
   }
 
-  /** How long a hit took, in milliseconds; those since the last one are taken to be its like. */
+  /** Records how long a hit took, in milliseconds; the hits since the last one count as equal. */
   timeHit(ms: number): void {
     this.#hitMs = ms
     this.catchUp()
   }
 
-  /** Records the time of all hits so far, but of those that are part of calls that are timed as a whole. */
+  /** Records the time of all hits so far, except those within calls that are timed as a whole. */
   catchUp(): void {
     const { memoryHits, hitsInCalls } = this.counters
     const hits = memoryHits - hitsInCalls - this.#timed
@@ -156,7 +156,7 @@ export class Watch {
     this.hitTime.record(this.#hitMs, hits)
   }
 
-  /** An entry has left memory, or was refused there. */
+  /** An entry was removed from memory, or not admitted. */
   removed(key: string, reason: RemovalReason, at: number, createdAt: number, freshUntil: number): void {
     const { left } = this.counters
     left[reason] = (left[reason] ?? 0) + 1

@@ -1,4 +1,4 @@
-// A function with the cache before it: `cache.wrap`. Its keys are a family, and it is the loader of that family.
+// Wraps a function with the cache: `cache.wrap`. Its keys are a family, and it is the loader of that family.
 import { check, checkOptions, omit, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key, KeyPart } from '../core/key.ts'
@@ -6,7 +6,7 @@ import { keptOptions, LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
 import type { Loader } from './loader.ts'
 import type { Receipt } from './receipt.ts'
 
-/** What `wrap` is told: the key and tags of a call, and how its value is loaded and stored. */
+/** Options of `wrap`: the key and tags of a call, and how its value is loaded and stored. */
 export interface WrapOptions<A extends readonly unknown[], T> extends Omit<LoadOptions, 'tags' | 'after' | 'signal'> {
   /**
    * `['user']`: the first parts of the keys, followed by the arguments, which are strings, finite numbers, booleans,
@@ -14,22 +14,22 @@ export interface WrapOptions<A extends readonly unknown[], T> extends Omit<LoadO
    * `cache.refresh(['user', 7])` works. Or how to make a key of the arguments: nothing is registered.
    */
   readonly key: readonly [KeyPart, ...KeyPart[]] | ((...args: A) => Key)
-  /** What the entries belong to, said beforehand or told by arguments and result. */
+  /** Tags of the entries, fixed or computed from arguments and result. */
   readonly tags?: readonly string[] | ((args: A, result: T) => readonly string[]) | undefined
 }
 
-/** A function with the cache before it. */
+/** A function wrapped with the cache. */
 export interface WrappedCall<A extends readonly unknown[], T> {
   (...args: A): Promise<T>
-  /** Forgets the result for these arguments, in every tier of every process. */
+  /** Invalidates the result for these arguments, in every tier of every process. */
   invalidate(...args: A): Promise<Receipt>
-  /** Loads it anew, whatever is held, and stores what comes. */
+  /** Loads it anew, regardless of cached values, and stores the result. */
   refresh(...args: A): Promise<T>
-  /** Takes the family's registration back; the function goes on working. */
+  /** Removes the family's registration; the function keeps working. */
   unregister(): void
 }
 
-/** The part of a cache that a wrapped function calls. */
+/** The cache's methods that a wrapped function calls. */
 interface Verbs {
   getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T>
   refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T>
@@ -54,7 +54,7 @@ const OPTIONS: Shape<WrapOptions<readonly unknown[], unknown>> = {
 }
 
 /**
- * @throws MillpondError `OPTION_INVALID` where `fn` is no function, `key` is missing, or the family has a loader
+ * @throws MillpondError `OPTION_INVALID` if `fn` is not a function, `key` is missing, or the family has a loader
  * already.
  */
 export function wrapCall<A extends readonly unknown[], T>(
@@ -67,7 +67,7 @@ export function wrapCall<A extends readonly unknown[], T>(
   checkOptions<WrapOptions<readonly unknown[], unknown>>(given, OPTIONS, 'wrap')
   const { key, tags, ...rest } = options
   const stored = keptOptions(typeof tags === 'function' || tags === undefined ? rest : { ...rest, tags }, 'wrap')
-  // What is no part of a key is refused when the key is encoded.
+  // Arguments that cannot be part of a key are rejected when the key is encoded.
   const keyOf = (args: A): Key =>
     typeof key === 'function' ? key(...args) : [...key, ...(args as readonly unknown[] as readonly KeyPart[])]
   const load = async (args: A, context: { addTags(...tags: string[]): void }): Promise<T> => {

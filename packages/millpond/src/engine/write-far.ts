@@ -1,5 +1,5 @@
-// A write over far tiers: one step of the ledger invalidates the keys and stores the entries in its own tier; then come
-// the other tiers, and memory last.
+// A write to far tiers: one step of the ledger invalidates the keys and stores the entries in its own tier; then the
+// other tiers are written, and memory last.
 import { randomUUID } from 'node:crypto'
 import type { Change, Settled } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
@@ -18,12 +18,13 @@ const endsOf = ({ epoch, seq }: Position, count: number): Settled => ({
 
 export const keysOf = (entries: readonly Found[]): string[] => entries.map(({ key }) => key)
 
-/** A write that met another one is tried again at once, from the position that it has just been told. */
+/** A write that conflicted with another one is retried at once, from the position just received. */
 const MAX_TRIES = 3
 
 /**
- * Where a codec takes its time, the position and the place among the writes of a key are taken before. A write that was
- * encoded later and met another one is not tried again: what it met may have been asked after it.
+ * If a codec is asynchronous, the position and the place in the order of the key's writes are taken before. A write
+ * that was encoded afterwards and conflicted with another one is not retried: the other may have been requested after
+ * it.
  */
 export function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
   const keys = keysOf(entries)
@@ -38,7 +39,7 @@ export function writeFar(space: Space, entries: readonly Found[], now: number): 
   if (!(bodies instanceof Promise)) return storeFar(space, entries, bodies, now, draft, MAX_TRIES)
   if (space.ledger.isLocal || space.ledger.heard > 0)
     return space.writes.hold(keys, storeLater(space, entries, bodies, now, draft))
-  // Nothing was heard of the ledger yet, from which alone "not moved since" can be told: a second write would be
+  // Nothing is known of the ledger yet, without which "unmoved since" cannot be decided: a second write would be
   // stored, the first never.
   bodies.catch(() => {})
   return space.writes.hold(
@@ -76,7 +77,7 @@ export async function storeFar(
 ): Promise<void> {
   const itemsFor = (far: FarTier, bodiesFor: BodiesFor, stored: readonly boolean[] = []): Change['write'] => {
     const bodies = bodiesFor(far)
-    // A tier that was switched on, or that the route has let in, meanwhile has none.
+    // A tier that was enabled, or included by the route, meanwhile has no bodies.
     return entries.flatMap((entry, index) => {
       const body = bodies[index]
       return body === undefined || stored[index] === false || !goesTo(space, far, entry)
@@ -123,10 +124,7 @@ export async function storeFar(
   }
 }
 
-/**
- * The route has changed while they were written: whoever looks through the tiers for what it leaves out may have been
- * there already.
- */
+/** The route has changed during the write: the sweep for entries that it excludes may already have passed. */
 async function dropLeftOut(space: Space, entries: readonly Found[]): Promise<void> {
   await Promise.all(
     space.far.map(async (far) => {
@@ -137,8 +135,8 @@ async function dropLeftOut(space: Space, entries: readonly Found[]): Promise<voi
 }
 
 /**
- * One step of the ledger that invalidates the keys everywhere and, where the ledger's tier holds entries, stores the
- * new ones.
+ * One step of the ledger that invalidates the keys everywhere and, if the ledger's tier holds entries, stores the new
+ * ones.
  */
 async function advanceAndWrite(
   space: Space,
@@ -160,7 +158,7 @@ async function advanceAndWrite(
   let bodiesFor = encoded
   let draft = first
   for (let turn = 1; ; turn++) {
-    // All entries of a step are alike in this, unless settings have changed since they were put together.
+    // All entries of a step agree in this, unless settings have changed since they were grouped.
     const items = holder === undefined ? [] : itemsFor(holder, bodiesFor)
     const isKept = holder !== undefined && items.length === entries.length
     const write = isKept ? items : []
@@ -169,7 +167,7 @@ async function advanceAndWrite(
       mode: 'delete',
       reason: 'replaced',
       id: draft.stamp === undefined ? randomUUID() : stampedId(draft.stamp, randomUUID()),
-      // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there
+      // Even if disabled or excluded by a rule, the tier drops in the ledger's step: nothing older may be found there
       // later.
       drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space, entry.key)) : [],
       write,
@@ -180,7 +178,7 @@ async function advanceAndWrite(
     if (turn < tries && stored.includes(false)) {
       const isBound = draft.stamp !== undefined
       draft = draftOf(space, keysOf(entries), position)
-      // Written for another position.
+      // The bodies were encoded for another position.
       if (isBound) bodiesFor = await bodiesOf(space, entries, draft)
       continue
     }

@@ -1,16 +1,16 @@
 // The order of writes to one key in this process, while a value is still being encoded: a large value that was set
-// first must not lie over a small one that was set after it, only because it took longer to compress.
+// first must not overwrite a small one that was set after it, only because it took longer to compress.
 export class WriteOrder {
   readonly #last = new Map<string, Promise<unknown>>()
 
-  /** Settles when all that was written to the keys before has ended; undefined where nothing is under way. */
+  /** Settles when all earlier writes to the keys have ended; undefined if there are none. */
   before(keys: readonly string[]): Promise<unknown> | undefined {
     if (this.#last.size === 0) return undefined
     const under = keys.flatMap((key) => this.#last.get(key) ?? [])
     return under.length === 0 ? undefined : Promise.allSettled(under)
   }
 
-  /** Who writes one of the keys later waits for this. */
+  /** Later writes to these keys wait for this one. */
   hold<T>(keys: readonly string[], work: Promise<T>): Promise<T> {
     for (const key of keys) this.#last.set(key, work)
     const end = (): void => {

@@ -1,4 +1,5 @@
-// How a write travels: the ledger moves and logs "forget key", the far tiers get the value, and memory last.
+// The path of a write: the ledger advances and logs the invalidation of the key, then the far tiers store the value,
+// and memory last.
 import { randomUUID } from 'node:crypto'
 import type { Isolated } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
@@ -16,7 +17,7 @@ import { isolateFor, ledgerTier, roomOf, type Space } from './space.ts'
 import { storeInMemory } from './store-in-memory.ts'
 import { keysOf, storeFar, writeFar } from './write-far.ts'
 
-/** Estimated bytes of the values that one step takes: more would hold up everybody else on a shared server. */
+/** Maximum estimated bytes of values per step: more would block other users of a shared server. */
 const MAX_STEP_BYTES = 2 ** 22
 
 export interface WriteItem {
@@ -25,8 +26,8 @@ export interface WriteItem {
 }
 
 /**
- * Stores values, a step at a time. Ack means: every other copy of the keys is invalid, and this process sees the new
- * ones.
+ * Stores values, step by step. Once acknowledged, every other copy of the keys is invalid, and this process sees the
+ * new ones.
  * @throws MillpondError `VALUE_UNSUPPORTED` before anything is changed, `VALUE_TOO_LARGE` when all others are stored;
  * `LEDGER_UNREACHABLE` when the shared tier does not answer: nothing more is stored, and the keys that are left are
  * invalid in this process at once, elsewhere as soon as it answers.
@@ -72,7 +73,8 @@ function replacing(entries: readonly Found[], tags: readonly string[]): OutletLi
 }
 
 /**
- * Answers those that no codec takes, each with its error: of their keys nothing has changed, and the others are stored.
+ * Resolves with the entries that a codec rejects, each with its error: their keys are unchanged, and the others are
+ * stored.
  */
 async function writeInSteps(
   space: Space,
@@ -86,7 +88,7 @@ async function writeInSteps(
       await apart(entries.slice(from, to), refused, (step) => writeFar(space, step, now))
     } catch (error) {
       const left = entries.slice(to)
-      // What was to be written is no longer what the source says. Its own failure is the one that is told already.
+      // The values that were not written are outdated. Only the first failure is reported.
       if (left.length > 0) await forget(space, { keys: left.map(({ key }) => key), reason: 'replaced' }).catch(() => {})
       throw error
     }
@@ -95,7 +97,7 @@ async function writeInSteps(
 }
 
 /**
- * A value that its codec does not take must not fail the step that it is in: the others go without it. It fails before
+ * A value that its codec rejects must not fail its whole step: the others are written without it. It fails before
  * anything has changed.
  */
 async function apart(
@@ -121,8 +123,8 @@ const isOfValue = (error: unknown): boolean =>
   error instanceof MillpondError && (error.code === 'VALUE_TOO_LARGE' || error.code === 'VALUE_UNSUPPORTED')
 
 /**
- * Entries that the ledger's own tier keeps and those that it does not, by the rules of `route`, go in steps of their
- * own.
+ * Entries that the ledger's own tier stores and those that it does not, by the rules of `route`, are written in
+ * separate steps.
  */
 function endOfStep(space: Space, entries: readonly Found[], from: number): number {
   const holder = space.settings.route === undefined ? undefined : ledgerTier(space)
@@ -141,8 +143,8 @@ function endOfStep(space: Space, entries: readonly Found[], from: number): numbe
 }
 
 /**
- * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the
- * key is invalid. `isHeld`: the key is held since then, and the hold ends.
+ * Stores values committed by a source, if their keys were not invalidated since a position that was taken before;
+ * otherwise the key is invalid. `isHeld`: the key is held since then, and the hold ends.
  * @throws as `write` does.
  */
 export async function writeUnmoved(
@@ -164,7 +166,7 @@ export async function writeUnmoved(
     if (space.far.length === 0) for (const entry of step) writeMemoryUnmoved(space, entry, since)
     else await apart(step, refused, (some) => writeDraft(space, some, now, since, isHeld))
   }
-  // The source has taken them: what caches hold of their keys is older.
+  // The source has committed them: cached entries of their keys are older.
   if (refused.size > 0)
     await forget(space, { keys: keysOf([...refused.keys()]), reason: 'replaced', ...(isHeld && { ends: since }) })
   for (const entry of entries) if (!refused.has(entry)) noteSet(space, entry)
@@ -188,15 +190,14 @@ function writeMemoryUnmoved(space: Space, entry: Found, since: Position): void {
   else {
     space.loads.outdate(key)
     space.memory?.drop(key, 'replaced')
-    // What was computed meanwhile from what the source held before.
+    // Also invalidates what was computed meanwhile from the source's old values.
     const targets = numberedWith(space, key)
     if (targets.length > 0) space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID())
   }
 }
 
 /**
- * Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for
- * `write`.
+ * Stores one value synchronously, if there is only memory and nothing has to be looked up first. `false`: use `write`.
  */
 export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): boolean {
   if (space.far.length > 0 || space.outlets !== undefined || policy.dependsOn.length > 0 || policy.ttlMs === 0)
@@ -213,7 +214,7 @@ interface KeptItem {
   readonly isolated: Isolated
 }
 
-/** Comes before whatever is waited for: the caller may change the object as soon as `set` has returned its promise. */
+/** Done before anything is awaited: the caller may modify the object as soon as `set` has returned its promise. */
 function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
   return { key, isolated: isolateFor(space, value, key, roomOf(space)) }
 }
@@ -240,7 +241,7 @@ function entryOf(
   }
 }
 
-/** Memory alone: one step, nothing can come between. */
+/** Memory alone: one synchronous step. */
 function writeMemory(space: Space, entry: Found): void {
   const { key } = entry
   space.loads.outdate(key)
@@ -250,7 +251,7 @@ function writeMemory(space: Space, entry: Found): void {
   storeInMemory(space, entry, asOf)
 }
 
-/** In memory alone a key needs no number, unless it could come back from the file of a restart. */
+/** With memory alone a key needs no number, unless it could come back from a restart file. */
 function numberedWith({ settings, warmth }: Space, key: string): Target[] {
   const targets: Target[] = settings.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]
   if (warmth.restoring !== undefined) targets.push({ kind: 'key', key })
