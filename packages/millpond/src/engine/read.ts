@@ -103,7 +103,7 @@ async function travelMany(request: ReadRequest, keys: readonly string[]): Promis
   request.open(ready === true || (await ready), ready !== true)
   checkSignal(request.signal)
   const unique = [...new Set(keys)]
-  // First without waiting for anything: it may throw, and then nobody has been joined whose error would be nobody's.
+  // First the synchronous part: it may throw, and no load may have been joined then, whose error would be unhandled.
   let isAbsent = true
   const found = unique.map((key) => {
     const slot = space.memory?.find(key) ?? -1

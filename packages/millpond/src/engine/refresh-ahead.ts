@@ -61,9 +61,7 @@ function isDrawn({ watch, services }: Space, { refreshBeta }: Ahead, { freshUnti
   return freshUntil - now < reach * FARTHEST && now - reach * Math.log(services.random()) >= freshUntil
 }
 
-/**
- * How often memory has served its entry of the key, including this read; infinite if memory cannot count.
- */
+/** How often memory has served its entry of the key, including this read; infinite if memory cannot count. */
 export function readsOf({ memory }: Space, slot: number): number {
   return memory === undefined || slot < 0 ? Number.POSITIVE_INFINITY : memory.hits(slot) + 1
 }

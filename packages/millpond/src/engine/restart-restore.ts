@@ -86,7 +86,7 @@ async function restoreItems(
     const before = store.entries
     if (!restore(space, space.memory, item, parts)) continue
     brought.push({ memory: space.memory, key: parts.key, hits: item.hits })
-    // Somebody had to leave for it: there is less room than the limits say, since the heap is short.
+    // An entry was evicted for it: there is less space than the limits say, since the heap is short.
     if (store.entries <= before) break
   }
   return putInOrder(brought)

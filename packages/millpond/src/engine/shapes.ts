@@ -1,5 +1,5 @@
-// What readers of a family of keys take of values that somebody else has stored: another version of the program may
-// have written them.
+// How readers of a family of keys interpret values stored by others: another version of the program may have written
+// them.
 import { isDeepStrictEqual } from 'node:util'
 import type { MissCause } from '../core/causes.ts'
 import type { MemorySpace } from '../core/contracts.ts'

@@ -7,7 +7,7 @@ import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePol
 import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
 import type { Loader } from './loader.ts'
 
-/** A loader that nobody had to hand in, with what its entries are stored by. */
+/** A registered loader, with the options of its entries. */
 export interface Sourced {
   readonly load: Loader<unknown>
   readonly defaults?: LoadOptions

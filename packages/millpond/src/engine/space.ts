@@ -57,11 +57,13 @@ export interface Services {
   readonly events: Events
   /** A number from 0 to 1. */
   readonly random: () => number
-  /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`, naming the key. */
+  /**
+   * An isolated copy, which no other code can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`, naming the key.
+   */
   readonly isolate: (value: unknown, key: string, maxBytes?: number) => Isolated
   /** Like `isolate` without a copy, for a value without other references; `isNarrow` as the codec reported. */
   readonly own: (value: unknown, isNarrow?: boolean) => Isolated
-  /** A copy of the value's live parts. */
+  /** The value with its live parts copied. */
   readonly copy: (value: unknown) => unknown
   readonly codec: Codec
   /** Chooses the lifetime of loaded values for which none is given. */

@@ -21,7 +21,7 @@ export function storeLoaded(space: Space, entry: Owned, load: Load, cost: number
   else putInMemory(space, memory, entry, load.asOf.seq, cost, now)
 }
 
-/** An entry with a value that nobody else will ever change. */
+/** An entry whose value no other code will change. */
 type Owned = Omit<Found, 'asOf' | 'tier'>
 
 /**

@@ -136,7 +136,7 @@ export class Ring {
     const node = isSame && leaving !== undefined ? leaving : new RingNode(member, this.#nodeParts)
     node.weight = member.weight
     this.#members.change([...nodes, node])
-    if (leaving !== undefined && !isSame) void leaving.close().catch(() => {}) // nobody asks it any more
+    if (leaving !== undefined && !isSame) void leaving.close().catch(() => {}) // it is no longer read
     return this.move(false)
   }
 

@@ -132,7 +132,7 @@ export class Walk {
     } catch (error) {
       if (!this.#isEnded) this.#fail(node, reasonOf(error))
     } finally {
-      void list.return?.().catch(() => {}) // nobody waits for a store that is stuck
+      void list.return?.().catch(() => {}) // a stuck store is not waited for
     }
   }
 
