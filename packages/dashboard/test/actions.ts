@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import type { TestContext } from 'vitest'
 
 /** Which suite carries it out by Tab, Enter, Space and arrows alone. */
-type Suite = 'keyboard' | 'cdn' | 'experiments' | 'insight' | 'regions'
+type Suite = 'keyboard' | 'cdn' | 'experiments' | 'insight' | 'proposals' | 'regions'
 
 /** Reading what is kept on record is an action, too. */
 export const ACTIONS: Readonly<Record<string, Readonly<Record<string, Suite>>>> = {
@@ -46,6 +46,11 @@ export const ACTIONS: Readonly<Record<string, Readonly<Record<string, Suite>>>> 
     'POST regions/{name}/fill/': 'regions',
     'POST regions/{name}/serve/': 'regions',
   },
+  'pages/proposals/decide.tsx': {
+    'POST proposals/{id}/approve/': 'proposals',
+    'POST proposals/{id}/reject/': 'proposals',
+  },
+  'pages/proposals/one.tsx': { 'POST proposals/{id}/plan/': 'proposals' },
   'pages/warm/runs.tsx': { 'DELETE operations/{id}/': 'keyboard' },
   'pages/warm/warm.tsx': {
     'POST warming/': 'keyboard',

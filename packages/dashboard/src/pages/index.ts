@@ -12,6 +12,7 @@ import { Invalidate } from './invalidate/invalidate.tsx'
 import { Keys } from './keys/keys.tsx'
 import { Live } from './live/live.tsx'
 import { Now } from './now/now.tsx'
+import { Proposals } from './proposals/proposals.tsx'
 import { Settings } from './settings.tsx'
 import { Warm } from './warm/warm.tsx'
 import { Why } from './why.tsx'
@@ -24,6 +25,7 @@ export const PAGE_COMPONENTS: Readonly<Record<string, ComponentType>> = {
   invalidate: Invalidate,
   warm: Warm,
   cdn: Cdn,
+  proposals: Proposals,
   sizing: Sizing,
   experiments: Experiments,
   advice: Advice,

@@ -30,6 +30,7 @@ export const PAGE_GROUPS: readonly PageGroup[] = [
       { page: 'invalidate', name: 'Invalidate', shortcut: 'i', also: 'purge clear drop tag' },
       { page: 'warm', name: 'Warm', also: 'preload' },
       { page: 'cdn', name: 'CDN', also: 'edge assets images' },
+      { page: 'proposals', name: 'Proposals', also: 'assistant approve reject mcp' },
     ],
   },
   {
