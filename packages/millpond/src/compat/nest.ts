@@ -89,7 +89,7 @@ export const InjectCache = (): PropertyDecorator & ParameterDecorator => Inject(
 export interface CachedOptions<A extends readonly unknown[] = readonly unknown[]> extends Omit<LoadOptions, 'tags'> {
   /**
    * What the arguments follow in the key (then they are texts, numbers, booleans, bigints or null), or a function from
-   * them to it. Default: the names of class and method.
+   * them to it. Default: the names of the object's class and the method.
    */
   readonly key?: readonly KeyPart[] | ((args: A) => Key) | undefined
   /** Tags of each answer, or what makes them of the arguments. */
@@ -142,14 +142,39 @@ export function Cached<A extends readonly any[] = readonly any[]>(options: Cache
   const { key, tags, namespace, ...load } = options
   resolvePolicy(load, DEFAULT_POLICY) // what is wrong with it is said here, and not with the first call
   return (target, name, descriptor) => {
-    const own: readonly KeyPart[] = typeof key === 'object' ? key : [target.constructor.name, String(name)]
-    wrapMethod(target, name, descriptor, (whole, args, call) => {
+    const method = `${target.constructor.name}.${String(name)}`
+    wrapMethod(target, name, descriptor, (whole, args, call, on) => {
       const cache = namespaceOf(whole, namespace)
       const its: A = args as unknown as A
-      const at = typeof key === 'function' ? key(its) : [...own, ...(args as KeyPart[])]
-      return cache.getOrSet(at, call, { ...load, tags: typeof tags === 'function' ? tags(its) : tags })
+      const own = (): readonly KeyPart[] => (typeof key === 'object' ? key : namesOf(target, name, on))
+      try {
+        const at = typeof key === 'function' ? key(its) : [...own(), ...partsOf(args, method)]
+        return cache.getOrSet(at, call, { ...load, tags: typeof tags === 'function' ? tags(its) : tags })
+      } catch (error) {
+        return Promise.reject(error) // as the method itself would
+      }
     })
   }
+}
+
+/**
+ * The class of the object, so that what two classes inherit is not the same entry; and the class that has the method
+ * where that is another, so that an override is not what it overrides.
+ */
+function namesOf(target: object, name: string | symbol, on: object): readonly KeyPart[] {
+  const [declaring, own] = [target.constructor.name, on.constructor.name]
+  return own === declaring ? [own, String(name)] : [own, declaring, String(name)]
+}
+
+/** A parameter that was left out at the end is the same as one that is undefined. */
+function partsOf(args: readonly unknown[], method: string): readonly KeyPart[] {
+  const parts = args.slice(0, args.findLastIndex((one) => one !== undefined) + 1)
+  const odd = parts.find((part) => !isPart(part))
+  if (parts.every(isPart)) return parts as readonly KeyPart[]
+  throw new MillpondError(
+    'KEY_INVALID',
+    `${method}: the argument ${show(odd)} cannot be part of a key: give Cached a key, such as { key: ([filter]) => ['rows', filter.id] }`,
+  )
 }
 
 /** Where `InvalidateTags` invalidates. */
@@ -189,7 +214,7 @@ export function InvalidateTags<A extends readonly any[] = readonly any[]>(
 const namespaceOf = (cache: Cache, name: string | undefined): Cache =>
   name === undefined ? cache : cache.namespace(name)
 
-type Around = <T>(cache: Cache, args: readonly unknown[], call: () => Promise<T>) => Promise<T>
+type Around = <T>(cache: Cache, args: readonly unknown[], call: () => Promise<T>, on: object) => Promise<T>
 
 const HELD = '__millpondCache'
 
@@ -214,7 +239,7 @@ function wrapMethod<A extends any[], T>(
         'OPTION_INVALID',
         `${target.constructor.name}.${String(name)}: no cache was injected: import MillpondModule.forRoot(cache), and let Nest create the object`,
       )
-    return around(cache as Cache, args, () => method.apply(this, args))
+    return around(cache as Cache, args, () => method.apply(this, args), this)
   }
   Object.defineProperty(wrapped, 'name', { value: method.name })
   copyMetadata(method, wrapped)

@@ -7,11 +7,13 @@
 // sees.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, type Shape, text } from '../core/checks.ts'
+import type { Key } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 import type { LoadContext } from '../engine/loader.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
 import { Marks } from './next-marks.ts'
+import { keyOf, tagsOf } from './next-names.ts'
 import { bytesOf, streamOf } from './streams.ts'
 
 /** An entry of `'use cache'` as Next hands it over. Times to live in seconds, `timestamp` in epoch milliseconds. */
@@ -64,22 +66,22 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
     const load = async (context: LoadContext): Promise<Kept | undefined> => {
       const { value, ...entry } = await pendingEntry
       const bytes = await bytesOf(value)
-      context.addTags(...entry.tags)
+      context.addTags(...tagsOf(entry.tags))
       context.setTtl(0)
       return (await context.isOutdated()) ? undefined : { ...entry, value: bytes }
     }
-    const kept = await entries.getOrSet(['made', key, own, serial++], load, { timeout: { hard: NEVER } })
+    const kept = await entries.getOrSet(['made', own, serial++], load, { timeout: { hard: NEVER } })
     const ttl = kept === undefined ? 0 : kept.timestamp + kept.expire * SECOND - Date.now()
     if (kept !== undefined && kept.expire > 0 && ttl > 0)
-      await entries.set(key, kept, { ttl: endless(ttl), tags: kept.tags })
+      await entries.set(keyOf(key), kept, { ttl: endless(ttl), tags: tagsOf(kept.tags) })
   }
 
   return {
     async get(key, softTags) {
       await pending.get(key)
-      const kept = await entries.get<Kept>(key)
+      const kept = await entries.get<Kept>(keyOf(key))
       if (kept === undefined) return undefined
-      const state = await marks.stateOf([...kept.tags, ...softTags], kept.timestamp)
+      const state = await marks.stateOf(tagsOf([...kept.tags, ...softTags]), kept.timestamp)
       if (state === 'expired') return undefined
       const { value, tags, ...times } = kept
       return { ...times, tags: [...tags], ...(state === 'stale' && { revalidate: -1 }), value: streamOf(value) }
@@ -92,8 +94,8 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
       if (pending.get(key) === kept) pending.delete(key)
     },
     refreshTags: () => marks.refresh(),
-    getExpiration: (tags) => marks.expiredAt(tags),
-    updateTags: (tags, durations) => marks.revalidate(tags, durations),
+    getExpiration: (tags) => marks.expiredAt(tagsOf(tags)),
+    updateTags: (tags, durations) => marks.revalidate(tagsOf(tags), durations),
   }
 }
 
@@ -170,15 +172,17 @@ export function nextIncrementalCache(
   checkOptions<NextCacheOptions>(options, OPTIONS, 'nextIncrementalCache')
   const pages = cache.namespace('next-pages')
   const marks = new Marks(cache, pages)
-  const nameOf = (key: string, kind: string | undefined): readonly string[] =>
-    kind === FETCH ? [FETCH, key] : [options.buildId ?? '', key]
+  const nameOf = (key: string, kind: string | undefined): Key => [
+    kind === FETCH ? FETCH : (options.buildId ?? ''),
+    ...[keyOf(key)].flat(),
+  ]
 
   return class implements NextIncrementalHandler {
     async get<V extends NextIncrementalValue>(key: string, context: NextGetContext): Promise<NextFound<V> | null> {
       const page = await pages.get<Page>(nameOf(key, context.kind))
       if (page === undefined) return null
       const { tags = [], softTags = [] } = context
-      const state = await marks.stateOf([...page.tags, ...tags, ...softTags], page.lastModified)
+      const state = await marks.stateOf([...page.tags, ...tagsOf([...tags, ...softTags])], page.lastModified)
       if (state === 'expired') return null
       const { lastModified, value, cacheControl } = page
       return {
@@ -190,7 +194,7 @@ export function nextIncrementalCache(
     }
 
     async set<V extends NextIncrementalValue>(key: string, value: V | null, context: NextSetContext): Promise<void> {
-      const tags = [...new Set([...tagsIn(value), ...(context.tags ?? [])])]
+      const tags = [...new Set(tagsOf([...tagsIn(value), ...(context.tags ?? [])]))]
       const { cacheControl } = context
       const ttl = endless(cacheControl?.expire === undefined ? undefined : cacheControl.expire * SECOND)
       const page: Page = { lastModified: Date.now(), value, tags, ...(cacheControl !== undefined && { cacheControl }) }
@@ -201,7 +205,7 @@ export function nextIncrementalCache(
     }
 
     async revalidateTag(tags: string | string[], durations?: { expire?: number }): Promise<void> {
-      await marks.revalidate(typeof tags === 'string' ? [tags] : tags, durations)
+      await marks.revalidate(tagsOf(typeof tags === 'string' ? [tags] : tags), durations)
     }
 
     resetRequestCache(): void {}

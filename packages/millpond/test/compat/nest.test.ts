@@ -158,3 +158,80 @@ describe('decorators', () => {
     )
   })
 })
+
+describe('what users of other decorators report', () => {
+  const cache = createCache()
+  afterAll(() => cache.close())
+
+  // Of two classes that inherit a method, one would get what the other has read.
+  it('keeps apart what two classes inherit, and an override from what it overrides', async () => {
+    class Rows {
+      readonly what: string = 'row'
+      async find(id: number): Promise<string> {
+        return `${this.what} ${id}`
+      }
+    }
+    decorate(Rows.prototype, 'find', Cached() as never)
+    class Users extends Rows {
+      override readonly what = 'user'
+    }
+    class Deals extends Rows {
+      override readonly what = 'deal'
+      override async find(id: number): Promise<string> {
+        return `own ${await super.find(id)}`
+      }
+    }
+    decorate(Deals.prototype, 'find', Cached() as never)
+    const providers = [Rows, Users, Deals]
+    const module = { module: class {}, imports: [MillpondModule.forRoot(cache)], providers }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    for (let round = 0; round < 2; round++)
+      expect(await Promise.all(providers.map((one) => app.get<Rows>(one).find(7)))).toEqual([
+        'row 7',
+        'user 7',
+        'own deal 7',
+      ])
+    await app.close()
+  })
+
+  it('takes a parameter that was left out as one that is undefined, and stores no undefined', async () => {
+    class Lists {
+      reads = 0
+      async list(page: number, filter?: string): Promise<string | undefined> {
+        this.reads++
+        return page === 0 ? undefined : `${page} ${filter}`
+      }
+    }
+    decorate(Lists.prototype, 'list', Cached() as never)
+    const module = { module: class {}, imports: [MillpondModule.forRoot(cache)], providers: [Lists] }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    const lists = app.get(Lists)
+    expect([await lists.list(1), await lists.list(1, undefined), lists.reads]).toEqual([
+      '1 undefined',
+      '1 undefined',
+      1,
+    ])
+    expect(await lists.list(1, 'undefined')).toBe('1 undefined')
+    expect(lists.reads).toBe(2)
+    // nestjs/nest#10225: "undefined" is not a cacheable value.
+    expect([await lists.list(0), await lists.list(0), lists.reads]).toEqual([undefined, undefined, 4])
+    await app.close()
+  })
+
+  it('rejects an argument that is no part of a key, and names the option that helps', async () => {
+    class Lists {
+      async list(filter: object): Promise<number> {
+        return Object.keys(filter).length
+      }
+    }
+    decorate(Lists.prototype, 'list', Cached() as never)
+    const module = { module: class {}, imports: [MillpondModule.forRoot(cache)], providers: [Lists] }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    for (const odd of [{ a: 1 }, [1], new Date(0)])
+      await expect(app.get(Lists).list(odd)).rejects.toMatchObject({
+        code: 'KEY_INVALID',
+        message: expect.stringMatching(/Lists\.list: the argument .* give Cached a key/),
+      })
+    await app.close()
+  })
+})

@@ -277,3 +277,72 @@ describe('pages and fetches', () => {
     expect(await open(0, 'two').get('f', { kind: 'FETCH' })).not.toBeNull()
   })
 })
+
+describe('what users of other handlers report', () => {
+  // The key of a 'use cache' function holds all its arguments, as long as they are and whatever is in them.
+  it.each([
+    ['of a megabyte', 'k'.repeat(1_000_000)],
+    ['with a lone surrogate', 'a\ud800'],
+    ['with NUL', 'a\0b'],
+    ['that is empty', ''],
+    ['that looks like a name of its own', '\u0001k'],
+  ])('takes a key %s', async (_what, key) => {
+    const [a, b] = handlers()
+    await a.set(key, Promise.resolve(entry('one')))
+    await a.set(`${key}x`, Promise.resolve(entry('two')))
+    await expect.poll(async () => textOf(await b.get(key, []))).toBe('one')
+    await expect.poll(async () => textOf(await b.get(`${key}x`, []))).toBe('two')
+    const Pages = nextIncrementalCache(replica(0))
+    await new Pages().set(key, { kind: 'PAGES' }, {})
+    expect(await new Pages().get(key, { kind: 'PAGES' })).toMatchObject({ value: { kind: 'PAGES' } })
+  })
+
+  // Tags of paths are as long as paths are; an empty one comes of a tag that a variable should have made.
+  it.each([
+    ['is long', 'x'.repeat(5000)],
+    ['is of a path', '_N_T_/caf%C3%A9/[...slug]/page'],
+    ['has a lone surrogate', 'a\ud800'],
+    ['has a comma', 'a,b'],
+  ])('revalidates a tag that %s, beside empty ones and ones that are there twice', async (_what, tag) => {
+    const [a, b] = handlers()
+    await a.set('k', Promise.resolve(entry('old', { tags: [tag, '', tag] })))
+    const Pages = nextIncrementalCache(replica(0))
+    await new Pages().set('/p', { kind: 'FETCH', tags: [tag, ''] }, { fetchCache: true })
+    await expect.poll(async () => (await b.get('k', ['', 'y'.repeat(5000)]))?.tags).toEqual([tag, '', tag])
+    await later()
+    await b.updateTags([tag, '', tag])
+    await new Pages().revalidateTag([tag, ''])
+    await a.refreshTags()
+    expect([await a.get('k', []), await b.get('k', [])]).toEqual([undefined, undefined])
+    expect(await a.getExpiration([tag])).toBeGreaterThan(0)
+    expect(await new Pages().get('/p', { kind: 'FETCH', tags: [tag] })).toBeNull()
+  })
+
+  // vercel/next.js#95442: tags that get() does not look at; caching-tools/next-shared-cache#828: gone at "revalidate".
+  it('serves what is older than "revalidate" until it expires, and a timestamp ahead of time as any other', async () => {
+    const [a] = handlers()
+    const timestamp = Date.now() - 1_000_000
+    await a.set('k', Promise.resolve(entry('old', { timestamp, revalidate: 900, expire: 3600 })))
+    expect(await textOf(await a.get('k', []))).toBe('old')
+    await a.set('ahead', Promise.resolve(entry('ahead', { timestamp: Date.now() + 60_000, tags: ['z'] })))
+    await a.updateTags(['z'])
+    expect(await a.get('ahead', [])).toBeUndefined()
+    await a.set('max', Promise.resolve(entry('max', { expire: 4_294_967_294, revalidate: 4_294_967_294 })))
+    expect(await textOf(await a.get('max', []))).toBe('max')
+  })
+
+  // vercel/next.js#78095: Cannot read properties of undefined (reading 'some'); #53117: only one of several tags.
+  it('keeps pages without headers, with lists in them, or that are null', async () => {
+    const Pages = nextIncrementalCache(replica(0))
+    const pages = new Pages()
+    await pages.set('/none', { kind: 'PAGES' }, { cacheControl: { revalidate: false, expire: undefined } })
+    const listed = { kind: 'APP_ROUTE', headers: { 'set-cookie': ['a', 'b'], 'x-next-cache-tags': 'a,,b' } }
+    await pages.set('/listed', listed, {})
+    await pages.set('/404', null, {})
+    await later()
+    await pages.revalidateTag(['unknown', 'b'])
+    expect(await pages.get('/none', { kind: 'PAGES' })).toMatchObject({ value: { kind: 'PAGES' } })
+    expect(await pages.get('/404', { kind: 'PAGES' })).toMatchObject({ value: null })
+    expect(await pages.get('/listed', { kind: 'APP_ROUTE' })).toBeNull()
+  })
+})
