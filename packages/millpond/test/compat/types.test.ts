@@ -3,10 +3,19 @@ import type { KeyValueCache } from '@apollo/utils.keyvaluecache'
 import { Keyv } from 'keyv'
 import { type Generated, Kysely, SqliteDialect } from 'kysely'
 import Sqlite from 'libsql'
-import { createCache } from 'millpond'
+import { type Cache, createCache, type Key } from 'millpond'
 import { apolloCache } from 'millpond/apollo'
+import { type AstroCacheContext, type AstroCacheProvider, astroCache } from 'millpond/astro'
 import { bentocache } from 'millpond/compat/bentocache'
 import { keyvStore } from 'millpond/keyv'
+import { Cached, InvalidateTags, MillpondModule } from 'millpond/nest'
+import {
+  type NextCacheEntry,
+  type NextFound,
+  type NextIncrementalValue,
+  nextIncrementalCache,
+  nextUseCache,
+} from 'millpond/next'
 import { ocacheStorage } from 'millpond/ocache'
 import { kyselyCache } from 'millpond/orm/kysely'
 import { pgCache } from 'millpond/orm/pg'
@@ -67,4 +76,51 @@ it('ORMs', async () => {
   expectTypeOf(pgCache({ cache, database: 'types' }).module(pg)).toEqualTypeOf<typeof pg>()
   expectTypeOf(pgCache({ cache, database: 'typed' }).cached({}, work)).resolves.toEqualTypeOf<User[]>()
   expectTypeOf(prismaCache({ cache, database: 'types' }).cached({}, work)).resolves.toEqualTypeOf<User[]>()
+})
+
+it('Nest', () => {
+  Cached<[id: number, wide?: boolean]>({
+    key: (args) => {
+      expectTypeOf(args).toEqualTypeOf<[id: number, wide?: boolean]>()
+      return ['deal', args[0]] satisfies Key
+    },
+    tags: ([id]) => {
+      expectTypeOf(id).toEqualTypeOf<number>()
+      return [`deal:${id}`]
+    },
+  })
+  type Descriptor<A extends unknown[], T> = TypedPropertyDescriptor<(...args: A) => Promise<T>>
+  const cached = Cached<[id: number]>({ tags: ([id]) => [`deal:${id}`] })
+  const invalidates = InvalidateTags<[id: number]>(([id]) => [`deal:${id}`])
+  // As decorators are applied; the compiler judges, nothing is called.
+  const applied = [
+    () => cached({}, 'find', {} as Descriptor<[number], User>),
+    () => invalidates({}, 'move', {} as Descriptor<[number, string], void>),
+    // @ts-expect-error: the tags are made of a number
+    () => cached({}, 'find', {} as Descriptor<[string], User>),
+    // @ts-expect-error: what is not asynchronous cannot be awaited
+    () => cached({}, 'find', {} as TypedPropertyDescriptor<(id: number) => User>),
+  ]
+  expectTypeOf(applied).toEqualTypeOf<(() => void)[]>()
+  expectTypeOf(MillpondModule.forRootAsync).parameter(0).not.toBeAny()
+  expectTypeOf(MillpondModule.forRoot).parameter(0).toEqualTypeOf<Cache>()
+})
+
+it('Next', () => {
+  const handler = nextUseCache(cache)
+  expectTypeOf(handler.get('key', [])).resolves.toEqualTypeOf<NextCacheEntry | undefined>()
+  expectTypeOf(handler.getExpiration).returns.resolves.toEqualTypeOf<number>()
+  interface Fetched extends NextIncrementalValue {
+    readonly data: { readonly body: string }
+  }
+  const pages = new (nextIncrementalCache(cache, { buildId: '1' }))()
+  expectTypeOf(pages.get<Fetched>('/a', { kind: 'FETCH' })).resolves.toEqualTypeOf<NextFound<Fetched> | null>()
+  expectTypeOf<NextFound<Fetched>['value']>().toEqualTypeOf<Fetched | null>()
+})
+
+it('Astro', () => {
+  const make = astroCache(cache, { query: { exclude: ['utm_*'] } })
+  expectTypeOf(make).returns.toEqualTypeOf<AstroCacheProvider>()
+  expectTypeOf<AstroCacheProvider['onRequest']>().parameter(0).toEqualTypeOf<AstroCacheContext>()
+  expectTypeOf<AstroCacheProvider['onRequest']>().returns.resolves.toEqualTypeOf<Response>()
 })
