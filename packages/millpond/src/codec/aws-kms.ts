@@ -1,5 +1,5 @@
-// AWS KMS as a key service: keys of a ring are wrapped and unwrapped by a key that never leaves it. By the package
-// @aws-sdk/client-kms.
+// AWS KMS as a key service, by the package @aws-sdk/client-kms: keys of a ring are wrapped and unwrapped by a key that
+// never leaves KMS.
 import { checkedElsewhere, checkOptions, duration, required, type Shape, text, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { isError, MillpondError, reasonOf, show } from '../core/errors.ts'
@@ -8,29 +8,29 @@ import { inTime } from './in-time.ts'
 import { invalid } from './key-bytes.ts'
 import type { KeyService } from './key-sources.ts'
 
-/** What is used of a `KMSClient`. */
+/** The part of a `KMSClient` that is used. */
 export interface AwsKmsClient {
   send(command: object, options: { readonly abortSignal: AbortSignal }): Promise<unknown>
 }
 
 export interface AwsKmsOptions {
-  /** The key that wraps: its id, ARN or alias. */
+  /** The wrapping key: its id, ARN or alias. */
   readonly keyId: string
   /**
-   * A `KMSClient` of your own. Default: one for `region`, with the credentials that every AWS client looks for: of the
-   * environment, the profile, the role of the machine.
+   * A `KMSClient` of your own. Default: one for `region`, with the default AWS credential chain: environment, profile,
+   * machine role.
    */
   readonly client?: AwsKmsClient | undefined
-  /** Default: as the environment says. Not beside `client`. */
+  /** Default: from the environment. Not allowed with `client`. */
   readonly region?: string | undefined
-  /** The URL of another endpoint than AWS's (a VPC endpoint, a local stand-in). Not beside `client`. */
+  /** The URL of an endpoint other than AWS's (a VPC endpoint, a local emulator). Not allowed with `client`. */
   readonly endpoint?: string | undefined
   /**
-   * Encryption context: what a key was wrapped with has to be said again to unwrap it, and stands in CloudTrail's log.
-   * Nothing secret. Default `{ purpose: 'millpond' }`.
+   * Encryption context: unwrapping needs the same context as wrapping, and CloudTrail logs it, so it must not be
+   * secret. Default `{ purpose: 'millpond' }`.
    */
   readonly context?: Readonly<Record<string, string>> | undefined
-  /** How long one call may take, tries included. Default `'5s'`. */
+  /** The time limit of one call, retries included. Default `'5s'`. */
   readonly timeout?: Duration | undefined
 }
 
@@ -49,15 +49,15 @@ interface Kms {
   readonly DecryptCommand: new (input: object) => object
 }
 
-/** What the service says of a ciphertext that it has not made, not for this context, or not with this key. */
+/** The errors for a ciphertext that is not KMS's, or that has another context or key. */
 const NOT_OURS = new Set(['InvalidCiphertextException', 'IncorrectKeyException'])
 
 /**
  * A service for `wrappedKeyring` and `newWrappedKey`. The role needs `kms:Encrypt` for new keys and `kms:Decrypt` for
- * those that are there, of this key alone. `unwrap` and `wrap` reject with `KEYRING_UNREACHABLE` where the service is
- * down, slow, or refuses (permissions, throttling), with `KEYRING_INVALID` for a wrapped key that is damaged, of
- * another key or of another context. No message shows a key.
- * @throws MillpondError `OPTION_INVALID`, where the package is not installed too; `DURATION_INVALID`.
+ * existing ones, on this key only. `unwrap` and `wrap` reject with `KEYRING_UNREACHABLE` if the service is down, slow,
+ * or refuses (permissions, throttling), and with `KEYRING_INVALID` for a wrapped key that is damaged or has another key
+ * or context. No message shows a key.
+ * @throws MillpondError `OPTION_INVALID`, also if the package is not installed; `DURATION_INVALID`.
  * @example
  * const service = awsKms({ keyId: 'alias/cache' })
  * const ring = await wrappedKeyring({ service, current: 'k1', keys: { k1: readFileSync('k1.wrapped') } })
@@ -98,13 +98,13 @@ export function awsKms(options: AwsKmsOptions): KeyService {
   }
   return {
     wrap: (Plaintext) => ask('wrapped', new EncryptCommand({ KeyId, Plaintext, EncryptionContext }), 'CiphertextBlob'),
-    // Named, or a ciphertext of any key that the role may use would be taken.
+    // Named explicitly: otherwise a ciphertext of any key that the role may use would be accepted.
     unwrap: (CiphertextBlob) =>
       ask('unwrapped', new DecryptCommand({ KeyId, CiphertextBlob, EncryptionContext }), 'Plaintext'),
   }
 }
 
-/** The client's own tries and connections end with it. */
+/** The timeout also aborts the client's retries and connections. */
 async function sent(client: AwsKmsClient, command: object, ms: number): Promise<unknown> {
   const given = new AbortController()
   try {

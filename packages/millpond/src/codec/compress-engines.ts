@@ -1,4 +1,4 @@
-// The algorithms of compression, each in one turn and beside the event loop, each bounded on the way back.
+// The compression algorithms, each synchronous and asynchronous, with bounded decompression.
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import type { CompressOptions } from '../core/codec-options.ts'
@@ -7,7 +7,7 @@ import { isNotInstalled, loadPackage } from '../core/packages.ts'
 
 export type Algorithm = NonNullable<CompressOptions['algorithm']>
 
-/** What frames call them, the same ever after. */
+/** Their numbers in frames. These never change. */
 export const NUMBER = { gzip: 1, brotli: 2, zstd: 3, lz4: 4 } as const satisfies Record<Algorithm, number>
 export const LEVEL = { gzip: 6, brotli: 1, zstd: 3, lz4: 1 } as const satisfies Record<Algorithm, number>
 export const MAX_LEVEL = { gzip: 9, brotli: 11, zstd: 22, lz4: 1 } as const satisfies Record<Algorithm, number>
@@ -20,7 +20,7 @@ export interface Engine {
   unpackLater(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>
 }
 
-/** Node knows zstd from 22.15 on. */
+/** Available from Node 22.15. */
 type Zstd = {
   readonly zstdCompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
   readonly zstdDecompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
@@ -77,7 +77,7 @@ interface Lz4 {
 
 let loaded: Lz4 | undefined
 
-/** @throws MillpondError `OPTION_INVALID` where the package is not installed. */
+/** @throws MillpondError `OPTION_INVALID` if the package is not installed. */
 function lz4Package(): Lz4 {
   loaded ??= loadLz4()
   return loaded
@@ -99,7 +99,7 @@ function loadLz4(): Lz4 {
 }
 
 /**
- * A block of LZ4 behind the length of what it holds, as the package makes it: it refuses what comes to more than that.
+ * An LZ4 block prefixed with its decompressed length, as the package writes it; decompression fails beyond that length.
  */
 const lz4: Engine = {
   pack: (bytes) => lz4Package().compressSync(asBuffer(bytes)),
@@ -108,7 +108,7 @@ const lz4: Engine = {
   unpackLater: async (bytes, maxBytes) => await lz4Package().uncompress(withinLength(bytes, maxBytes)),
 }
 
-/** Room for that much is made before anything is read. */
+/** The prefix determines how much memory is allocated, so it is checked before decompression. */
 function withinLength(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const length = bytes.byteLength < 4 ? Number.POSITIVE_INFINITY : asBuffer(bytes).readUInt32LE(0)
   if (length > maxBytes) throw new RangeError(`an LZ4 block holds ${length} bytes, and at most ${maxBytes} are allowed`)
@@ -117,14 +117,14 @@ function withinLength(bytes: Uint8Array, maxBytes: number): Uint8Array {
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** Undefined where this Node does not know it. That a package is missing shows when it is used. */
+/** Undefined if this Node does not support it. A missing package is reported on first use. */
 export function engineOf(algorithm: Algorithm): Engine | undefined {
   if (algorithm === 'gzip') return gzip
   if (algorithm === 'brotli') return brotli
   return algorithm === 'lz4' ? lz4 : zstdEngine(zlib as Zstd)
 }
 
-/** To be called when a codec is made, so that a package that is missing is told there. */
+/** Called when a codec is created, so that a missing package is reported then. */
 export function needLz4(): void {
   lz4Package()
 }

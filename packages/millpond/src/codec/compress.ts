@@ -1,5 +1,5 @@
-// Compression as transforms of a value's bytes, where it pays: not of small values, and not of a namespace whose values
-// do not get smaller.
+// Compression as transforms of a value's bytes, only where it pays: not for small values, nor for namespaces whose
+// values do not shrink.
 import type { CompressOptions } from '../core/codec-options.ts'
 import type { CodecContext, CompressionFigures } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -16,50 +16,52 @@ import {
 import type { Transform } from './transform.ts'
 
 const MIN_BYTES = 1024
-/** Above this level 64 KB take longer than a turn should: from so many bytes on it is done beside the event loop. */
+/** Above this level 64 KB would block the event loop for too long: larger values are then compressed off the loop. */
 const QUICK_LEVEL = { gzip: 9, brotli: 4, zstd: 9, lz4: 1 } as const satisfies Record<Algorithm, number>
 const SLOW_BYTES = 4096
-/** What saves less is stored as it is: readers would pay for nothing. */
+/** If compression saves less, the value is stored uncompressed: decompressing would cost readers more than it gains. */
 const WORTH = 0.9
 /**
- * How much each value moves the estimate of its namespace: little enough that of mixed values a row of bad ones is no
- * verdict.
+ * The weight of each value in its namespace's estimate: small enough that a run of incompressible values does not
+ * decide.
  */
 const WEIGHT = 1 / 32
-/** What is thought of a namespace before anything is known: one bad value at the beginning is no verdict either. */
+/** The initial estimate of a namespace: the first incompressible value does not decide either. */
 const AT_FIRST = 0.5
 /**
- * While a namespace is not compressed, one value of so many is looked at. A prime, so that values that come in turn are
- * all seen.
+ * While a namespace is not compressed, one in this many values is sampled. A prime, so that periodic sequences are
+ * sampled evenly.
  */
 const PROBE_EVERY = 31
-/** Namespaces that are remembered: tenants have their own, and come and go. */
+/** The most namespaces that are tracked: tenants have their own, and come and go. */
 const MAX_PLACES = 10_000
 
 interface Counted {
   readonly figures: { -readonly [K in keyof CompressionFigures]: CompressionFigures[K] }
-  /** What is left of a value's bytes, on average. */
+  /** Average compression ratio. */
   ratio: number
-  /** Values since the last look. */
+  /** Values since the last sample. */
   skipped: number
 }
 
 type Place = Pick<CodecContext, 'cache' | 'namespace'>
 
-/** A namespace in one of the caches that share the codec: names have no blanks. */
+/** A namespace in one of the caches that share the codec: names contain no spaces. */
 const nameOf = ({ cache, namespace }: Place): string => `${cache} ${namespace}`
 
-/** Notes what it does by namespace. */
+/** Tracks ratios by namespace. */
 export class Compression {
-  /** In front of what writes; undefined: nothing is compressed. */
+  /** Applied on writes; undefined: nothing is compressed. */
   readonly writes: Transform | undefined
-  /** All that this Node can read. */
+  /** Every algorithm that this Node supports. */
   readonly reads: readonly Transform[]
   readonly #places = new Map<string, Counted>()
   readonly #level: number
   readonly #minBytes: number
 
-  /** @throws MillpondError `OPTION_INVALID` where this Node does not know the algorithm, or not the level. */
+  /**
+   * @throws MillpondError `OPTION_INVALID` if this Node does not support the algorithm, or the algorithm not the level.
+   */
   constructor(options: CompressOptions | undefined) {
     const algorithm = options?.algorithm ?? 'brotli'
     this.#level = options?.level ?? LEVEL[algorithm]
@@ -143,7 +145,7 @@ export class Compression {
     const at = this.#at(place)
     const { figures } = at
     figures.compressMs += performance.now() - began
-    // Of no bytes it would be infinite, and so would be the estimate ever after.
+    // For an empty value the ratio would be infinite, and would make the estimate infinite for good.
     const ratio = Math.min(1, packed.byteLength / bytes.byteLength)
     at.ratio += (ratio - at.ratio) * WEIGHT
     at.skipped = 0

@@ -1,5 +1,5 @@
-// Where a reader of anybody's bytes stands, and how many items it may still make: of the one value that is read, in one
-// turn. For packed values and MessagePack, whose numbers are written alike.
+// The position of a reader in untrusted bytes, and how many items it may still create: state of the one value being
+// read, synchronously. For packed values and MessagePack, whose numbers have the same encoding.
 import { DecodeError } from './revive.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -13,7 +13,7 @@ export function startAt(bytes: Buffer, at: number, end: number, left: number): v
   cursor.left = left
 }
 
-/** Lets the bytes go. */
+/** Releases the reference to the bytes. */
 export function release(): void {
   cursor.bytes = NOTHING
 }
@@ -24,7 +24,7 @@ export function next(): number {
   return cursor.bytes[cursor.at++]!
 }
 
-/** Where the next bytes begin. */
+/** The start of the next `length` bytes, which are skipped. */
 export function skip(length: number): number {
   const from = cursor.at
   cursor.at += length
@@ -32,7 +32,7 @@ export function skip(length: number): number {
   return from
 }
 
-/** Costs half of what a Buffer's own does, and most numbers are read here. */
+/** Half the cost of Buffer's own; most numbers are read here. */
 export function uint16(): number {
   const from = skip(2)
   const { bytes } = cursor
@@ -43,7 +43,7 @@ export const uint32 = (): number => uint16() * 65_536 + uint16()
 
 export const float64 = (): number => cursor.bytes.readDoubleBE(skip(8))
 
-/** Before anything is made of them. */
+/** Counts items against the limits before any are created. */
 export function count(items: number, levels: number): void {
   if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
   cursor.left -= items || 1
@@ -51,8 +51,8 @@ export function count(items: number, levels: number): void {
 }
 
 /**
- * Instead of assignment, for a name that objects have by nature: a field is made whatever objects inherit: `__proto__`
- * has a setter, and where `Object.prototype` is frozen nothing else could be assigned either.
+ * Instead of assignment, for names that exist on `Object.prototype`: `__proto__` has a setter, and if the prototype is
+ * frozen, the others cannot be assigned either.
  */
 export function define(fields: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true })

@@ -1,27 +1,30 @@
-// The keys that values are sealed with: derived, so that each process counts its nonces under a key of its own.
+// The keys that values are encrypted with: derived, so that each process counts nonces under a key of its own.
 //
-// GCM breaks when a nonce comes twice under one key; random nonces of 96 bits may do so from 2^32 records on, over a
-// whole fleet. HKDF (RFC 5869) of the ring's key and 16 random bytes gives each process, cache and namespace a key on
-// which it alone counts. NIST SP 800-38D, 8.2.1: the deterministic construction.
+// GCM breaks if a nonce repeats under one key; random 96-bit nonces may collide from 2^32 records on, counted over the
+// whole fleet. HKDF (RFC 5869) of the ring's key and 16 random bytes gives each process, cache and namespace its own
+// key and nonce counter. NIST SP 800-38D, 8.2.1: the deterministic construction.
 import { hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyRing } from '../core/codec-options.ts'
 import { SALT_BYTES } from './seal-head.ts'
 
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
-/** A new salt comes after so many records, or after so long. */
+/** A new salt is drawn after this many records, or after this time. */
 const MAX_COUNT = 2 ** 30
 const MAX_AGE_MS = 24 * 60 * 60 * 1000
-/** Derived keys of others that are remembered: a fleet of some hundred processes, each with a few namespaces. */
+/**
+ * The most derived keys of other processes that are cached: enough for hundreds of processes with a few namespaces
+ * each.
+ */
 const MAX_KNOWN = 2000
 
-/** Of which cache and namespace a record is. */
+/** The cache and namespace of a record. */
 export interface Place {
   readonly cache: string
   readonly namespace: string
 }
 
-/** What the next record is sealed with. */
+/** Key and nonce for the next record. */
 export interface Turn {
   readonly keyId: string
   readonly key: Uint8Array
@@ -31,7 +34,7 @@ export interface Turn {
 
 interface Counted {
   readonly keyId: string
-  /** The ring's key of that id when this one was derived. */
+  /** The ring's key of that id at the time of derivation. */
   readonly root: Uint8Array
   readonly key: Uint8Array
   readonly salt: Uint8Array
@@ -52,7 +55,7 @@ export class DerivedKeys {
     this.#now = now
   }
 
-  /** Each answer is given once. */
+  /** Each result is returned only once. */
   next(place: Place): Turn {
     const name = nameOf(place)
     const { current } = this.#ring
@@ -92,7 +95,7 @@ export class DerivedKeys {
   }
 }
 
-/** No two places have one name. */
+/** Unique for each place. */
 const nameOf = ({ cache, namespace }: Place): string => `${cache.length}:${cache}${namespace}`
 
 function derive(root: Uint8Array, salt: Uint8Array, name: string): Uint8Array {

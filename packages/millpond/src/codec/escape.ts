@@ -1,9 +1,8 @@
-// Turns a value that JSON alone would change into JSON data that says what it was, or refuses it and names the path.
+// Escapes a value that plain JSON would change into JSON data that preserves it, or rejects it and names the path.
 //
-// The escape form is an object with the single key "$". Its value is a word (`{"$":"NaN"}`) or a list of a type and
-// what it holds (`{"$":["Date",0]}`, `{"$":["Map","k1",1,"k2",2]}`). A user's object that has a key "$" is itself
-// wrapped: `{"$":["Object",{"$":1}]}`; so the form can never be taken for data nor data for the form. `revive.ts` is
-// the way back.
+// The escape form is an object with the single key "$". Its value is a word (`{"$":"NaN"}`) or a list of a type and its
+// contents (`{"$":["Date",0]}`, `{"$":["Map","k1",1,"k2",2]}`). A user's object that has a key "$" is itself wrapped:
+// `{"$":["Object",{"$":1}]}`; so escape form and data cannot be confused. `revive.ts` is the inverse.
 import { types } from 'node:util'
 import { MillpondError } from '../core/errors.ts'
 import type { CodecLimits } from './limits.ts'
@@ -11,7 +10,7 @@ import { renderPath, type Step } from './path.ts'
 
 export const MARK = '$'
 
-/** The JSON data that stands for `value`. Throws `VALUE_UNSUPPORTED` with the path, or `VALUE_TOO_LARGE`. */
+/** The JSON data that represents `value`. Throws `VALUE_UNSUPPORTED` with the path, or `VALUE_TOO_LARGE`. */
 export function escapeValue(value: unknown, limits: CodecLimits): unknown {
   if (value === undefined) {
     throw new MillpondError(
@@ -52,7 +51,7 @@ class Walk {
       case 'undefined':
         return { [MARK]: 'undefined' }
       case 'bigint':
-        // Hexadecimal, because decimal digits cost more than linear time.
+        // Hexadecimal, because converting to decimal digits takes more than linear time.
         return { [MARK]: ['BigInt', value < 0n ? `-${(-value).toString(16)}` : value.toString(16)] }
       case 'object':
         return value === null ? null : (this.#leaf(value) ?? this.#container(value))
@@ -61,7 +60,7 @@ class Walk {
     }
   }
 
-  /** Objects that hold bytes or a time, nothing else. */
+  /** Built-ins that contain bytes or a time and no further values. */
   #leaf(value: object): unknown {
     if (types.isDate(value)) {
       this.#mustBe(value, 2, 'Date')
@@ -77,7 +76,7 @@ class Walk {
     return undefined
   }
 
-  // Named properties on a view are not looked for: listing them would list every index.
+  // Named properties on a view are not checked: listing them would list every index.
   #view(value: ArrayBufferView): unknown {
     this.#take(value.byteLength)
     const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
@@ -167,7 +166,7 @@ class Walk {
     this.#noSymbols(value)
     const names = Object.keys(value)
     this.#count(names.length)
-    // No prototype: a field named __proto__ or toJSON is a field here like any other.
+    // No prototype: fields named __proto__ or toJSON are ordinary fields here.
     const fields: Record<string, unknown> = Object.create(null)
     for (const name of names) {
       this.#take(name.length)
@@ -201,7 +200,7 @@ class Walk {
     }
   }
 
-  /** Text and bytes, which come to no less when they are written: before time is spent on them. */
+  /** Counts text and bytes, whose encoding is never shorter, before time is spent on them. */
   #take(length: number): void {
     this.#room -= length
     if (this.#room < 0) {
@@ -212,7 +211,7 @@ class Walk {
     }
   }
 
-  /** A built-in of its own kind: no subclass, no fields added to it. */
+  /** Rejects subclasses of a built-in, and built-ins with added fields. */
   #mustBe(value: object, depth: number, kind: string): void {
     if (inheritance(value) !== depth) this.#instance(value)
     const [extra] = Object.keys(value)
@@ -245,7 +244,7 @@ function escapeNumber(value: number): unknown {
   return Number.isFinite(value) ? value : { [MARK]: String(value) }
 }
 
-/** How many prototypes stand above a value. Tells a built-in from a subclass of it, in every realm. */
+/** The length of the prototype chain. Tells a built-in from its subclasses in every realm. */
 function inheritance(value: object): number {
   let depth = 0
   for (let up: unknown = Object.getPrototypeOf(value); up !== null; up = Object.getPrototypeOf(up)) depth++

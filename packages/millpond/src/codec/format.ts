@@ -1,9 +1,9 @@
-// How a value becomes bytes and comes back. A format is known by the numbers that frames carry, the same ever after.
+// How a value is encoded as bytes and decoded. Frames identify formats by numbers that never change.
 
 import type { Rejection } from '../core/contracts.ts'
 import type { CodecLimits } from './limits.ts'
 
-/** A value as bytes. A text is written as UTF-8. */
+/** An encoded value. Text is written as UTF-8. */
 export interface Written {
   /** The format's number for this way of writing, 0 to 255. */
   readonly number: number
@@ -13,7 +13,7 @@ export interface Written {
 export type Read =
   | {
       readonly value: unknown
-      /** Every string of the value takes one byte a character. */
+      /** Every string in the value takes one byte per character. */
       readonly isNarrow?: boolean
     }
   | { readonly rejected: Rejection }
@@ -24,12 +24,12 @@ export interface ValueFormat {
   /** The numbers that it reads. */
   readonly numbers: readonly number[]
   /**
-   * The value as bytes, none of it changed in silence.
+   * Encodes the value, with nothing silently changed.
    * @throws MillpondError `VALUE_UNSUPPORTED` with the path, or `VALUE_TOO_LARGE`.
    */
   write(value: unknown, key: string, limits: CodecLimits): Written
   /**
-   * The value in `bytes[from, to)`, which may be anybody's. Never throws; what it builds shares no memory with the
+   * Decodes the value in `bytes[from, to)`, which are untrusted. Never throws; the result shares no memory with the
    * bytes.
    */
   read(number: number, bytes: Buffer, from: number, to: number, limits: CodecLimits): Read

@@ -1,4 +1,4 @@
-// A codec out of its parts: frame, value format, and what is done to the bytes between them.
+// A codec composed of frame, value format, and transforms of the bytes between them.
 import { checkedElsewhere, checkOptions, fn, listOf, type Shape, withMethods } from '../core/checks.ts'
 import type { Codec, CodecContext, DecodedParts, EncodedParts, Rejection, Sealed } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -12,19 +12,22 @@ import { applyAll, type Transform, undoAll } from './transform.ts'
 export interface FrameCodecOptions {
   /** How values are written. Default `jsonFormat`. */
   readonly format?: ValueFormat | undefined
-  /** Formats that are also read, beside `format` and JSON: what was written before a change is no flush. */
+  /** Formats that are also read, besides `format` and JSON, so that changing the format does not flush the cache. */
   readonly reads?: readonly ValueFormat[] | undefined
   /** Applied to the bytes of each value in this order, and undone in reverse. */
   readonly transforms?: readonly Transform[] | undefined
-  /** Transforms that are also undone: what was written before a change is no flush. */
+  /** Transforms that are also undone, so that changing transforms does not flush the cache. */
   readonly undoes?: readonly Transform[] | undefined
-  /** Gives keys and tags other names outside, and puts these inside. Only with `requires`: inside must be sealed. */
+  /**
+   * Replaces keys and tags outside the value, and stores the originals inside it. Only with `requires`, since the
+   * inside must be encrypted.
+   */
   readonly hides?: Hides | undefined
-  /** Only what this transform was applied to, as the last one, is read. It must be among `transforms`. */
+  /** Only entries whose last transform is this one are read. It must be among `transforms`. */
   readonly requires?: Transform | undefined
-  /** What a value may be at most, so that hostile bytes cost little. */
+  /** Limits on values, so that hostile bytes cost little. */
   readonly limits?: Partial<CodecLimits> | undefined
-  /** Called for each body that is not accepted and so becomes a miss. Must not throw. */
+  /** Called for each body that is rejected and so becomes a miss. Must not throw. */
   readonly onReject?: ((reason: Rejection) => void) | undefined
 }
 
@@ -41,15 +44,15 @@ const OPTIONS: Shape<FrameCodecOptions> = {
   onReject: fn('a function that receives the reason why bytes were rejected'),
 }
 
-/** For callers that bind nothing. */
+/** For callers without a context to bind to. */
 const NOWHERE: CodecContext = Object.freeze({ cache: '', namespace: '', asOf: Object.freeze({ epoch: '', seq: 0 }) })
 
 /**
- * A codec that names format and transforms by number in each frame, so that a change of either leaves readable what was
- * written before, as long as the old ones are listed in `reads` and `undoes`.
+ * A codec that records format and transforms by number in each frame, so that entries written before a change of either
+ * stay readable, as long as the old ones are listed in `reads` and `undoes`.
  *
- * Values up to 64 KB take one turn; above, transforms with an asynchronous form make it a promise.
- * @throws MillpondError `OPTION_INVALID` for two formats or transforms of one number, or a number out of range.
+ * Values up to 64 KB are handled synchronously; above, transforms with an asynchronous form make the result a promise.
+ * @throws MillpondError `OPTION_INVALID` for two formats or transforms with the same number, or a number out of range.
  */
 export function frameCodec(options: FrameCodecOptions = {}): Codec {
   checkOptions<FrameCodecOptions>(options, OPTIONS, 'frameCodec')
@@ -82,7 +85,7 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       if (transforms.length === 0) return writeFrame(format, parts, limits)
       const { number, bytes } = format.write(parts.value, parts.key, limits)
       const plain = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
-      // What comes back may be no larger than what may be stored.
+      // The limit on reading is also the limit on storing.
       if (plain.byteLength > limits.maxBytes) return pack(number, parts, plain, limits.maxBytes)
       const outer = hides === undefined ? parts : hiddenParts(hides(context), parts)
       const inner = hides === undefined ? undefined : parts
@@ -127,19 +130,19 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** What the frame says of key and tags, whatever became of its value. */
+/** Key and tags from the frame, whether or not the value can be read. */
 export function namesIn(bytes: Uint8Array, limits: CodecLimits): Pick<EncodedParts, 'key' | 'tags'> | undefined {
   const unpacked = unpack(bytes, limits.maxBytes)
   return typeof unpacked === 'string' ? undefined : { key: unpacked.parts.key, tags: unpacked.parts.tags }
 }
 
-/** Frame and value in one turn. */
+/** Frame and value, synchronously. */
 export function writeFrame(format: ValueFormat, parts: EncodedParts, limits: CodecLimits): Uint8Array {
   const { number, bytes } = format.write(parts.value, parts.key, limits)
   return pack(number, parts, bytes, limits.maxBytes)
 }
 
-/** The way back, for one format and no transforms. */
+/** The inverse, for one format and no transforms. */
 export function readFrame(format: ValueFormat, bytes: Uint8Array, limits: CodecLimits): DecodedParts | Rejection {
   const unpacked = unpack(bytes, limits.maxBytes)
   if (typeof unpacked === 'string') return unpacked

@@ -1,15 +1,14 @@
-// The frame of a stored entry: what every reader must know before it can understand the value. All numbers
-// little-endian.
+// The frame of a stored entry: what a reader must know before it can decode the value. All numbers are little-endian.
 //
 //   0  "MP"            magic
-//   2  version         1, or 2 where the value's bytes were transformed
-//   3  format          how the value is written, by number: so that a change of format is no flush
+//   2  version         1, or 2 if the value's bytes were transformed
+//   3  format          the number of the value's format, so that changing the format does not flush
 //   4  createdAt       float64, epoch milliseconds
 //  12  freshUntil      float64, may be Infinity
 //  20  staleUntil      float64, may be Infinity
 //  28  length of meta  uint32
-//  32  length of value uint32, as it lies here
-//  36  version 2: how many transforms, and the number of each, in the order in which they were applied; a byte each
+//  32  length of value uint32, as stored
+//  36  version 2: the count of transforms, and the number of each, in the order in which they were applied; a byte each
 //      meta            JSON: [key, ...tags] (JSON, because it keeps lone surrogates)
 //      value
 //      checksum        uint32, CRC-32 of all before it
@@ -23,27 +22,27 @@ const TRANSFORMED = 2
 const NO_TRANSFORMS: readonly number[] = []
 const NO_TAGS: readonly string[] = Object.freeze([])
 const HEADER = 36
-/** Where the lengths begin, which are known last. */
+/** The offset of the lengths, which are written last. */
 const LENGTHS = 28
 const CHECKSUM = 4
-// The CRC-32 of any bytes that are followed by their own CRC-32, low byte first.
+// The CRC-32 of any bytes followed by their own CRC-32, low byte first.
 const RESIDUE = 0x2144df1c
 const MAGIC_0 = 0x4d
 const MAGIC_1 = 0x50
-// The longest key there is, and tags.
+// Enough for the longest key and its tags.
 const MAX_META = 1024 * 1024
 const META_BOUNDS = { maxDepth: 1, maxItems: 10_000 }
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const OPEN = 0x5b
 const CLOSE = 0x5d
-// JSON escapes what is below.
+// JSON escapes characters below this.
 const FIRST_PLAIN = 0x20
 const LAST_ASCII = 0x7f
-// Less than this breaks no bound that matters.
+// Shorter meta cannot exceed any limit that matters.
 const SHORT_META = 4096
 
-/** @throws MillpondError `VALUE_TOO_LARGE`, `OPTION_INVALID` for times that are none. */
+/** @throws MillpondError `VALUE_TOO_LARGE`, or `OPTION_INVALID` for invalid times. */
 export function pack(
   format: number,
   parts: EncodedParts,
@@ -94,8 +93,8 @@ function writeHead(
 }
 
 /**
- * What a transformed value can be bound to: version, format, times, key and tags, as bytes that are the same on the way
- * back.
+ * What a transformed value is bound to: version, format, times, key and tags, as the same bytes for encoding and
+ * decoding.
  */
 export function headOf(format: number, parts: EncodedParts): Uint8Array {
   const meta = packMeta(parts)
@@ -116,7 +115,7 @@ function packMeta(parts: EncodedParts): string {
   return metaOf(parts)
 }
 
-/** @throws MillpondError `VALUE_TOO_LARGE` for more than any reader accepts. */
+/** @throws MillpondError `VALUE_TOO_LARGE` if longer than readers accept. */
 export function metaOf({ key, tags }: Pick<EncodedParts, 'key' | 'tags'>): string {
   const meta = tags.length === 0 ? `[${JSON.stringify(key)}]` : JSON.stringify([key, ...tags])
   if (tags.length >= META_BOUNDS.maxItems || (meta.length * 3 > MAX_META && Buffer.byteLength(meta) > MAX_META)) {
@@ -128,13 +127,13 @@ export function metaOf({ key, tags }: Pick<EncodedParts, 'key' | 'tags'>): strin
   return meta
 }
 
-/** What a body says, in the object that is handed on: the value comes last. */
+/** The contents of a body, in the object that is returned; the value is added last. */
 export interface Parts extends DecodedParts {
   value: unknown
   isNarrow: boolean
 }
 
-/** A body whose checksum, lengths, times and meta are right; its value is still bytes. */
+/** A body whose checksum, lengths, times and meta are valid; its value is still encoded. */
 export interface Unpacked {
   readonly parts: Parts
   readonly format: number
@@ -194,7 +193,7 @@ export function metaIn(body: Buffer, from: number, to: number): Pick<EncodedPart
   return key === undefined ? 'malformed' : { key, tags }
 }
 
-/** The key of `["key"]` in plain ASCII, without tags or escapes: what most entries say, and not worth a parser. */
+/** The key of `["key"]` in plain ASCII, without tags or escapes: the common case, which needs no parser. */
 function simpleKey(body: Buffer, from: number, to: number): string | undefined {
   const start = from + 2
   const end = to - 2
@@ -213,7 +212,7 @@ function isTexts(meta: unknown): meta is string[] {
   return true
 }
 
-/** `undefined`, which no JSON text means, for a text that is not JSON. */
+/** `undefined`, which no JSON text encodes, for text that is not JSON. */
 export function parse(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,5 +1,5 @@
-// Keys and tags that leave the process under other names: HMACs in the frame, and what they are of inside, sealed with
-// the value.
+// Keys and tags leave the process under other names: their HMACs stand in the frame, and the originals inside,
+// encrypted with the value.
 //
 //   uint32, little-endian   length of what follows
 //   JSON                    [key, ...tags]
@@ -10,17 +10,17 @@ import { dependencyKey, dependencyTag, isInner } from '../core/dependency.ts'
 import { metaIn, metaOf } from './frame.ts'
 import type { Transform } from './transform.ts'
 
-/** Kept apart from the numbers of compression and of the seal. */
+/** Outside the ranges of compression and encryption. */
 const HIDING = 32
 const LENGTH = 4
 /**
- * Names that are remembered of a namespace, and namespaces: each name is some 200 bytes, and made anew in two
- * microseconds.
+ * The most names that are cached per namespace, and the most namespaces: a name takes some 200 bytes, and two
+ * microseconds to compute again.
  */
 const MAX_NAMES = 2000
 const MAX_PLACES = 100
 
-/** Comes first: what follows compresses and seals key and tags with the value. */
+/** Comes first, so that key and tags are compressed and encrypted with the value. */
 export const hiding: Transform = {
   name: 'names',
   number: HIDING,
@@ -41,10 +41,10 @@ export const hiding: Transform = {
   },
 }
 
-/** Makes the names of a namespace; the same object for as long as others do not crowd it out. */
+/** Returns the names of a namespace; the same object until it is evicted by others. */
 export type Hides = (place: Pick<CodecContext, 'cache' | 'namespace'>) => HiddenNames
 
-/** HMAC-SHA-256, with cache and namespace: who sees a name in two of them does not know that it is of one key. */
+/** HMAC-SHA-256 that includes cache and namespace, so that names from two of them cannot be linked to the same key. */
 export function hiddenNames(secret: Uint8Array): Hides {
   const known = new Map<string, HiddenNames>()
   return ({ cache, namespace }) => {
@@ -83,10 +83,7 @@ function remember<V>(known: Map<string, V>, name: string, value: V, most: number
   known.set(name, value)
 }
 
-/**
- * As the frame has them. What the engine marks an entry with is nobody's to look for, but for what it was computed
- * from.
- */
+/** The parts as the frame has them. The engine's own tags are dropped, except those that name dependencies. */
 export function hiddenParts(names: HiddenNames, parts: EncodedParts): EncodedParts {
   const tags = parts.tags.filter((tag) => !isInner(tag) || dependencyKey(tag) !== undefined)
   return { ...parts, key: names.key(parts.key), tags: tags.map((tag) => names.tag(tag)) }

@@ -1,25 +1,25 @@
-// A key service without a server that also holds against quantum computers: X25519 and ML-KEM-768 together, so that
-// whoever wants a key must break both.
+// A key service without a server that also resists quantum computers: X25519 and ML-KEM-768 combined, so that an
+// attacker must break both.
 //
-// A key of the ring is sealed with AES-256-GCM under what HKDF-SHA-256 makes of both shared secrets, bound to both
-// ciphertexts and to the recipient's public keys (as in X-Wing, draft-connolly-cfrg-xwing-kem; ML-KEM is FIPS 203). A
-// new pair of secrets comes with each wrapping, so that a nonce of zeros comes once.
+// A key of the ring is encrypted with AES-256-GCM under the HKDF-SHA-256 of both shared secrets, bound to both
+// ciphertexts and to the recipient's public keys (as in X-Wing, draft-connolly-cfrg-xwing-kem; ML-KEM is FIPS 203).
+// Each wrapping has a new pair of secrets, so an all-zero nonce is used only once per key.
 import * as crypto from 'node:crypto'
 import { checkOptions, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
 import { invalid } from './key-bytes.ts'
 import type { KeyService } from './key-sources.ts'
 
-/** Keys of a hybrid service, as text: base64 of both keys, behind a mark. */
+/** Keys of a hybrid service, as text: base64 of both keys, with a prefix. */
 export interface HybridKeys {
-  /** Wraps: may be where keys are made. */
+  /** Wraps: may be present wherever keys are created. */
   readonly publicKey: string
   /** Unwraps: a secret. */
   readonly privateKey: string
 }
 
 export interface HybridOptions {
-  /** The receiver's public key. */
+  /** The recipient's public key. */
   readonly publicKey: string
   /** Without it the service only wraps. */
   readonly privateKey?: string | undefined
@@ -34,7 +34,7 @@ const KEY = 32
 const TAG = 16
 const LENGTH = 1 + CIPHERTEXT + POINT + KEY + TAG
 const MARKS = { publicKey: 'millpond-hybrid-1-public', privateKey: 'millpond-hybrid-1-private' } as const
-/** What a raw X25519 point stands behind in SPKI (RFC 8410). */
+/** The SPKI prefix of a raw X25519 public key (RFC 8410). */
 const SPKI = Buffer.from('302a300506032b656e032100', 'hex')
 
 interface Kem {
@@ -43,7 +43,7 @@ interface Kem {
   generateKeyPairSync(type: string): { readonly publicKey: crypto.KeyObject; readonly privateKey: crypto.KeyObject }
 }
 
-/** @throws MillpondError `OPTION_INVALID` where this runtime has no ML-KEM. */
+/** @throws MillpondError `OPTION_INVALID` if this runtime does not support ML-KEM. */
 function kem(): Kem {
   if ('encapsulate' in crypto && 'decapsulate' in crypto) return crypto as unknown as Kem
   throw new MillpondError(
@@ -53,8 +53,8 @@ function kem(): Kem {
 }
 
 /**
- * A new pair of keys for `hybridKeyService`.
- * @throws MillpondError `OPTION_INVALID` where this runtime has no ML-KEM (Node before 24.7).
+ * Generates a key pair for `hybridKeyService`.
+ * @throws MillpondError `OPTION_INVALID` if this runtime does not support ML-KEM (Node before 24.7).
  */
 export function newHybridKeys(): HybridKeys {
   const pairs = [kem().generateKeyPairSync(ALGORITHM), crypto.generateKeyPairSync('x25519')]
@@ -73,10 +73,10 @@ export function newHybridKeys(): HybridKeys {
 }
 
 /**
- * A service for `wrappedKeyring` and `newWrappedKey` in this process. `unwrap` rejects with `KEYRING_INVALID` for what
- * is damaged or was wrapped for others.
- * @throws MillpondError `OPTION_INVALID` where this runtime has no ML-KEM (Node before 24.7); `KEYRING_INVALID` for
- * what are no keys of `newHybridKeys`.
+ * An in-process service for `wrappedKeyring` and `newWrappedKey`. `unwrap` rejects with `KEYRING_INVALID` for a wrapped
+ * key that is damaged or was wrapped for another recipient.
+ * @throws MillpondError `OPTION_INVALID` if this runtime does not support ML-KEM (Node before 24.7); `KEYRING_INVALID`
+ * for keys that are not from `newHybridKeys`.
  * @example
  * const service = hybridKeyService({ publicKey, privateKey })
  * const ring = await wrappedKeyring({ service, current: 'k1', keys: { k1: await newWrappedKey(service) } })
@@ -137,7 +137,7 @@ export function hybridKeyService(options: HybridOptions): KeyService {
         decipher.final()
         return key
       } catch {
-        throw notOurs() // what went wrong is nobody's business
+        throw notOurs() // the cause is not revealed
       }
     },
   }
@@ -167,7 +167,7 @@ function read(
       if (keys[0].asymmetricKeyType === (ALGORITHM as string) && keys[1].asymmetricKeyType === 'x25519') return keys
     }
   } catch {
-    // as below: what OpenSSL says would quote the key
+    // as below: OpenSSL's message would quote the key
   }
   throw invalid(`${what} is not a key created by newHybridKeys()`, 'hybrid keys')
 }

@@ -1,10 +1,7 @@
-// A bound for what a key store or a key service takes: whoever waits is told in time, whatever they do.
+// A time limit for key stores and key services.
 import { afterAwake } from '../core/awake.ts'
 
-/**
- * As `work`, or an Error when this process has been awake for `ms` milliseconds. What comes after that is nobody's
- * business.
- */
+/** Settles as `work`, or rejects once this process has been awake for `ms` milliseconds. A later result is ignored. */
 export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   let cancel = (): void => {}
   const late = new Promise<never>((_, reject) => {

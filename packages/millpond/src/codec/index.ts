@@ -1,5 +1,5 @@
-// What is stored as bytes: the frame, the lossless formats, compression, encryption and its keys, limits, and the
-// choice of fields.
+// How values are stored as bytes: the frame, the lossless formats, compression, encryption and its keys, limits, and
+// the selection of fields.
 export type { CodecOptions, CompressOptions, EncryptedCodecOptions, KeyRing } from '../core/codec-options.ts'
 export type { KeyStore, Rejection, ShreddedKeys } from '../core/contracts.ts'
 export type { Read, ValueFormat, Written } from './format.ts'

@@ -1,4 +1,4 @@
-// JSON as a value format: lossless, JSON for what JSON can say, an escape form for the rest.
+// JSON as a value format: lossless; plain JSON where it suffices, an escape form for the rest.
 import { MillpondError, show } from '../core/errors.ts'
 import { escapeValue } from './escape.ts'
 import type { Read, ValueFormat, Written } from './format.ts'
@@ -9,19 +9,18 @@ import { reviveRead } from './revive.ts'
 
 const NUMBER = { json: 0, escaped: 1, buffer: 2, bytes: 3, absent: 4 } as const
 
-// Parsing this much takes no longer than some 20 ms whatever it holds, so the walk over every byte before it is not
-// needed.
+// Parsing this much takes at most some 20 ms, whatever it contains, so it is not scanned beforehand.
 const SMALL = 128 * 1024
 
 /**
  * Keeps: null, booleans, numbers (NaN, infinities, -0), bigint, strings (lone surrogates too), `undefined`, Date
  * (invalid too), Map, Set, Buffer, typed arrays, ArrayBuffer, DataView, arrays, plain objects with or without
  * prototype, a field named `__proto__`. A value that occurs twice is stored twice. A getter is read once and its result
- * kept; hidden (non-enumerable) fields are not kept.
+ * kept; non-enumerable fields are not kept.
  *
- * Refuses with `VALUE_UNSUPPORTED` and the path: functions, symbols, fields named by symbols, instances of classes,
+ * Rejects with `VALUE_UNSUPPORTED` and the path: functions, symbols, fields named by symbols, instances of classes,
  * errors, promises, regular expressions, holes in arrays, named properties of arrays, cycles, `toJSON` functions.
- * Beyond its limits: `VALUE_TOO_LARGE`, or `VALUE_UNSUPPORTED` for depth. It builds nothing but the types above.
+ * Beyond its limits: `VALUE_TOO_LARGE`, or `VALUE_UNSUPPORTED` for depth. Decoding creates only the types above.
  */
 export const jsonFormat: ValueFormat = { name: 'json', numbers: Object.values(NUMBER), write, read }
 
@@ -67,7 +66,7 @@ function read(number: number, bytes: Buffer, from: number, to: number, limits: C
   }
 }
 
-/** Memory of its own: what arrived may be a slice of a socket's buffer. */
+/** A copy, since the input may be a slice of a socket's buffer. */
 function copy(body: Buffer, from: number, to: number): ArrayBuffer {
   const memory = new ArrayBuffer(to - from)
   body.copy(new Uint8Array(memory), 0, from, to)
@@ -86,7 +85,7 @@ function readJson(body: Buffer, from: number, to: number, limits: CodecLimits): 
   return { value, isNarrow: isNarrow(text, to - from) }
 }
 
-/** As many bytes as characters are ASCII; what an escape stands for may be wider. */
+/** Whether there are as many bytes as characters (all ASCII), and no escape, which may stand for a wider character. */
 const isNarrow = (text: string, bytes: number): boolean => text.length === bytes && !text.includes('\\u')
 
 function readEscaped(body: Buffer, from: number, to: number, limits: CodecLimits): Read {

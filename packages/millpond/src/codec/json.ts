@@ -1,4 +1,4 @@
-// The default codec: JSON in the frame, nothing transformed, so that both ways are one turn.
+// The default codec: JSON in the frame without transforms, synchronous both ways.
 import { checkedElsewhere, checkOptions, fn, type Shape } from '../core/checks.ts'
 import type { Rejection, SyncCodec } from '../core/contracts.ts'
 import { namesIn, readFrame, writeFrame } from './frame-codec.ts'
@@ -6,9 +6,9 @@ import { jsonFormat } from './json-format.ts'
 import { type CodecLimits, resolveLimits } from './limits.ts'
 
 export interface JsonCodecOptions {
-  /** Bounds for writing and reading; each has a default. */
+  /** Limits for writing and reading; each has a default. */
   readonly limits?: Partial<CodecLimits> | undefined
-  /** Called for each body that is not accepted and so becomes a miss. Must not throw. */
+  /** Called for each body that is rejected and so becomes a miss. Must not throw. */
   readonly onReject?: ((reason: Rejection) => void) | undefined
 }
 
@@ -18,11 +18,11 @@ const OPTIONS: Shape<JsonCodecOptions> = {
 }
 
 /**
- * What it keeps and refuses: `jsonFormat`. Without options it is what a cache uses.
+ * `jsonFormat` says what it keeps and rejects. Without options it is the default of a cache.
  *
- * `decode` answers `undefined` for bytes that are corrupt, cut, foreign, of another version, format or transform, or
- * beyond the limits.
- * @throws MillpondError `OPTION_INVALID` for limits that are none, and for options that do not exist.
+ * `decode` returns `undefined` for bytes that are corrupt, truncated, foreign, of another version, format or transform,
+ * or beyond the limits.
+ * @throws MillpondError `OPTION_INVALID` for invalid limits and unknown options.
  */
 export function jsonCodec(options: JsonCodecOptions = {}): SyncCodec {
   checkOptions<JsonCodecOptions>(options, OPTIONS, 'jsonCodec')

@@ -1,7 +1,7 @@
-// The bytes of a key, however they are written.
+// The bytes of a key in any accepted form.
 import { MillpondError } from '../core/errors.ts'
 
-/** 32 bytes, or these as a text of 64 hexadecimal digits or of base64. */
+/** 32 bytes, or the same as 64 hexadecimal digits or as base64. */
 export type KeyBytes = Uint8Array | string
 
 const KEY_BYTES = 32
@@ -9,8 +9,8 @@ const HEX = /^[0-9a-f]{64}$/i
 const BASE64 = /^[A-Za-z0-9+/_-]{43}=?$/
 
 /**
- * A copy, since whoever gave the bytes may overwrite them.
- * @param what as the message calls it
+ * A copy, since the caller may overwrite its bytes.
+ * @param what the key's name in the message
  * @throws MillpondError `KEYRING_INVALID`
  */
 export function keyBytes(what: string, given: unknown): Uint8Array {
@@ -23,7 +23,7 @@ export function keyBytes(what: string, given: unknown): Uint8Array {
   return bytes
 }
 
-/** What is neither hexadecimal nor base64 of 32 bytes is not made into a key: a password is not one. */
+/** Only hexadecimal or base64 of 32 bytes: a password is not turned into a key. */
 function fromText(text: string): Uint8Array | undefined {
   if (HEX.test(text)) return Uint8Array.from(Buffer.from(text, 'hex'))
   return BASE64.test(text) ? Uint8Array.from(Buffer.from(text, 'base64')) : undefined

@@ -1,4 +1,4 @@
-// Rings from where keys are kept: a file, the environment, a key service that unwraps them.
+// Key rings from a file, the environment, or a key service that unwraps them.
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { checkedElsewhere, checkOptions, duration, required, type Shape, text, withMethods } from '../core/checks.ts'
@@ -8,13 +8,13 @@ import { inTime } from './in-time.ts'
 import { invalid } from './key-bytes.ts'
 import { idOf, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
 
-/** Read or written by the group or others, as Unix says it. */
+/** Unix permission bits of group and others. */
 const NOT_MINE = 0o077
 
-/** A ring that is read from a file. */
+/** A ring from a file. */
 export interface FileKeyring extends LiveKeyring {
   /**
-   * Reads the file again, on a signal, say: all of it, or nothing where something is wrong.
+   * Reads the file again, for example on a signal. If anything is wrong, nothing changes.
    * @throws MillpondError as `fileKeyring` does.
    */
   reload(): void
@@ -22,9 +22,9 @@ export interface FileKeyring extends LiveKeyring {
 
 /**
  * A ring from a file that only its owner may read (mode 600 or 400): `{ "current": "k2", "keys": [{ "id": "k1", "key":
- * "<base64>" }, …] }`, and `"next": { "id", "activeFrom" }` if you like.
- * @throws MillpondError `KEYRING_INVALID` for a file that others may read, that is not JSON, or whose ring is not one;
- * `KEYRING_UNREACHABLE` where there is no file.
+ * "<base64>" }, …] }`, optionally with `"next": { "id", "activeFrom" }`.
+ * @throws MillpondError `KEYRING_INVALID` for a file that others may read, that is not JSON, or that is not a valid
+ * ring; `KEYRING_UNREACHABLE` if the file does not exist.
  */
 export function fileKeyring(path: string): FileKeyring {
   const ring = keyring(readKeyFile(path))
@@ -56,7 +56,7 @@ function nextOf(next: unknown, source: string): NonNullable<KeyringOptions['next
   throw invalid('its next key is not { "id", "activeFrom" }', source)
 }
 
-/** The permissions are those of what is read, not of what stood at the path before. */
+/** Checks the permissions of the opened file, since the path may have been replaced. */
 function readOwn(path: string, source: string): string {
   let file: number
   try {
@@ -74,7 +74,7 @@ function readOwn(path: string, source: string): string {
   }
 }
 
-/** What the parser says would quote the text. */
+/** The parser's own message would quote the text. */
 function parseKeys(text: string, source: string): unknown {
   try {
     return JSON.parse(text)
@@ -84,10 +84,10 @@ function parseKeys(text: string, source: string): unknown {
 }
 
 /**
- * A ring from an environment variable: `k2:<key>,k1:<key>`, the first one current; or one key alone, whose id is made
+ * A ring from an environment variable: `k2:<key>,k1:<key>`, the first one current; or a single key, whose id is derived
  * from it. Keys as base64 or hexadecimal.
  * @param name Default `CACHE_ENCRYPTION_KEY`.
- * @throws MillpondError `KEYRING_INVALID` where it is not set, or not a ring.
+ * @throws MillpondError `KEYRING_INVALID` if it is not set, or not a valid ring.
  */
 export function environmentKeyring(
   name = 'CACHE_ENCRYPTION_KEY',
@@ -108,41 +108,39 @@ export function environmentKeyring(
   return keyring({ current: keys[0]?.[0] ?? '', keys })
 }
 
-/** A service that keeps a key which never leaves it: AWS KMS, Google Cloud KMS, Vault's transit engine. */
+/** A service whose own key never leaves it: AWS KMS, Google Cloud KMS, Vault's transit engine. */
 export interface KeyService {
-  /** The key, encrypted by the service: what may be kept in a file or an image. */
+  /** Encrypts the key; the result may be kept in a file or an image. */
   wrap(key: Uint8Array): Promise<Uint8Array>
   unwrap(wrapped: Uint8Array): Promise<Uint8Array>
 }
 
-/** Keys as the service has wrapped them. */
+/** Keys as wrapped by the service. */
 export interface WrappedKeyringOptions {
-  /** What unwraps the keys, such as `awsKms(…)`. */
+  /** The service that unwraps the keys, such as `awsKms(…)`. */
   readonly service: Pick<KeyService, 'unwrap'>
-  /** The id of the key that new entries are sealed with. */
+  /** The id of the key that encrypts new entries. */
   readonly current: string
   /** Wrapped keys by their id. */
   readonly keys: Readonly<Record<string, Uint8Array>>
-  /** As for `keyring`: the key that seals in place of `current` from a moment on. */
+  /** As for `keyring`: the key that replaces `current` at a given time. */
   readonly next?: KeyringOptions['next'] | undefined
-  /** How long the service may take for a key. Default `'10s'`. */
+  /** The time limit for unwrapping a key. Default `'10s'`. */
   readonly timeout?: Duration | undefined
 }
 
-/** A ring whose keys a service has unwrapped. */
+/** A ring whose keys were unwrapped by a service. */
 export interface WrappedKeyring extends LiveKeyring {
   /**
-   * Takes these keys in place of the former ones when the service has unwrapped all of them; where it fails, or one is
-   * wrong, nothing changes.
+   * Replaces the keys once the service has unwrapped all of them; if it fails, or a key is wrong, nothing changes.
    * @throws MillpondError as `wrappedKeyring` does.
    */
   reload(changed: Pick<WrappedKeyringOptions, 'current' | 'keys' | 'next'>): Promise<void>
 }
 
 /**
- * A new key, known to nobody but who unwraps it.
- * @throws MillpondError `KEYRING_UNREACHABLE` for a service that answers with what is not a wrapped key; what the
- * service throws.
+ * A new wrapped key; its plaintext is not returned.
+ * @throws MillpondError `KEYRING_UNREACHABLE` if the service's result is not a wrapped key; errors of the service.
  */
 export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<Uint8Array> {
   const key = randomBytes(32)
@@ -161,16 +159,16 @@ export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<
 const WRAPPED: Shape<WrappedKeyringOptions> = {
   service: required(withMethods<WrappedKeyringOptions['service']>('a key service, with unwrap', 'unwrap')),
   current: required(text),
-  keys: required<WrappedKeyringOptions['keys']>(checkedElsewhere), // looked at below, and never shown
+  keys: required<WrappedKeyringOptions['keys']>(checkedElsewhere), // checked below, and never shown
   next: checkedElsewhere, // by the ring
   timeout: duration,
 }
 
 /**
- * A ring of keys that a service unwraps, once, before the cache is created. The service is not asked again: a service
- * that is down stops nobody who runs.
- * @throws MillpondError `KEYRING_UNREACHABLE` where the service fails or is late for the current key or any other;
- * `KEYRING_INVALID` as `keyring`.
+ * A ring of keys that a service unwraps once, before the cache is created. The service is not called again, so its
+ * outages do not affect running processes.
+ * @throws MillpondError `KEYRING_UNREACHABLE` if the service fails or times out for any of the keys; `KEYRING_INVALID`
+ * as `keyring`.
  */
 export async function wrappedKeyring(options: WrappedKeyringOptions): Promise<WrappedKeyring> {
   checkOptions<WrappedKeyringOptions>(options, WRAPPED, 'wrappedKeyring')

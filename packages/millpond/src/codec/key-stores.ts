@@ -1,4 +1,4 @@
-// Where tenants' keys may be kept without a database: in this process, or in a folder of a host.
+// Stores for tenants' keys that need no database: this process's memory, or a local folder.
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { invalid } from './key-bytes.ts'
 import { newest, putAfter, syncFolder } from './versions.ts'
 
-/** For tests and for caches whose entries may all be lost with the process. */
+/** For tests, and for caches whose entries may all be lost with the process. */
 export function memoryKeyStore(): KeyStore {
   const records = new Map<string, string>()
   return {
@@ -26,16 +26,15 @@ export function memoryKeyStore(): KeyStore {
 
 const NAME = /^[\w-]{1,64}$/
 const NOT_MINE = 0o077
-/** Tenants that are listed in one step. */
+/** Tenants listed in one step. */
 const STEP = 500
 
 /**
- * A folder for each tenant in a folder of a local disk that only its owner may read (mode 700, made where it does not
- * exist), for all processes of a host. What is replaced is overwritten with zeros and synced before `put` resolves;
- * what a file system or a disk keeps of that (snapshots, spare blocks), and backups of the folder, are yours to look
- * after.
- * @throws MillpondError `KEYRING_INVALID` for a folder that others may read; `KEYRING_UNREACHABLE` where it cannot be
- * made.
+ * Keeps each tenant's keys in a subfolder of a local folder that only its owner may read (mode 700, created if
+ * missing), for all processes of a host. What is replaced is overwritten with zeros and synced before `put` resolves;
+ * copies that a file system or disk keeps (snapshots, spare blocks) and backups of the folder are yours to remove.
+ * @throws MillpondError `KEYRING_INVALID` for a folder that others may read; `KEYRING_UNREACHABLE` if it cannot be
+ * created.
  */
 export function folderKeyStore(path: string): KeyStore {
   const source = `the key folder ${show(path)}`

@@ -1,5 +1,5 @@
-// Keys by id: one is current, and seals; the others only open. Made of what the program holds; files, the environment
-// and key services end here too.
+// Keys by id: the current one encrypts, the others only decrypt. Created from keys that the program holds; files, the
+// environment and key services also lead here.
 import { createHash } from 'node:crypto'
 import { unknownName } from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
@@ -9,17 +9,17 @@ import { valueCodec } from './value-codec.ts'
 
 /** The keys of a ring. */
 export interface KeyringOptions {
-  /** The id of the key that seals from now on. It must be in `keys`. */
+  /** The id of the key that encrypts. It must be in `keys`. */
   readonly current: string
   /**
-   * By id: an object, a Map, or a list of pairs. An id is 1 to 64 letters, digits, `.`, `_` or `-`, and never means
-   * another key later.
+   * By id: an object, a Map, or a list of pairs. An id is 1 to 64 letters, digits, `.`, `_` or `-`, and must never be
+   * reused for another key.
    */
   readonly keys: Readonly<Record<string, KeyBytes>> | Iterable<readonly [id: string, key: KeyBytes]>
   /**
-   * The key that seals in place of `current` from a moment on: a Date, epoch milliseconds, or what `new Date` reads.
-   * Both steps of a rotation are then one change: until `activeFrom` every process must have been given the ring, and
-   * their clocks may differ by as much as you leave between.
+   * The key that replaces `current` at a given time: a Date, epoch milliseconds, or anything that `new Date` accepts.
+   * This makes both steps of a rotation one change: every process must have received the ring before `activeFrom`, with
+   * a margin for the differences between their clocks.
    */
   readonly next?: { readonly id: string; readonly activeFrom: Date | number | string } | undefined
 }
@@ -27,9 +27,9 @@ export interface KeyringOptions {
 /** A ring whose keys can be changed while caches use it. */
 export interface LiveKeyring extends KeyRing {
   /**
-   * Takes these keys in place of the former ones: all of them, or nothing where something is wrong. Rotation has two
-   * steps, or the first who seals with the new key is not understood: every process gets the new key beside the old one
-   * as `current`, and only then the new one becomes `current`.
+   * Replaces the keys: all of them, or none if anything is wrong. Rotate in two steps, or other processes cannot read
+   * what the first one encrypts with the new key: give every process the new key besides the old one as `current`, and
+   * only then make the new one `current`.
    * @throws MillpondError `KEYRING_INVALID` as `keyring` does.
    */
   replace(options: KeyringOptions): void
@@ -39,8 +39,8 @@ const ID = /^[\w.-]{1,64}$/
 
 /**
  * A key ring for `codec: { encrypt }`.
- * @throws MillpondError `KEYRING_INVALID` without a current key, for a key that is not 32 bytes long, two of one id, or
- * one key under two ids. What a key is, no message says.
+ * @throws MillpondError `KEYRING_INVALID` without a current key, for a key that is not 32 bytes long, a duplicate id,
+ * or one key under two ids. No message shows a key.
  * @example
  * const cache = createCache({ tiers, codec: { encrypt: keyring({ current: 'k2', keys: { k1, k2 } }) } })
  */
@@ -49,8 +49,8 @@ export function keyring(options: KeyringOptions): LiveKeyring {
 }
 
 /**
- * A key alone, where nobody names it: the same id for the same key in every process. Tells nothing of it: 48 bits of a
- * hash of 256 random ones.
+ * The id of a key that was given without one: the same in every process. It reveals only 48 bits of a hash of 256
+ * random bits.
  */
 export const idOf = (key: Uint8Array): string =>
   createHash('sha256').update('millpond key id').update(key).digest('hex').slice(0, 12)

@@ -1,30 +1,29 @@
-// What a stored body may at most be: checked before a value is written and before bytes from a shared tier are parsed.
+// The limits of a stored body: checked before a value is written and before bytes from a shared tier are parsed.
 import { checkOptions, type Shape, whole } from '../core/checks.ts'
 import type { CodecLimits } from '../core/codec-options.ts'
 
 export type { CodecLimits }
 
-// Parsing takes V8 up to some 0.1 s for 100,000 distinct keys or 8 MB of digits; 500 levels are far from the end of the
-// stack.
+// V8 takes up to some 0.1 s to parse 100,000 distinct keys or 8 MB of digits; 500 levels are far from a stack overflow.
 const DEFAULTS: CodecLimits = { maxBytes: 8 * 1024 * 1024, maxDepth: 500, maxItems: 100_000 }
 
-// Deeper values would come near the end of the stack in a caller that is deep itself.
+// Deeper values could overflow the stack if the caller is deep itself.
 const DEEPEST = 1000
 
 const LIMITS: Shape<Partial<CodecLimits>> = { maxBytes: whole(1), maxDepth: whole(1, DEEPEST), maxItems: whole(1) }
 
-/** Fills in the defaults. Throws `OPTION_INVALID` for an unknown name or a bound that is not a positive integer. */
+/** Fills in the defaults. Throws `OPTION_INVALID` for an unknown name or a limit that is not a positive integer. */
 export function resolveLimits(given: Partial<CodecLimits> = {}): CodecLimits {
   checkOptions<Partial<CodecLimits>>(given, LIMITS, 'limits')
   const { maxBytes = DEFAULTS.maxBytes, maxDepth = DEFAULTS.maxDepth, maxItems = DEFAULTS.maxItems } = given
   return Object.freeze({ maxBytes, maxDepth, maxItems })
 }
 
-// The escape form of one item is at most four items, of one level at most three levels.
+// The escape form turns one item into at most four, and one level into at most three.
 const ESCAPED_ITEMS = 4
 const ESCAPED_LEVELS = 3
 
-/** What holds for the escape form of a value that keeps to the limits. */
+/** The limits on the escape form of a value that is within `limits`. */
 export const escapedLimits = ({ maxBytes, maxDepth, maxItems }: CodecLimits): CodecLimits => ({
   maxBytes,
   maxDepth: maxDepth * ESCAPED_LEVELS,
@@ -40,8 +39,8 @@ const OPEN = 0x7b
 const CLOSE = 0x7d
 
 /**
- * Which bound a JSON text in `bytes[from, to)` breaks, if any. One pass over the bytes, whether they are valid JSON or
- * not.
+ * Which limit a JSON text in `bytes[from, to)` exceeds, if any. One pass over the bytes, whether or not they are valid
+ * JSON.
  */
 export function excessOf(
   bytes: Uint8Array,
@@ -73,21 +72,21 @@ function endOfString(bytes: Uint8Array, from: number, to: number): number {
   return at
 }
 
-// What an object takes at least around the level inside it: `{"":` and `}`.
+// The least characters that an object adds around a nested level: `{"":` and `}`.
 const OBJECT_LEVEL = 6
 
 /**
- * Whether a JSON text has so few opening brackets that it cannot nest deeper than `maxDepth`. Cheap; `false` means
- * "look closer".
+ * Whether a JSON text has so few opening brackets that it cannot nest deeper than `maxDepth`. Cheap; `false` means that
+ * it must be scanned.
  */
 export function surelyShallow(text: string, maxDepth: number): boolean {
   const arrays = occurrences(text, '[', maxDepth)
-  // Most texts are too short for so many objects inside one another, and these need not be counted.
+  // Most texts are too short for that many nested objects, so their braces need not be counted.
   if (arrays + Math.ceil(text.length / OBJECT_LEVEL) <= maxDepth) return true
   return arrays + occurrences(text, '{', maxDepth - arrays) <= maxDepth
 }
 
-/** Counted up to one more than `most`. */
+/** Counts up to one more than `most`. */
 function occurrences(text: string, bracket: string, most: number): number {
   let count = 0
   for (let at = text.indexOf(bracket); at !== -1 && count <= most; at = text.indexOf(bracket, at + 1)) count++

@@ -1,34 +1,34 @@
-// MessagePack bytes as a value. They are anybody's: within the limits, of known types only, whole.
+// Decodes MessagePack bytes. They are untrusted: limits, types and lengths are checked.
 //
-// Only what is written here is accepted: no extensions, no binary, no 64-bit integers, names that are texts.
+// Only what our writer produces is accepted: no extensions, no binary, no 64-bit integers, and only strings as names.
 import { count, cursor, define, float64, malformed, next, release, skip, startAt, uint16, uint32 } from './cursor.ts'
 import type { Read } from './format.ts'
 import type { CodecLimits } from './limits.ts'
 import { DecodeError } from './revive.ts'
 
-/** A part of a text keeps the whole alive, so of longer bytes each text is made by itself. */
+/** A substring keeps its parent string alive, so for longer input each string is decoded separately. */
 const SMALL = 4096
-/** Up to here it is quicker to look at each byte than to ask for a text. */
+/** Up to this length, checking each byte is faster than decoding a string. */
 const SHORT = 64
-/** Names that are remembered, by a hash of their bytes; the longest of them. */
+/** The most names that are cached, by a hash of their bytes; and the longest. */
 const NAMES = 2048
 const LONGEST_NAME = 40
 
 interface Name {
   readonly text: string
-  /** It is not one that objects have by nature, so that assigning makes a field of it. */
+  /** The name is not on `Object.prototype`, so assigning it creates a field. */
   readonly isAssigned: boolean
 }
 
 const names: (Name | undefined)[] = new Array(NAMES)
 
-// Of the value that is read, in one turn.
-/** All bytes as a text, one each; empty where there are too many. */
+// State of the value being read; reading is synchronous.
+/** All bytes as a string, one character each; empty if there are too many. */
 let texts = ''
 let first = 0
 let isNarrow = true
 
-/** The value in `body[from, to)`, or why it is not one. */
+/** The value in `body[from, to)`, or why it is invalid. */
 export function readMessagePack(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
   startAt(body, from, to, limits.maxItems)
   first = from
@@ -105,7 +105,7 @@ function readText(length: number): string {
   return text
 }
 
-/** Most have been read before, as the name of another object's field. */
+/** Most names have been read before, in another object. */
 function readName(): Name {
   const type = next()
   const length =
@@ -135,7 +135,7 @@ function readName(): Name {
 
 const nameOf = (text: string): Name => ({ text, isAssigned: !(text in Object.prototype) })
 
-/** Only names of one byte a character are remembered, and a byte of such a one is the character. */
+/** Only names of one byte per character are cached, so bytes can be compared with characters. */
 function isAt(name: string, from: number, length: number): boolean {
   if (name.length !== length) return false
   for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== cursor.bytes[from + i]) return false

@@ -1,15 +1,15 @@
-// A plain value as MessagePack, in one walk that also makes sure that nothing is changed in silence: what is asked of
-// objects and lists is what `plain.ts` asks.
+// Encodes a plain value as MessagePack, in one walk that also ensures that nothing is changed silently, with the same
+// checks of objects and arrays as `plain.ts`.
 //
-// State of one walk lies in the module: it is one turn, and who is called meanwhile (a getter of the value that writes
-// another one) is told no.
+// The state of a walk is module-level, since it is synchronous; a re-entrant call (from a getter of the value) is
+// rejected.
 import type { CodecLimits } from './limits.ts'
 import { isBareList } from './plain.ts'
 
 const SCRATCH = 64 * 1024
-/** What a number or a head takes at most. */
+/** The most bytes of a number or a header. */
 const ROOM = 16
-/** Up to here it is quicker to write a text byte by byte than to ask for it. */
+/** Up to this length, writing a string byte by byte is faster than calling Buffer. */
 const SHORT = 24
 
 let scratch = Buffer.allocUnsafeSlow(SCRATCH)
@@ -21,8 +21,8 @@ let isBusy = false
 let takesBare = false
 
 /**
- * The bytes; undefined for a value that is not plain enough, or not within the limits: others know why.
- * @param isBare objects without a prototype are taken for plain ones, as in the escape form.
+ * The bytes; undefined for a value that is not plain enough or exceeds the limits: the caller then finds out why.
+ * @param isBare treats objects without a prototype as plain, as in the escape form.
  */
 export function writeMessagePack(value: object, limits: CodecLimits, isBare = false): Buffer | undefined {
   if (isBusy || 'toJSON' in Array.prototype) return undefined
@@ -35,7 +35,7 @@ export function writeMessagePack(value: object, limits: CodecLimits, isBare = fa
   try {
     return writeItem(value, limits.maxDepth) ? Buffer.from(scratch.subarray(0, at)) : undefined
   } catch {
-    // A getter that throws, or no room: who writes it another way meets that again, and says so.
+    // A getter that throws, or lack of memory: the fallback meets the same error and reports it.
     return undefined
   } finally {
     isBusy = false
@@ -54,7 +54,7 @@ function need(bytes: number): void {
   if (at + bytes > scratch.length) resize(Math.max(scratch.length * 2, at + bytes))
 }
 
-/** Whether all of it could be written. */
+/** Whether the whole item could be written. */
 function writeItem(item: unknown, levels: number): boolean {
   need(ROOM)
   switch (typeof item) {
@@ -93,7 +93,7 @@ function writeText(text: string): boolean {
   return writeLong(text)
 }
 
-/** Half of a surrogate pair has no UTF-8. */
+/** A lone surrogate has no UTF-8 encoding. */
 function writeLong(text: string): boolean {
   if (text.length > room) return false
   const size = Buffer.byteLength(text)
@@ -111,7 +111,7 @@ function writeLong(text: string): boolean {
   return true
 }
 
-/** Two bytes or four; the type for four is the one after that for two. */
+/** A length of two or four bytes; the type for four is the one after that for two. */
 function writeHead(count: number, type: number): void {
   if (count < 65_536) {
     scratch[at++] = type
@@ -126,7 +126,7 @@ function writeHead(count: number, type: number): void {
 
 function writeNumber(item: number): boolean {
   if ((item | 0) !== item || (item === 0 && 1 / item < 0)) {
-    // Neither NaN nor an infinity, nor -0, which the escape form says.
+    // NaN, the infinities, and -0 need the escape form.
     if (item - item !== 0 || item === 0) return false
     scratch[at++] = 0xcb
     view.setFloat64(at, item)
@@ -167,7 +167,7 @@ function writeList(list: unknown[], levels: number): boolean {
   return true
 }
 
-/** Its names are counted before it is written: the head says how many there are. */
+/** The names are counted first, since the header holds the count. */
 function writeFields(fields: Record<string, unknown>, levels: number): boolean {
   if (Object.getOwnPropertySymbols(fields).length !== 0) return false
   let count = 0
@@ -180,6 +180,6 @@ function writeFields(fields: Record<string, unknown>, levels: number): boolean {
     count--
     if (!writeText(name) || !writeItem(fields[name], levels)) return false
   }
-  // More are left where a getter took one of them away.
+  // The count is off if a getter deleted a field.
   return count === 0
 }

@@ -1,5 +1,5 @@
-// MessagePack as a value format: what JSON keeps, in fewer bytes. Plain data as it is, the rest by way of the escape
-// form; half of a surrogate pair, which UTF-8 cannot say, as JSON.
+// MessagePack as a value format: keeps what JSON keeps, in fewer bytes. Plain data directly, the rest through the
+// escape form; lone surrogates, which UTF-8 cannot encode, as JSON.
 import { escapeValue } from './escape.ts'
 import type { Read, ValueFormat, Written } from './format.ts'
 import { jsonFormat } from './json-format.ts'
@@ -10,7 +10,7 @@ import { reviveRead } from './revive.ts'
 
 const NUMBER = { plain: 32, escaped: 33 } as const
 
-/** Keeps and refuses what `jsonFormat` does. */
+/** Keeps and rejects what `jsonFormat` does. */
 export const messagePackFormat: ValueFormat = { name: 'messagepack', numbers: Object.values(NUMBER), write, read }
 
 function write(value: unknown, key: string, limits: CodecLimits): Written {

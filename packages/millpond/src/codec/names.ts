@@ -1,23 +1,22 @@
-// Names that tell nothing: keys and tags as HMACs, so that neither a tier, nor the ledger, an outbox or a log shows
-// what they are of.
+// Opaque names: keys and tags as HMACs, so that no tier, ledger, outbox or log reveals them.
 import { createHmac } from 'node:crypto'
 import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
 import { type KeyBytes, keyBytes } from './key-bytes.ts'
 
-/** Makes names of keys and tags. */
+/** Derives the names of keys and tags. */
 export interface KeyedNames {
   /** The name of a key, the same in every process that has the secret: 43 letters, digits, `-` and `_`. */
   (key: Key): string
-  /** The name of a tag. Never that of a key. */
+  /** The name of a tag; never equal to that of a key. */
   tag(tag: string): string
 }
 
 /**
- * Names for keys and tags that hold what nobody may read, an e-mail address, say. HMAC-SHA-256 of the key as the cache
- * writes it: whoever does not have the secret can neither read nor guess one. The names are all that the cache knows:
- * patterns match nothing, listings and metrics show names. Another secret makes other names: a change is a flush.
- * @param secret 32 bytes, or these as hexadecimal or base64. Not a key of the ring: those change.
- * @throws MillpondError `KEYRING_INVALID` for what is not 32 bytes; when used, `KEY_INVALID` and `TAG_INVALID` as the
+ * Names for keys and tags that contain confidential data, such as an e-mail address. HMAC-SHA-256 of the key as the
+ * cache writes it: without the secret the key can be neither read nor guessed. The cache knows only the names: patterns
+ * match nothing, and listings and metrics show names. Changing the secret changes all names, and so flushes the cache.
+ * @param secret 32 bytes, or the same as hexadecimal or base64. Not a key of the ring, since those are rotated.
+ * @throws MillpondError `KEYRING_INVALID` for anything but 32 bytes; when used, `KEY_INVALID` and `TAG_INVALID` as the
  * cache itself.
  * @example
  * const name = keyedNames(secret)

@@ -1,5 +1,4 @@
-// Packed bytes as a value (`packed.ts` has the layout). They are anybody's: within the limits, of known kinds only,
-// whole.
+// Decodes packed bytes (`packed.ts` has the layout). They are untrusted: limits, types and lengths are checked.
 
 import { count, cursor, define, float64, malformed, next, release, startAt, uint16, uint32 } from './cursor.ts'
 import type { Read } from './format.ts'
@@ -8,20 +7,20 @@ import { type CodecLimits, excessOf } from './limits.ts'
 import { HEAD, MAX_FIELDS, TAG, TEXTS } from './packed-tags.ts'
 import { DecodeError } from './revive.ts'
 
-/** Where it lies in the head. */
+/** The offset of the table's checksum in the header. */
 const CHECKSUM = 9
 const LAST_TIME = 8.64e15
 /**
- * What remembered tables take in memory, about: those of a service's queries, a few hundred bytes and ten times as much
- * memory each.
+ * The estimated memory of cached tables: those of a service's queries take a few hundred bytes each, and ten times as
+ * much when parsed.
  */
 const MAX_WEIGHT = 8 * 1024 * 1024
-/** A heavier one would be in the place of many. */
+/** A heavier table would displace many others. */
 const MAX_TABLE_WEIGHT = MAX_WEIGHT / 16
 const SHAPE_WEIGHT = 100
 const NAME_WEIGHT = 50
 /**
- * A part of a text keeps the whole alive, so it is copied out of longer ones. V8 copies what is shorter than 13
+ * A substring keeps its parent string alive, so it is copied out of longer ones. V8 copies strings shorter than 13
  * characters anyway.
  */
 const SMALL_TEXTS = 4096
@@ -29,7 +28,7 @@ const COPIED = 13
 
 interface Shape {
   readonly names: readonly string[]
-  /** None of its names is one that objects have by nature, so that assigning makes a field of each. */
+  /** None of the names is on `Object.prototype`, so assigning each creates a field. */
   readonly isAssigned: boolean
 }
 
@@ -40,21 +39,21 @@ interface Table {
   readonly weight: number
 }
 
-/** By the checksum of their bytes; of two with one checksum the later. */
+/** By the checksum of their bytes; of two with the same checksum, the later one. */
 const tables = new Map<number, Table>()
 let weight = 0
 
 const NO_SHAPES: readonly Shape[] = []
 
-// Of the value that is read, in one turn.
+// State of the value being read; reading is synchronous.
 let shapes = NO_SHAPES
 let texts = ''
 let textAt = 0
 let copiesTexts = false
-/** They take one byte a character, also where they lie. */
+/** The texts take one byte per character, in the input too. */
 let isNarrow = false
 
-/** The value in `body[from, to)`, or why it is not one. */
+/** The value in `body[from, to)`, or why it is invalid. */
 export function readPacked(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
   try {
     return begin(body, from, to, limits)
@@ -98,11 +97,11 @@ function encodingOf(kind: number | undefined): BufferEncoding {
   }
 }
 
-/** A known one only where every byte is the same: no other table can be taken for it. */
+/** A cached table is used only if every byte is the same, so no other can be mistaken for it. */
 function tableIn(body: Buffer, checksum: number, from: number, to: number, limits: CodecLimits): Table {
   const known = tables.get(checksum)
   if (known !== undefined && known.bytes.compare(body, from, to) === 0) return known
-  // Of as many objects as there may be items, each of a shape of its own.
+  // As many shapes as there may be items, since each object may have a shape of its own.
   const excess = excessOf(body, from, to, { maxDepth: 2, maxItems: 2 * limits.maxItems + 2 })
   if (excess !== undefined) throw new DecodeError(excess, 'a table beyond the limits')
   const text = body.toString('utf8', from, to)
@@ -181,7 +180,7 @@ function readText(length: number): string {
   textAt += length
   if (textAt > texts.length) throw malformed()
   if (!copiesTexts || length < COPIED) return texts.slice(from, textAt)
-  // By way of UTF-16 a text of a million characters takes two bytes for each ever after.
+  // Decoding as UTF-16 would make a text of a million characters occupy two bytes for each.
   if (isNarrow) return cursor.bytes.toString('latin1', cursor.end + from, cursor.end + textAt)
   return Buffer.from(texts.slice(from, textAt), 'utf16le').toString('utf16le')
 }

@@ -1,18 +1,18 @@
-// The bytes that say what follows, the same ever after: MessagePack's, as far as that has such things.
+// The type bytes, which never change: MessagePack's, where it has an equivalent.
 
-/** How the texts are written, two lengths, and a checksum. */
+/** The text encoding, two lengths, and a checksum. */
 export const HEAD = 13
 
-/** An object with more is a dictionary: its names are data, beside its values. */
+/** An object with more fields is treated as a dictionary: its names are stored with its values. */
 export const MAX_FIELDS = 128
 
 export const TAG = {
-  // 0x00 to 0x7f: a whole number
-  /** 0x80 to 0x8f: an object of the shape of that number, its values follow. */
+  // 0x00 to 0x7f: an integer
+  /** 0x80 to 0x8f: an object of that shape; its values follow. */
   shape: 0x80,
-  /** 0x90 to 0x9f: a list of so many items, which follow. */
+  /** 0x90 to 0x9f: a list of that many items, which follow. */
   list: 0x90,
-  /** 0xa0 to 0xbf: so long a text. */
+  /** 0xa0 to 0xbf: a text of that length. */
   text: 0xa0,
   null: 0xc0,
   undefined: 0xc1,
@@ -26,12 +26,9 @@ export const TAG = {
   text32: 0xdb,
   list32: 0xdd,
   shape16: 0xde,
-  /** An object: how many fields, and the name before each value. */
+  /** An object: the number of fields, and the name before each value. */
   named32: 0xdf,
 } as const
 
-/**
- * How the texts are written: one byte a character, UTF-8, or two bytes a character (where half of a surrogate pair
- * stands alone).
- */
+/** The text encodings: one byte per character, UTF-8, or two bytes per character (if there is a lone surrogate). */
 export const TEXTS = { narrow: 0, utf8: 1, wide: 2 } as const

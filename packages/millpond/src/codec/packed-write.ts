@@ -1,9 +1,8 @@
-// A value as packed bytes (`packed.ts` has the layout), in one walk that also makes sure that nothing is changed in
-// silence.
+// Encodes a value as packed bytes (`packed.ts` has the layout), in one walk that also ensures that nothing is changed
+// silently.
 //
-// What is asked of each object and array is what `plain.ts` asks, and why it is asked is said there. State of one walk
-// lies in the module: it is one turn, and who is called meanwhile (a getter of the value that writes another one) is
-// told no.
+// The checks of objects and arrays are those of `plain.ts`, where they are explained. The state of a walk is
+// module-level, since it is synchronous; a re-entrant call (from a getter of the value) is rejected.
 import { types } from 'node:util'
 import type { CodecLimits } from './limits.ts'
 import { HEAD, TAG, TEXTS } from './packed-tags.ts'
@@ -11,9 +10,9 @@ import { isBareList } from './plain.ts'
 import { bytesOfTable, emptyShape, emptyTable, type Shape, shapeWith, type Table, tableWith } from './shapes.ts'
 
 const SCRATCH = 64 * 1024
-/** What one item takes at most before the next one asks for room. */
+/** The most bytes that one item takes before the next one reserves room. */
 const ROOM = 16
-/** Where they end in the head. */
+/** The offset after the lengths in the header. */
 const LENGTHS = 9
 const MAX_NUMBER = 65_535
 
@@ -30,8 +29,8 @@ let isBusy = false
 let takesBare = false
 
 /**
- * The bytes; undefined for a value that is not plain enough, or not within the limits: others know why.
- * @param isBare objects without a prototype are taken for plain ones, as in the escape form.
+ * The bytes; undefined for a value that is not plain enough or exceeds the limits: the caller then finds out why.
+ * @param isBare treats objects without a prototype as plain, as in the escape form.
  */
 export function writePacked(value: object, limits: CodecLimits, isBare = false): Buffer | undefined {
   if (isBusy || 'toJSON' in Array.prototype) return undefined
@@ -46,7 +45,7 @@ export function writePacked(value: object, limits: CodecLimits, isBare = false):
   try {
     return writeItem(value, limits.maxDepth) ? finish() : undefined
   } catch {
-    // A getter that throws, or no room: who writes it another way meets that again, and says so.
+    // A getter that throws, or lack of memory: the fallback meets the same error and reports it.
     return undefined
   } finally {
     texts = ''
@@ -83,7 +82,7 @@ function resize(size: number): void {
   full = size - ROOM
 }
 
-/** Whether all of it could be written. */
+/** Whether the whole item could be written. */
 function writeItem(item: unknown, levels: number): boolean {
   if (at > full) resize(scratch.length * 2)
   switch (typeof item) {
@@ -108,7 +107,7 @@ function writeItem(item: unknown, levels: number): boolean {
   }
 }
 
-/** Its length only. */
+/** Writes only the length here; the characters go to the texts. */
 function writeText(text: string): void {
   const { length } = text
   if (length < 32) scratch[at++] = TAG.text | length
@@ -170,8 +169,8 @@ function writeList(list: unknown[], levels: number): boolean {
 }
 
 /**
- * Its names are walked before its values: what its shape is, or that it has none, is known before anything of it is
- * written. for-in costs less than a list of names.
+ * Names are walked before values: the shape, or that there is none, must be known before anything is written. for-in
+ * costs less than a list of names.
  */
 function writeFields(fields: Record<string, unknown>, levels: number): boolean {
   if (Object.getOwnPropertySymbols(fields).length !== 0) return false
@@ -197,11 +196,11 @@ function writeFields(fields: Record<string, unknown>, levels: number): boolean {
     written++
     if (!writeItem(fields[name], levels)) return false
   }
-  // Fewer where a getter took one of them away.
+  // Fewer if a getter deleted a field.
   return written === shape.size
 }
 
-/** Its number in the table of this value, which it is put into where it is not there yet. */
+/** The shape's number in this value's table, to which it is added if missing. */
 function numberOf(shape: Shape): number {
   if (shape.value === walk) return shape.number
   shape.value = walk
@@ -225,7 +224,7 @@ function writeNamed(fields: Record<string, unknown>, levels: number): boolean {
   return true
 }
 
-/** What is hidden beside the time, or was added to it, is for others to refuse. */
+/** Dates with added or non-enumerable properties are left to the fallback, which rejects them. */
 function writeDate(date: Date): boolean {
   if (!types.isDate(date) || Reflect.ownKeys(date).length !== 0) return false
   scratch[at++] = TAG.date

@@ -1,17 +1,18 @@
-// Packed values: MessagePack's numbers and lists, with the names of fields once for each shape of objects, and all
-// texts in one piece. Half the time of JSON, and fewer bytes; no package.
+// Packed values: MessagePack's numbers and lists, with field names stored once per object shape, and all texts
+// together. Half the time of JSON, and fewer bytes; no package needed.
 //
-//   0  how the texts are written, see TEXTS
+//   0  text encoding, see TEXTS
 //   1  length of the table   uint32, little-endian
 //   5  length of the data    uint32, little-endian
-//   9  CRC-32 of the table, by which a reader finds it among those that it knows
-//  13  table                 JSON, a list of shapes: the names of an object's fields, in their order
-//      data                  see TAG; a text is its length in UTF-16 units, an object the number of its shape and its values
-//      texts                 one after the other
+//   9  CRC-32 of the table, by which a reader looks it up in its cache
+//  13  table                 JSON, a list of shapes: the names of an object's fields, in order
+//      data                  see TAG; a text is its length in UTF-16 units, an object the number of its shape and its
+//      values
+//      texts                 concatenated
 //
-// The table travels with the value: it comes and goes with it, is sealed with it, and nobody else has to be asked for
-// it. A reader remembers tables and compares their bytes, so that reading one costs no more than finding it; a writer
-// makes each once (decision 0039 has what a table beside the values would save and cost).
+// The table is stored with the value: it lives as long, is encrypted with it, and readers depend on nothing else. A
+// reader caches tables and compares their bytes, so that reading a known one costs only a lookup; a writer creates each
+// once (decision 0039 has what a table outside the values would save and cost).
 import { escapeValue } from './escape.ts'
 import type { Read, ValueFormat, Written } from './format.ts'
 import { jsonFormat } from './json-format.ts'
@@ -22,7 +23,7 @@ import { reviveRead } from './revive.ts'
 
 const NUMBER = { plain: 48, escaped: 49 } as const
 
-/** Keeps and refuses what `jsonFormat` does. */
+/** Keeps and rejects what `jsonFormat` does. */
 export const packedFormat: ValueFormat = { name: 'packed', numbers: Object.values(NUMBER), write, read }
 
 function write(value: unknown, key: string, limits: CodecLimits): Written {

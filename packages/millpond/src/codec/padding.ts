@@ -1,6 +1,6 @@
-// Padding that leaves at most the magnitude of a length visible: Padmé (Nikitin and others, "Reducing Metadata Leakage
-// from Encrypted Files and Communication with PURBs", PETS 2019), at most 12 % more bytes. The end is marked by one
-// byte that is not zero, as in ISO/IEC 7816-4.
+// Padding that reveals at most the magnitude of a length: Padmé (Nikitin and others, "Reducing Metadata Leakage from
+// Encrypted Files and Communication with PURBs", PETS 2019), at most 12 % more bytes. The data ends before a nonzero
+// byte, as in ISO/IEC 7816-4.
 
 const MARK = 0x80
 
@@ -19,7 +19,7 @@ export function pad(bytes: Uint8Array): Uint8Array {
   return padded
 }
 
-/** Undefined for what was not padded. */
+/** Undefined for input that was not padded. */
 export function unpad(bytes: Uint8Array): Uint8Array | undefined {
   let end = bytes.byteLength - 1
   while (end >= 0 && bytes[end] === 0) end--

@@ -1,4 +1,4 @@
-// How an error names the place of a value: value.items[3].fn
+// How an error shows the path of a value: value.items[3].fn
 export type Step = string | number | { readonly note: string; readonly index?: number }
 
 const NAME = /^[A-Za-z_$][\w$]*$/

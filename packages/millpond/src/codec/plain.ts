@@ -1,14 +1,14 @@
-// The fast question before a value is written: is it plain JSON data, so that JSON.stringify keeps it as it is?
+// The quick check before a value is written: is it plain JSON data, which JSON.stringify preserves?
 import type { CodecLimits } from './limits.ts'
 
-// Of the value that is asked about, in one turn: how many items it may still hold, and how many characters.
+// State of the value being checked, synchronously: how many items and characters it may still contain.
 let left = 0
 let room = 0
 
 /**
- * True only when the JSON text means exactly this value. False sends the value to `escapeValue`, which is slower and
- * knows why. Plain: null, booleans, strings, finite numbers but -0, dense arrays, objects of `Object.prototype`; within
- * the limits; no cycle.
+ * True only if the JSON text means exactly this value. If false, the value goes to `escapeValue`, which is slower and
+ * finds out why. Plain: null, booleans, strings, finite numbers except -0, dense arrays, objects with
+ * `Object.prototype`; within the limits; no cycle.
  */
 export function isPlain(value: unknown, limits: CodecLimits): boolean {
   left = limits.maxItems
@@ -16,7 +16,7 @@ export function isPlain(value: unknown, limits: CodecLimits): boolean {
   return isPlainItem(value, limits.maxDepth)
 }
 
-/** A switch, and not a question for each kind: this is asked of every field of every value that is written. */
+/** One switch rather than a check per type: this runs for every field of every value that is written. */
 function isPlainItem(item: unknown, levels: number): boolean {
   switch (typeof item) {
     case 'string':
@@ -37,16 +37,16 @@ function isPlainItem(item: unknown, levels: number): boolean {
 const isPlainNumber = (item: number): boolean => item - item === 0 && (item !== 0 || 1 / item > 0)
 
 /**
- * Neither holes nor properties beside the elements (`total` on a page of rows), which would be lost; a hole and a
- * property are found elsewhere, since the hole is undefined. Values are counted, not names: these would have to be
- * made.
+ * Rejects holes and named properties (`total` on a page of rows), which would be lost. If an array has both, the counts
+ * may match; the hole is then found as undefined. Values are counted rather than names, since a list of names would
+ * have to be allocated.
  */
 export const isBareList = (list: unknown[]): boolean =>
   Object.values(list).length === list.length && Object.getOwnPropertySymbols(list).length === 0
 
-/** A cycle runs out of levels, so no set of visited objects is needed here. */
+/** A cycle runs out of levels, so no set of visited objects is needed. */
 function plain(value: object, levels: number): boolean {
-  // Neither a toJSON that JSON.stringify would call, own (also hidden) or inherited, nor fields that it would not see.
+  // No toJSON that JSON.stringify would call, own (also non-enumerable) or inherited, and no fields that it would miss.
   if (levels === 0 || typeof (value as { toJSON?: unknown }).toJSON === 'function') return false
   return Array.isArray(value)
     ? plainArray(value, levels - 1)
@@ -59,7 +59,7 @@ function plainArray(value: unknown[], levels: number): boolean {
   if (left < 0 || Object.getPrototypeOf(value) !== Array.prototype || !isBareList(value)) return false
   for (let i = 0; i < length; i++) {
     const item = value[i]
-    // Once more here: a list may hold nothing else, and a number that is handed on has to be put into memory.
+    // Numbers are checked inline: many lists contain nothing else, and passing a number to a call would allocate it.
     if (typeof item === 'number' ? !isPlainNumber(item) : !isPlainItem(item, levels)) return false
   }
   return true
@@ -69,7 +69,7 @@ function plainObject(value: Record<string, unknown>, levels: number): boolean {
   if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length !== 0)
     return false
   let fields = 0
-  // for-in is twice as fast as Object.keys; what it inherits from a polluted Object.prototype only makes the answer
+  // for-in is twice as fast as Object.keys; inherited names from a polluted Object.prototype only make the check
   // stricter.
   for (const name in value) {
     fields++

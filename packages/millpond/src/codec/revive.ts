@@ -1,10 +1,10 @@
-// The way back from the escape form (`escape.ts`) to the value. The input is parsed JSON from a shared tier, so it is
-// not trusted.
+// Restores a value from the escape form (`escape.ts`). The input is parsed JSON from a shared tier, so it is not
+// trusted.
 import { MARK } from './escape.ts'
 import type { Read } from './format.ts'
 import type { CodecLimits } from './limits.ts'
 
-/** Thrown for data that no encoder of ours wrote; `decode` makes a miss of it. */
+/** Thrown for data that our encoders do not produce; `decode` treats it as a miss. */
 export class DecodeError extends Error {
   readonly rejection: 'malformed' | 'too_deep' | 'too_many'
   constructor(rejection: 'malformed' | 'too_deep' | 'too_many', message: string) {
@@ -13,7 +13,7 @@ export class DecodeError extends Error {
   }
 }
 
-/** What was read in the escape form, as the value that it stands for. */
+/** The value that was read in the escape form. */
 export function reviveRead(read: Read, { maxDepth }: CodecLimits): Read {
   if ('rejected' in read) return read
   try {
@@ -24,7 +24,7 @@ export function reviveRead(read: Read, { maxDepth }: CodecLimits): Read {
 }
 
 /**
- * Rebuilds a value, changing the given data in place. Throws `DecodeError`. Knows a closed list of types: nothing is
+ * Rebuilds a value, modifying the given data in place. Throws `DecodeError`. Knows a closed list of types: nothing is
  * constructed by name.
  */
 export function revive(data: unknown, levels: number): unknown {
@@ -47,7 +47,7 @@ function reviveList(list: unknown[], from: number, levels: number): unknown[] {
 function reviveFields(fields: Record<string, unknown>, levels: number): Record<string, unknown> {
   for (const name of Object.keys(fields)) {
     const item = fields[name]
-    // The field exists as its own data property, `__proto__` too: assigning changes it and reaches no setter.
+    // The field exists as an own data property, even `__proto__`, so assignment reaches no setter.
     if (typeof item === 'object' && item !== null) fields[name] = revive(item, levels)
   }
   return fields
@@ -115,14 +115,16 @@ const VIEWS: ReadonlyMap<unknown, { readonly make: View; readonly unit: number }
     Float64Array,
     BigInt64Array,
     BigUint64Array,
-    // Newer Node only.
+    // Only in newer Node versions.
     ...('Float16Array' in globalThis
       ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array]
       : []),
   ].map((make) => [make.name, { make, unit: make.BYTES_PER_ELEMENT }]),
 )
 
-/** Looked for, since a pattern of all digits keeps a way back for each of millions. */
+/**
+ * Searches for a wrong digit: a pattern that matches all digits would keep a backtracking state for each of millions.
+ */
 const NOT_HEX = /[^0-9a-f]/
 const LAST_TIME = 8.64e15
 
@@ -150,7 +152,7 @@ function reviveLeaf(kind: unknown, content: unknown): unknown {
   return new view.make(bytes.buffer)
 }
 
-/** Into memory of its own: a slice of Node's pool would keep 8 KB alive for it. */
+/** Copies to memory of its own: a slice of Node's pool would keep 8 KB alive. */
 function fromBase64(text: string): Buffer<ArrayBuffer> {
   const length = Buffer.byteLength(text, 'base64')
   const bytes = Buffer.from(new ArrayBuffer(length))

@@ -1,12 +1,12 @@
-// What stands in front of a sealed value, in plain and authenticated.
+// The header of an encrypted value: plaintext, but authenticated.
 //
 //   0  1               version
 //   1  flags           1: padded; 2: of a write, with a stamp
 //   2  length of key id, and the key id
-//      salt            16 bytes: which key was derived
+//      salt            16 bytes, from which the key was derived
 //      count           uint32, big-endian: the nonce
-//      number          float64: of the position for which it was sealed
-//      length of epoch, and the epoch; of a write, length of stamp, and the stamp
+//      number          float64: of the position at which it was encrypted
+//      length of epoch, and the epoch; for a write, length of stamp, and the stamp
 import type { Sealed } from '../core/contracts.ts'
 
 export const SALT_BYTES = 16
@@ -24,7 +24,7 @@ export interface SealHead {
   readonly sealed: Sealed
 }
 
-/** @throws RangeError for texts that are too long, which nobody can give. */
+/** @throws RangeError for texts that are too long, which cannot happen with valid input. */
 export function writeSealHead({ keyId, salt, count, isPadded, sealed }: SealHead): Buffer {
   const { asOf, stamp } = sealed
   const id = textBytes(keyId)
@@ -42,14 +42,14 @@ export function writeSealHead({ keyId, salt, count, isPadded, sealed }: SealHead
   return head
 }
 
-/** With its length in front. */
+/** The text's bytes, preceded by their length. */
 export function textBytes(text: string): Buffer {
   const bytes = Buffer.from(text)
   if (bytes.length > MAX_TEXT) throw new RangeError('a text of a seal is longer than 255 bytes')
   return Buffer.concat([Uint8Array.of(bytes.length), bytes])
 }
 
-/** The head, and where it ends; undefined for what is not one. */
+/** The header, and its end; undefined if it is invalid. */
 export function readSealHead(bytes: Buffer): { readonly head: SealHead; readonly end: number } | undefined {
   const flags = bytes[1] ?? 0
   if (bytes[0] !== VERSION || flags > (PADDED | STAMPED)) return undefined

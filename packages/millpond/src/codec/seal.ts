@@ -1,5 +1,5 @@
-// Encryption as a transform of a value's bytes: AES-256-GCM, bound to all that the value means by what is authenticated
-// beside it (decision 0031).
+// Encryption as a transform of a value's bytes: AES-256-GCM; everything that gives the value its meaning is
+// authenticated with it (decision 0031).
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { KeyRing } from '../core/codec-options.ts'
 import { DerivedKeys, nonceOf } from './derived-keys.ts'
@@ -7,12 +7,12 @@ import { pad, unpad } from './padding.ts'
 import { readSealHead, type SealHead, TAG_BYTES, textBytes, writeSealHead } from './seal-head.ts'
 import type { Transform, TransformContext } from './transform.ts'
 
-/** Kept apart from the numbers of compression. */
+/** Outside the range of compression. */
 export const SEAL = 16
 const ALGORITHM = 'aes-256-gcm'
 const OPTIONS = { authTagLength: TAG_BYTES }
 
-/** @param pads hide the lengths of values that were compressed. */
+/** @param pads whether to hide the lengths of compressed values. */
 export function sealing(ring: KeyRing, pads: boolean, keys = new DerivedKeys(ring)): Transform {
   return {
     name: ALGORITHM,
@@ -63,7 +63,7 @@ function open(
   return isPadded ? unpad(body) : body
 }
 
-/** Each part says how long it is, but for the last. */
+/** Each part is prefixed with its length, except the last. */
 function boundTo(front: Uint8Array, { cache, namespace, before, head }: TransformContext): Uint8Array {
   return Buffer.concat([front, textBytes(cache), textBytes(namespace), Uint8Array.of(before.length, ...before), head])
 }

@@ -1,7 +1,7 @@
-// Selective serialisation: keep only named fields of an object, or leave named fields out.
+// Selective serialisation: keeps only named fields of an object, or omits them.
 import { MillpondError, show } from '../core/errors.ts'
 
-/** What has no fields that could be chosen. */
+/** Types without fields to select. */
 type Leaf =
   | string
   | number
@@ -15,7 +15,7 @@ type Leaf =
   | ReadonlySet<unknown>
   | ArrayBufferView
 
-/** The names of a type's fields, and of their fields, three levels deep; any name where the type is not known. */
+/** The names of a type's fields and of their fields, three levels deep; any name if the type is unknown. */
 export type FieldName<T, Above extends readonly unknown[] = []> = unknown extends T
   ? string
   : Above['length'] extends 3
@@ -26,10 +26,10 @@ export type FieldName<T, Above extends readonly unknown[] = []> = unknown extend
         ? FieldName<Item, Above>
         : { [K in keyof T & string]: K | `${K}.${FieldName<NonNullable<T[K]>, [...Above, K]>}` }[keyof T & string]
 
-/** A field: its name, `'owner.email'` for a field of a field, or `['a.b', 'c']` where a name itself has a dot. */
+/** A field: its name, `'owner.email'` for a nested field, or `['a.b', 'c']` if a name itself contains a dot. */
 export type Field<T = unknown> = FieldName<T> | readonly string[]
 
-/** The fields that are kept, or those that are not. */
+/** The fields to keep, or those to omit. */
 export type Selection<T = unknown> =
   | { readonly pick: readonly Field<T>[]; readonly omit?: undefined }
   | { readonly omit: readonly Field<T>[]; readonly pick?: undefined }
@@ -37,11 +37,11 @@ export type Selection<T = unknown> =
 interface Wanted extends Map<string, Wanted | true> {}
 
 /**
- * A pure function that copies a value with only the picked, or without the omitted, fields: `select<User>({ omit:
- * ['password', 'owner.email'] })`. For `cache.namespace(name, { select })`: every tier and every caller then has what
- * is left. A list is taken element by element, at every level. What is not an object (or is one by nature: Date, Map, a
- * class's instance) passes as it is. Throws `OPTION_INVALID` when both or none of `pick` and `omit` are given, for an
- * empty list, an empty name, or anything else than names.
+ * Returns a pure function that copies a value with only the picked, or without the omitted, fields: `select<User>({
+ * omit: ['password', 'owner.email'] })`. For `cache.namespace(name, { select })`: every tier and every caller then gets
+ * the result. Applies to each element of a list, at every level. Values that are not plain objects (Date, Map, class
+ * instances) are passed through unchanged. Throws `OPTION_INVALID` when both or neither of `pick` and `omit` are given,
+ * and for an empty list, an empty name, or anything but names.
  */
 export function select<T = unknown>(selection: Selection<T>): (value: unknown) => unknown {
   const { pick, omit } = selection
@@ -73,7 +73,7 @@ function isPath(path: unknown): path is readonly string[] {
   return Array.isArray(path) && path.length > 0 && path.every((name) => typeof name === 'string' && name !== '')
 }
 
-/** A whole field outranks parts of it, in whatever order they are named. */
+/** A whole field takes precedence over its parts, whatever their order. */
 function place(wanted: Wanted, path: readonly string[]): void {
   let level = wanted
   for (const [i, name] of path.entries()) {
@@ -120,7 +120,7 @@ function emptyLike(value: object): Record<string, unknown> {
   return Object.getPrototypeOf(value) === null ? Object.create(null) : {}
 }
 
-/** Assignment, but `__proto__` is a field like any other. */
+/** Assignment that treats `__proto__` as an ordinary field. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
   if (name === '__proto__')
     Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })

@@ -1,21 +1,20 @@
-// What the shapes of objects are called while values are written: names in their order, found without making a text of
-// them.
+// Numbers the shapes of objects during writing: a shape is the field names in order, found without building a string.
 //
-// A tree of names: an object's fields lead from its root to a node, and that node is its shape. A second tree, of
-// shapes, finds the table of a value: which shapes it holds, in the order in which they came. Whoever writes a thousand
-// rows of one query walks the same nodes each time, and makes the table's bytes once.
+// A trie of names: an object's fields lead from the root to a node, which is its shape. A second trie, of shapes, finds
+// the table of a value: the shapes that it contains, in order of appearance. Writing a thousand rows of one query walks
+// the same nodes each time, and builds the table's bytes once.
 import { crc32 } from 'node:zlib'
 import { MAX_FIELDS } from './packed-tags.ts'
 
-/** An object with longer names is a dictionary, too. */
+/** An object with longer names is also treated as a dictionary. */
 const MAX_NAME = 128
-/** Nodes of both trees, and the bytes of tables, counted as nodes. */
+/** The most nodes of both tries, with the bytes of tables counted as nodes. */
 const MAX_NODES = 20_000
 const NODE_BYTES = 200
 const CHECKSUM = 4
 /**
- * So many objects of shapes for which there was no room, and the trees begin anew: what is written now may be something
- * else than what filled them.
+ * After this many objects whose shapes did not fit, both tries are cleared: the current values may differ from those
+ * that filled them.
  */
 const FORGET_AFTER = 50_000
 
@@ -24,9 +23,9 @@ export interface Shape {
   readonly above: Shape | undefined
   readonly size: number
   next: Map<string, Shape> | undefined
-  /** The one that was found last: mostly the one that is looked for. */
+  /** The child found last, which is usually the next one too. */
   last: Shape | undefined
-  /** Its number in the value that is written, and which value that is. */
+  /** Its number in the value being written, and which value that is. */
   number: number
   value: number
 }
@@ -34,7 +33,7 @@ export interface Shape {
 export interface Table {
   readonly shape: Shape | undefined
   readonly above: Table | undefined
-  /** How many shapes it holds. */
+  /** The number of shapes. */
   readonly size: number
   next: Map<Shape, Table> | undefined
   last: Table | undefined
@@ -65,13 +64,13 @@ let noShapes = newTable(undefined, undefined)
 let nodes = 0
 let refused = 0
 
-/** The table of a value of which nothing has been written. */
+/** The table of a value before anything is written. */
 export const emptyTable = (): Table => noShapes
 
 /** The shape of an object without fields. */
 export const emptyShape = (): Shape => shapes
 
-/** The shape with one more field; undefined where the names of such an object are written beside its values. */
+/** The shape with one more field; undefined if such an object's names are written with its values. */
 export function shapeWith(shape: Shape, name: string): Shape | undefined {
   const next = shape.next?.get(name) ?? grow(shape, name)
   if (next !== undefined) shape.last = next
@@ -98,7 +97,7 @@ export function tableWith(table: Table, shape: Shape): Table {
   const found = table.next?.get(shape)
   const next = found ?? newTable(shape, table)
   if (found === undefined) {
-    // Without room it is made for this value alone.
+    // If there is no room, it is created for this value only.
     if (nodes >= MAX_NODES) return next
     nodes++
     table.next ??= new Map()
@@ -108,7 +107,7 @@ export function tableWith(table: Table, shape: Shape): Table {
   return next
 }
 
-/** Its CRC-32, then a list of lists of names as JSON. Not to be changed. */
+/** Its CRC-32, then a list of lists of names as JSON. Must not be modified. */
 export function bytesOfTable(table: Table): Buffer {
   if (table.bytes !== undefined) return table.bytes
   const names: (readonly string[])[] = []
@@ -130,7 +129,7 @@ function namesOf(shape: Shape): readonly string[] {
   return names.reverse()
 }
 
-/** What is held by a value that is just written stays valid for it. */
+/** Nodes that the current write refers to stay valid for it. */
 function forget(): void {
   shapes = newShape('', undefined)
   noShapes = newTable(undefined, undefined)

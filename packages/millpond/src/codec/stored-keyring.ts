@@ -1,8 +1,9 @@
 // A ring that is kept in a key store and rotates itself, by age and by use, for all processes that share it.
 //
-// Rotation has two steps, or the first who seals with a new key is not understood: a new key is put into the record
-// with a moment in the future, by when every process has read the record again; then it seals. Who puts it there is
-// whoever finds first that it is due; the record is changed by compare-and-set, so that there is one.
+// Rotation has two steps, or other processes could not read what the first one encrypts with a new key: the new key is
+// added to the record with a time in the future, by which every process has read the record again; from then on it
+// encrypts. The first process to find that rotation is due adds the key; the record is changed by compare-and-set, so
+// only one is added.
 import {
   checkOptions,
   duration,
@@ -33,31 +34,34 @@ import { unwrapKey } from './tenant-record.ts'
 import { valueCodec } from './value-codec.ts'
 
 export interface StoredKeyringOptions {
-  /** Wraps the keys: one from a key service, say. */
+  /** Wraps the keys, for example a ring from a key service. */
   readonly by: KeyRing
-  /** Where the wrapped keys lie. */
+  /** Where the wrapped keys are kept. */
   readonly store: KeyStore
-  /** Which ring of the store: letters, digits, `_` and `-`, at most 40. Default `'cache'`. */
+  /** The name of the ring in the store: letters, digits, `_` and `-`, at most 40. Default `'cache'`. */
   readonly name?: string | undefined
-  /** When a new key takes over by itself. */
+  /** When keys are rotated automatically. */
   readonly rotateAfter?: RotateAfter | undefined
-  /** How long a new key is there before it seals: longer than `recheck`, and than clocks differ. Default `'10m'`. */
+  /** How long a new key is known before it encrypts: longer than `recheck`, and than clocks differ. Default `'10m'`. */
   readonly overlap?: Duration | undefined
-  /** How often the record is read again, and told how many records were sealed. Default `'1m'`. */
+  /** How often the record is read again, and the number of encrypted records reported. Default `'1m'`. */
   readonly recheck?: Duration | undefined
-  /** How long a key that seals no more is kept. Then what it has sealed is unreadable. Default: for ever. */
+  /** How long a key is kept after it stops encrypting; then what it encrypted is unreadable. Default: for ever. */
   readonly retireAfter?: Duration | undefined
-  /** How long the store may take. Default `'2s'`. */
+  /** The time limit for store calls. Default `'2s'`. */
   readonly timeout?: Duration | undefined
-  /** Told in the process that has put a new key into the record: a good moment to plan `cache.reseal()`. */
+  /** Called in the process that has added a new key to the record: a good moment to plan `cache.reseal()`. */
   readonly onRotation?: ((rotation: KeyRotation) => void) | undefined
-  /** The store could not be read or written this time; the ring goes on with what it knows. */
+  /** Called when the store could not be read or written; the ring continues with the keys that it has. */
   readonly onWarning?: ((error: MillpondError) => void) | undefined
 }
 
 /** A ring that rotates itself. */
 export interface StoredKeyring extends KeyRing {
-  /** Each key: since when it seals, and how many records it has sealed, as far as the store was told. */
+  /**
+   * Each key, with the time from which it encrypts, and how many records it has encrypted, as far as the store was
+   * told.
+   */
   readonly keys: readonly {
     readonly id: string
     readonly activeFrom: number
@@ -65,15 +69,15 @@ export interface StoredKeyring extends KeyRing {
     readonly uses: number
   }[]
   /**
-   * Reads the record now, tells it what was sealed, and rotates where it is due.
+   * Reads the record now, reports what was encrypted, and rotates if due.
    * @throws MillpondError `KEYRING_UNREACHABLE`.
    */
   check(): Promise<void>
-  /** Puts a new key into the record, to seal after the overlap. @throws MillpondError `KEYRING_UNREACHABLE`. */
+  /** Adds a new key to the record, to encrypt after the overlap. @throws MillpondError `KEYRING_UNREACHABLE`. */
   rotate(): Promise<KeyRotation>
-  /** Wraps keys anew that a former key of `by` wraps. @throws MillpondError `KEYRING_UNREACHABLE`. */
+  /** Rewraps keys that are wrapped by a former key of `by`. @throws MillpondError `KEYRING_UNREACHABLE`. */
   rewrap(): Promise<void>
-  /** Tells the store what was sealed since, and ends. */
+  /** Reports to the store what was encrypted since, and stops. */
   close(): Promise<void>
 }
 
@@ -92,18 +96,20 @@ const OPTIONS: Shape<StoredKeyringOptions> = {
 }
 const NAME = /^[\w-]{1,40}$/
 const MAX_TRIES = 20
-/** How often the store is asked for keys that are not known, and how long a reader waits for it, in milliseconds. */
+/** How often the store is asked for unknown keys, and how long a reader waits for it, in milliseconds. */
 const ASK_EVERY_MS = 1000
 const ASK_WAIT_MS = 250
 const NEVER = Number.POSITIVE_INFINITY
 
 /**
- * A ring whose keys are made, rotated and kept for you, the same for every process that has the store. Resolves when it
- * has a key.
- * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; `KEYRING_UNREACHABLE` where the store does not answer;
- * `KEYRING_INVALID` for a record that is damaged, or whose keys `by` does not open; `SCHEMA_NEWER`.
- * @example const by = await wrappedKeyring({ service: awsKms({ keyId }), current: 'root', keys: { root } }) const ring
- * = await storedKeyring({ by, store: sqliteKeyStore({ path: '/var/lib/app/keys.db' }), rotateAfter: { age: '30d' } })
+ * A ring whose keys are created, rotated and kept for you, the same for every process that shares the store. Resolves
+ * once it has a key.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; `KEYRING_UNREACHABLE` if the store does not respond;
+ * `KEYRING_INVALID` for a record that is damaged, or whose keys `by` cannot unwrap; `SCHEMA_NEWER`.
+ * @example
+ * const by = await wrappedKeyring({ service: awsKms({ keyId }), current: 'root', keys: { root } })
+ * const store = sqliteKeyStore({ path: '/var/lib/app/keys.db' })
+ * const ring = await storedKeyring({ by, store, rotateAfter: { age: '30d' } })
  */
 export async function storedKeyring(options: StoredKeyringOptions): Promise<StoredKeyring> {
   checkOptions<StoredKeyringOptions>(options, OPTIONS, 'storedKeyring')
@@ -132,12 +138,12 @@ class Stored implements StoredKeyring {
   readonly #timer: NodeJS.Timeout
   #known: StoredKeys | undefined
   #opened: ReadonlyMap<string, Uint8Array> = new Map()
-  /** Sealed here, and not told yet. */
+  /** Records encrypted here that are not reported yet. */
   #uses = new Map<string, number>()
   #asking: Promise<void> | undefined
   /**
-   * What this process changes of the record it changes one after another: against itself it would only lose. A call of
-   * the store that hangs holds up the next change for the timeout.
+   * This process changes the record sequentially: concurrent changes would only conflict with each other. A store call
+   * that hangs delays the next change by the timeout.
    */
   #changing: Promise<unknown> = Promise.resolve()
   #isChecking = false
@@ -182,8 +188,8 @@ class Stored implements StoredKeyring {
   }
 
   /**
-   * A key that is not known may be one that was made while this process was too busy to read the record: it is read
-   * once more, and waited for a moment.
+   * An unknown key may have been added while this process was too busy to read the record: it reads once more, and
+   * waits for a moment.
    */
   codec(options: CodecOptions): Codec {
     const codec = valueCodec({ ...options, encrypt: this })
@@ -240,7 +246,7 @@ class Stored implements StoredKeyring {
     return this.#asking !== undefined || Date.now() - this.#askedAt >= ASK_EVERY_MS
   }
 
-  /** One question for all who meet an unknown key; nobody waits for a slow store. */
+  /** One read for all who meet an unknown key; a slow store delays them only for a moment. */
   async #asked(): Promise<void> {
     if (this.#asking === undefined) {
       this.#askedAt = Date.now()
@@ -248,18 +254,16 @@ class Stored implements StoredKeyring {
         this.#asking = undefined
       })
     }
-    await inTime(this.#asking, ASK_WAIT_MS).catch(() => {}) // then it is unknown still
+    await inTime(this.#asking, ASK_WAIT_MS).catch(() => {}) // then it stays unknown
   }
 
-  /**
-   * Only reads: a change of this process that is under way, or a store that is slow to put, holds up nobody who reads.
-   */
+  /** Only reads, so it does not wait for a pending change, or for a store with slow writes. */
   async #readBehind(): Promise<void> {
     try {
       const text = await this.#answer(() => this.#options.store.get(this.#record))
       const found = text === undefined ? undefined : storedFrom(text, this.#record)
       const [newest] = this.#known ?? []
-      // What was read before a change of our own is older than what is known.
+      // A record read before our own change is older than what is known.
       if (found?.some(({ id }) => id === newest?.id) === true) this.#learn(found)
     } catch (error) {
       this.#warn(error)
@@ -270,7 +274,7 @@ class Stored implements StoredKeyring {
     await this.check().catch((error: unknown) => this.#warn(error))
   }
 
-  /** Not once more while the last one is still waiting for its store. */
+  /** Skipped while the previous check is still waiting for the store. */
   async #recheck(): Promise<void> {
     if (this.#isChecking) return
     this.#isChecking = true
@@ -287,7 +291,7 @@ class Stored implements StoredKeyring {
     this.#tell(() => onWarning?.(told))
   }
 
-  /** A listener that throws concerns neither the ring nor whoever waits for it. */
+  /** An error in a listener affects neither the ring nor its callers. */
   #tell(listener: () => void): void {
     try {
       listener()
@@ -302,14 +306,14 @@ class Stored implements StoredKeyring {
     return change
   }
 
-  /** Reads the record, takes the step that is asked for, and puts it back; again where another process was faster. */
+  /** Reads the record, applies the step, and writes it back; retries if another process was faster. */
   async #changeNow(asked: Step['asked']): Promise<KeyRotation | undefined> {
     const { store, by } = this.#options
     const [record, times] = [this.#record, this.#times]
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const before = await this.#answer(() => store.get(record))
       const found = before === undefined ? undefined : storedFrom(before, record)
-      // Whoever is always slower than others in putting has read all the same.
+      // A process that always loses the race has at least read the record.
       if (found !== undefined) this.#learn(found)
       const uses = new Map(this.#uses)
       const { keys, because } = stepOf(found, { by, record, now: Date.now(), uses, times, asked })
@@ -346,7 +350,7 @@ class Stored implements StoredKeyring {
     this.#settle()
   }
 
-  /** Which key seals now, and when the next one does. A clock that is set back does not bring a former one back. */
+  /** Which key encrypts now, and when the next one does. Setting a clock back does not reactivate a former key. */
   #settle(): void {
     const keys = (this.#known ?? []).filter(({ id }) => this.#opened.has(id))
     const at = sealingAt(keys, Date.now())

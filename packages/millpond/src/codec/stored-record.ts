@@ -1,12 +1,12 @@
-// The record of a stored ring: its keys, newest first, each with the moment from which it seals and how many records it
-// has sealed.
+// The record of a stored ring: its keys, newest first, each with the time from which it encrypts and how many records
+// it has encrypted.
 import { MillpondError, show } from '../core/errors.ts'
 import { isWrappedKey, type WrappedKey } from './tenant-record.ts'
 
 export interface StoredKey extends WrappedKey {
-  /** Epoch milliseconds. Until then it only opens. */
+  /** Epoch milliseconds. Until then the key only decrypts. */
   readonly activeFrom: number
-  /** Records sealed under it, by all processes, as far as they have told. */
+  /** Records encrypted with it by all processes, as far as reported. */
   readonly uses: number
 }
 
@@ -35,7 +35,7 @@ export function storedFrom(text: string, name: string): StoredKeys {
   )
 }
 
-/** What the parser says would quote the text. */
+/** The parser's own message would quote the text. */
 function parse(text: string): { readonly version?: unknown; readonly ring?: unknown } | undefined {
   try {
     const found: unknown = JSON.parse(text)

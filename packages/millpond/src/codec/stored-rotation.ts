@@ -1,30 +1,29 @@
-// What becomes of the record of a stored ring in one step: uses are added, a key that is due is put in front, and
-// former ones leave.
+// One step of the record of a stored ring: uses are added, a new key is prepended if due, and expired ones are removed.
 import type { KeyRing } from '../core/codec-options.ts'
 import type { Duration } from '../core/duration.ts'
 import type { StoredKey, StoredKeys } from './stored-record.ts'
 import { newKey, unwrapKey, wrapKey } from './tenant-record.ts'
 
-/** When a key has sealed enough: whatever comes first. */
+/** When a key is rotated: whichever comes first. */
 export interface RotateAfter {
-  /** Since it began to seal. Default `'90d'`. */
+  /** Time since it began to encrypt. Default `'90d'`. */
   readonly age?: Duration | undefined
   /**
-   * Records sealed by all processes together. Default 2^40: long before that each process has taken further derived
-   * keys, so that it is a matter of policy.
+   * Records encrypted by all processes together. Default 2^40: a matter of policy rather than safety, since each
+   * process derives new keys long before.
    */
   readonly records?: number | undefined
 }
 
-/** A rotation that was decided on. */
+/** A rotation that has been decided. */
 export interface KeyRotation {
   readonly id: string
-  /** Epoch milliseconds: from then on it seals. */
+  /** Epoch milliseconds from which it encrypts. */
   readonly activeFrom: number
   readonly because: 'age' | 'use' | 'asked'
 }
 
-/** When keys come and go, in milliseconds and records. */
+/** When keys rotate and expire, in milliseconds and records. */
 export interface RotationTimes {
   readonly ageMs: number
   readonly records: number
@@ -37,13 +36,13 @@ export interface Step {
   /** The name of the record, to which keys are bound. */
   readonly record: string
   readonly now: number
-  /** Records sealed since by each key. */
+  /** Records encrypted by each key since the last step. */
   readonly uses: ReadonlyMap<string, number>
   readonly times: RotationTimes
   readonly asked: 'what is due' | 'rotation' | 'rewrap' | 'nothing'
 }
 
-/** The keys after the step, and why there is a new one in front, if there is. */
+/** The keys after the step, and the reason if there is a new key in front. */
 export function stepOf(found: StoredKeys | undefined, { by, record, now, uses, times, asked }: Step) {
   const make = (activeFrom: number): StoredKey => ({ ...newKey(by, record, now), activeFrom, uses: 0 })
   if (found === undefined) return { keys: [make(now)] as const, because: undefined }
@@ -54,7 +53,7 @@ export function stepOf(found: StoredKeys | undefined, { by, record, now, uses, t
   }
   const keys: StoredKeys = [told(first), ...others.map(told)]
   const because = asked === 'rotation' ? 'asked' : asked === 'what is due' ? dueFrom(keys[0], now, times) : undefined
-  // One that does not seal yet is the rotation that is under way.
+  // A key that does not encrypt yet is a rotation in progress.
   if (because === undefined || first.activeFrom > now)
     return { keys: withoutRetired(keys, now, times), because: undefined }
   return { keys: withoutRetired([make(now + times.overlapMs), ...keys], now, times), because }
@@ -74,7 +73,7 @@ function wrappedAnew(by: KeyRing, record: string, key: StoredKey): StoredKey {
   return opened === undefined ? key : { ...key, ...wrapKey(by, record, key, opened) }
 }
 
-/** A key seals no more from the moment on from which the next newer one does. */
+/** A key stops encrypting at the time from which the next newer one does. */
 function withoutRetired([newest, ...older]: StoredKeys, now: number, { retireMs }: RotationTimes): StoredKeys {
   let successor = newest
   const kept = older.filter((key) => {
@@ -85,7 +84,10 @@ function withoutRetired([newest, ...older]: StoredKeys, now: number, { retireMs 
   return [newest, ...kept]
 }
 
-/** Which key seals. Where a clock is behind that of who made the first one, none is active yet, and the oldest does. */
+/**
+ * Which key encrypts. If this clock is behind that of the process that created the first key, none is active yet, and
+ * the oldest is used.
+ */
 export function sealingAt(keys: readonly StoredKey[], now: number): number {
   const at = keys.findIndex(({ activeFrom }) => activeFrom <= now)
   return at < 0 ? keys.length - 1 : at

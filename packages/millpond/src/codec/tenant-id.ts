@@ -1,18 +1,17 @@
-// What a tenant is called where its key is kept: a hash, the same for each way in which the tenant's name stands in a
-// namespace's.
+// The id of a tenant in a key store: a hash, the same for every way in which a namespace's name spells the tenant's.
 import { createHash } from 'node:crypto'
 import { TENANT_MARK } from '../core/tenant.ts'
 
 /**
- * What the key of a tenant is kept under in a key store: SHA-256 of its name, as base64url. Whoever knows the names can
- * find them again; the store does not show them.
+ * The name under which a key store keeps a tenant's key: SHA-256 of the tenant's name, as base64url. The store does not
+ * reveal names, but anyone who knows a name can find its key.
  */
 export const tenantId = (tenant: string): string => createHash('sha256').update(tenant).digest('base64url')
 
 const MAX_KNOWN = 10_000
 const known = new Map<string, string>()
 
-/** The tenant of a part such as `reports~acme`; undefined for a namespace that is no tenant's. */
+/** The tenant of a part such as `reports~acme`; undefined for a namespace that belongs to no tenant. */
 export function tenantIn(namespace: string): string | undefined {
   const mark = namespace.indexOf(TENANT_MARK)
   if (mark < 0) return undefined
@@ -25,7 +24,7 @@ export function tenantIn(namespace: string): string | undefined {
   return id
 }
 
-/** `=40` is a byte. */
+/** `=40` encodes a byte. */
 function nameFrom(written: string): string {
   if (!written.includes('=')) return written
   return Buffer.from(

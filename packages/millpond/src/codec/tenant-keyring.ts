@@ -1,5 +1,5 @@
-// A ring that gives each tenant keys of its own, wrapped by another ring and kept in a store: to destroy a tenant's
-// keys is to destroy all that they have sealed.
+// A ring that gives each tenant keys of its own, wrapped by another ring and kept in a store: destroying a tenant's
+// keys destroys everything that they encrypted.
 import { check, checkOptions, duration, fn, required, type Shape, withMethods } from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec, CodecContext, DecodedParts, EncodedParts, KeyStore, ShreddedKeys } from '../core/contracts.ts'
@@ -11,25 +11,24 @@ import type { TenantRing } from './tenant-ring.ts'
 import { shreddedError, TenantRings } from './tenant-rings.ts'
 import { valueCodec } from './value-codec.ts'
 
-/** Whose keys wrap those of tenants, and where these are kept. */
+/** The ring that wraps tenants' keys, and where these are kept. */
 export interface TenantKeyringOptions {
-  /** Wraps tenants' keys, and seals what belongs to no tenant. */
+  /** Wraps tenants' keys, and encrypts values that belong to no tenant. */
   readonly ring: KeyRing
   /**
    * `memoryKeyStore()`, `folderKeyStore(path)`, `sqliteKeyStore({ path })` of `millpond/tiers/sqlite`,
-   * `postgresKeyStore({ pool })` of `millpond/tiers/postgres`, or one of your own. Not in the tiers that hold the
-   * entries.
+   * `postgresKeyStore({ pool })` of `millpond/tiers/postgres`, or your own. Not in the tiers that hold the entries.
    */
   readonly store: KeyStore
   /**
    * How long a process uses what it knows of a tenant's keys before it asks the store again. Default `'5m'`. A process
-   * that follows the tenant's part of the cache hears of a shredding with its invalidation, within 500 ms; this is for
+   * that follows the tenant's part of the cache learns of a shredding with its invalidation, within 500 ms; this is for
    * those that do not.
    */
   readonly recheck?: Duration | undefined
   /**
-   * How long the store may take to answer. Default `'250ms'`; after a failure it is left alone for a second. A key that
-   * is made or destroyed may take 10 s, since it is synced to a disk.
+   * The time limit for store reads. Default `'250ms'`; after a failure the store is not asked for a second. Creating or
+   * destroying a key may take 10 s, since it is synced to disk.
    */
   readonly timeout?: Duration | undefined
 }
@@ -37,35 +36,35 @@ export interface TenantKeyringOptions {
 /** A ring with a key for each tenant. */
 export interface TenantKeyring extends KeyRing {
   /**
-   * Destroys all keys of a tenant, for good: whatever they have sealed is unreadable from now on, wherever it lies, and
-   * nothing is sealed for the tenant any more. `cache.erase({ tenant })` does it, and removes what can be found too.
-   * Doing it twice is harmless.
-   * @throws MillpondError `KEYRING_UNREACHABLE`: nobody knows whether it has happened; do it again.
+   * Destroys all keys of a tenant, permanently: everything that they encrypted is unreadable from now on, wherever it
+   * is stored, and nothing more is encrypted for the tenant. `cache.erase({ tenant })` calls this, and also removes
+   * what can be found. Idempotent.
+   * @throws MillpondError `KEYRING_UNREACHABLE`: it is unknown whether the keys were destroyed; call it again.
    */
   shred(tenant: string): Promise<ShreddedKeys>
-  /** Gives a tenant whose keys were destroyed a new one. What the destroyed ones have sealed stays unreadable. */
+  /** Creates a new key for a tenant whose keys were destroyed. What those encrypted stays unreadable. */
   revive(tenant: string): Promise<void>
-  /** Gives a tenant a new key, by which it is sealed from now on; the former ones only read. Resolves with its id. */
+  /** Creates a new key for a tenant, which encrypts from now on; the former ones only decrypt. Resolves with its id. */
   rotate(tenant: string): Promise<string>
   /**
-   * Wraps tenants' keys anew that a former key of the ring wraps, so that it may leave. May be stopped and run again.
-   * @throws MillpondError `ABORTED`, `KEYRING_UNREACHABLE`: what was done stays done.
+   * Rewraps tenants' keys that a former key of the ring wraps, so that it can be removed. Can be stopped and run again.
+   * @throws MillpondError `ABORTED`, `KEYRING_UNREACHABLE`: completed work is kept.
    */
   rewrap(options?: RewrapOptions): Promise<Rewrapped>
 }
 
 export interface RewrapOptions {
-  /** Ends it after the step that is under way. */
+  /** Stops it after the current step. */
   readonly signal?: AbortSignal | undefined
-  /** Told after each step of the store's list. */
+  /** Called after each step of the store's list. */
   readonly onProgress?: ((progress: Rewrapped) => void) | undefined
 }
 
-/** What `rewrap` has found and done. */
+/** What `rewrap` has found and done so far. */
 export interface Rewrapped {
   readonly seen: number
   readonly rewrapped: number
-  /** Tenants with a key whose wrapping key is not in the ring, or that was changed. */
+  /** Tenants with a key that was modified, or whose wrapping key is not in the ring. */
   readonly unreadable: number
 }
 
@@ -77,12 +76,15 @@ const OPTIONS: Shape<TenantKeyringOptions> = {
 }
 
 /**
- * A ring for `codec: { encrypt }` under which `cache.for({ tenant })` seals with a key of that tenant, made when it is
- * first needed.
+ * A ring for `codec: { encrypt }` with which `cache.for({ tenant })` encrypts with a key of that tenant, created on
+ * first use.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
- * @example const keys = tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1 } }), store:
- * folderKeyStore('/var/lib/app/keys') }) const cache = createCache({ tiers, codec: { encrypt: keys } }) await
- * cache.for({ tenant: 'acme' }).set('plan', plan) await cache.erase({ tenant: 'acme' })
+ * @example
+ * const ring = keyring({ current: 'k1', keys: { k1 } })
+ * const keys = tenantKeyring({ ring, store: folderKeyStore('/var/lib/app/keys') })
+ * const cache = createCache({ tiers, codec: { encrypt: keys } })
+ * await cache.for({ tenant: 'acme' }).set('plan', plan)
+ * await cache.erase({ tenant: 'acme' })
  */
 export function tenantKeyring(options: TenantKeyringOptions): TenantKeyring {
   checkOptions<TenantKeyringOptions>(options, OPTIONS, 'tenantKeyring')
@@ -184,7 +186,7 @@ async function openLater(
   return its.isShredded ? refuse(context) : its.codec(options).decode(bytes, context)
 }
 
-/** A key that is not known may be one that another process has made since. */
+/** An unknown key may have been created by another process since. */
 function open(
   rings: TenantRings,
   its: TenantRing,

@@ -1,9 +1,9 @@
-// A tenant's record in a key store: its keys, each wrapped by a key of the ring, or only the note that they were
+// A tenant's record in a key store: its keys, each wrapped by a key of the ring, or only a tombstone after they were
 // destroyed.
 //
 // A key is wrapped with AES-256-GCM under a key that HKDF (RFC 5869) derives for this one wrapping from the ring's key
-// and 16 random bytes, so that a nonce of zeros comes once under it. Tenant and key id are authenticated: a record that
-// is put in another tenant's place opens nothing.
+// and 16 random bytes, so that the all-zero nonce is used only once. Tenant and key id are authenticated: a record
+// moved to another tenant unwraps nothing.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyRing } from '../core/codec-options.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -20,7 +20,7 @@ export interface WrappedKey {
 
 export type TenantRecord =
   | { readonly keys: readonly [WrappedKey, ...WrappedKey[]] }
-  /** The ids of what was destroyed, and when. */
+  /** The ids of the destroyed keys, and when. */
   | { readonly shreddedAt: number; readonly ids: readonly string[] }
 
 const VERSION = 1
@@ -30,7 +30,7 @@ const TAG = 16
 const ALGORITHM = 'aes-256-gcm'
 const NONCE = Buffer.alloc(12)
 
-/** A new key of a tenant, wrapped by the ring's current one. */
+/** A new key for a tenant, wrapped by the ring's current one. */
 export function newKey(ring: KeyRing, tenant: string, now: number): WrappedKey {
   const key = randomBytes(KEY)
   try {
@@ -40,7 +40,7 @@ export function newKey(ring: KeyRing, tenant: string, now: number): WrappedKey {
   }
 }
 
-/** @throws Error where the ring has lost its current key. */
+/** @throws Error if the ring has lost its current key. */
 export function wrapKey(
   ring: KeyRing,
   tenant: string,
@@ -57,7 +57,7 @@ export function wrapKey(
   return { id, by, wrapped: wrapped.toString('base64'), createdAt }
 }
 
-/** Undefined where the ring does not have the key that wraps it, or it was changed. */
+/** Undefined if the ring does not have the wrapping key, or the record was modified. */
 export function unwrapKey(ring: KeyRing, tenant: string, { id, by, wrapped }: WrappedKey): Uint8Array | undefined {
   const root = ring.key(by)
   const bytes = Buffer.from(wrapped, 'base64')
@@ -83,7 +83,7 @@ const boundTo = (tenant: string, id: string): Uint8Array => Buffer.from(JSON.str
 
 export const recordText = (record: TenantRecord): string => JSON.stringify({ version: VERSION, ...record })
 
-/** @throws MillpondError `KEYRING_INVALID` for what is not a record, `SCHEMA_NEWER` for one of a later version. */
+/** @throws MillpondError `KEYRING_INVALID` for an invalid record, `SCHEMA_NEWER` for one of a later version. */
 export function recordFrom(text: string, tenant: string): TenantRecord {
   const found = parse(text)
   if (found !== undefined && typeof found.version === 'number' && found.version > VERSION)
@@ -107,7 +107,7 @@ export function recordFrom(text: string, tenant: string): TenantRecord {
 
 type Fields = Readonly<Partial<Record<'version' | 'keys' | 'shreddedAt' | 'ids', unknown>>>
 
-/** What the parser says would quote the text. */
+/** The parser's own message would quote the text. */
 function parse(text: string): Fields | undefined {
   try {
     const found: unknown = JSON.parse(text)

@@ -1,4 +1,4 @@
-// The keys of one tenant, unwrapped: a ring like any other, which learns what becomes of its record.
+// The unwrapped keys of one tenant: a ring like any other, updated from its record.
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
 import { type TenantRecord, unwrapKey } from './tenant-record.ts'
@@ -10,7 +10,7 @@ export class TenantRing implements KeyRing {
   #current = ''
   #isShredded = false
   #keys: ReadonlyMap<string, Uint8Array> = new Map()
-  /** By the options that made them: each counts nonces of its own. */
+  /** By the options that created them: each counts its own nonces. */
   readonly #codecs = new Map<CodecOptions, Codec>()
 
   constructor(tenant: string, by: KeyRing) {
@@ -30,7 +30,10 @@ export class TenantRing implements KeyRing {
     return this.#isShredded
   }
 
-  /** Has it a key to seal with? Not where none was made yet, and where the ring does not have the key that wraps it. */
+  /**
+   * Whether it has a key to encrypt with: false if none was created yet, or the ring does not have the key that wraps
+   * it.
+   */
   get canSeal(): boolean {
     return this.#keys.has(this.#current)
   }
@@ -39,7 +42,7 @@ export class TenantRing implements KeyRing {
     return this.#keys.get(id)
   }
 
-  /** What is the same stays so, and with it what was derived from it; what is gone is overwritten. */
+  /** Unchanged keys are kept, with everything derived from them; removed ones are overwritten. */
   learn(record: TenantRecord | undefined): void {
     const before = this.#keys
     const keys = record !== undefined && 'keys' in record ? record.keys : []
@@ -55,7 +58,7 @@ export class TenantRing implements KeyRing {
     if (!this.canSeal) this.#codecs.clear()
   }
 
-  /** The one of these options. */
+  /** The codec for these options. */
   codec(options: CodecOptions): Codec {
     const known = this.#codecs.get(options) ?? valueCodec({ ...options, encrypt: this })
     this.#codecs.set(options, known)

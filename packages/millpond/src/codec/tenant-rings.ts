@@ -1,5 +1,5 @@
-// The tenants whose keys this process holds: asked for when they are first needed, kept for a while, and asked for anew
-// when somebody may have destroyed them.
+// The tenants whose keys this process holds: loaded on first use, kept for a while, and reloaded when they may have
+// been destroyed.
 import type { KeyRing } from '../core/codec-options.ts'
 import type { KeyStore, ShreddedKeys } from '../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
@@ -7,16 +7,16 @@ import { inTime } from './in-time.ts'
 import { newKey, recordFrom, recordText, type TenantRecord, type WrappedKey } from './tenant-record.ts'
 import { TenantRing } from './tenant-ring.ts'
 
-/** Tenants whose keys are held at a time; the one that was opened first leaves. */
+/** The most tenants whose keys are held; the one that was opened first is evicted. */
 const MAX_HELD = 10_000
-/** After a failure the store is not asked again for so long, so that no reader waits for one that is down. */
+/** How long the store is not asked again after a failure, so that readers do not wait for a store that is down. */
 const REST_MS = 1000
 /**
- * What is put away for good is synced to a disk, which may be busy: it happens once for a tenant, and a store that is
- * down was met by the question before.
+ * Creating or destroying keys is synced to a disk, which may be busy: it happens once for a tenant, and a store that is
+ * down was already detected by the read before.
  */
 const LEAST_PUT_MS = 10_000
-/** A record that changes again and again under somebody's hands. */
+/** How often a change is retried when others change the record concurrently. */
 const MAX_TRIES = 5
 
 export interface TenantRingsOptions {
@@ -29,7 +29,7 @@ export interface TenantRingsOptions {
 
 interface Held {
   readonly ring: TenantRing
-  /** When it was last asked for; `-Infinity`: what is known may be wrong. */
+  /** When it was last loaded; `-Infinity`: it may be out of date. */
   askedAt: number
   asking: Promise<void> | undefined
   failure: { readonly error: MillpondError; readonly until: number } | undefined
@@ -51,17 +51,17 @@ export class TenantRings {
     this.#now = now
   }
 
-  /** Its ring, where it is known well enough; in the second half of that time it is asked for behind. */
+  /** The tenant's ring, if recent enough; in the second half of that time it is reloaded in the background. */
   known(tenant: string): TenantRing | undefined {
     const held = this.#held.get(tenant)
     if (held === undefined) return undefined
     const age = this.#now() - held.askedAt
     if (age < 0 || age >= this.recheckMs) return undefined
-    if (age >= this.recheckMs / 2) this.#ask(tenant, held).catch(() => {}) // told to who has to wait for it
+    if (age >= this.recheckMs / 2) this.#ask(tenant, held).catch(() => {}) // reported to callers that wait for it
     return held.ring
   }
 
-  /** Is it long enough ago that it was asked for? */
+  /** Whether it may be asked for again. */
   mayAsk(tenant: string): boolean {
     const held = this.#held.get(tenant)
     return held === undefined || this.#now() - held.askedAt >= REST_MS
@@ -77,20 +77,20 @@ export class TenantRings {
     return held.ring
   }
 
-  /** Its ring with a key to seal with, made where there is none yet; a ring that is shredded stays so. */
+  /** The tenant's ring with a key to encrypt with, created if there is none; a shredded ring stays so. */
   async openToSeal(tenant: string): Promise<TenantRing> {
     const ring = this.known(tenant) ?? (await this.open(tenant))
     if (ring.canSeal || ring.isShredded) return ring
     return this.#change(tenant, (record) => record ?? { keys: [newKey(this.#ring, tenant, this.#now())] })
   }
 
-  /** What is known of it may be wrong: the next who needs it asks. */
+  /** Marks what is known of it as out of date: the next use reloads it. */
   forget(tenant: string): void {
     const held = this.#held.get(tenant)
     if (held === undefined) return
     held.askedAt = Number.NEGATIVE_INFINITY
     held.failure = undefined
-    // An answer that is on its way may be older than what has happened.
+    // A pending response may be older than the change.
     held.asking = undefined
   }
 
@@ -106,7 +106,7 @@ export class TenantRings {
     return { ...shredded, heldUntil: shredded.shreddedAt + this.recheckMs }
   }
 
-  /** A new key in front of the others. */
+  /** Prepends a new key. */
   async rotate(tenant: string): Promise<string> {
     const ring = await this.#change(tenant, (record) => {
       if (record !== undefined && 'shreddedAt' in record) throw shreddedError(tenant)
@@ -122,7 +122,7 @@ export class TenantRings {
     )
   }
 
-  /** Answers whether anything had to be done; undefined where a key could not be unwrapped. */
+  /** Resolves with whether anything had to be done; undefined if a key could not be unwrapped. */
   async rewrap(tenant: string, again: (key: WrappedKey) => WrappedKey | undefined): Promise<boolean | undefined> {
     let outcome: boolean | undefined = false
     await this.#change(tenant, (record) => {
@@ -155,7 +155,7 @@ export class TenantRings {
     return held
   }
 
-  /** One question at a time for each tenant. */
+  /** One read at a time for each tenant. */
   #ask(tenant: string, held: Held): Promise<void> {
     if (held.asking !== undefined) return held.asking
     const { failure } = held
@@ -182,7 +182,10 @@ export class TenantRings {
     }
   }
 
-  /** Reads, changes and puts, again where somebody else was faster. `isEnd`: what is there need not be understood. */
+  /**
+   * Reads, changes and writes, and retries if another process was faster. `isEnd`: the existing record need not be
+   * readable.
+   */
   async #change(
     tenant: string,
     change: (record: TenantRecord | undefined) => TenantRecord | undefined,

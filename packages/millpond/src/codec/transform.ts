@@ -1,56 +1,59 @@
-// What is done to a value's bytes between its format and its frame: compression, encryption. A list, applied in order
-// and undone in reverse.
+// Transforms of a value's bytes between its format and its frame: compression, encryption. A list, applied in order and
+// undone in reverse.
 //
-// Small values are transformed at once, so that an ordinary write stays one turn; above 64 KB a transform that has an
-// asynchronous form is asked for that, since half a megabyte of gzip would block every other call. Whoever decodes
-// asynchronously must judge the entry again.
+// Small values are transformed synchronously, so that an ordinary write needs no promise; above 64 KB the asynchronous
+// form of a transform is used if it has one, since compressing half a megabyte would block every other call. After
+// decoding asynchronously, the entry must be judged again.
 import type { CodecContext, EncodedParts, Sealed } from '../core/contracts.ts'
 
-/** Values up to so many bytes are transformed at once. */
+/** Values up to this size are transformed synchronously. */
 export const SYNC_BYTES = 65_536
 
-/** What a transform is told beside the bytes. */
+/** The context of a transform. */
 export interface TransformContext extends CodecContext {
   /**
-   * Frame version, format, times, key and tags: the same bytes on the way back. What is authenticated with the value.
+   * Frame version, format, times, key and tags: the same bytes for applying and undoing, to be authenticated with the
+   * value.
    */
   readonly head: Uint8Array
-  /** Key and tags as they are, where the head has others. */
+  /** The original key and tags, if the head has others. */
   readonly inner?: Pick<EncodedParts, 'key' | 'tags'> | undefined
-  /** Told by a transform that is undone: key and tags as they are. */
+  /** Called by a transform when it is undone, with the original key and tags. */
   readonly name?: (inner: Pick<EncodedParts, 'key' | 'tags'>) => void
   /**
-   * Numbers of the transforms that came before this one: who authenticates must include them, or another list would
-   * give the bytes another meaning.
+   * Numbers of the transforms applied before this one: they must be authenticated, or another list would change the
+   * meaning of the bytes.
    */
   readonly before: readonly number[]
   /**
-   * Told by a transform that is undone: what the bytes prove of their position, and whether the key has been replaced
+   * Called by a transform when it is undone: the position that the bytes prove, and whether the key has been replaced
    * since.
    */
   readonly prove?: (sealed: Sealed, isOldKey: boolean) => void
 }
 
-/** The same for all transforms of a value. */
+/** The part that is the same for all transforms of a value. */
 export type SharedContext = Omit<TransformContext, 'before'>
 
 export interface Transform {
-  /** As operators read it: `gzip`. */
+  /** As shown to operators: `gzip`. */
   readonly name: string
-  /** 1 to 255: what frames call it, the same ever after. */
+  /** 1 to 255: its number in frames, which never changes. */
   readonly number: number
-  /** What an entry's facts say of its bytes. Default: neither. */
+  /** How an entry's facts classify it. Default: neither. */
   readonly does?: 'compress' | 'encrypt'
-  /** What it makes is bound to the position in the context, and is never stored at another one. Default `false`. */
+  /**
+   * Whether its output is bound to the position in the context, and must not be stored at another one. Default `false`.
+   */
   readonly isBound?: boolean
-  /** The changed bytes, or undefined to leave these as they are: the frame then does not name it. */
+  /** The transformed bytes, or undefined to leave them as they are: the frame then does not list it. */
   apply(bytes: Uint8Array, context: TransformContext): Uint8Array | undefined
-  /** From more than so many bytes on `applyLater` is asked. Default 65,536. */
+  /** Values larger than this are transformed by `applyLater`. Default 65,536. */
   readonly applyLaterFrom?: number
-  /** The same for what is larger than that. Default: `apply` for all. */
+  /** The asynchronous form, for larger values. Default: `apply` for all. */
   applyLater?(bytes: Uint8Array, context: TransformContext): Promise<Uint8Array | undefined>
   /**
-   * The way back; undefined for what cannot be accepted, or would be larger than `maxBytes`. Throwing means the same.
+   * The inverse; undefined for input that is invalid, or whose result would exceed `maxBytes`. Throwing means the same.
    */
   undo(bytes: Uint8Array, context: TransformContext, maxBytes: number): Uint8Array | undefined
   undoLater?(bytes: Uint8Array, context: TransformContext, maxBytes: number): Promise<Uint8Array | undefined>
@@ -62,7 +65,7 @@ export interface Transformed {
   readonly numbers: readonly number[]
 }
 
-/** Applies each in turn; a promise only where one of them takes its time. */
+/** Applies each in turn; returns a promise only if one of them is asynchronous. */
 export function applyAll(
   transforms: readonly Transform[],
   bytes: Uint8Array,
@@ -97,7 +100,7 @@ async function applyLater(
   return { bytes: now, numbers }
 }
 
-/** Undoes them, the last first. Undefined where one is not known or did not come back. */
+/** Undoes them, the last first. Undefined if one is unknown or failed. */
 export function undoAll(
   transforms: ReadonlyMap<number, Transform>,
   numbers: readonly number[],

@@ -1,4 +1,4 @@
-// A codec out of options: format, compression, encryption.
+// A codec from options: format, compression, encryption.
 import { checkedElsewhere, checkOptions, flag, oneOf, refused, type Shape, whole, withMethods } from '../core/checks.ts'
 import type { CodecOptions, CompressOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
@@ -39,9 +39,9 @@ const OPTIONS: Shape<CodecOptions> = {
 const FORMATS = { json: jsonFormat, messagepack: messagePackFormat, packed: packedFormat } as const
 
 /**
- * How values are written to the tiers outside the process, for `createCache({ codec })`, a namespace or one tier. What
- * was written under other options is still read, but for encryption: with `encrypt` only what is sealed by a key of the
- * ring is, unless `readsPlain` says otherwise.
+ * How values are written to the tiers outside the process, for `createCache({ codec })`, a namespace or one tier.
+ * Entries written with other options are still read, except for encryption: with `encrypt`, only entries encrypted by a
+ * key of the ring are read, unless `readsPlain` says otherwise.
  * @throws MillpondError `OPTION_INVALID` naming the option.
  * @example
  * const cache = createCache({ tiers, codec: valueCodec({ compress: 'auto' }) })
@@ -81,9 +81,7 @@ export function valueCodec(options: CodecOptions = {}): Codec {
   return { ...codec, sealedBy }
 }
 
-/**
- * Undefined for none. A compressed length tells what a secret has in common with what stands beside it (CRIME, 2012).
- */
+/** Undefined for none. A compressed length reveals what a secret shares with adjacent data (CRIME, 2012). */
 function compressOptions({
   compress = 'off',
   encrypt,
