@@ -1,11 +1,11 @@
-// The built-ins that hold data, and that freezing cannot protect: Date, Map, Set and bytes. Those of another realm
-// become this realm's.
+// The built-ins that hold data and that freezing cannot protect: Date, Map, Set and bytes. Those of another realm are
+// converted to this realm's.
 import { types } from 'node:util'
 import { isOf } from './plain.ts'
 
 /**
- * One of them itself: a subclass or one with named properties would lose something. Named properties of bytes are not
- * looked for, which would list every index.
+ * Whether it is exactly one of them: a subclass or added named properties would be lost. Named properties of bytes are
+ * not checked, since that would list every index.
  */
 export function isBuiltIn(value: object): boolean {
   if (ArrayBuffer.isView(value)) return isBytes(value) && !isDetached(value.buffer)
@@ -22,7 +22,7 @@ export function isBuiltIn(value: object): boolean {
   return !(types.isArrayBuffer(value) && isDetached(value))
 }
 
-/** Its bytes were transferred elsewhere. Node 20 cannot be asked: it can only be tried. */
+/** Its buffer has been transferred. Node 20 has no property for this, so it must be tried. */
 function isDetached(memory: ArrayBufferLike): boolean {
   if (memory.byteLength > 0) return false
   try {
@@ -38,7 +38,7 @@ function isBytes(value: ArrayBufferView): boolean {
   return type !== undefined && isOf(value, type)
 }
 
-/** A copy of one of them, in memory of its own; what a Map or a Set holds goes through `part`. */
+/** A copy of one of them, in memory of its own; the items of a Map or a Set are mapped by `part`. */
 export function copyBuiltIn(value: object, part: (value: unknown) => unknown): object {
   if (types.isDate(value)) return new Date(value.getTime())
   if (types.isMap(value)) return copyMap(value, part)
@@ -65,8 +65,8 @@ type TypedArray = NodeJS.TypedArray
 type TypedArrayType = new (source: TypedArray) => TypedArray
 
 /**
- * Not `Buffer.from`: it cuts small ones from a slab of 8 KB that it shares with the whole process, so that who gets one
- * can reach all the others by its `buffer`, and one that is kept keeps the slab.
+ * Not `Buffer.from`: it allocates small buffers from an 8 KB slab shared by the whole process, so that the `buffer` of
+ * one exposes all the others, and keeping one keeps the slab.
  */
 function copyBytes(bytes: TypedArray): TypedArray {
   if (!Buffer.isBuffer(bytes)) return new (typeOf(bytes) as TypedArrayType)(bytes)
@@ -96,7 +96,7 @@ const TYPED_ARRAYS: ReadonlyMap<unknown, TypedArrayType> = new Map(
     Float64Array,
     BigInt64Array,
     BigUint64Array,
-    // Newer Node only.
+    // Only in newer Node versions.
     ...('Float16Array' in globalThis
       ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array]
       : []),

@@ -1,15 +1,15 @@
-// What a reader gets of a value with parts that freezing cannot protect: copies of those and of what holds them; the
+// What a reader gets of a value with parts that freezing cannot protect: copies of those and of their containers; the
 // rest is shared.
 import { copyBuiltIn } from './built-ins.ts'
 import { begin, isOneByOne, isTable, put, recordOf, tableOf } from './fields.ts'
 import { isPlain } from './plain.ts'
 
-/** The value with its live parts copied, each of them once; parts that are frozen through and through are shared. */
+/** Copies the value's live parts, each once; deeply frozen parts are shared. */
 export function copyLive(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? copyPart(value) : value
 }
 
-/** What is kept has been looked at when it came: here it is trusted to be just what it seems. */
+/** Cached values were checked on the way in, so types need no further checks here. */
 function copyPart(value: object): object {
   if (Array.isArray(value)) return copyArray(value)
   if (value instanceof Date) return new Date(value.getTime())
@@ -31,14 +31,14 @@ function copyArray(list: readonly unknown[]): readonly unknown[] {
 }
 
 /**
- * To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an
- * imported one.
+ * Called through `call`: V8 can then answer it from the `for in` itself, which it cannot for `Object.hasOwn` or an
+ * imported function.
  */
 const isOwn = Object.prototype.hasOwnProperty
 
 /**
- * Looks at each item once, and puts together only what changed: who asked each part twice would ask one that lies deep
- * 2^depth times.
+ * Visits each item once, and rebuilds only what changed: asking first and copying afterwards would visit a part at
+ * depth d 2^d times.
  */
 function copyObject(object: Record<string, unknown>): object {
   let copies: unknown[] | undefined

@@ -1,17 +1,17 @@
-// Finds entries whose time is over without a timer, a link or a list place per entry.
+// Finds expired entries without a timer, link or list node per entry.
 //
 // A timer wheel (Varghese and Lauck, 1987) needs two links for each entry. Here each block of slots has a lower bound
-// of its deadlines: one number for 256 entries. A block is read only when its bound has passed; reading 256 deadlines
-// that lie side by side costs less than a cache miss or two, and at least one entry is due in it, unless the one that
-// set the bound has left already: then the bound is mended.
+// of its deadlines: one number for 256 entries. A block is scanned only when its bound has passed; reading 256 adjacent
+// deadlines costs less than a cache miss or two, and at least one entry is due, unless the entry that set the bound has
+// already left: then the bound is corrected.
 import type { Clock } from '../core/contracts.ts'
 import type { Slots } from './slots.ts'
 
 const BLOCK_BITS = 8
 const BLOCK = 1 << BLOCK_BITS
-/** Blocks read in one turn of the timer: some 50 us, then others may run. */
+/** Blocks scanned in one turn of the timer: some 50 us, then the event loop is released. */
 const BLOCKS_A_TURN = 64
-/** Between two turns while more is due, and the least time between two sweeps. */
+/** The pause between two turns while more is due, and the least time between two sweeps. */
 const TURN_MS = 5
 const SWEEP_MS = 250
 
@@ -19,7 +19,7 @@ export class Expiry {
   readonly #slots: Slots
   readonly #clock: Clock
   readonly #expire: (slot: number) => void
-  /** Lower bounds of the deadlines in each block, and of them all. */
+  /** Lower bounds of the deadlines in each block, and of all of them. */
   #bounds = new Float64Array(0)
   #earliest = Infinity
   #hand = 0
@@ -40,7 +40,7 @@ export class Expiry {
     this.#bounds = bounds
   }
 
-  /** The slot's entry dies at `deadAt`, epoch milliseconds. */
+  /** The entry in the slot expires at `deadAt`, epoch milliseconds. */
   watch(slot: number, deadAt: number): void {
     if (deadAt === Infinity) return
     const block = slot >>> BLOCK_BITS
@@ -50,8 +50,8 @@ export class Expiry {
   }
 
   /**
-   * Expires what one due block holds; `false` when nothing was due. Called when room is needed: the dead leave before
-   * the living.
+   * Expires the entries of one due block; `false` if none was due. Called when room is needed, so that expired entries
+   * leave before live ones.
    */
   reclaim(now: number): boolean {
     while (this.#earliest <= now) {
@@ -115,7 +115,7 @@ export class Expiry {
     this.#cancel = this.#clock.after(TURN_MS, () => this.#turn())
   }
 
-  /** The deadlines were all moved back; the timers did not notice. */
+  /** All deadlines were moved back; the timers are unaffected. */
   setBack(ms: number): void {
     const bounds = this.#bounds
     for (let block = 0; block < bounds.length; block++) bounds[block] = (bounds[block] as number) - ms

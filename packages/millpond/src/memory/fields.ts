@@ -1,39 +1,39 @@
-// Puts frozen plain objects together: records so that V8 gives all of one kind the same hidden class, tables so that
-// none gets one of its own.
+// Builds frozen plain objects: records so that V8 gives all with the same names one hidden class, tables so that none
+// gets a hidden class of its own.
 
-/** V8 turns an object into a slow table when it gets more properties than this one by one. */
+/** V8 converts an object to slow (dictionary) mode when more properties than this are added one by one. */
 const MOST_ONE_BY_ONE = 16
-/** V8's own parser makes a table of what has more. */
+/** V8's own parser uses dictionary mode beyond this. */
 const MOST_IN_RECORD = 128
-/** Programmers' names are shorter; those of UUIDs and hashes are not. */
+/** Names in programs are shorter; UUIDs and hashes are not. */
 const LONGEST_NAME = 20
 const DIGIT = /[0-9]/
 
 /**
- * Whether these names look like data (ids), which no other object has, and not like a record's. As a record each would
- * cost V8 190 bytes in a hidden class that only this object has, as a table half of that. Only the first and the last
- * name are looked at; without a digit they pass for a record's.
+ * Whether these names look like data (ids), which no other object shares, rather than a record's. As a record, each
+ * name would cost V8 190 bytes in a hidden class that only this object has; as a table, half of that. Only the first
+ * and the last name are checked; names without digits count as a record's.
  */
 export function isTable(count: number, first: string, last: string): boolean {
   if (count <= MOST_ONE_BY_ONE && first.length <= LONGEST_NAME) return false
   return count > MOST_IN_RECORD || (DIGIT.test(first) && DIGIT.test(last))
 }
 
-/** Whether an object that is no table is to be put together name by name. */
+/** Whether an object that is not a table is built name by name. */
 export function isOneByOne(count: number): boolean {
   return count <= MOST_ONE_BY_ONE
 }
 
-/** Records of up to so many fields have a place in the object itself for each field, and none in vain. */
+/** Records of up to this many fields have exactly one in-object slot for each field. */
 export const MOST_IN_PLACE = 10
-/** V8 lays out the instances of a function after what the first seven of them were given. */
+/** V8 sizes the instances of a constructor by the first seven of them. */
 const FIRST_INSTANCES = 8
 type Shell = new () => Record<string, unknown>
 const shells = new Array<Shell | undefined>(MOST_IN_PLACE + 1).fill(undefined)
 
 /**
- * An object to be filled with `count` fields that has the prototype of `object`. Literals without a prototype would be
- * slow tables.
+ * An object to be filled with `count` fields, with the prototype of `object`. Literals without a prototype would be in
+ * dictionary mode.
  */
 export function begin(object: object, count: number): Record<string, unknown> {
   const begun = count > MOST_IN_PLACE ? {} : new (shells[count] ?? shellOf(count))()
@@ -41,9 +41,9 @@ export function begin(object: object, count: number): Record<string, unknown> {
 }
 
 /**
- * Makes plain objects of `count` fields. `{}` has room for four, filled or not, and a list beside it for more; the
- * instances of a function get the room that they need. Nobody sees the function: what it makes has the prototype of all
- * plain objects.
+ * Creates plain objects with `count` fields. `{}` has four in-object slots, used or not, and a separate list for more;
+ * instances of a constructor get the slots that they need. The constructor is never exposed: its instances have
+ * `Object.prototype`.
  */
 function shellOf(count: number): Shell {
   function Plain(): void {}
@@ -69,8 +69,8 @@ export function recordOf(object: object, names: readonly string[], items: readon
 }
 
 /**
- * A frozen table, with the prototype of `object`. V8 makes a table of what begins without a prototype, and leaves it
- * one.
+ * A frozen table, with the prototype of `object`. V8 puts an object created without a prototype in dictionary mode, and
+ * leaves it there.
  */
 export function tableOf(object: object, names: readonly string[], items: readonly unknown[]): object {
   const made: Record<string, unknown> = Object.create(null)

@@ -1,9 +1,9 @@
-// Hands entries from one eviction policy to another, some at a time: until all have gone over, each slot belongs to one
-// of the two.
+// Moves entries from one eviction policy to another, some at a time: until all have moved, each slot belongs to one of
+// the two.
 //
-// What is new goes to the new policy, what must leave is asked of the old one as long as it has somebody: so nothing is
-// learnt anew about entries that are about to leave, and the new policy sees all of the traffic from the first moment.
-// Load times of what went over are not known any more.
+// New entries go to the new policy, and victims are taken from the old one as long as it has any: so the new policy
+// does not learn about entries that are about to leave, and sees all of the traffic from the start. The load times of
+// moved entries are lost.
 import type { Eviction } from '../core/contracts.ts'
 
 export class Handover implements Eviction {
@@ -11,12 +11,12 @@ export class Handover implements Eviction {
   readonly to: Eviction
   readonly #from: Eviction
   readonly #weightOf: (slot: number) => number
-  /** 1: the slot is the new policy's. */
+  /** 1: the slot belongs to the new policy. */
   #moved: Uint8Array
   #hashes: Int32Array
   #next = 0
 
-  /** @param weightOf what the entry in a slot weighs in the new policy's unit. */
+  /** @param weightOf the weight of the entry in a slot, in the new policy's unit. */
   constructor(from: Eviction, to: Eviction, hashes: Int32Array, weightOf: (slot: number) => number) {
     this.name = to.name
     this.to = to
@@ -27,7 +27,7 @@ export class Handover implements Eviction {
     if (hashes.length > 0) to.grow(hashes.length, hashes)
   }
 
-  /** Takes over up to `count` slots of those below `end` that `holds` an entry. `false`: all have gone over. */
+  /** Moves up to `count` slots, of those below `end` for which `holds` is true. `false`: all have moved. */
   advance(count: number, end: number, holds: (slot: number) => boolean): boolean {
     for (let left = count; this.#next < end && left > 0; this.#next++) {
       if (!holds(this.#next) || this.#moved[this.#next] === 1) continue
@@ -38,7 +38,7 @@ export class Handover implements Eviction {
     return this.#next < end
   }
 
-  /** The store bumps no marks for it: whoever works by marks is served here. */
+  /** The store does not set marks for a handover, so policies that use marks are updated here. */
   hit(slot: number): void {
     const policy = this.#moved[slot] === 1 ? this.to : this.#from
     const { marks, markLimit = 0 } = policy
@@ -88,7 +88,7 @@ export class Handover implements Eviction {
     this.to.rehashed?.()
   }
 
-  /** The budget is told in the new policy's unit. */
+  /** The budget is in the new policy's unit. */
   resize(capacity: number): void {
     this.to.resize(capacity)
   }

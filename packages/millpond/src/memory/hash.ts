@@ -1,25 +1,25 @@
-// Hashes of strings: a seeded one of the whole key that no outsider can aim at, and a quick one of a few characters.
+// String hashes: a seeded hash of the whole key that resists chosen keys, and a quick one of a few characters.
 //
 // The seeded hash: two multilinear hashes with random multipliers, 16 bits from the top of each (Lemire and Kaser,
-// "Strongly universal string hashing is fast", The Computer Journal 2014). Whoever does not know the multipliers finds
-// two keys that collide with a chance of 2^-32, whatever the keys look like. Keys longer than a block are chained, each
-// block adding that chance once more: the hash of what came before enters the next block as two more characters.
+// "Strongly universal string hashing is fast", The Computer Journal 2014). Without the multipliers, finding two keys
+// that collide has a probability of 2^-32, whatever the keys. Keys longer than a block are chained, each block adding
+// that probability once more: the hash of the preceding blocks enters the next one as two more characters.
 
 const BLOCK = 64
-/** Multipliers per block: one a character, three more for the length and the chain. */
+/** Multipliers per block: one per character, three more for the length and the chain. */
 const ROW = BLOCK + 3
-/** And one at the end, for `hashAndWidth`. */
+/** And one more, for `hashAndWidth`. */
 const multipliers = new Int32Array(2 * ROW + 1)
 let isSeeded = false
 
 /**
- * Some runtimes (workerd) give no random numbers while a program is being loaded: then the first entry asks again,
- * before it is hashed.
+ * Some runtimes (workerd) provide no random numbers while modules are being loaded: then the first entry calls this
+ * again before it is hashed.
  */
 export function seedHashes(): void {
   if (isSeeded) return
   crypto.getRandomValues(multipliers)
-  // Odd, and far from one that would leave low bits where they are.
+  // Odd, and not close to a value that would leave low bits in place.
   multipliers[2 * ROW] = ((multipliers[0] as number) & ~7) | 5
   isSeeded = true
 }
@@ -70,23 +70,23 @@ function multiply(unit: number, at: number): number {
 export const SCATTER = 0x2c1b3c6d
 
 /**
- * Universal is not yet scattered: numbered keys lie on a lattice, which linear probing would feel. Reversible, so
- * nothing new collides.
+ * Universal hashing does not scatter: numbered keys form a lattice, on which linear probing clusters. Invertible, so it
+ * adds no collisions.
  */
 function scatter(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 15), SCATTER)
   return mixed ^ (mixed >>> 13)
 }
 
-/** Characters of a window. */
+/** Characters in a window. */
 export const WINDOW = 4
-/** Between two windows. */
+/** The multiplier between two windows. */
 export const BETWEEN = 0x5bd1e995
 
 /**
- * A hash of the length and some windows of four characters: each from its number on, or as many before the end as it is
- * below zero. By all of a key where there are none; by its end where it is too short for one. But for the whole key not
- * safe against chosen keys: its user must bound what collisions cost. `KeyIndex.find` has the same once more.
+ * A hash of the length and some windows of four characters, each at its offset (from the end if negative). Without
+ * windows, of the whole key; if the key is too short for a window, of its end. Except for the whole key, not safe
+ * against chosen keys: callers must bound the cost of collisions. Duplicated in `KeyIndex.find`.
  */
 export function hashWindows(key: string, windows: Int32Array): number {
   const count = windows.length
@@ -123,9 +123,9 @@ function hashEnd(key: string): number {
 }
 
 /**
- * A hash of the whole key, for whom a collision only costs quality: a polynomial at a random point. Who wants to can
- * find keys that collide whatever the point. Its lowest bit says instead whether some character is beyond Latin-1, so
- * that the key takes two bytes a character: one reading of the key tells both.
+ * A hash of the whole key for uses where a collision only costs quality: a polynomial at a random point, so keys that
+ * collide at every point can be constructed. Its lowest bit instead tells whether any character is beyond Latin-1, so
+ * that the key takes two bytes per character: one pass over the key yields both.
  */
 export function hashAndWidth(key: string): number {
   const length = key.length
@@ -134,7 +134,7 @@ export function hashAndWidth(key: string): number {
   let sum = length
   let units = 0
   let i = 0
-  // Two at a time: half as many products wait for the one before.
+  // Two at a time: halves the chain of dependent multiplications.
   for (; i + 1 < length; i += 2) {
     const one = key.charCodeAt(i)
     const two = key.charCodeAt(i + 1)

@@ -1,22 +1,22 @@
-// Which entries of a key space are read most.
+// The entries of a key space that are read most.
 import type { MemorySpace } from '../core/contracts.ts'
 import { Turns } from './turns.ts'
 
 export interface HotKey {
   readonly key: string
-  /** Reads since it was stored, as far as the policy counts them: 255 at most. */
+  /** Reads since it was stored, as far as the policy counts them: at most 255. */
   readonly hits: number
 }
 
-/** Keys looked at before the time is. */
+/** Keys visited between two checks of the time. */
 const SLICE = 256
 
 /**
- * The keys of a space, the most often read first, at most `limit` of them. Yields to the event loop every few
- * milliseconds; an entry that comes or goes meanwhile may be named or not.
+ * The keys of a space, the most read first, at most `limit` of them. Yields to the event loop every few milliseconds;
+ * entries that are added or removed meanwhile may or may not be included.
  */
 export async function hottestKeys(space: MemorySpace, limit: number): Promise<HotKey[]> {
-  // Reads are counted in a byte at most: a list for each count needs no sorting.
+  // Counts fit in a byte: a list for each count needs no sorting.
   const byHits: HotKey[][] = []
   const turns = new Turns()
   let seen = 0

@@ -5,27 +5,24 @@ import { SlotStore } from './store.ts'
 
 export type { MemoryOptions, PolicyName } from './options.ts'
 
-/**
- * A memory tier that was asked for: checked options, and how to make its store. One descriptor may make several stores.
- */
+/** A configured memory tier: checked options, and a factory of its store. One descriptor may create several stores. */
 export interface MemoryTier {
   readonly kind: 'memory'
   /** The most entries and bytes it may hold; `Infinity` where there is no limit. */
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
   /** How long this tier keeps an entry, as a share of the entry's TTL. */
   readonly ttlFactor: number
-  /** `false`: configured, but not to be used. */
+  /** `false`: configured, but not used. */
   readonly enabled: boolean
   /**
-   * Makes the store. The clock decides what has expired; the store starts nothing before the first entry with a
+   * Creates the store. The clock decides what has expired; the store starts no timer before the first entry with a
    * deadline.
    */
   createStore(clock: Clock): MemoryStore
 }
 
 /**
- * A memory tier for the `tiers` of `createCache`. Without options: 1000 entries, no limit of bytes, the adaptive
- * policy.
+ * A memory tier for the `tiers` of `createCache`. Without options: 1000 entries, no byte limit, the adaptive policy.
  * @throws MillpondError `OPTION_INVALID`, showing the value and the remedy.
  */
 export function memory(options: MemoryOptions = {}): MemoryTier {
@@ -40,7 +37,7 @@ export function memory(options: MemoryOptions = {}): MemoryTier {
   })
 }
 
-/** The store itself, for those who need no engine around it. */
+/** The store itself, for use without the engine. */
 export function createMemoryStore(options: MemoryOptions, { clock }: { readonly clock: Clock }): MemoryStore {
   return new SlotStore(resolveMemoryOptions(options), clock)
 }

@@ -1,4 +1,4 @@
-// Keeps what is cached apart from what callers hold: a value is cloned and frozen on its way in. What freezing cannot
+// Isolates cached values from what callers hold: a value is cloned and frozen on its way in. What freezing cannot
 // protect is copied on each hit: `copy-live.ts`.
 import { types } from 'node:util'
 import type { Isolated } from '../core/contracts.ts'
@@ -10,37 +10,37 @@ import { locateRefusal } from './refusal.ts'
 import { weighFields, weighList, weighPrimitive, weighShell, weighTable } from './weigh.ts'
 
 /**
- * Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good
- * values do not pay for it.
+ * Thrown and caught inside this file for a value that cannot be kept. The path is searched for afterwards, so that
+ * valid values do not pay for it.
  */
 const REFUSED = Symbol('refused')
 const TOO_LARGE = Symbol('too large')
 const TOO_LONG = Symbol('too long')
 
-/** The default bound of the codec, which refuses what is larger wherever a value is written as bytes. */
+/** The codec's default limit, beyond which values cannot be written as bytes. */
 const MOST_ITEMS = 100_000
 
 /**
- * What a walk knows: the objects it is inside of, whether it met a live part, what all of them weigh so far, and how
- * many more it takes.
+ * State of a walk: the enclosing objects, whether a live part was found, the weight so far, and how many more items are
+ * allowed.
  */
 interface Walk {
   readonly inside: object[]
   live: boolean
   bytes: number
   left: number
-  /** No text of it may be longer, and no bytes more. */
+  /** The longest text and the most bytes allowed in it. */
   readonly longest: number
-  /** Bytes met so far, where there were any. */
+  /** Bytes found so far, if any. */
   seen: Set<object> | undefined
 }
 
 /**
- * A frozen clone of the value; primitives as they are. Cloned, frozen and weighed on one walk.
+ * A frozen clone of the value; primitives are returned unchanged. Cloned, frozen and weighed in one walk.
  *
  * What occurs twice is cloned twice: `maxItems` (array elements, fields, Map keys and values, Set members together)
- * bounds what a few objects that hold each other many times can become. A text longer than `maxBytes`, or so many
- * bytes, are refused before they are looked at or copied. `note` says in messages whose value it is: ` (key "user:7")`.
+ * bounds the expansion of a few objects that refer to each other many times. Texts and bytes longer than `maxBytes` are
+ * rejected before they are read or copied. `note` is added to messages to name the value: ` (key "user:7")`.
  * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept; `VALUE_TOO_LARGE` beyond
  * `maxItems` or `maxBytes`.
  */
@@ -80,7 +80,7 @@ function tooLong(maxBytes: number, note: string): MillpondError {
   )
 }
 
-/** An empty container counts as one. Arrays and objects do this without a call. */
+/** An empty container counts as one. Arrays and objects inline this. */
 function count(items: number, walk: Walk): void {
   walk.left -= items || 1
   if (walk.left < 0) throw TOO_LARGE
@@ -119,7 +119,7 @@ function keepParts(value: object, walk: Walk): object {
 
 type Bytes = ArrayBufferView | ArrayBuffer
 
-/** The same bytes again are copied again, so they count by the words they take. */
+/** Bytes that recur are copied again, so they are counted by their words. */
 function countBytes(bytes: Bytes, walk: Walk): void {
   if (bytes.byteLength > walk.longest) throw TOO_LONG
   walk.seen ??= new Set()
@@ -131,8 +131,8 @@ function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
   if (!isArrayItself(list)) throw REFUSED
   walk.left -= list.length || 1
   if (walk.left < 0) throw TOO_LARGE
-  // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once
-  // more below. Values are counted, not names: these would have to be made.
+  // One comparison finds holes and named properties; together they could cancel out, so undefined is checked again
+  // below. Values are counted rather than names, which would have to be allocated.
   if (Object.values(list).length !== list.length) throw REFUSED
   const copy = Array.from(list)
   walk.bytes += weighList(copy.length)
@@ -146,14 +146,14 @@ function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
 }
 
 /**
- * To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an
- * imported one.
+ * Called through `call`: V8 can then answer it from the `for in` itself, which it cannot for `Object.hasOwn` or an
+ * imported function.
  */
 const isOwn = Object.prototype.hasOwnProperty
 
 /**
- * Name by name, not by a spread: a frozen spread has a hidden class of its own for each object, which costs 250 bytes
- * and makes every reader slow.
+ * Name by name rather than by spreading: a frozen spread gets a hidden class of its own per object, which costs 250
+ * bytes and makes every reader slow.
  */
 function keepPlain(object: Record<string, unknown>, walk: Walk): object {
   if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED

@@ -1,48 +1,48 @@
-// From key to slot, with a quick hash for the usual keys and a safe one for the others.
+// Maps keys to slots, with a quick hash for the usual keys and a safe one for the others.
 //
-// Reading a whole key to hash it costs more than all the rest of a hit, and V8's own cached hash cannot be seen from
-// JavaScript. So a key is first looked for by a few of its characters, whose hash costs next to nothing; equality is
+// Hashing a whole key costs more than all the rest of a hit, and V8's own cached hash is not accessible from
+// JavaScript. So a key is first looked up by a few of its characters, whose hash costs next to nothing; equality is
 // decided by comparing the keys, as always. Keys that share those characters soon find no place within the bounded
-// reach of that table; they go to a second table, by the seeded hash of the whole key. So a lookup is a bounded number
-// of steps plus one that nobody can aim at, whatever keys come. When many had to go, the index learns which characters
-// tell its keys apart (`windows.ts`): at once while it is small, when it grows anyway later.
+// probe length of that table; they go to a second table, by the seeded hash of the whole key. So a lookup is a bounded
+// number of steps plus one that cannot be attacked, whatever the keys. When many keys strayed there, the index learns
+// which characters distinguish its keys (`windows.ts`): at once while it is small, otherwise when it grows.
 //
-// Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of one of the whole
-// key: the first say where the entry is without a look at its key, the others tell keys apart that have those few
-// characters in common, for the eviction policy, which knows entries by this number.
+// Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of a hash of the whole
+// key: the former locate the entry without reading its key, the latter distinguish keys that share those few
+// characters, for the eviction policy, which identifies entries by this number.
 //
-// A large index grows in small steps: its tables are put aside (`leaving.ts`), and each insertion moves some of their
-// entries. Until all have moved, what is not found is looked for there, too, which moves some more.
+// A large index grows in small steps: its tables are set aside (`leaving.ts`), and each insertion moves some of their
+// entries. Until all have moved, a lookup that misses also searches there, and moves some more.
 import { BETWEEN, hashKey, hashWindows, SCATTER, WINDOW } from './hash.ts'
 import { type Cells, FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
 import { RehashingTable } from './rehashing-table.ts'
 import { FIRST_PIECE, type Slots } from './slots.ts'
 import { learnWindows, SAMPLE } from './windows.ts'
 
-/** What is looked at until something is learnt: the last characters, where most keys have their id. */
+/** The window before anything is learnt: the last characters, where most keys have their id. */
 const FIRST_WINDOWS = Int32Array.of(-WINDOW)
-/** For `find`: V8 makes a constant of its own file a part of the code, and reads an imported one each time. */
+/** For `find`: V8 inlines a constant of the same file, but reads an imported one each time. */
 const CHARACTERS = WINDOW
 const FACTOR = SCATTER
 const FACTOR_BETWEEN = BETWEEN
 const CELLS = REACH
 const CELLS_A_TWIN = TWIN
 const FIRST = FIRST_PIECE
-/** In place of a window that there is not: before every key. */
+/** Stands for no window: lies before the start of every key. */
 const NONE = -(2 ** 30)
-/** So often an index learns; then it reads whole keys. */
+/** How often an index learns; after that it hashes whole keys. */
 const MOST_LESSONS = 16
 /**
- * Bits of the hash column that are the index's own, before the first lesson (small indexes, where ends often meet) and
- * after it; more only for more cells.
+ * Bits of the hash column that belong to the index, before the first lesson (small indexes, where key ends often
+ * coincide) and after it; more only for more cells.
  */
 const FIRST_BITS = 16
 const USUAL_BITS = 22
-/** An index up to this size learns at any time, a larger one only when it grows anyway. */
+/** An index up to this size learns at any time, a larger one only when it grows. */
 const SMALL = 1 << 15
 /** Up to this size all entries move at once. */
 const AT_ONCE = 1 << 10
-/** Entries that move in one step: with this many the tables are empty long before those that they move to are full. */
+/** Entries moved per step: enough that the old tables are empty long before the new ones are full. */
 const MOVES_A_STEP = 32
 const WHOLE = new Int32Array(0)
 
@@ -51,18 +51,18 @@ export class KeyIndex {
   readonly #slots: Slots
   readonly usual: ProbeTable
   readonly strays: ProbeTable
-  /** Tables whose entries are on their way to these two; those of the last one move first. */
+  /** Tables whose entries are being moved to these two, starting with the last. */
   readonly #leaving: RehashingTable[] = []
   #lessons = 0
-  /** Hashes of entries that were there have changed; whoever tells the policy sets it back. */
+  /** Hashes of existing entries have changed; reset by the code that notifies the policy. */
   isRehashed = false
   #isRehashing = false
-  /** Where the characters lie that `hash` tells of; none: it tells of all. */
+  /** The offsets of the characters that `hash` covers; empty: the whole key. */
   windows: Int32Array = FIRST_WINDOWS
-  /** The first two of these, for `find`; `NONE` where there is none or more than two. */
+  /** The first two of these, for `find`; `NONE` if absent or if there are more than two. */
   #first = -WINDOW
   #second = NONE
-  /** Mask of the low bits of the hash column that are this index's, at least as many as its tables have cells. */
+  /** Mask of the low bits of the hash column that belong to this index: at least as many as its tables have cells. */
   #own = 2 ** FIRST_BITS - 1
 
   constructor(slots: Slots) {
@@ -77,26 +77,26 @@ export class KeyIndex {
     return size
   }
 
-  /** Entries that are on their way to larger tables. */
+  /** Entries not yet moved to the larger tables. */
   get moving(): number {
     return this.size - this.usual.size - this.strays.size
   }
 
-  /** Nothing less than all of a key is looked at: all of them are in `strays`. */
+  /** Whole keys are hashed: all of them are in `strays`. */
   get isWhole(): boolean {
     return this.windows.length === 0
   }
 
-  /** What `locate` and `insert` want to know of a key; good until the next `insert`. */
+  /** The hash of a key for `locate` and `insert`; valid until the next `insert`. */
   hash(key: string): number {
     return hashWindows(key, this.windows)
   }
 
   /**
-   * The key's slot, or -1: `locate(key, hash(key))`, spelt out for one window and for two, since every hit begins here.
-   * So V8 compiles it as one piece: it is larger than what becomes a part of its callers (460 bytes of bytecode), and
-   * leaves them room for the rest of a hit. In smaller pieces it was left to chance which of them became calls, and two
-   * processes differed by a third.
+   * The key's slot, or -1: `locate(key, hash(key))`, inlined by hand for one and two windows, since every hit begins
+   * here. V8 then compiles it as one unit: it is too large to be inlined into its callers (460 bytes of bytecode), and
+   * leaves their inlining budget for the rest of a hit. In smaller pieces, inlining varied by chance, and two processes
+   * differed by a third.
    */
   find(key: string): number {
     const second = this.#second
@@ -152,13 +152,13 @@ export class KeyIndex {
       const table = this.#leaving[at] as RehashingTable
       slot = table.size === 0 ? -1 : table.find(key, hashWindows(key, table.windows))
     }
-    // Or what is only read would stay where it is more dearly found.
+    // Otherwise entries that are only read would stay where lookups are slower.
     this.#move()
     return slot
   }
 
   /**
-   * The slot holds its key already, and the index does not have it. `whole`: the key's `hashAndWidth`. Fills the hash
+   * Adds a slot that already holds its key and is not in the index. `whole`: the key's `hashAndWidth`. Fills the hash
    * column.
    */
   insert(slot: number, hash: number, whole: number): void {
@@ -194,7 +194,7 @@ export class KeyIndex {
     this.#leaving.push(new RehashingTable(this.#slots, cells, size, windows, staysStray))
   }
 
-  /** A step of what a growth has left to do. */
+  /** One step of a growth in progress. */
   #move(): void {
     const table = this.#leaving.at(-1)
     if (table === undefined) return
@@ -206,7 +206,7 @@ export class KeyIndex {
     this.isRehashed = true
   }
 
-  /** The key is read only where more must be known of it than before. */
+  /** Reads the key only if more of its hash is needed than is stored. */
   #moveTo(from: RehashingTable, slot: number, hash: number): void {
     const isKnown = from.known === this.#own
     if (from.staysStray) {
@@ -216,7 +216,7 @@ export class KeyIndex {
     else this.#place(slot, this.hash(this.#slots.key(slot)))
   }
 
-  /** The low bits of the column are those of the table in which the entry lies. */
+  /** The low bits of the column are those by which the entry's table placed it. */
   #note(slot: number, hash: number): void {
     const { hashes } = this.#slots
     hashes[slot] = ((hashes[slot] as number) & ~this.#own) | (hash & this.#own)
@@ -229,14 +229,14 @@ export class KeyIndex {
   }
 
   /**
-   * More than an eighth of the keys strayed: their windows do not tell them apart. Nothing can be said while others are
-   * on their way.
+   * More than an eighth of the keys strayed: the windows do not distinguish them. Undecidable while entries are being
+   * moved.
    */
   #isMisled(): boolean {
     return this.strays.size > 16 + (this.usual.size >>> 3) && !this.isWhole && this.#leaving.length === 0
   }
 
-  /** Other windows than before, or more of them. */
+  /** Learns other windows, or more of them. */
   #learn(): void {
     const { usual, strays } = this
     const share = strays.size / this.size
@@ -256,9 +256,9 @@ export class KeyIndex {
     this.#second = third === undefined ? second : NONE
   }
 
-  /** Tables with room for all; strays may come home. */
+  /** Tables with room for all; strays may return. */
   #grow(): void {
-    // Never seen: there was room for half as many again, and with each that came many moved.
+    // Not observed: there was room for half as many again, and each insertion moved many.
     while (this.#leaving.length > 0) this.#move()
     const { usual, strays, windows, size } = this
     const own = this.#own
@@ -278,8 +278,8 @@ export class KeyIndex {
   }
 
   /**
-   * There may be more slots than before: cells give bits of the hash for bits of the slot. With fewer of those more
-   * keys look like twins, which shortens the bounded search; so what is there is placed anew.
+   * There may be more slots than before: cells trade bits of the hash for bits of the slot. With fewer hash bits, more
+   * keys look alike, which shortens the bounded search; so existing entries are placed again.
    */
   widen(): void {
     const { usual, strays } = this
@@ -292,7 +292,10 @@ export class KeyIndex {
     if (size <= AT_ONCE) while (this.#leaving.length > before) this.#move()
   }
 
-  /** The slots of all keys, in no order. Costs a step for each cell, whatever else the store holds. */
+  /**
+   * The slots of all keys, unordered. Takes time proportional to the cells of this index, whatever else the store
+   * holds.
+   */
   slots(): Int32Array {
     const slots = new Int32Array(this.size)
     let end = this.strays.copySlots(slots, this.usual.copySlots(slots, 0))
@@ -300,7 +303,7 @@ export class KeyIndex {
     return slots
   }
 
-  /** What was learnt of keys that are gone is forgotten with them. */
+  /** Also forgets the windows learnt from the removed keys. */
   clear(): void {
     this.usual.clear()
     this.strays.clear()

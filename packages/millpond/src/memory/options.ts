@@ -7,11 +7,12 @@ import { policyByName } from './policies/index.ts'
 /** The eviction policies that come with the library, by name. */
 export type PolicyName = 'lru' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
 
-/** What `memory()` is told. */
+/** The options of `memory()`. */
 export interface MemoryOptions {
   /**
-   * The most entries held, over all namespaces. A whole number from 1, or `Infinity` for no such limit. Default: 1000,
-   * or no limit where `maxBytes` is given. With both limits, the one that is reached decides what an entry is worth.
+   * The most entries held, over all namespaces. An integer of at least 1, or `Infinity` for no limit. Default: 1000, or
+   * no limit if `maxBytes` is given. With both limits, the one that is reached determines the unit in which entries are
+   * weighed.
    */
   readonly maxEntries?: number | undefined
   /**
@@ -19,17 +20,18 @@ export interface MemoryOptions {
    * Default: no limit.
    */
   readonly maxBytes?: number | string | undefined
-  /** Who leaves when the tier is full. Default: `adaptive`. */
+  /** The eviction policy. Default: `adaptive`. */
   readonly policy?: PolicyName | EvictionFactory | undefined
   /**
-   * The share of the heap's limit, or of what the machine or container has for heap and bytes beside it, beyond which
-   * the tier gives memory back (0.5 to 0.98), until there is room again; `false` never. Default: 0.85.
+   * The share of the heap limit, or of the machine's or container's memory for heap and external bytes, above which the
+   * tier releases memory (0.5 to 0.98), until there is room again; `false`: never. Default: 0.85.
    */
   readonly pressure?: number | false | undefined
   /** How long this tier keeps an entry, as a share of the entry's TTL: above 0, up to 1. Default: 1. */
   readonly ttlFactor?: number | undefined
   /**
-   * Notes when each entry was last read, to the second: four bytes an entry, and a store on each hit. Default: false.
+   * Records when each entry was last read, to the second: four bytes per entry, and a write on each hit. Default:
+   * false.
    */
   readonly lastAccess?: boolean | undefined
   /** `false`: configured, but not used. Default: true. */

@@ -1,4 +1,4 @@
-// Takes over a value that nobody else holds: it is frozen as it is, without a clone, and weighed on the same walk.
+// Takes ownership of a value that is not shared: it is frozen in place, without a clone, and weighed in the same walk.
 import type { Isolated } from '../core/contracts.ts'
 import { copyLive } from './copy-live.ts'
 import { isTable } from './fields.ts'
@@ -6,9 +6,8 @@ import { isPlain } from './plain.ts'
 import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell, weighTable } from './weigh.ts'
 
 /**
- * The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte a character, so
- * that none is looked at. Bytes that are a piece of something larger, as some decoders cut them from what arrived, are
- * copied out of it.
+ * The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte per character,
+ * so none is scanned. Bytes that are a view of a larger buffer, as some decoders return, are copied out of it.
  */
 export function own(value: unknown, isNarrow = false): Isolated {
   const walk: Walk = { live: false, isPiece: false, isNarrow, inheritsNothing: inheritsNothing() }
@@ -17,28 +16,28 @@ export function own(value: unknown, isNarrow = false): Isolated {
 }
 
 /**
- * To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an
- * imported one.
+ * Called through `call`: V8 can then answer it from the `for in` itself, which it cannot for `Object.hasOwn` or an
+ * imported function.
  */
 const isOwn = Object.prototype.hasOwnProperty
 const PLAIN = Object.prototype
 
-/** Whether `for in` over a plain object names what is its own and nothing else: asked once for each value. */
+/** Whether `for in` over a plain object lists only own names: checked once for each value. */
 function inheritsNothing(): boolean {
   for (const _ in PLAIN) return false
   return true
 }
 
 interface Walk {
-  /** It met a part that freezing cannot protect. */
+  /** Found a part that freezing cannot protect. */
   live: boolean
-  /** It met bytes that others may reach by their `buffer`. */
+  /** Found bytes whose `buffer` is shared. */
   isPiece: boolean
   readonly isNarrow: boolean
   readonly inheritsNothing: boolean
 }
 
-/** Returns what it weighs, as all below. */
+/** Returns the part's weight, as do all functions below. */
 function ownPart(value: unknown, walk: Walk): number {
   return typeof value === 'object' && value !== null ? ownObject(value, walk) : weighLeaf(value, walk)
 }
@@ -63,7 +62,7 @@ function ownLive(value: object, walk: Walk): number {
   return bytes
 }
 
-// Each part is looked at where it was found: a call for each number and text cost a tenth of the walk.
+// Each part is checked inline: a call for each number and string cost a tenth of the walk.
 
 function ownList(list: readonly unknown[], walk: Walk): number {
   let bytes = weighList(list.length)
@@ -80,7 +79,7 @@ function ownFields(object: Record<string, unknown>, walk: Walk, hasOwnAlone = wa
   let fields = 0
   let first = ''
   let last = ''
-  // Twice as fast as Object.values. What is inherited from a polluted Object.prototype is not ours to freeze.
+  // Twice as fast as Object.values. Inherited values of a polluted Object.prototype are not ours to freeze.
   for (const name in object) {
     if (!hasOwnAlone && !isOwn.call(object, name)) continue
     if (fields++ === 0) first = name

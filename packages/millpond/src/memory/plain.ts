@@ -1,10 +1,10 @@
-// What counts as plain data: objects and arrays that lose nothing when they are copied.
+// Plain data: objects and arrays that lose nothing when copied.
 
-/** Deeper values are refused, so that no walk overflows the stack. */
+/** Deeper values are rejected, so that no walk overflows the stack. */
 export const MAX_DEPTH = 500
 
 /**
- * `{}`, also without a prototype, also from another realm. Class instances are not: their methods would be lost in
+ * `{}`, also without a prototype or from another realm. Class instances are excluded: their methods would be lost in
  * another tier.
  */
 export function isPlain(value: object): boolean {
@@ -13,7 +13,7 @@ export function isPlain(value: object): boolean {
   return Object.getPrototypeOf(prototype) === null && isNamesake(prototype, Object)
 }
 
-/** An array and not an instance of a class that extends it, also from another realm. */
+/** An array, and not an instance of a subclass; also from another realm. */
 export function isArrayItself(list: readonly unknown[]): boolean {
   return isOf(list, Array)
 }
@@ -24,7 +24,7 @@ interface BuiltInClass {
 }
 
 /**
- * Made by that class itself, not by one that extends it; also by its namesake in another realm (a vm context, a test
+ * Constructed by that class itself, not by a subclass; also by its counterpart in another realm (a vm context, a test
  * runner's).
  */
 export function isOf(value: object, type: BuiltInClass): boolean {

@@ -1,27 +1,30 @@
-// Gives memory back when the heap or the machine's memory nears its limit, and takes it again when there is room.
+// Releases memory when the heap or the machine's memory nears its limit, and grows again when there is room.
 import { totalmem } from 'node:os'
 import { getHeapStatistics, type HeapInfo } from 'node:v8'
 import type { Clock } from '../core/contracts.ts'
 
-/** Bytes in use, garbage included, and the most that may be. */
+/** Bytes in use, garbage included, and the limit. */
 export interface Heap {
   readonly used: number
   readonly limit: number
-  /** The most that values may take, on the heap and beside it; `limit` when absent. */
+  /** The most that values may take, on the heap and outside it; `limit` if absent. */
   readonly most?: number
 }
 
 const CHECK_MS = 1000
-/** Written bytes between two looks at the heap, as a share of its limit: a loop that never yields is noticed too. */
+/**
+ * Bytes written between two checks of the heap, as a share of its limit, so that loops that never yield are noticed
+ * too.
+ */
 const CHECK_SHARE = 1 / 64
 const SHRINK = 0.85
 const GROW = 1.25
-/** Room must be this much wider than what made the tier shrink, before it grows again. */
+/** The room must exceed the shrinking threshold by this much before the tier grows again. */
 const SLACK = 0.1
 
 /**
- * V8 counts its young generation into the limit, but the process ends when the old one is full. Its size in Node 20 and
- * 22, and from Node 24 on.
+ * V8 counts its young generation into the limit, but the process ends when the old one is full. The young generation's
+ * size in Node 20 and 22, and from Node 24 on.
  */
 const YOUNG = 48 * 2 ** 20
 const YOUNG_FROM_24 = 192 * 2 ** 20
@@ -31,8 +34,8 @@ export function readHeap(): Heap {
 }
 
 /**
- * Two things can run short: the heap, and the machine's memory, where bytes (Buffers, typed arrays) lie beside the
- * heap. The one that is nearer to its end counts, told in bytes of the smaller of the two.
+ * Two things can run short: the heap, and the machine's memory, where bytes (Buffers, typed arrays) lie outside the
+ * heap. The one nearer to its limit counts, in bytes of the smaller of the two.
  */
 export function heapOf(
   {
@@ -50,16 +53,16 @@ export function heapOf(
   return { used: share * limit, limit, most: Math.max(heap, machine) }
 }
 
-/** What the container allows, or what there is. */
+/** The container's limit, or the machine's memory. */
 function machineBytes(): number {
   const allowed = process.constrainedMemory()
   return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem()
 }
 
 /**
- * Shrinks the budget by a seventh of what is held each time the heap is found beyond `share` of its limit, but not
- * again before a collection was seen (what was given back shows only then) or a second has passed. Grows it by a
- * quarter each second in which there is room.
+ * Shrinks the budget by a seventh of what is held each time the heap exceeds `share` of its limit, but not again before
+ * a garbage collection (which shows the effect) or a second has passed. Grows it by a quarter each second in which
+ * there is room.
  */
 export class Pressure {
   readonly #share: number
@@ -74,7 +77,7 @@ export class Pressure {
   #shrunkAt = -Infinity
   #cancel: (() => void) | undefined
 
-  /** `onTime` is called each second while watched; it asks for a verdict. */
+  /** `onTime` is called each second while watching; it should ask for a verdict. */
   constructor(share: number, clock: Clock, onTime: () => void, heap: () => Heap = readHeap) {
     this.#share = share
     this.#clock = clock
@@ -82,7 +85,7 @@ export class Pressure {
     this.#heap = heap
   }
 
-  /** Looks every second from now on, until `rest`. */
+  /** Checks every second from now on, until `rest`. */
   watch(): void {
     this.#cancel ??= this.#clock.after(CHECK_MS, () => {
       this.#cancel = undefined
@@ -95,23 +98,23 @@ export class Pressure {
     this.#cancel = undefined
   }
 
-  /** Who holds less than a 32nd of the heap's limit has nothing to give that would help. */
+  /** Releasing less than a 32nd of the heap's limit would not help. */
   isWorthWatching(bytes: number): boolean {
     return bytes > this.#limit / 32
   }
 
-  /** No process could hold so much: a limit up there limits nothing. */
+  /** No process could hold so much: such a limit is no limit. */
   isBeyond(bytes: number): boolean {
     return bytes > this.#most
   }
 
-  /** Counts what was written; `true` when it is time to ask for a verdict. */
+  /** Counts written bytes; `true` when a verdict is due. */
   wrote(bytes: number): boolean {
     this.#written += bytes
     return this.#written >= this.#checkAfter
   }
 
-  /** By what the budget must be multiplied; 1 to leave it. */
+  /** The factor for the budget; 1 to leave it unchanged. */
   verdict(): number {
     const { used, limit, most = limit } = this.#heap()
     const now = this.#clock.monotonic()

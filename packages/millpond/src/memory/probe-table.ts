@@ -1,18 +1,18 @@
 // Open addressing with linear probing over one typed array (Knuth, TAOCP 3, 6.4, algorithms L and R), with or without a
-// bounded reach.
+// bounded probe length.
 import { hashKey } from './hash.ts'
 import type { Slots } from './slots.ts'
 
 const NONE = -1
 export const FIRST_CELLS = 64
-/** How far a bounded table looks: so many cells, fewer by `TWIN` for each key of the same hash that was not the one. */
+/** The probe length of a bounded table in cells, reduced by `TWIN` for each other key with the same hash. */
 export const REACH = 64
 export const TWIN = 32
-/** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
+/** Grows beyond this load factor: probes stay short, and a cell costs 4 bytes. */
 const MOST_FULL = 0.75
 const EVERYWHERE = 0x3fffffff
 
-/** What is left of a table that was given other cells. */
+/** The former cells of a table that was given new ones. */
 export interface Cells {
   readonly cells: Int32Array
   readonly slotMask: number
@@ -22,9 +22,9 @@ export interface Cells {
 }
 
 /**
- * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe
- * rarely touches a key that is not the one asked for. Bounded: a key that finds no place within reach is refused, so
- * that no choice of keys makes a step longer.
+ * A cell is 0 when empty, otherwise the slot plus one in its low bits and the hash's high bits above them, so that a
+ * probe rarely reads a key other than the one requested. Bounded: a key that finds no place within reach is rejected,
+ * so that no choice of keys makes a step longer.
  */
 export class ProbeTable {
   size = 0
@@ -32,13 +32,13 @@ export class ProbeTable {
   known: number
   readonly #slots: Slots
   readonly #reach: number
-  /** These three are for `KeyIndex.find` to read, which has the bounded search spelt out. */
+  /** These three are public for `KeyIndex.find`, which inlines the bounded search. */
   cells = new Int32Array(FIRST_CELLS)
   mask = FIRST_CELLS - 1
   slotMask: number
   #most = FIRST_CELLS * MOST_FULL
 
-  /** Bounded: for a hash that others can aim at. Else the hash is `hashKey`. */
+  /** Bounded: for a hash that can be attacked. Otherwise the hash is `hashKey`. */
   constructor(slots: Slots, isBounded: boolean, known: number) {
     this.#slots = slots
     this.known = known
@@ -46,12 +46,12 @@ export class ProbeTable {
     this.#reach = isBounded ? REACH : EVERYWHERE
   }
 
-  /** Its cells cannot name all slots that there may be now. */
+  /** Its cells are too narrow for all slots that may exist now. */
   get isNarrow(): boolean {
     return slotMaskFor(this.#slots) > this.slotMask
   }
 
-  /** Cells give bits of the hash for bits of the slot. A bounded table must be empty. */
+  /** Cells trade bits of the hash for bits of the slot. A bounded table must be empty. */
   widen(): void {
     const before = this.slotMask
     this.slotMask = Math.max(before, slotMaskFor(this.#slots))
@@ -90,7 +90,7 @@ export class ProbeTable {
     return NONE
   }
 
-  /** `false`: no place within reach. The key must not be there yet, the table not full. */
+  /** `false`: no place within reach. The key must not be present, and the table must not be full. */
   insert(slot: number, hash: number): boolean {
     const cells = this.cells
     const slotMask = this.slotMask
@@ -119,8 +119,8 @@ export class ProbeTable {
       if (steps < 0 || cells[hole] === 0) return false
       hole = (hole + 1) & mask
     }
-    // Move back whoever would no longer be found beyond the hole, instead of leaving a mark that probes must step over
-    // for ever. A key only ever moves towards its place and past nobody, so what was within reach stays within reach.
+    // Move back entries that would no longer be found beyond the hole, instead of leaving a tombstone that probes must
+    // step over for ever. A key only moves towards its place and never past another, so what was within reach stays so.
     let at = (hole + 1) & mask
     for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
       const distance = (at - hole) & mask
@@ -136,20 +136,20 @@ export class ProbeTable {
     return true
   }
 
-  /** Where probing for the slot's key begins. No key is read, but in a table of millions of strays. */
+  /** Where probing for the slot's key begins. Reads the key only in a table of millions of strays. */
   #home(slot: number): number {
     const mask = this.mask
     return (mask <= this.known ? (this.#slots.hashes[slot] as number) : hashKey(this.#slots.key(slot))) & mask
   }
 
-  /** Empties the table and gives it room for other entries; answers what was in it. */
+  /** Empties the table and makes room for other entries; returns its former cells. */
   leave(cells: number): Cells {
     const left: Cells = { cells: this.cells, slotMask: this.slotMask, reach: this.#reach, known: this.known }
     this.reset(cells)
     return left
   }
 
-  /** Slots from all over the table, `count` at most. */
+  /** Slots from all over the table, at most `count`. */
   sample(count: number): number[] {
     const { cells } = this
     const slots: number[] = []
@@ -183,7 +183,7 @@ export class ProbeTable {
 }
 
 /**
- * Room for every slot plus one. A small integer also for V8, which takes the result of a power for a float and would
- * convert it in each search.
+ * Room for every slot plus one. `| 0` keeps it a small integer for V8, which treats the result of a power as a float
+ * that each search would convert.
  */
 const slotMaskFor = (slots: Slots): number => (2 ** Math.ceil(Math.log2(slots.most + 2)) - 1) | 0

@@ -1,10 +1,10 @@
-// Says where in a value the part is that cannot be cached. Slow and thorough: runs only when a value was refused.
+// Finds the part of a value that cannot be cached. Slow and thorough: runs only after a value was rejected.
 import { types } from 'node:util'
 import { isBuiltIn } from './built-ins.ts'
 import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 
 export interface Refusal {
-  /** As JavaScript would write it: `value.items[3].fn`. */
+  /** As in JavaScript: `value.items[3].fn`. */
   readonly path: string
   /** What was found there, with its article: `a function`. */
   readonly what: string

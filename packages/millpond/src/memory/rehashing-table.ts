@@ -1,25 +1,23 @@
-// A table of the index whose entries move to others, some at a time: nobody who sets one entry pays for all that came
-// before.
+// A table of the index whose entries move to others, some at a time, so that no single insertion pays for all of them.
 //
-// Cells stay where they are when their entries have moved, and are passed over: so a search steps over the same cells
-// as ever, and whoever has not moved yet is found. An entry that leaves the index meanwhile leaves a mark in its cell
-// that is nobody's.
+// The cells of moved entries stay in place and are skipped: a search probes the same cells as before, so entries not
+// yet moved are found. An entry removed meanwhile leaves a tombstone in its cell.
 import { hashKey } from './hash.ts'
 import { type Cells, TWIN } from './probe-table.ts'
 import type { Slots } from './slots.ts'
 
 const NONE = -1
-/** A cell with no slot in it that is not empty. */
+/** A tombstone: a cell without a slot that is not empty. */
 const NOBODY = 1 << 31
-/** Cells that are looked at for entries in one step: as much work as moving an entry or two. */
+/** Cells scanned for entries in one step: as much work as moving an entry or two. */
 const CELLS_A_STEP = 512
 
 export class RehashingTable {
   /** Entries that have not moved yet. */
   size: number
-  /** The windows of its hashes; none: they are those of whole keys. */
+  /** The windows of its hashes; empty: they are hashes of whole keys. */
   readonly windows: Int32Array
-  /** Strays that go where strays are, and are not asked whether they may come home. */
+  /** Its strays move to the strays, without a check whether they may return to the usual table. */
   readonly staysStray: boolean
   readonly known: number
   readonly #slots: Slots
@@ -27,7 +25,7 @@ export class RehashingTable {
   readonly #mask: number
   readonly #reach: number
   readonly #slotMask: number
-  /** Entries in the cells before it have moved. */
+  /** Entries in the cells before this one have moved. */
   #next = 0
 
   constructor(
@@ -67,7 +65,7 @@ export class RehashingTable {
     return NONE
   }
 
-  /** `false`: it is not in this table, or not any more. */
+  /** `false`: not in this table, or moved already. */
   remove(slot: number): boolean {
     const cells = this.#cells
     const mask = this.#mask
@@ -86,7 +84,7 @@ export class RehashingTable {
   }
 
   /**
-   * Calls back for each of the next entries, `count` at most, with what is known of its hash: its low bits up to
+   * Calls back for each of the next entries, at most `count`, with the known bits of its hash: the low ones up to
    * `known`, and those above the slot's.
    */
   move(count: number, place: (slot: number, hash: number) => void): void {

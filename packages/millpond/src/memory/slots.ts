@@ -1,25 +1,24 @@
-// What the store knows of its entries, as columns: one index into each is an entry. Columns that few stores need come
-// to life on first use.
+// The store's entries as columns: an entry is one index into each. Rarely needed columns are allocated on first use.
 import { hashOf } from '../core/key-hash.ts'
 import { Stamps } from './stamps.ts'
 
 const NO_TAGS: readonly string[] = Object.freeze([])
 const FIRST_SLOTS = 64
 /**
- * Up to here the columns double, all at once; after it they grow by half, so that little is reserved in vain, and one
+ * Up to here the columns double, all at once; beyond, they grow by half, so that little is reserved in vain, and one
  * after the other.
  */
 const DOUBLE_UNTIL = 65_536
 /**
- * So many slots have their keys and values in one list; those of the others are in pieces, which cost a hit two steps
- * more, and growth no copy.
+ * This many slots have their keys and values in one list; those of the others are in pieces, where a hit takes two more
+ * steps, but growing copies nothing.
  */
 export const FIRST_PIECE = 2 ** 18
 const PIECE_BITS = 16
 const PIECE = 1 << PIECE_BITS
 /**
- * Columns, and with them the owner's: while the last part of the slots is being taken they grow, one each time that so
- * many more are taken.
+ * The columns, and those of the owner, grow while the last part of the slots is being taken: one column each time that
+ * this share of it is taken.
  */
 const STEPS = 12
 const SLOTS_A_STEP = 1 / 256
@@ -28,34 +27,34 @@ const NONE = -1
 const HEAVY = 0xffff
 
 /**
- * Struct of arrays, which grows ahead of need in steps of one array each. 26 bytes an entry, 30 with a TTL, 34 where
- * the ledger moves, beside the index and the policy; 4 more while somebody records.
+ * A struct of arrays that grows ahead of need in steps of one array each. 26 bytes per entry, 30 with a TTL, 34 if the
+ * ledger moves, besides the index and the policy; 4 more during recording.
  */
 export class Slots {
-  /** Slots that all columns have; grows up to `most`. */
+  /** Slots for which all columns have room; grows up to `most`. */
   capacity = 0
   most: number
   /**
-   * Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. Slots
+   * Key and value of slot `s`, adjacent at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. Slots
    * from `FIRST_PIECE` on are in `#pieces`.
    */
   pairs: unknown[] = []
   readonly #pieces: unknown[][] = []
-  /** Slots in columns that come to be now: those of the others, also while they are growing. */
+  /** The size of newly allocated columns: that of the others, or the one to which they are growing. */
   #room = 0
-  /** Columns that are not longer yet, each as what makes it so. */
+  /** Columns that have not grown yet, each as the function that grows it. */
   #columns: (() => void)[] = []
-  /** The fresh slot before which `grow` must be called. */
+  /** The unused slot before which `grow` must be called. */
   #edge = 0
   /**
-   * What index and policy know an entry by; filled by the index, which may change it when it learns to look at more
-   * characters.
+   * The hashes by which index and policy identify entries; filled by the index, which may change them when it learns to
+   * use more characters.
    */
   hashes = new Int32Array(0)
   readonly createdAt: Stamps
   readonly freshUntil: Stamps
   readonly #staleUntil: Stamps
-  /** False while no entry may be served stale: then `freshUntil` says both. */
+  /** False while no entry may be served stale: then `freshUntil` holds both times. */
   #staleApart = false
   #asOf: Uint32Array | Float64Array = new Uint32Array(0)
   /** In words of 8 bytes; `HEAVY`: see `#heavy`. */
@@ -63,14 +62,14 @@ export class Slots {
   readonly #heavy = new Map<number, number>()
   #spaces = new Uint16Array(0)
   #live = new Uint8Array(0)
-  /** Some value has been live: where none was, `isLive` need not be asked. */
+  /** Whether any value has been live: otherwise `isLive` need not be checked. */
   hasLive = false
-  /** In pieces, each of which comes with the first entry in it that has tags. */
+  /** In pieces, each allocated with its first entry that has tags. */
   readonly #tags: (readonly string[] | undefined)[][] = []
   #hasTags = false
-  /** Of the whole key, the same in every process, while somebody records; 0 until it is asked for. */
+  /** Hashes of whole keys, the same in every process, during recording; 0 until requested. */
   #keyHashes: Int32Array | undefined
-  /** When each entry was last read, in seconds, where that is noted; 0 for never. */
+  /** When each entry was last read, in seconds, if recorded; 0: never. */
   readAt: Uint32Array | undefined
   #fresh = 0
   #free = NONE
@@ -84,7 +83,7 @@ export class Slots {
     this.#staleUntil = new Stamps(now, 0, true)
   }
 
-  /** A free slot, or -1 when `grow` must come first, perhaps more than once. */
+  /** A free slot, or -1 if `grow` must be called first, perhaps more than once. */
   take(): number {
     const slot = this.#free
     if (slot !== NONE) {
@@ -97,14 +96,14 @@ export class Slots {
     return this.#fresh++
   }
 
-  /** Forgets the entry; the slot may be taken again. */
+  /** Removes the entry; the slot may be taken again. */
   release(slot: number): void {
     this.createdAt.unset(slot)
     this.freshUntil.unset(slot)
     if (this.#staleApart) this.#staleUntil.unset(slot)
     if (this.#hasTags) this.setTags(slot, NO_TAGS)
     if (this.#heavy.size > 0) this.#heavy.delete(slot)
-    // A free slot has no key, and the next free one for a value.
+    // A free slot has no key, and the next free slot as its value.
     this.#put(slot, 0, undefined)
     this.#put(slot, 1, this.#free)
     this.#free = slot
@@ -122,8 +121,8 @@ export class Slots {
   }
 
   /**
-   * A step towards more slots. In small stores it is the only one; in large ones one more column is longer, or keys and
-   * values have one more piece. What the owner must follow is `hashes`, and with the last step `capacity`.
+   * One step towards more slots. In small stores it is the only one; in large ones it lengthens one column, or adds a
+   * piece for keys and values. The owner must follow `hashes`, and with the last step `capacity`.
    */
   grow(): void {
     if (this.#fresh === this.#places && this.#fresh < this.capacity)
@@ -137,7 +136,7 @@ export class Slots {
     this.#edge = Math.max(edge, this.#fresh)
   }
 
-  /** Slots that have a place for their keys and values. */
+  /** Slots that have room for keys and values. */
   get #places(): number {
     return Math.min(this.capacity, FIRST_PIECE) + this.#pieces.length * PIECE
   }
@@ -152,7 +151,7 @@ export class Slots {
   #growth(): (() => void)[] {
     const old = this.capacity
     const wished = old === 0 ? FIRST_SLOTS : old < DOUBLE_UNTIL ? old * 2 : Math.ceil(old * 1.5)
-    // The last step reaches `most` at once where it would soon follow anyway.
+    // The last step goes to `most` at once if that would soon be needed anyway.
     const slots = wished > this.most * 0.8 ? this.most : wished
     this.#room = slots
     return [
@@ -190,7 +189,7 @@ export class Slots {
     ]
   }
 
-  /** Forgets all keys and values at once, for good: no slot is taken afterwards. */
+  /** Drops all keys and values at once; no slot may be taken afterwards. */
   letGo(): void {
     this.pairs = []
     this.#pieces.length = 0
@@ -223,7 +222,7 @@ export class Slots {
     this.#put(slot, 1, value)
   }
 
-  /** A key takes the slot. */
+  /** Puts a key into the slot. */
   hold(slot: number, key: string): void {
     this.#put(slot, 0, key)
     if (this.#keyHashes !== undefined) this.#keyHashes[slot] = 0
@@ -243,13 +242,13 @@ export class Slots {
     return hashes[slot] as number
   }
 
-  /** Of many slots; 0 for those that are not known yet. */
+  /** For many slots; 0 for hashes that are not known yet. */
   knownHashes(slots: Int32Array, count: number, into: Int32Array): void {
     const hashes = this.#keyHashes
     for (let at = 0; at < count; at++) into[at] = hashes === undefined ? 0 : (hashes[slots[at] as number] as number)
   }
 
-  /** When the entry may no longer be served at all. */
+  /** When the entry may no longer be served, even stale. */
   deadAt(slot: number): number {
     return this.#staleApart ? this.#staleUntil.get(slot) : this.freshUntil.get(slot)
   }
@@ -310,7 +309,7 @@ export class Slots {
     this.#spaces[slot] = space
   }
 
-  /** The value holds parts that freezing cannot protect: it is copied on each hit. */
+  /** Whether the value has parts that freezing cannot protect: it is copied on each hit. */
   isLive(slot: number): boolean {
     return slot < this.#live.length && this.#live[slot] !== 0
   }
@@ -348,7 +347,7 @@ function grownInto<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array
   return grown
 }
 
-/** `push` would reserve half as much again; an array of its exact length does not. */
+/** `push` would reserve half as much again; an array of exact length does not. */
 function grownList(old: readonly unknown[], length: number): unknown[] {
   const grown = new Array<unknown>(length)
   for (let i = 0; i < length; i++) grown[i] = i < old.length ? old[i] : undefined

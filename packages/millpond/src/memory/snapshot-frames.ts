@@ -1,14 +1,14 @@
-// A file of frames: a line of magic, then length, CRC-32 and bytes of one frame after the other.
+// A file of frames: a line of magic, then length, CRC-32 and bytes of each frame.
 import type { FileHandle } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { Turns } from './turns.ts'
 
 export const MAGIC = Buffer.from('millpond snapshot 2\n')
-/** What a frame has before its bytes. */
+/** The bytes of a frame's header. */
 const HEAD = 8
 const CHUNK = 256 * 1024
 
-/** The file is not what it should be; the message says so of "it". */
+/** The file is damaged; the message refers to it as "it". */
 export class Damage extends Error {}
 
 export function frame(body: Uint8Array): Buffer {
@@ -20,8 +20,8 @@ export function frame(body: Uint8Array): Buffer {
 }
 
 /**
- * What is in the frames, from the first one on. Reads ahead by a chunk, holds no more, and yields to the event loop.
- * Throws `Damage`, and the file system's errors.
+ * The contents of the frames, in order. Reads ahead by one chunk, holds no more, and yields to the event loop. Throws
+ * `Damage`, and the file system's errors.
  */
 export async function* framesOf(handle: FileHandle): AsyncGenerator<Buffer> {
   const bytes = new FileBytes(handle, (await handle.stat()).size)
@@ -39,7 +39,7 @@ export async function* framesOf(handle: FileHandle): AsyncGenerator<Buffer> {
   }
 }
 
-/** A file's bytes in their order. */
+/** Reads a file's bytes sequentially. */
 class FileBytes {
   at = 0
   left: number
@@ -51,10 +51,7 @@ class FileBytes {
     this.left = size
   }
 
-  /**
-   * The next bytes; undefined where there are fewer: nothing is reserved for a length that only a damaged file can
-   * name.
-   */
+  /** The next bytes; undefined if there are fewer: nothing is allocated for an impossible length in a damaged file. */
   async take(length: number): Promise<Buffer | undefined> {
     if (length > this.left) return undefined
     while (this.#ahead.length < length) await this.#read(Math.max(length, CHUNK))

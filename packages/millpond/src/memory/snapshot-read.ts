@@ -1,5 +1,5 @@
-// Reading a snapshot: the whole file is verified first, and only then read again, entry by entry, so that no more than
-// one of them is held.
+// Reads a snapshot: the whole file is verified first, and then read again entry by entry, so that only one entry is
+// held.
 
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import type { Codec } from '../core/contracts.ts'
@@ -7,33 +7,33 @@ import { isError } from '../core/errors.ts'
 import type { SnapshotEntry, SnapshotMeta } from './snapshot.ts'
 import { Damage, framesOf } from './snapshot-frames.ts'
 
-/** An entry that was not decoded yet. */
+/** An entry that is not decoded yet. */
 export interface SnapshotItem extends Pick<SnapshotEntry, 'space' | 'asOf' | 'hits' | 'weight'> {
-  /** `undefined`: the codec, that of the snapshot or another one, cannot read it. */
+  /** `undefined`: the codec (the snapshot's, or the given one) cannot read it. */
   decode(codec?: Codec): ReturnType<Codec['decode']>
 }
 
-/** A snapshot that is whole. */
+/** A valid snapshot. */
 export interface OpenSnapshot {
   readonly kind: 'open'
   readonly meta: SnapshotMeta
-  /** How many entries there are. */
+  /** The number of entries. */
   readonly count: number
   /** In the order in which they were written. Yields to the event loop. */
   items(): AsyncIterable<SnapshotItem>
-  /** Owed by whoever opened it. */
+  /** The caller that opened it must close it. */
   close(): Promise<void>
 }
 
-/** What became of opening a snapshot. */
+/** The result of opening a snapshot. */
 export type SnapshotOpened =
   | OpenSnapshot
   /** There is no file. */
   | { readonly kind: 'none' }
-  /** The file could not be trusted; it is now at `movedTo`, where that was possible. */
+  /** The file is damaged, and was moved to `movedTo` if possible. */
   | { readonly kind: 'set-aside'; readonly problem: string; readonly movedTo?: string }
 
-/** The most reads that a policy counts. */
+/** The highest read count of a policy. */
 const MOST_HITS = 255
 
 /** Opens a snapshot. Never throws: a missing file is `none`, a damaged one is set aside. */
@@ -100,7 +100,7 @@ async function* itemsOf(
   }
 }
 
-/** Where the head of an entry ends, and what the codec made begins. */
+/** Where an entry's header ends and the codec's bytes begin. */
 function headEnd(body: Buffer): number {
   return body.length < 4 ? body.length : 4 + body.readUInt32LE(0)
 }

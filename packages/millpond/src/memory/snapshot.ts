@@ -1,9 +1,8 @@
-// Warm restart: the hottest entries in a file, written in one piece or not at all, accepted only where the ledger
-// agrees.
+// Warm restart: the hottest entries in a file, written atomically, and restored only if the ledger agrees.
 //
-// The first frame (see there) is what the file says of itself, each other one an entry: a JSON head (space, epoch, seq,
-// hits, weight) and what the codec made of the rest. The last frame counts the entries. A file that is damaged anywhere
-// is set aside as a whole: a cache can be warmed again, a wrong value cannot be taken back.
+// The first frame (`snapshot-frames.ts`) describes the file, each further one is an entry: a JSON header (space, epoch,
+// seq, hits, weight) and the codec's bytes. The last frame counts the entries. A file that is damaged anywhere is set
+// aside as a whole: a cold cache fills again, but a wrong value cannot be taken back.
 import { randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -12,30 +11,30 @@ import type { Position } from '../core/ledger.ts'
 import { frame, MAGIC } from './snapshot-frames.ts'
 
 /**
- * An entry of a snapshot: what the codec carries, its key space, and the ledger's position at which it was last known
- * to be valid.
+ * An entry of a snapshot: the parts that the codec encodes, its key space, and the ledger position at which it was last
+ * known to be valid.
  */
 export interface SnapshotEntry extends EncodedParts {
   readonly space: string
-  /** Restore it only if the ledger is of this epoch and judges the position valid. */
+  /** Restore it only if the ledger has this epoch and judges the position valid. */
   readonly asOf: Position
-  /** How often it was read, as far as the policy counts: a whole number up to 255. */
+  /** How often it was read, as far as the policy counts: an integer up to 255. */
   readonly hits: number
-  /** What it weighed in memory, in bytes. */
+  /** Its weight in memory, in bytes. */
   readonly weight: number
 }
 
-/** What a snapshot says of itself. */
+/** A snapshot's description of itself. */
 export interface SnapshotMeta {
   /** Epoch milliseconds. */
   readonly savedAt: number
-  /** The name of the cache whose entries these are: keys mean nothing in another one. */
+  /** The name of the cache: keys have no meaning in another one. */
   readonly cache: string
-  /** Whatever else the writer wants to find again; JSON. */
+  /** Anything else that the writer wants to restore; JSON. */
   readonly note?: unknown
 }
 
-/** What a finished snapshot holds. */
+/** The content of a finished snapshot. */
 export interface SnapshotWritten {
   readonly entries: number
   /** The size of the file. */
@@ -43,11 +42,11 @@ export interface SnapshotWritten {
 }
 
 const CHUNK = 256 * 1024
-/** The draft of a writer that died stays behind; one that lives needs seconds. */
+/** Drafts of crashed writers are left behind; a running one needs seconds. */
 const DRAFT = /^\.[0-9a-f-]{36}\.tmp$/
 const DEAD_AFTER_MS = 3_600_000
 
-/** A folder that cannot be read, or a draft that is gone meanwhile, is no reason not to write. */
+/** An unreadable folder, or a draft that has disappeared, does not prevent writing. */
 async function removeDeadDrafts(file: string): Promise<void> {
   const folder = dirname(file)
   const name = basename(file)
@@ -60,10 +59,10 @@ async function removeDeadDrafts(file: string): Promise<void> {
 }
 
 /**
- * Writes a snapshot beside `file` and renames it over it, so that a crash leaves the old one. Yields to the event loop
- * while it writes. Drafts that crashed writers left beside it more than an hour ago are removed. `codec`: of all
- * entries, or of those of each key space. Rejects with the file system's error when the folder cannot be written; the
- * old file is whole then.
+ * Writes a snapshot next to `file` and renames it over it, so that a crash leaves the old one. Yields to the event loop
+ * while writing. Drafts left there by crashed writers more than an hour ago are removed. `codec`: for all entries, or
+ * for those of each key space. Rejects with the file system's error if the folder cannot be written; the old file is
+ * then intact.
  */
 export async function writeSnapshot(
   file: string,

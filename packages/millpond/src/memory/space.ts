@@ -1,11 +1,11 @@
-// One key space of the store: the synchronous face that the engine reads from.
+// One key space of the store: the synchronous interface that the engine reads from.
 import type { Eviction, MemoryEntry, MemorySpace, RemovalReason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { copyLive } from './copy-live.ts'
 import { KeyIndex } from './key-index.ts'
 import type { Slots } from './slots.ts'
 
-/** What a space asks of the store that it belongs to. */
+/** What a space needs from its store. */
 export interface SpaceOwner {
   readonly slots: Slots
   readonly limits: { readonly maxBytes: number }
@@ -19,31 +19,31 @@ export interface SpaceOwner {
   clearSpace(space: Space, reason: RemovalReason): void
 }
 
-/** A space that holds less than one part in so many of the store's slots is not looked for among them all. */
+/**
+ * A space that holds less than one part in this many of the store's slots is iterated by its index, not by scanning the
+ * slots.
+ */
 const SPARSE = 8
 
 export class Space implements MemorySpace {
   readonly name: string
-  /** The store's number for it; also in the column of each entry. */
+  /** The store's number for it; also in a column of each entry. */
   readonly id: number
   readonly index: KeyIndex
-  /** The store keeps it, as it does the sum over all spaces. */
+  /** Maintained by the store, as is the sum over all spaces. */
   bytes = 0
-  /** The store keeps this, too. */
+  /** Also maintained by the store. */
   isReleased = false
   readonly #owner: SpaceOwner
   readonly #slots: Slots
-  /** The store writes what each hit must know straight into here: one field less to follow. */
+  /** The store assigns what each hit needs directly here, which saves an indirection. */
   marks: Uint8Array
   readonly #seed: number
   #markLimit = 0
   #policy: Eviction
-  /**
-   * The policy reads the marks; it is told of a hit only where a mark lies above the limit: that is how it watches a
-   * slot.
-   */
+  /** The policy uses marks; it is told of a hit only if a mark is above the limit, which is how it watches a slot. */
   #marked = false
-  /** A mark says all that there is to say of a hit. */
+  /** The mark records everything that the policy needs to know of a hit. */
   #isPlain = false
 
   constructor(name: string, id: number, owner: SpaceOwner) {
@@ -58,7 +58,7 @@ export class Space implements MemorySpace {
     this.follow()
   }
 
-  /** Looks up once what each hit must know of the policy: at first, and when another one takes over. */
+  /** Caches what each hit needs of the policy: initially, and when another policy takes over. */
   follow(): void {
     const { hits, hitLimit, eviction } = this.#owner
     this.marks = hits
@@ -163,7 +163,7 @@ export class Space implements MemorySpace {
     this.#owner.clearSpace(this, reason)
   }
 
-  /** Entries that stay while the iteration runs are all met, once; those that come meanwhile may be. */
+  /** Entries that stay during the iteration are yielded exactly once; those added meanwhile may be. */
   *keys(): IterableIterator<string> {
     const slots = this.#slots
     const places = this.places()
@@ -174,8 +174,8 @@ export class Space implements MemorySpace {
   }
 
   /**
-   * Slots among which all entries of the space are, and perhaps others; undefined for all slots that there are, where a
-   * good part of them is this space's: memory's own order is many times faster than the index's.
+   * Slots that include all entries of the space, and perhaps others; undefined for all slots, if a good part of them
+   * belongs to this space: scanning memory in order is many times faster than the index's order.
    */
   places(): Int32Array | undefined {
     return this.size * SPARSE < this.#slots.end ? this.index.slots() : undefined

@@ -1,13 +1,13 @@
-// A column of times at four bytes each: milliseconds after a base that moves along with the years.
+// A column of times at four bytes each: milliseconds after a base that advances over the years.
 
 const NEVER = 0xffffffff
 const LAST = NEVER - 1
-/** Half the range lies before now, half after: 24.8 days each. */
+/** Half the range is before now, half after: 24.8 days each. */
 const HALF = 2 ** 31
 
 /**
- * Epoch milliseconds by slot, whole, rounded down; `Infinity` until set. Takes no memory before the first finite time,
- * four bytes a slot then, and eight as soon as a time does not fit (further than some 24 days from now).
+ * Epoch milliseconds by slot, integers, rounded down; `Infinity` until set. Takes no memory before the first finite
+ * time, then four bytes per slot, and eight as soon as a time does not fit (more than some 24 days from now).
  */
 export class Stamps {
   #base: number
@@ -16,7 +16,7 @@ export class Stamps {
   #slots: number
   readonly #clampPast: boolean
 
-  /** `clampPast`: times long gone need not be told apart (deadlines); they read as some 24 days ago or earlier. */
+  /** `clampPast`: times long past need not be distinguished (deadlines); they read as some 24 days ago or earlier. */
   constructor(now: number, slots: number, clampPast: boolean) {
     this.#base = Math.floor(now) - HALF
     this.#slots = slots
@@ -30,7 +30,7 @@ export class Stamps {
     return offset === NEVER ? Infinity : this.#base + offset
   }
 
-  /** `get(slot) > now`, without making a number of the time. */
+  /** `get(slot) > now`, without allocating a number. */
   isAfter(slot: number, now: number): boolean {
     const narrow = this.#narrow
     if (slot >= narrow.length) return this.#wide === null || (this.#wide[slot] as number) > now
@@ -40,7 +40,7 @@ export class Stamps {
 
   set(slot: number, time: number, now: number): void {
     const offset = time - this.#base
-    // The column rounds down by itself. It is empty while no time is known, and when times are wide.
+    // The typed array rounds down by itself. It is empty while no time is known, and when times are wide.
     if (offset >= 0 && offset <= LAST && slot < this.#narrow.length) this.#narrow[slot] = offset
     else this.#setSlowly(slot, time, now)
   }
@@ -51,7 +51,7 @@ export class Stamps {
     else this.#setNarrow(slot, Math.floor(time), now)
   }
 
-  /** Back to `Infinity`. */
+  /** Sets it back to `Infinity`. */
   unset(slot: number): void {
     if (this.#wide !== null) this.#wide[slot] = Infinity
     else if (this.#narrow.length > 0) this.#narrow[slot] = NEVER
@@ -109,7 +109,7 @@ export class Stamps {
     if (wide !== null) for (let slot = 0; slot < wide.length; slot++) wide[slot] = (wide[slot] as number) - ms
   }
 
-  /** Takes over another column's times, where this one was not in use yet. */
+  /** Copies another column's times into this one, if this one is still unused. */
   copyFrom(other: Stamps, now: number): void {
     for (let slot = 0; slot < this.#slots; slot++) this.set(slot, other.get(slot), now)
   }

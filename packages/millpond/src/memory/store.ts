@@ -21,15 +21,15 @@ import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
 import { weighKey, weighPrimitive, weighTags } from './weigh.ts'
 
-/** Slots that an index cell can name while it still has some bits of the hash. */
+/** The most slots that an index cell can address with some bits of the hash left. */
 const MOST_SLOTS = 2 ** 27
-/** No entry weighs less; tells how many slots a budget of bytes can need. */
+/** The least weight of an entry; determines how many slots a byte budget can need. */
 const LEAST_WEIGHT = 80
 const MOST_SPACES = 65_536
 const HIT_LIMIT = 255
 /**
- * How long a change of budget or policy may hold up others at a time, how often it looks at the clock, and how long it
- * rests.
+ * How long a change of budget or policy may block the event loop at a time, how often it checks the clock, and how long
+ * it pauses.
  */
 const TURN_MS = 5
 const ENTRIES_A_LOOK = 64
@@ -38,7 +38,7 @@ const REST_MS = 1
 export class SlotStore implements MemoryStore, SpaceOwner {
   readonly slots: Slots
   eviction: Eviction
-  /** Reads per slot, saturating: the policy's own marks where it has some. */
+  /** Reads per slot, saturating: the policy's own marks if it has any. */
   hits: Uint8Array
   hitLimit: number
   bytes = 0
@@ -50,37 +50,35 @@ export class SlotStore implements MemoryStore, SpaceOwner {
   readonly #expiry: Expiry
   readonly #spaces: Space[] = []
   readonly #byName = new Map<string, Space>()
-  /** Numbers of spaces that were let go of. */
+  /** Numbers of released spaces. */
   readonly #free: number[] = []
   readonly #heap: (() => Heap) | undefined
   #makePolicy: EvictionFactory
   #countsBytes: boolean
   /**
-   * What each entry weighs for the policy beside its bytes, where both limits are set: its part of the other budget, in
-   * bytes. So what runs out counts: among small entries each is nearly equal, among large ones sizes decide.
+   * The weight that each entry has for the policy in addition to its bytes, if both limits are set: its part of the
+   * other budget, in bytes. So the scarcer resource decides: small entries weigh nearly the same, large ones differ by
+   * size.
    */
   #charge: number
-  /** The policy has no marks: the store counts for `hits` alone. */
+  /** The policy has no marks: the store counts only for `hits`. */
   #countsHits: boolean
   #pressure: Pressure | undefined
   readonly #stopListening: (() => void) | undefined
-  /**
-   * The limits in force: what was configured, less while the heap is short, more while a smaller budget is being
-   * reached.
-   */
+  /** The limits in force: as configured, lower while the heap is short, higher while shrinking to a smaller budget. */
   #mostEntries: number
   #maxEntries: number
   #maxBytes: number
   #policyCapacity: number
-  /** Entries that left, by reason; the most frequent one as a field, since each set of a full store counts it. */
+  /** Removed entries by reason; the most frequent reason as a field, since each set on a full store counts it. */
   readonly #left: Partial<Record<RemovalReason, number>> = {}
   #pushedOut = 0
-  /** Its index is empty already: entries leave the rest one by one. */
+  /** The space whose index is already empty: its entries are released one by one. */
   #clearing: Space | undefined
   #closed = false
-  /** Entries are on their way to another policy. */
+  /** Entries are being moved to another policy. */
   #handover: Handover | undefined
-  /** Counts changes of budget or policy: a later one replaces what is left of an earlier. */
+  /** Counts changes of budget or policy: a later one cancels the rest of an earlier one. */
   #change = 0
 
   /** `heap` is for tests. */
@@ -152,7 +150,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
 
   store(space: Space, key: string, entry: MemoryEntry): boolean {
     const { value, live, bytes } = isolated(entry)
-    // Whoever still holds a space that was let go of writes nowhere: its number may be another's.
+    // A released space must not be written to: its number may have been reused.
     if (this.#closed || space.isReleased) return false
     seedHashes()
     const whole = hashAndWidth(key)
@@ -262,7 +260,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     return this.#countsBytes ? this.limits.maxBytes : this.#mostEntries
   }
 
-  /** What is held beyond the budget may stay until its turn comes; nothing more comes in. */
+  /** Entries beyond a reduced budget may stay until their turn comes; the total does not grow. */
   #stepDown(): void {
     this.#maxEntries = Math.max(this.#mostEntries, this.slots.used)
     this.#maxBytes = Math.max(this.limits.maxBytes, this.bytes)
@@ -274,7 +272,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     this.#pressure = share === false ? undefined : new Pressure(share, this.#clock, () => this.#heed(), this.#heap)
   }
 
-  /** A policy that was on its way in hands over to the next one what it has by then. */
+  /** A policy that was still being filled hands over what it has by then. */
   #handOver(): void {
     this.#policyCapacity = this.#capacity()
     const next = this.#makePolicy({ capacity: this.#policyCapacity, unit: this.#countsBytes ? 'bytes' : 'entries' })
@@ -298,7 +296,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     }
   }
 
-  /** A piece of what a change has left to do. `true`: there is more. */
+  /** One piece of the pending change. `true`: there is more. */
   #turn(): boolean {
     const end = this.#clock.monotonic() + TURN_MS
     while (this.#handover?.advance(ENTRIES_A_LOOK, this.slots.end, (slot) => this.slots.holds(slot)) === true)
@@ -315,7 +313,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     return false
   }
 
-  /** More is held than the budget says, which a change of it has made smaller. */
+  /** More is held than the budget allows, because it was reduced. */
   #isBeyond(): boolean {
     return this.slots.used > this.#mostEntries || this.bytes > this.limits.maxBytes
   }
@@ -324,7 +322,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     return this.slots.used > this.#maxEntries || this.bytes > this.#maxBytes
   }
 
-  /** Makes room; `false` when the entry that just came had to leave again. */
+  /** Makes room; `false` if the new entry itself had to be removed. */
   #evict(newest: number): boolean {
     const now = this.#clock.coarse
     if (this.#charge > 0) this.#fit(this.bytes + this.slots.used * this.#charge)
@@ -337,18 +335,18 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     return this.slots.holds(newest)
   }
 
-  /** Fits the limits to the room that the heap has. */
+  /** Adapts the limits to the room in the heap. */
   #heed(): void {
     const pressure = this.#pressure
     if (pressure === undefined || this.#closed) return
     const factor = pressure.verdict()
-    // Who holds next to nothing helps nobody by giving it.
+    // A tier that holds next to nothing would not help by releasing it.
     if (factor < 1 && pressure.isWorthWatching(this.bytes)) {
       this.#maxEntries = Math.max(1, Math.floor(this.slots.used * factor))
       this.#maxBytes = Math.max(1, Math.floor(this.bytes * factor))
       this.#squeeze()
     } else if (factor > 1) {
-      // What a smaller budget has not taken yet goes at its own pace.
+      // Pending steps to a smaller budget continue at their own pace.
       this.#maxEntries = Math.max(Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor)), this.slots.used)
       const maxBytes = Math.ceil(this.#maxBytes * factor)
       this.#maxBytes = Math.max(
@@ -362,7 +360,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
   }
 
   /**
-   * Tells the policy how much it really has: the heap may allow less than it was made for, and of two limits one is
+   * Tells the policy its actual capacity: the heap may allow less than it was created for, and of two limits one is
    * reached first.
    */
   #fit(capacity: number): void {
@@ -375,7 +373,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     while (this.#isOver()) if (!this.#shed('memory_pressure')) return
   }
 
-  /** Lets go of what is over, else of what the policy gives up. `false`: there is nothing. */
+  /** Removes expired entries if any, otherwise the policy's victim. `false`: there is nothing to remove. */
   #shed(reason: RemovalReason): boolean {
     if (this.#expiry.reclaim(this.#clock.coarse)) return true
     const slot = this.eviction.victim()
@@ -425,7 +423,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     this.#forget(slot, reason)
   }
 
-  /** The policy knows already. */
+  /** The policy has already been told. */
   #forget(slot: number, reason: RemovalReason): void {
     if (this.noted !== undefined && this.noted.count > 0) this.noted.flush()
     const slots = this.slots
@@ -441,7 +439,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     this.#tell(space, key, reason, createdAt, freshUntil)
   }
 
-  /** Counts and tells what left, or was not let in. */
+  /** Counts and reports what was removed or rejected. */
   #tell(space: Space, key: string, reason: RemovalReason, createdAt: number, freshUntil: number): void {
     if (reason === 'capacity_limit') this.#pushedOut++
     else this.#left[reason] = (this.#left[reason] ?? 0) + 1
@@ -489,7 +487,7 @@ const chargeOf = ({ maxEntries, maxBytes }: SlotStore['limits']): number =>
 
 const plain: { value: unknown; live: boolean; bytes: number } = { value: undefined, live: false, bytes: 0 }
 
-/** Primitives need nothing; they share one answer, which is read at once. */
+/** Primitives need no isolation; they share one result, which is read at once. */
 function isolated(entry: MemoryEntry): Isolated {
   const { value } = entry
   if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {

@@ -1,14 +1,14 @@
-// Instances of classes (rows of an ORM, say) made into plain data by the cache's own conversion, wherever they are in a
+// Converts class instances (rows of an ORM, for example) to plain data with the cache's own conversion, anywhere in a
 // value.
 import { isBuiltIn } from './built-ins.ts'
 import { isPlain, MAX_DEPTH } from './plain.ts'
 
-/** Gives what is to be kept in place of an instance of a class. */
+/** Returns what to keep in place of a class instance. */
 export type ToPlain = (instance: object) => unknown
 
 /**
- * A copy in which each instance is what `toPlain` gives for it. What is plain stays as it is; what else cannot be kept
- * is refused afterwards.
+ * A copy in which each instance is replaced by what `toPlain` returns for it. Plain parts stay as they are; anything
+ * else that cannot be kept is rejected afterwards.
  */
 export function asPlain(value: unknown, toPlain: ToPlain, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value

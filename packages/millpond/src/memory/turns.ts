@@ -1,14 +1,14 @@
-// Long work in slices: whenever it has held the event loop for a while, others get their turn.
+// Runs long work in slices, yielding to the event loop whenever it has blocked it for a while.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** How long the event loop may be held at once, in milliseconds. */
+/** The longest time that the event loop is blocked at once, in milliseconds. */
 const HOLD_MS = 5
 
-/** For one piece of work; begins when it is made. */
+/** For one piece of work, which starts when this is created. */
 export class Turns {
   #since = performance.now()
 
-  /** To be awaited after each small step. */
+  /** Await this after each small step. */
   async rest(): Promise<void> {
     if (performance.now() - this.#since < HOLD_MS) return
     await nextTurn()

@@ -1,40 +1,41 @@
-// What an entry takes of the heap, estimated from V8's object layouts (64 bit, no pointer compression).
+// Estimates the heap memory of an entry from V8's object layouts (64 bit, no pointer compression).
 
 import { MOST_IN_PLACE } from './fields.ts'
 
-/** Columns, index and policy, at their usual fill. */
+/** Columns, index and policy, at their usual load. */
 const ENTRY = 64
 const WORD = 8
 const STRING = 16
 const NUMBER = 16
-/** Without its fields, a word each as long as they have places in it (`begin`). */
+/** Without its fields, which take a word each while they are in-object (`begin`). */
 const OBJECT = 24
-/** What `{}` has places for; more are in a list of their own, which grows by three. */
+/** The in-object slots of `{}`; further fields are in a list of their own, which grows by three. */
 const IN_OBJECT = 4
 const ARRAY = 32 + 16
-/** An object, its hidden class, and the head of its table. */
+/** An object, its hidden class, and the header of its table. */
 const TABLE = 24 + 80 + 56
 const DATE = 112
-/** The view, its buffer, and what the allocator adds. */
+/** The view, its buffer, and the allocator's overhead. */
 const BYTES = 224
 const COLLECTION = 32 + 40
-/** V8 answers this at once for a string that it stores with one byte a character, since none of those can match. */
+/** V8 answers this at once for a string stored with one byte per character, since none of its characters can match. */
 const BEYOND_LATIN_1 = /[\u0100-\uffff]/
 
-/** Bytes of an entry beside its value: key and bookkeeping. With its value's weight a multiple of 8. */
+/** Bytes of an entry besides its value: key and bookkeeping. Together with the value's weight, a multiple of 8. */
 export function weighKey(length: number, isWide: boolean): number {
   return ENTRY + stringBytes(length, isWide)
 }
 
 /**
- * Bytes that an entry takes beside its value, as memory weighs it: what `entries()` says less this is the value's.
- * @param key encoded, as `entries()` names it
+ * Bytes that an entry takes besides its value, by memory's estimate: the value takes the rest of what `entries()`
+ * reports.
+ * @param key encoded, as `entries()` reports it
  */
 export function weighBeside(key: string, tags: readonly string[]): number {
   return weighKey(key.length, isWide(key)) + weighTags(tags)
 }
 
-/** An entry's tags, as if no other entry had the same texts: V8 tells nobody which strings are one. */
+/** An entry's tags, as if no other entry had the same strings: V8 does not tell which strings are shared. */
 export function weighTags(tags: readonly string[]): number {
   if (tags.length === 0) return 0
   let bytes = WORD + weighList(tags.length)
@@ -42,7 +43,7 @@ export function weighTags(tags: readonly string[]): number {
   return bytes
 }
 
-/** Bytes of a primitive, nothing where it fits into the word that leads to it. */
+/** Bytes of a primitive; none if it fits into the word that refers to it. */
 export function weighPrimitive(value: unknown): number {
   switch (typeof value) {
     case 'string':
@@ -56,19 +57,22 @@ export function weighPrimitive(value: unknown): number {
   }
 }
 
-/** An array without what its items hold. */
+/** An array without its items. */
 export function weighList(length: number): number {
   return ARRAY + length * WORD
 }
 
-/** A plain object without what its fields hold. The names of a record are shared by its like and weigh nothing. */
+/**
+ * A plain object without its field values. The names of a record are shared with others of its shape, and weigh
+ * nothing.
+ */
 export function weighFields(count: number): number {
   if (count <= MOST_IN_PLACE) return OBJECT + count * WORD
   return OBJECT + IN_OBJECT * WORD + 2 * WORD + Math.ceil((count - IN_OBJECT) / 3) * 3 * WORD
 }
 
 /**
- * A plain object whose names are data, without what its fields hold: three words a cell, and at least a third of the
+ * A plain object whose names are data, without its field values: three words per cell, and at least a third of the
  * cells free.
  */
 export function weighTable(names: readonly string[]): number {
@@ -77,7 +81,7 @@ export function weighTable(names: readonly string[]): number {
   return bytes
 }
 
-/** What is neither a list nor a plain object, without what its items hold. */
+/** Anything that is neither an array nor a plain object, without its items. */
 export function weighShell(value: object): number {
   if (value instanceof Map) return COLLECTION + tableCells(value.size) * 3.5 * WORD
   if (value instanceof Set) return COLLECTION + tableCells(value.size) * 2.5 * WORD
@@ -85,7 +89,7 @@ export function weighShell(value: object): number {
   return BYTES + Math.ceil((value as ArrayBuffer | ArrayBufferView).byteLength / WORD) * WORD
 }
 
-/** Hash tables have room for a power of two, four at least. */
+/** Hash tables have room for a power of two, at least four. */
 function tableCells(size: number): number {
   return Math.max(4, 2 ** Math.ceil(Math.log2(Math.max(1, size))))
 }
@@ -94,7 +98,7 @@ function weighString(text: string): number {
   return stringBytes(text.length, isWide(text))
 }
 
-/** A string of one byte a character. */
+/** A string with one byte per character. */
 export function weighNarrow(length: number): number {
   return stringBytes(length, false)
 }
@@ -103,7 +107,7 @@ function stringBytes(length: number, isWide: boolean): number {
   return STRING + (((isWide ? 2 * length : length) + 7) & ~7)
 }
 
-/** Two bytes a character as soon as one of them is beyond Latin-1. */
+/** Two bytes per character as soon as one of them is beyond Latin-1. */
 function isWide(text: string): boolean {
   return BEYOND_LATIN_1.test(text)
 }

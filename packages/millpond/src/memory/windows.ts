@@ -1,25 +1,25 @@
-// Which characters of its keys tell them apart: learnt from some of them.
+// Learns from a sample which characters distinguish the keys.
 //
-// Keys of a service have a shape: a prefix, an id, a suffix. A window of four characters that lies on what differs,
-// counted from the begin or from the end, says as much of a key as all of it. Candidates are those in which neighbours
-// of the sample differ most; the one that leaves the fewest pairs of the sample together is taken, and a second, third
-// or fourth is put beside it while too many pairs remain.
+// A service's keys have a shape: a prefix, an id, a suffix. A window of four characters over the part that differs,
+// counted from the start or the end, tells as much as the whole key. Candidates are the windows in which neighbours of
+// the sample differ most; the one with the fewest collisions among pairs of the sample is chosen, and a second, third
+// or fourth is added while too many pairs collide.
 import { hashWindows, WINDOW } from './hash.ts'
 
-/** Keys that are looked at: enough to see one pair in 130,000. */
+/** Keys sampled: enough to detect a collision rate of one pair in 130,000. */
 export const SAMPLE = 512
 /**
- * A part of them is asked first: what leaves more pairs of it together than another leaves of all need not be asked of
- * all.
+ * A part of the sample is checked first: a window with more collisions in it than another has in all of the sample need
+ * not be checked further.
  */
 const PART = 4
-/** Neighbours that are compared to find candidates: one in so many. */
+/** Neighbours that are compared to find candidates: one in this many. */
 const NEIGHBOURS = 3
-/** How far from either end a window may lie. */
+/** How far from either end a window may be. */
 const FAR = 256
 const CANDIDATES = 32
 const MOST_WINDOWS = 4
-/** Keys with which a key may share its hash, in the mean: the index has room for one. */
+/** Keys with which a key may share its hash, on average: the index has room for one. */
 const COMPANY = 0.25
 
 interface Candidate {
@@ -29,9 +29,9 @@ interface Candidate {
 }
 
 /**
- * Windows whose characters tell keys apart, `least` or more; none where no four windows do, which means all characters
- * of a key.
- * @param sample keys as they lie in the index, which is no order that anybody chose
+ * Windows whose characters distinguish the keys, at least `least`; none if no four windows do, which means the whole
+ * key.
+ * @param sample keys in the order of the index, which cannot be chosen by an attacker
  * @param population how many keys there will be
  */
 export function learnWindows(sample: readonly string[], population: number, least = 1): Int32Array {
@@ -60,7 +60,7 @@ export function learnWindows(sample: readonly string[], population: number, leas
   return chosen.length >= least && together <= 4 * most ? Int32Array.from(chosen) : new Int32Array(0)
 }
 
-/** Of windows with equal merit the one in which most changes comes first. */
+/** Of windows with equal merit, the one with most changes comes first. */
 function promising(sample: readonly string[]): Candidate[] {
   const fromBegin = new Uint32Array(FAR)
   const fromEnd = new Uint32Array(FAR)
@@ -89,7 +89,7 @@ function changeWithin(changes: Uint32Array, at: number): number {
   return sum
 }
 
-/** Pairs of the sample that the windows do not tell apart. */
+/** Pairs of the sample that the windows do not distinguish. */
 function pairsTogether(sample: readonly string[], windows: Int32Array): number {
   const hashes = new Int32Array(sample.length)
   for (let i = 0; i < hashes.length; i++) hashes[i] = hashWindows(sample[i] as string, windows)

@@ -1,9 +1,9 @@
-// The default policy: a lazy W-TinyLFU whose window follows what miniatures of the cache say of the traffic.
+// The default policy: a lazy W-TinyLFU whose window size is chosen by miniature simulations of the cache.
 //
-// No window is right for all traffic: scans and loops want a small one, work that moves on wants a large one or none of
-// the frequency guard. The hill climber of "Adaptive Software Cache Management" (Einziger et al., Middleware 2018)
-// needs a period of several cache sizes for each small step and is misled by noise; miniatures (see there) compare all
-// sizes at once on the same requests.
+// No window suits all traffic: scans and loops need a small one, a moving working set needs a large one or no frequency
+// guard. The hill climber of "Adaptive Software Cache Management" (Einziger et al., Middleware 2018) needs a period of
+// several cache sizes for each small step and is misled by noise; miniatures (`miniatures.ts`) compare all sizes at
+// once on the same requests.
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
 import { Miniatures } from './miniatures.ts'
@@ -11,23 +11,23 @@ import { Miniatures } from './miniatures.ts'
 /** Set in the mark of a watched entry: the store sees a mark above the limit and reports the hit. */
 const WATCHED = 0x80
 const COUNT = 3
-/** The windows that compete; 0 is plain CLOCK. */
+/** The candidate windows; 0 is plain CLOCK. */
 const SHARES = [0, 0.02, 0.12, 0.35]
-/** The one that is best where nothing is known yet ... */
+/** The best one while nothing is known ... */
 const FIRST = 2
 /**
- * ... and in a cache so large that it is long until something is: there a wrong window costs recency more than the
- * right one brings to loops.
+ * ... and the one for a cache so large that learning takes long: there a wrong window costs recency more than the right
+ * one gains on loops.
  */
 const FIRST_IN_LARGE = 0
 const LARGE = 4_096
-/** What the miniatures hold: more where the keys that they watch are few among all. */
+/** The entries of a miniature: more if the sampled keys are a small share of all. */
 const MINIATURE = 64
 const MINIATURE_IN_LARGE = 256
 const GHOST_SHARE = 0.5
-/** The size may differ by this part before the miniatures are told. */
+/** The relative change of size from which the miniatures are refitted. */
 const TOLERANCE = 1 / 8
-/** Entries that are looked at with each one that comes, while it is chosen anew who is watched: some microseconds. */
+/** Entries whose marks are updated with each insertion while the sample is being redrawn: some microseconds. */
 const MARKED_AT_ONCE = 4_096
 
 class Adaptive implements Eviction {
@@ -35,11 +35,11 @@ class Adaptive implements Eviction {
   readonly markLimit = COUNT
   readonly #areas: ClockWindow
   #miniatures: Miniatures
-  /** The size that the miniatures were fitted to. */
+  /** The size to which the miniatures were fitted. */
   #fitted = 0
-  /** Somebody had to leave already. */
+  /** Whether an entry has ever been evicted. */
   #isFull = false
-  /** From this slot on it is still to be chosen anew who is watched; -1 where that is done. */
+  /** The slot from which marks are still to be updated; -1: all are. */
   #unmarked = -1
 
   constructor(weighed: boolean) {
@@ -62,7 +62,7 @@ class Adaptive implements Eviction {
     if (mark < WATCHED) return
     const hash = hashes[slot] as number
     if (this.#miniatures.watches(hash)) this.#observe(hash)
-    // It is not watched any more: the cache has grown, or its hash has changed. Nothing more is to be told of this one.
+    // No longer watched: the cache has grown, or the hash has changed. Stop reporting hits of this entry.
     else marks[slot] = (marks[slot] as number) & COUNT
   }
 
@@ -96,7 +96,7 @@ class Adaptive implements Eviction {
     return slot
   }
 
-  /** Somebody has to leave for the first time: from now on windows can be told apart. */
+  /** The first eviction: from now on the windows differ. */
   #begin(): void {
     this.#isFull = true
     this.#fitted = 0
@@ -109,7 +109,7 @@ class Adaptive implements Eviction {
     const { size } = this.#areas
     if (Math.abs(size - this.#fitted) <= this.#fitted * TOLERANCE) return
     this.#fitted = size
-    // Before it is full, so that they hold what they should when they are asked.
+    // Also before the cache is full, so that the miniatures are warm when they are needed.
     const most = size >= LARGE ? MINIATURE_IN_LARGE : MINIATURE
     const isOther = most !== this.#miniatures.most
     if (isOther) this.#miniatures = miniatures(most, this.#miniatures.champion)
@@ -122,18 +122,15 @@ class Adaptive implements Eviction {
   }
 
   /**
-   * Those that are watched from now on are there already, and must say so when they are read. What the miniatures have
-   * judged stands.
+   * The keys watched from now on are already cached, so their entries must be marked. What the miniatures have learnt
+   * is kept.
    */
   rehashed(): void {
     this.#mark()
     this.#miniatures.clear()
   }
 
-  /**
-   * In pieces, so that nobody waits for millions. Of those whose turn has not come the miniatures hear by what was
-   * chosen before, or nothing.
-   */
+  /** In pieces, to bound the pause with millions of entries. Entries not yet reached keep their previous marks. */
   #mark(): void {
     this.#unmarked = 0
     this.#markSome()
@@ -148,7 +145,7 @@ class Adaptive implements Eviction {
   }
 
   resize(): void {
-    // The window is a share of what is held, and the store says when somebody must leave: no size is kept here.
+    // The window is a share of what is held, and the store asks for victims: no size is kept here.
   }
 
   clear(): void {
@@ -166,14 +163,14 @@ const miniatures = (most: number, first: number): Miniatures =>
     most,
   )
 
-/** Plain CLOCK keeps no ghosts: whoever comes back is kept in any case. */
+/** Plain CLOCK keeps no ghosts: it admits returning entries anyway. */
 function rival(share: number, leastWords: number): ClockWindowOptions {
   const sketch = { wordsPerEntry: 0.5, leastWords, samplePerEntry: 32, leastSample: 4096 }
   return { share, ghostShare: share === 0 ? 0 : GHOST_SHARE, sketch, weighed: false }
 }
 
 /**
- * Admission and eviction that follow the traffic; sizes and load times count where they are known. About 6 bytes per
+ * Admission and eviction that adapt to the traffic; sizes and load times count if they are known. About 6 bytes per
  * entry, 7 or 8 with them.
  */
 export const adaptive: EvictionFactory = ({ unit }) => new Adaptive(unit === 'bytes')

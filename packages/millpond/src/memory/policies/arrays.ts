@@ -1,4 +1,4 @@
-// Typed arrays that grow with the store: the old content stays, the rest is zero.
+// Typed arrays that grow with the store: the old content is kept, the rest is zero.
 
 export function grownBytes(old: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
   if (length <= old.length) return old
@@ -14,7 +14,7 @@ export function grownNumbers(old: Float64Array<ArrayBuffer>, length: number): Fl
   return grown
 }
 
-/** The smallest power of two that is not below `n`, at least 1. */
+/** The smallest power of two that is at least `n` and at least 1. */
 export function powerOfTwo(n: number): number {
   return n <= 1 ? 1 : 2 ** Math.ceil(Math.log2(n))
 }

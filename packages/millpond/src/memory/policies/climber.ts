@@ -10,8 +10,8 @@ const RESTART_AT = 0.05
 const SAMPLE_PER_ENTRY = 10
 
 /**
- * Moves a step on while the hit ratio of the last sample is not worse than before, turns round when it is; steps shrink
- * until the traffic changes.
+ * Continues in the same direction while the hit ratio of the last sample is not worse than before, and reverses
+ * otherwise; steps shrink until the traffic changes.
  */
 export class Climber {
   #share = START

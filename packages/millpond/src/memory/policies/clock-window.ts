@@ -1,14 +1,13 @@
-// A cache's order without links: a first-in first-out window, and behind a frequency guard a clock over the slots
-// themselves.
+// A cache order without links: a FIFO window, and behind a frequency guard a clock over the slots themselves.
 //
-// What it takes from whom. W-TinyLFU (Einziger, Friedman, Manes, 2017): a window for the new, a sketch that decides who
-// may stay. CLOCK (Corbato, 1969) with a counter as in S3-FIFO (SOSP 2023): a hit is a byte's increment; all else
-// happens when the hand passes, also the counting in the sketch ("lazy": what is read often is counted once per round).
-// S3-FIFO's ghosts: who comes back soon after it was refused skips the window. A share of 0 is plain CLOCK, the recency
-// end of the scale.
+// Sources. W-TinyLFU (Einziger, Friedman, Manes, 2017): a window for new entries, and a sketch that decides admission.
+// CLOCK (Corbato, 1969) with a counter as in S3-FIFO (SOSP 2023): a hit increments a byte; everything else happens when
+// the hand passes, including counting in the sketch ("lazy": an entry that is read often is counted once per round).
+// S3-FIFO's ghosts: keys that return soon after being rejected skip the window. A share of 0 is plain CLOCK, the
+// recency end of the scale.
 //
-// The slot a victim leaves lies just behind the hand, and the store fills it next: slot order is the clock's order, so
-// the main area needs no links. Entries that come from the window keep their slots, which costs nothing on the traces.
+// A victim's slot lies just behind the hand, and the store fills it next: slot order is the clock's order, so the main
+// area needs no links. Entries from the window keep their slots, which costs nothing on the traces.
 import { grownBytes } from './arrays.ts'
 import { Ghosts } from './ghosts.ts'
 import { FrequencySketch, type SketchOptions } from './sketch.ts'
@@ -17,17 +16,20 @@ import { SlotSet } from './slot-set.ts'
 import { Worth } from './worth.ts'
 
 const NONE = -1
-/** A mark's bits that count reads. */
+/** The bits of a mark that count reads. */
 const COUNT = 3
 /**
- * How many unread entries are compared where values differ: few enough to be cheap, and 8 found most of what 16 find.
+ * How many unread entries are compared if values differ: few enough to be cheap, and 8 achieved most of what 16 does.
  */
 const SAMPLE = 8
-/** How many entries that were read are passed at once, by the hand and in the window: some microseconds. */
+/** How many read entries are passed at once, by the hand and in the window: some microseconds. */
 const MOST_STEPS = 256
-/** Entries of usual weight that the window may hold too many before it is made to shrink. */
+/** By how many entries of average weight the window may exceed its share before it is made to shrink. */
 const SLACK = 3
-/** The frequency of a key that the sketch does not know: large entries shall not enter for nothing. */
+/**
+ * The assumed frequency of a key that the sketch does not know: nonzero, so that size still counts against large
+ * entries.
+ */
 const NEVER_SEEN = 0.5
 
 export interface ClockWindowOptions {
@@ -40,9 +42,11 @@ export interface ClockWindowOptions {
 
 export class ClockWindow {
   marks = new Uint8Array(0)
-  /** The hash of each slot; the owner fills it before `add`. */
+  /** The hash of each slot; the owner sets it before `add`. */
   hashes: Int32Array
-  /** The window's part of all weight, 0 .. 1; may change at any time, entries follow as others leave. */
+  /**
+   * The window's share of the total weight, 0 .. 1; may change at any time, and entries follow as others are evicted.
+   */
   share: number
   readonly #ghostShare: number
   readonly #queue = new SlotQueue()
@@ -56,7 +60,7 @@ export class ClockWindow {
   #mainCount = 0
   #hand = 0
   #hasRoom = true
-  /** What is known of the entry that defended the main area last. */
+  /** The main area's last defender, with its cached frequency. */
   #defender = NONE
   #defenderCount = 0
   #defendedAt = 0
@@ -83,7 +87,7 @@ export class ClockWindow {
     else this.#enterWindow(slot)
   }
 
-  /** While nobody has to leave, what the window holds too much needs no contest. */
+  /** While nothing must be evicted, the window's excess moves to the main area without a contest. */
   #spill(): void {
     const slot = this.#oldestInWindow()
     if (slot !== NONE) this.#enterMain(slot)
@@ -108,8 +112,8 @@ export class ClockWindow {
 
   victim(): number {
     this.#hasRoom = false
-    // The share was made smaller. A contest for each newcomer keeps the window as it is; one more entry must go each
-    // time until it fits.
+    // The share was reduced. A contest for each new entry keeps the window's size; one more must leave each time until
+    // it fits.
     if (this.#windowExcess() * this.size > SLACK * (this.#windowWeight + this.#mainWeight)) this.#spill()
     for (let steps = 0; this.#windowExcess() > 0 || this.#mainCount === 0; steps++) {
       const candidate = this.#oldestInWindow()
@@ -121,7 +125,7 @@ export class ClockWindow {
     return this.#evictMain(this.#leastWorth())
   }
 
-  /** The window's oldest against the main area's choice. */
+  /** The window's oldest entry against the main area's choice. */
   #contest(candidate: number): number {
     if (this.#mainCount === 0) return candidate
     const defender = this.#leastWorth()
@@ -134,9 +138,9 @@ export class ClockWindow {
   }
 
   /**
-   * A tie keeps what is there. So does a lead of one between keys that are known well: the candidate's count has its
-   * latest request in it, the defender's not yet, and on a loop longer than the cache that alone would turn everything
-   * over.
+   * A tie keeps the existing entry. So does a lead of one between well-known keys: the candidate's count includes its
+   * latest request, the defender's does not yet, and on a loop longer than the cache that alone would turn over
+   * everything.
    */
   #isWorthMore(candidate: number, defender: number): boolean {
     const attack = this.#sketch.frequency(this.hashes[candidate] as number)
@@ -147,8 +151,8 @@ export class ClockWindow {
   }
 
   /**
-   * The frequency of the entry that stands for the main area. It stays the same from contest to contest, as long as the
-   * hand rests.
+   * The frequency of the entry that defends the main area. Unchanged from contest to contest while the hand does not
+   * move.
    */
   #defence(slot: number): number {
     const { halvings } = this.#sketch
@@ -167,8 +171,8 @@ export class ClockWindow {
   }
 
   /**
-   * Who should leave the main area: the one at the hand, or the least valuable of the next few where values differ. The
-   * hand stays.
+   * The main area's eviction candidate: the entry at the hand, or the least valuable of the next few if values differ.
+   * Does not move the hand.
    */
   #leastWorth(): number {
     const first =
@@ -193,9 +197,8 @@ export class ClockWindow {
   }
 
   /**
-   * The first entry of the main area from the hand on that was not read; those passed over are counted and lose one
-   * read. Where all of very many were read, the least read of them: nobody who sets one entry waits until the hand has
-   * been round.
+   * The first unread entry of the main area from the hand on; entries passed over are counted and lose one read. If
+   * very many were all read, the least read of them, so that one write never waits for a full round of the hand.
    */
   #atHand(): number {
     let least = NONE
@@ -224,7 +227,7 @@ export class ClockWindow {
     for (let reads = mark & COUNT; reads > 0; reads--) this.#sketch.count(hash)
   }
 
-  /** Takes the oldest out of the window; it belongs nowhere until it enters somewhere or leaves. */
+  /** Removes the oldest entry from the window; the caller must place or evict it. */
   #oldestInWindow(): number {
     const slot = this.#queue.shift()
     if (slot !== NONE) this.#leaveWindow(slot)
@@ -255,7 +258,7 @@ export class ClockWindow {
     this.#mainWeight -= this.#worth.weight(slot)
   }
 
-  /** What the window weighs more than its share; one entry is always granted unless the share is 0. */
+  /** The window's weight above its share; one entry is always allowed unless the share is 0. */
   #windowExcess(): number {
     if (this.#windowCount === 1) return this.share === 0 ? 1 : 0
     return this.#windowWeight - (this.#windowWeight + this.#mainWeight) * this.share

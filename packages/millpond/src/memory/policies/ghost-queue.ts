@@ -1,25 +1,23 @@
-// Who left lately, exactly: a ring of hashes, and a table that finds a place in it (open addressing with linear
+// Recently evicted keys, exactly: a ring of hashes, and a table that finds a place in it (open addressing with linear
 // probing).
 //
-// For a policy whose paper says "queue": on a loop longer than cache and ghosts together, S3-FIFO finds none of them,
-// and small buckets that each forget at their own pace (`ghosts.ts`, a quarter of the memory) find some that should be
-// gone.
+// For a policy whose paper says "queue": on a loop longer than cache and ghosts together, S3-FIFO must find none of
+// them, while small buckets that each forget at their own pace (`ghosts.ts`, a quarter of the memory) find some that
+// should be gone.
 import { powerOfTwo } from './arrays.ts'
 
 const NONE = -1
 
-/**
- * Remembers the last `places` hashes that were put, those that were taken meanwhile included. 10 to 16 bytes a place.
- */
+/** Remembers the last `places` hashes that were put, including those taken since. 10 to 16 bytes per place. */
 export class GhostQueue {
   #ring = new Int32Array(0)
   /** A place in the ring plus one, or 0. */
   #cells = new Int32Array(0)
   #mask = 0
-  /** The oldest place: the next one to be used. */
+  /** The oldest place, reused next. */
   #next = 0
 
-  /** Sets how many hashes are remembered; 0 for none. Forgets all when the ring must get another size. */
+  /** Sets how many hashes are remembered; 0 for none. Forgets all if the ring is resized. */
   resize(places: number): void {
     const whole = Math.ceil(places)
     if (whole === this.#ring.length) return
@@ -44,7 +42,7 @@ export class GhostQueue {
     this.#cells[cell] = place + 1
   }
 
-  /** Whether the hash was remembered; it is forgotten by the question. */
+  /** Removes the hash; whether it was remembered. */
   take(hash: number): boolean {
     if (this.#ring.length === 0) return false
     let cell = this.#home(hash)
@@ -66,7 +64,7 @@ export class GhostQueue {
     return cell
   }
 
-  /** What follows moves up, so that no probe breaks off too early. */
+  /** Shifts later cells back, so that no probe ends too early. */
   #empty(hole: number): void {
     if (this.#cells[hole] === 0) return
     for (let cell = (hole + 1) & this.#mask; this.#cells[cell] !== 0; cell = (cell + 1) & this.#mask) {

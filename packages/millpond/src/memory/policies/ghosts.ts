@@ -1,23 +1,23 @@
-// Who left lately: fingerprints of evicted keys in small buckets (the ghost queue of S3-FIFO, kept as its authors
-// propose: in a table).
+// Recently evicted keys: their fingerprints in small buckets (the ghost queue of S3-FIFO, in a table as its authors
+// propose).
 //
-// Each bucket is a first-in first-out queue of its own, the newest first. As hashes spread evenly over the buckets, a
-// fingerprint falls out of its bucket after about `reach` puts into the table: no time needs to be kept, and a put is a
-// fixed number of moves.
+// Each bucket is a FIFO queue of its own, the newest first. As hashes spread evenly over the buckets, a fingerprint
+// falls out of its bucket after about `reach` puts into the table: no time is stored, and a put is a fixed number of
+// moves.
 const WAYS = 8
-/** Two fingerprints a word: a bucket moves on in four steps. */
+/** Two fingerprints per word: a bucket shifts in four steps. */
 const WORDS = WAYS / 2
 const LOW_BITS = 0x0001_0001
 const HIGH_BITS = 0x8000_8000 | 0
 
-/** Remembers about the last `reach` hashes that were put. False finds: 1 in 8,000. 2 bytes per remembered hash. */
+/** Remembers about the last `reach` hashes that were put. False positives: 1 in 8,000. 2 bytes per remembered hash. */
 export class Ghosts {
   #words = new Int32Array(0)
   #buckets = 0
-  /** Buckets per step of a hash. */
+  /** The factor from hash to bucket. */
   #scale = 0
 
-  /** Sets how many hashes are remembered; 0 for none. Forgets all when the table must get another size. */
+  /** Sets how many hashes are remembered; 0 for none. Forgets all if the table is resized. */
   resize(reach: number): void {
     const buckets = Math.ceil(reach / WAYS)
     if (buckets === this.#buckets) return
@@ -43,7 +43,7 @@ export class Ghosts {
     words[at] = (first << 16) | fingerprint(hash)
   }
 
-  /** Whether the hash was remembered; it is forgotten by the question. */
+  /** Removes the hash; whether it was remembered. */
   take(hash: number): boolean {
     if (this.#buckets === 0) return false
     const words = this.#words
@@ -51,8 +51,8 @@ export class Ghosts {
     const first = this.#bucket(hash)
     for (let at = first; at < first + WORDS; at++) {
       const word = words[at] as number
-      // A half that is equal becomes 0, and only with a half of 0 does the subtraction borrow into a high bit that was
-      // not set.
+      // An equal half becomes 0, and only with a half of 0 does the subtraction borrow into a high bit that was not
+      // set.
       const apart = word ^ both
       if (((apart - LOW_BITS) & ~apart & HIGH_BITS) === 0) continue
       words[at] = (apart & 0xffff) === 0 ? word & ~0xffff : word & 0xffff
@@ -66,7 +66,7 @@ export class Ghosts {
   }
 }
 
-/** 1 .. 65535: never an empty place's 0. */
+/** 1 .. 65535: never 0, which marks an empty place. */
 function fingerprint(hash: number): number {
   const bits = hash & 0xffff
   return bits === 0 ? 1 : bits

@@ -1,4 +1,4 @@
-// From a hash to a small number: open addressing with linear probing, for the few keys that the miniatures watch.
+// Maps hashes to small ids: open addressing with linear probing, for the few keys that the miniatures watch.
 import { powerOfTwo } from './arrays.ts'
 
 const FREE = -1
@@ -31,7 +31,7 @@ export class HashDirectory {
     }
   }
 
-  /** The new id, or -1 when full. The hash must not be there yet. */
+  /** The new id, or -1 when full. The hash must not be present yet. */
   insert(hash: number): number {
     if (this.#freeCount === 0) return FREE
     const id = this.#free[--this.#freeCount] ?? FREE
@@ -46,7 +46,7 @@ export class HashDirectory {
     let hole = this.#home(this.hashes[id] ?? 0)
     while (this.#cells[hole] !== id) hole = (hole + 1) & this.#mask
     this.#free[this.#freeCount++] = id
-    // What follows moves up, so that no probe breaks off too early.
+    // Shift later cells back, so that no probe ends too early.
     for (let cell = (hole + 1) & this.#mask; this.#cells[cell] !== FREE; cell = (cell + 1) & this.#mask) {
       const follower = this.#cells[cell] ?? FREE
       const home = this.#home(this.hashes[follower] ?? 0)

@@ -1,4 +1,4 @@
-// Least recently used: the oldest policy and the yardstick (Denning 1968; Mattson et al., IBM Systems Journal 1970).
+// Least recently used: the oldest policy and the baseline (Denning 1968; Mattson et al., IBM Systems Journal 1970).
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { SlotLists } from './slot-lists.ts'
 
@@ -45,5 +45,5 @@ class Lru implements Eviction {
   }
 }
 
-/** Evicts the entry whose last use is longest ago. Weights play no part. 8 bytes per entry. */
+/** Evicts the entry whose last use is longest ago. Ignores weights. 8 bytes per entry. */
 export const lru: EvictionFactory = () => new Lru()

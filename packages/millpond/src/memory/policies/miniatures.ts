@@ -1,29 +1,29 @@
-// Small caches of hashes that each try another window on the same sample of the traffic: the best one is what the cache
-// should do.
+// Small simulated caches of hashes that each try another window on the same sample of the traffic: the best one sets
+// the cache's window.
 //
 // Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC
-// 2017): a cache scaled down with the share of keys it watches misses like the whole one. The choice between rivals on
-// a sample is as old as set dueling (Qureshi et al., ISCA 2007). All rivals see the same requests, so their difference
-// is far less noisy than their hit ratios.
+// 2017): a cache scaled down with the share of keys that it samples has the miss ratio of the whole one. Choosing
+// between rivals on a sample is set dueling (Qureshi et al., ISCA 2007). All rivals see the same requests, so their
+// difference is far less noisy than their hit ratios.
 import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
 import { HashDirectory } from './hash-directory.ts'
 
-/** Reads that a miniature's mark counts. */
+/** The most reads that a miniature's mark counts. */
 const READS = 3
 
-/** Requests until the next judgement, for each entry of a miniature ... */
+/** Requests between two judgements, per entry of a miniature ... */
 const ROUND_PER_ENTRY = 8
-/** ... and no more than so many: larger miniatures are for sooner judgements. */
+/** ... and at most this many: larger miniatures are meant to allow earlier judgements. */
 const LONGEST_ROUND = 1_024
-/** What is left of the tallies after each judgement: traffic of some ten rounds ago no longer counts. */
+/** The share of the tallies kept after each judgement: traffic of some ten rounds ago no longer counts. */
 const MEMORY = 0.75
-/** The lead that a rival must have, in parts of all requests ... */
+/** The lead that a rival needs, as a share of all requests ... */
 const MARGIN = 0.005
 /** ... and in standard deviations of the difference, at the end of a round ... */
 const SIGMAS = 1
 /**
- * ... or before it: a large cache that waited for its round to end would serve a burst of other traffic badly as long
- * as it lasts.
+ * ... or before it: a large cache that waited for the end of its round would serve a burst of other traffic badly while
+ * it lasts.
  */
 const SURE_SIGMAS = 3
 
@@ -34,17 +34,17 @@ export class Miniatures {
   readonly #holders: Uint8Array
   /** All bits of `#holders`. */
   readonly #everybody: number
-  /** Requests that the rival held and some other did not. */
+  /** Requests that the rival would have hit and some other would have missed. */
   readonly #hits: Float64Array
-  /** Requests where the rival and the champion differed. */
+  /** Requests on which rival and champion differed. */
   readonly #apart: Float64Array
   #requests = 0
   #sinceJudged = 0
-  /** Keys whose mixed hash is below it are watched: half as many with each step. */
+  /** Keys whose mixed hash is below the threshold are sampled: half as many with each halving. */
   #halvings = 0
   #capacity = Number.POSITIVE_INFINITY
   champion: number
-  /** The entry of the request at hand: it keeps its id even while no rival holds it. */
+  /** The entry of the current request: it keeps its id even while no rival holds it. */
   #asked = -1
 
   /** The most entries that a miniature holds. */
@@ -67,9 +67,7 @@ export class Miniatures {
     return this.#halvings === 0 || Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> (32 - this.#halvings) === 0
   }
 
-  /**
-   * Tells how many entries the whole cache holds, and whether it is full. True when more keys are watched from now on.
-   */
+  /** Sets how many entries the whole cache holds, and whether it is full. True if more keys are sampled from now on. */
   fit(entries: number, full: boolean): boolean {
     const before = this.#halvings
     while (entries / 2 ** this.#halvings > this.most) this.#halvings++
@@ -79,11 +77,11 @@ export class Miniatures {
     return this.#halvings < before
   }
 
-  /** A request for a watched key, in the whole cache a hit or a miss. True when the champion changed. */
+  /** A request for a sampled key, whether a hit or a miss in the whole cache. True if the champion changed. */
   request(hash: number): boolean {
     const id = this.#idOf(hash)
     const held = this.#holders[id] as number
-    // What all rivals hold tells none of them apart.
+    // What all rivals hold does not distinguish them.
     if (held === this.#everybody) for (const { marks } of this.#caches) markRead(marks, id)
     else this.#ask(id, held)
     this.#requests++
@@ -117,7 +115,7 @@ export class Miniatures {
     return this.#idOf(hash)
   }
 
-  /** Only before the whole cache is full, or when the sample is larger than it should be. */
+  /** Only before the whole cache is full, or if the sample is larger than it should be. */
   #makeRoom(): void {
     for (let rival = 0; rival < this.#caches.length; rival++) this.#evict(rival)
   }
@@ -169,7 +167,7 @@ export class Miniatures {
     return isOther
   }
 
-  /** True when another rival is the champion now. */
+  /** True if another rival became the champion. */
   #judge(sigmas: number): boolean {
     if (this.#capacity === Number.POSITIVE_INFINITY) return false
     const best = this.#best(sigmas)

@@ -1,4 +1,4 @@
-// S3-FIFO: a small queue that lets one-hit wonders pass, a main queue, a ghost queue (Yang, Zhang, Qiu, Yue, Rashmi,
+// S3-FIFO: a small queue that filters one-hit wonders, a main queue, and a ghost queue (Yang, Zhang, Qiu, Yue, Rashmi,
 // SOSP 2023).
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { grownBytes } from './arrays.ts'
@@ -109,7 +109,7 @@ class S3Fifo implements Eviction {
 }
 
 /**
- * Entries must be read twice in a tenth of the cache to reach the rest. About 24 bytes per entry, 32 when weights
- * count.
+ * Entries must be read twice within a small queue, a tenth of the cache, to reach the rest. About 24 bytes per entry,
+ * 32 if weights count.
  */
 export const s3Fifo: EvictionFactory = ({ capacity, unit }) => new S3Fifo(capacity, unit === 'bytes')

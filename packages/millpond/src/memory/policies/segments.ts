@@ -1,4 +1,4 @@
-// Which list a slot is in, and what each list weighs: the bookkeeping that every policy with several queues needs.
+// The list of each slot, and the weight of each list: shared by every policy with several queues.
 import { grownBytes, grownNumbers } from './arrays.ts'
 import { SlotLists } from './slot-lists.ts'
 

@@ -1,5 +1,4 @@
-// SIEVE: a first-in first-out queue, one visited bit, and a hand that sifts (Zhang, Yang, Yue, Vigfusson, Rashmi, NSDI
-// 2024).
+// SIEVE: a FIFO queue, one visited bit per entry, and a moving hand (Zhang, Yang, Yue, Vigfusson, Rashmi, NSDI 2024).
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { grownBytes } from './arrays.ts'
 import { SlotLists } from './slot-lists.ts'
@@ -14,7 +13,7 @@ class Sieve implements Eviction {
   readonly #order = new SlotLists(1)
   /** Where the next search begins; NONE: at the oldest. */
   #hand = NONE
-  /** The paper evicts before it inserts: the entry that was just added is not a candidate. */
+  /** The paper evicts before it inserts: the entry just added is not a candidate. */
   #newest = NONE
 
   hit(slot: number): void {
@@ -52,8 +51,7 @@ class Sieve implements Eviction {
         slot = newer === NONE ? this.#order.back(QUEUE) : newer
       }
     }
-    // In the paper the queue ends before the newest here, so that the hand falls off its end and begins again at the
-    // oldest.
+    // In the paper the queue ends before the newest here, so the hand falls off its end and starts again at the oldest.
     const newer = this.#order.newer(slot)
     this.#hand = newer === this.#newest ? NONE : newer
     if (slot === this.#newest) this.#newest = NONE
@@ -78,7 +76,7 @@ class Sieve implements Eviction {
 }
 
 /**
- * Evicts the first entry from the hand on that was not read since the hand last passed. Weights play no part. 9 bytes
- * per entry.
+ * Evicts the first entry from the hand on that was not read since the hand last passed. Ignores weights. 9 bytes per
+ * entry.
  */
 export const sieve: EvictionFactory = () => new Sieve()

@@ -1,19 +1,19 @@
-// How often a key was asked for lately: 4-bit counters behind a doorkeeper, halved as they age.
+// Recent request frequencies: 4-bit counters behind a doorkeeper, halved as they age.
 //
 // TinyLFU (Einziger, Friedman, Manes, ACM Transactions on Storage 2017): a count-min sketch whose counters are halved
-// after each sample of requests, so that it follows the traffic; a Bloom filter at the door keeps keys that come once
-// out of the counters. The four counters of a key share one 64-byte block, hence one cache line.
+// after each sample of requests, so that it follows the traffic; a Bloom filter, the doorkeeper, keeps keys that are
+// requested once out of the counters. The four counters of a key share one 64-byte block, hence one cache line.
 const BLOCK_WORDS = 16
 const WORDS_PER_DOOR_WORD = 2
 
 export interface SketchOptions {
-  /** 32-bit words of eight counters for each entry. */
+  /** 32-bit words of eight counters each, per entry. */
   readonly wordsPerEntry: number
-  /** Words that are granted in any case: precision is cheap while the cache is small. */
+  /** The least number of words: precision is cheap while the cache is small. */
   readonly leastWords: number
-  /** Requests for each entry until all counts are halved. */
+  /** Requests per entry until all counts are halved. */
   readonly samplePerEntry: number
-  /** Requests until then in any case. */
+  /** The least number of requests until then. */
   readonly leastSample: number
 }
 
@@ -23,11 +23,11 @@ export class FrequencySketch {
   #words = new Int32Array(0)
   #door = new Int32Array(0)
   #blocks = 0
-  /** Blocks per step of a hash. */
+  /** The factor from hash to block. */
   #scale = 0
   #sample = 0
   #seen = 0
-  /** How often everything was halved. */
+  /** How often all counts were halved. */
   halvings = 0
 
   constructor(options: SketchOptions) {
@@ -35,7 +35,7 @@ export class FrequencySketch {
   }
 
   /**
-   * Makes room for the statistics of so many entries. What was counted is kept: all when the table doubles, else most.
+   * Makes room for the statistics of that many entries. Counts are kept: all if the table doubles, otherwise most.
    * Never shrinks.
    */
   grow(entries: number): void {
@@ -55,7 +55,7 @@ export class FrequencySketch {
     this.#seen = 0
   }
 
-  /** Counts one request. Halves everything when the sample is full. Only the 32 bits of a hash count, not its sign. */
+  /** Counts one request. Halves all counts when the sample is full. Uses the 32 bits of the hash, whatever its sign. */
   count(hash: number): void {
     if (this.#blocks === 0) return
     const block = ((hash >>> 0) * this.#scale) | 0
@@ -86,7 +86,7 @@ export class FrequencySketch {
     const bits = doorBits(rest)
     const door = ((this.#door[doorWord(block, rest)] as number) & bits) === bits ? 1 : 0
     const a = ((words[first + (rest & 3)] as number) >>> (rest & 0x1c)) & 15
-    // Most keys come once: their first counter says it all.
+    // Most keys are requested once: their first counter suffices.
     if (a === 0) return door
     const b = ((words[first + 4 + ((rest >>> 5) & 3)] as number) >>> ((rest >>> 5) & 0x1c)) & 15
     const c = ((words[first + 8 + ((rest >>> 10) & 3)] as number) >>> ((rest >>> 10) & 0x1c)) & 15
@@ -96,7 +96,7 @@ export class FrequencySketch {
     return (ab < cd ? ab : cd) + door
   }
 
-  /** Whether the key has passed the door before. */
+  /** Whether the key was in the doorkeeper already. */
   #entersDoor(block: number, rest: number): boolean {
     const at = doorWord(block, rest)
     const bits = doorBits(rest)
@@ -114,7 +114,7 @@ export class FrequencySketch {
   }
 }
 
-/** Bits that do not follow from the block's number: 20 choose the counters, 12 the place at the door. */
+/** Bits independent of the block's number: 20 choose the counters, 12 the bits in the doorkeeper. */
 function spread(hash: number): number {
   let mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b)
@@ -131,8 +131,7 @@ function doorBits(rest: number): number {
 }
 
 /**
- * A block's place is proportional to the hash: each new block answers as before when it begins as the old one that
- * covered its hashes.
+ * A block's place is proportional to the hash: each new block starts as a copy of the old one that covered its hashes.
  */
 function stretched(old: Int32Array<ArrayBuffer>, blocks: number, width: number): Int32Array<ArrayBuffer> {
   const grown = new Int32Array(blocks * width)

@@ -27,7 +27,7 @@ export class SlotLists {
     this.#prev = prev
   }
 
-  /** Forgets every list; what the slots' own links say is dead from now on. */
+  /** Clears every list; the slots' own links become stale. */
   clear(): void {
     for (let list = 0; list < this.#lists; list++) {
       this.#next[list] = list

@@ -1,15 +1,15 @@
-// A first-in first-out queue of slots in a ring: 4 bytes per queued slot, nothing for the others.
+// A FIFO queue of slots in a ring: 4 bytes per queued slot, nothing for the others.
 const FIRST_LENGTH = 16
 
 /**
- * A slot is in the queue once at most. One that leaves out of turn stays in the ring as a dead letter until its turn
+ * A slot is in the queue at most once. A slot dropped out of turn leaves a stale place in the ring until its turn
  * comes.
  */
 export class SlotQueue {
   #ring = new Int32Array(FIRST_LENGTH)
   #head = 0
   #letters = 0
-  /** How many dead letters a slot has: they all lie before its living one. */
+  /** How many stale places a slot has: they all precede its valid one. */
   readonly #dead = new Map<number, number>()
   #deadLetters = 0
 
@@ -35,7 +35,7 @@ export class SlotQueue {
     return -1
   }
 
-  /** A slot of the queue leaves out of turn. */
+  /** Removes a slot of the queue out of turn. */
   drop(slot: number): void {
     const last = (this.#head + this.#letters - 1) & (this.#ring.length - 1)
     if (this.#ring[last] === slot) {
@@ -46,7 +46,7 @@ export class SlotQueue {
     this.#deadLetters++
   }
 
-  /** Whether this letter of the slot is a dead one; then it is forgotten. */
+  /** Whether this place of the slot is stale; if so, it is no longer counted. */
   #buries(slot: number): boolean {
     const dead = this.#dead.get(slot)
     if (dead === undefined) return false
@@ -56,7 +56,7 @@ export class SlotQueue {
     return true
   }
 
-  /** A new ring, of the living only: O(1) per push in the mean. */
+  /** A new ring with the valid places only: amortized O(1) per push. */
   #make(length: number): void {
     const ring = new Int32Array(length)
     let kept = 0

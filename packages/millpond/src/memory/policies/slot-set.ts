@@ -23,7 +23,7 @@ export class SlotSet {
     this.#bits[slot >>> 5] = (this.#bits[slot >>> 5] as number) & ~(1 << (slot & 31))
   }
 
-  /** The first member from `slot` on, going round once; -1 when the set is empty. */
+  /** The first member from `slot` on, wrapping around; -1 if the set is empty. */
   nextFrom(slot: number): number {
     const length = this.#bits.length
     let word = slot >>> 5

@@ -1,10 +1,10 @@
-// W-TinyLFU: a recency window before a frequency-guarded main area, the window's size found by hill climbing.
+// W-TinyLFU: a recency window before a frequency-guarded main area, with the window's size found by hill climbing.
 //
 // Admission: Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache Admission Policy" (ACM Transactions on
 // Storage 2017). The window's size: Einziger, Eytan, Friedman, Manes, "Adaptive Software Cache Management" (Middleware
 // 2018), the hill climber. Sizes: Einziger, Eytan, Friedman, Manes, "Lightweight Robust Size Aware Cache Management"
-// (ACM Transactions on Storage 2022), aggregated victims: an entry must be asked for more often than all those together
-// that must leave for it.
+// (ACM Transactions on Storage 2022), aggregated victims: an entry must be requested more often than all entries
+// together that would be evicted for it.
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { Climber } from './climber.ts'
 import { Segments } from './segments.ts'
@@ -25,7 +25,7 @@ class WTinyLfu implements Eviction {
   readonly #areas: Segments
   readonly #sketch = new FrequencySketch({ wordsPerEntry: 2, leastWords: 1024, samplePerEntry: 10, leastSample: 64 })
   readonly #climber = new Climber()
-  /** Nobody had to leave since the last `add`: what the window spills needs no contest. */
+  /** Nothing was evicted since the last `add`: what the window spills needs no contest. */
   #hasRoom = true
 
   constructor(capacity: number, weighed: boolean) {
@@ -86,7 +86,7 @@ class WTinyLfu implements Eviction {
     return slot === NONE ? this.#areas.back(PROTECTED) : slot
   }
 
-  /** Ties keep what is there: on a loop, a cache that never churns is the best one. */
+  /** Ties keep the existing entry: on a loop, a cache that never churns is best. */
   #admits(candidate: number, oldest: number): boolean {
     const wanted = this.#frequency(candidate)
     let lost = this.#frequency(oldest)
@@ -106,16 +106,16 @@ class WTinyLfu implements Eviction {
     return this.#sketch.frequency(this.#hashes[slot] ?? 0)
   }
 
-  /** The protected area gives its oldest back while it is larger than its share of the main area. */
+  /** While the protected area exceeds its share of the main area, its oldest entries are demoted. */
   #demote(): void {
     const limit = (this.#capacity - this.#windowTarget()) * PROTECTED_SHARE
     while (this.#areas.total(PROTECTED) > limit) this.#areas.move(PROBATION, this.#areas.back(PROTECTED))
   }
 
   /**
-   * What a smaller window has no room for moves to the main area without a contest, at once. By contests alone a window
-   * never shrinks where each candidate loses: a miss brings one and takes one, and the climber would be told nothing of
-   * its step.
+   * What no longer fits into a smaller window moves to the main area without a contest, at once. By contests alone, a
+   * window would not shrink if each candidate loses: a miss adds one and removes one, and the climber would see no
+   * effect of its step.
    */
   #shrinkWindow(): void {
     const target = this.#windowTarget()
@@ -153,7 +153,7 @@ class WTinyLfu implements Eviction {
 }
 
 /**
- * Entries prove themselves in a window and then against the main area's oldest. About 15 bytes per entry, 23 when
+ * Entries must prove themselves in a window and then against the main area's oldest. About 15 bytes per entry, 23 if
  * weights count.
  */
 export const wTinyLfu: EvictionFactory = ({ capacity, unit }) => new WTinyLfu(capacity, unit === 'bytes')

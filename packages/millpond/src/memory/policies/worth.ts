@@ -1,7 +1,7 @@
-// What an entry weighs and what it costs to load again, a byte each: logarithms are precise enough to choose by.
+// What an entry weighs and what it costs to load again, a byte each: logarithms are precise enough to rank by.
 //
 // Greedy-Dual-Size-Frequency (Cherkasova, 1998) and the size-aware TinyLFU of Einziger, Eytan, Friedman and Manes (ACM
-// Transactions on Storage 2022) rank by frequency x cost / size: the load time that a byte saves.
+// Transactions on Storage 2022) rank by frequency x cost / size: the load time saved per byte.
 import { grownBytes } from './arrays.ts'
 
 /** Steps per doubling: an eighth of an octave is 9 %. */
@@ -10,19 +10,19 @@ const COST_STEPS = 4
 const UNKNOWN = 0
 /** The code of a cost of one millisecond. */
 const ONE_MS = 128
-/** One slow load shall not outweigh all that is read often: costs count up to this many steps from the usual. */
+/** One slow load must not outweigh everything that is read often: costs count up to this many steps from the usual. */
 const COST_REACH = 4 * COST_STEPS
 const LEARNING = 1 / 64
 /**
- * Up to this many steps from the usual a cost counts as the usual, and beyond them only what is beyond: load times vary
- * by themselves.
+ * A cost within this many steps of the usual counts as the usual, and beyond that only the excess: load times vary
+ * randomly.
  */
 const NOISE = COST_STEPS
 
 const WEIGHTS = Float64Array.from({ length: 256 }, (_, code) => 2 ** (code / WEIGHT_STEPS))
 const COSTS = Float64Array.from({ length: 2 * COST_REACH + 1 }, (_, step) => 2 ** ((step - COST_REACH) / COST_STEPS))
 
-/** 1 byte per slot when weights count, 1 more once load times differ. */
+/** 1 byte per slot if weights count, 1 more once load times differ. */
 export class Worth {
   readonly #weighed: boolean
   #slots = 0
@@ -35,7 +35,7 @@ export class Worth {
     this.#weighed = weighed
   }
 
-  /** False while all entries are worth the same but for their frequency. */
+  /** False while entries differ only by frequency. */
   get isTold(): boolean {
     return this.#weighed || this.#costs.length > 0
   }
@@ -71,7 +71,7 @@ export class Worth {
     return code
   }
 
-  /** What the slot weighs, to 5 %: the same number each time, so that sums stay true. */
+  /** The slot's weight, to 5 %: the same number each time, so that sums stay consistent. */
   weight(slot: number): number {
     return this.#weighed ? (WEIGHTS[this.#weights[slot] ?? 0] ?? 1) : 1
   }
