@@ -22,7 +22,7 @@ export type ErrorCode =
   | 'LOAD_CYCLE'
   /** A tier failed, and nothing else can do its part. */
   | 'TIER_FAILED'
-  /** The shared tier could not be told, so the invalidation is only in force in this process. */
+  /** The shared tier did not confirm: in force in this process, and not known to be in force in others. */
   | 'LEDGER_UNREACHABLE'
   /** The job table did not answer, or refused. */
   | 'JOB_STORE_FAILED'

@@ -75,7 +75,7 @@ export interface ReadOptions {
   /** Rejects this caller with `ABORTED`; the load continues while others wait for it. */
   readonly signal?: AbortSignal | undefined
   /**
-   * An internal read (warming, inspection): it is not counted, calls no listeners, and does not promote the entry.
+   * An internal read (warming, inspection): it is not counted, calls no listeners, and does not count for eviction.
    * Default false.
    */
   readonly quiet?: boolean | undefined

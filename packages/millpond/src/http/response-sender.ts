@@ -1,4 +1,4 @@
-// Sends one client its answer: a stored one, one that is just arriving, or a 304.
+// Sends one client its answer: a stored one, one that is just arriving, a 304, or the error if there is none.
 import { isError } from '../core/errors.ts'
 import { addStatus, type Delivery, deliver, deliverNow } from './deliver.ts'
 import type { ClientRequest, Reply } from './exchange.ts'
