@@ -21,9 +21,12 @@ const BEAT_MS = 1000
 const RETRY_MS = 250
 /**
  * Between two that tell of positions: where namespaces move a thousand times a second, that costs ten calls. The first
- * goes out at once, so that who waits for it is answered within a round trip while there is little to tell.
+ * goes out at once, so that who waits for it is answered within a round trip while there is little to tell. What the
+ * store does not know to be trusted here goes out at once in any case, as nobody waits for this process until then.
  */
 const SPREAD_MS = 100
+/** After so long without a heartbeat that was answered, the store may have forgotten the process. */
+const SILENT_MS = 2 * BEAT_MS
 
 const presences = new WeakMap<LedgerStore, Map<string, Presence>>()
 
@@ -50,7 +53,11 @@ export class Presence {
   #isSending = false
   #lookedAt = Number.NEGATIVE_INFINITY
   #sentAt = Number.NEGATIVE_INFINITY
+  /** When the last one that was answered was sent, by both clocks: the monotonic one may stand still in a sleep. */
+  #answered = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
   #failed = false
+  /** Something is trusted here of which the store may hold no position. */
+  #isUnknown = false
   #ringsAt = Number.POSITIVE_INFINITY
   #cancel = (): void => {}
 
@@ -61,10 +68,12 @@ export class Presence {
     this.#deadlines = new Deadlines(clock)
   }
 
-  /** Every line up to the position is applied. Costs two comparisons where that has been said. */
+  /** Every line up to the position is applied. Costs a few comparisons where that has been said. */
   applied(member: Member, epoch: string, seq: number): void {
     const told = this.#members.get(member)
-    if (told !== undefined && told.seq === seq && told.epoch === epoch) return
+    const isKnown = told?.epoch === epoch && !this.#isSilent
+    if (isKnown && told?.seq === seq) return
+    if (!isKnown) this.#isUnknown = true
     this.#members.set(member, { epoch, seq })
     this.#changed.add(member)
     this.#left.delete(member.namespace)
@@ -82,9 +91,7 @@ export class Presence {
 
   #schedule(): void {
     if (this.#isSending || (this.#members.size === 0 && this.#left.size === 0)) return
-    const isNews = !this.#failed && this.#changed.size > 0
-    const waitMs = isNews ? SPREAD_MS : this.#failed ? RETRY_MS : BEAT_MS
-    const dueAt = this.#sentAt + waitMs
+    const dueAt = this.#sentAt + this.#waitMs
     if (dueAt >= this.#ringsAt) return
     this.#cancel()
     const leftMs = dueAt - this.#clock.monotonic()
@@ -92,6 +99,17 @@ export class Presence {
     if (leftMs > 0) this.#cancel = this.#clock.after(leftMs, () => void this.#beat())
     // What is told in one turn, as after a question for all namespaces, goes out together.
     else void Promise.resolve().then(() => this.#beat())
+  }
+
+  get #waitMs(): number {
+    if (this.#failed) return RETRY_MS
+    if (this.#changed.size === 0) return BEAT_MS
+    return this.#isUnknown ? 0 : SPREAD_MS
+  }
+
+  get #isSilent(): boolean {
+    const { monotonic, wall } = this.#answered
+    return this.#clock.monotonic() - monotonic >= SILENT_MS || this.#clock.now() - wall >= SILENT_MS
   }
 
   async #beat(): Promise<void> {
@@ -114,9 +132,12 @@ export class Presence {
     const left = [...this.#left]
     this.#changed.clear()
     this.#left.clear()
+    this.#isUnknown = false
     this.#sentAt = this.#clock.monotonic()
+    const sent = { monotonic: this.#sentAt, wall: this.#clock.now() }
     try {
       if (!(await this.#send(moved, left))) this.#sayAgain(new Set(told))
+      this.#answered = sent
       this.#failed = false
     } catch {
       this.#failed = true

@@ -212,6 +212,35 @@ describe('who waits for an invalidation', () => {
     expect(await heldBy(two, 'n5')).toBeUndefined()
   })
 
+  test('G3: nor one that began to read this namespace a moment after it told of another', async () => {
+    const { clock, connect } = world()
+    const [one, two, third] = [open(connect().tier, clock), open(connect().tier, clock), open(connect().tier, clock)]
+    await readFor(one, clock, 500, ['n3'])
+    await readFor(two, clock, 500, ['n0'])
+    await third.namespace('n0').delete('k')
+    await readFor(two, clock, 150, ['n0'])
+    expect(await two.namespace('n3').getOrSet('k', () => 'new')).toBe('old')
+    await clock.run(5)
+    const receipt = await one.namespace('n3').delete('k')
+    expect(await settled(clock, receipt.acked({ timeout: 1000 }))).toEqual([])
+    expect(await heldBy(two, 'n3')).toBeUndefined()
+  })
+
+  test('G3: nor one that slept for so long that it counted as ended', async () => {
+    const { clock, processes, connect } = world()
+    const [one, two] = [open(connect().tier, clock), open(connect().tier, clock)]
+    await readFor(one, clock, 500, ['n3'])
+    const ids = [...processes.keys()]
+    await readFor(two, clock, 700, ['n3'])
+    clock.suspend(10_000)
+    for (const id of processes.keys()) if (!ids.includes(id)) processes.delete(id)
+    expect(await heldBy(two, 'n3')).toBe('old')
+    await clock.run(5)
+    const receipt = await one.namespace('n3').delete('k')
+    expect(await settled(clock, receipt.acked({ timeout: 1000 }))).toEqual([])
+    expect(await heldBy(two, 'n3')).toBeUndefined()
+  })
+
   test.each([
     ['the step itself', async () => {}],
     ['the question of another', async (third: Cache) => void (await third.namespace('n3').getOrSet('x', () => 1))],
