@@ -111,6 +111,11 @@ describeWith('chromium', 'proposals in a browser', () => {
     await hands.hit(hands.button('Approve'))
     await page.getByText('what it would change is not as it was shown').waitFor()
     expect(await stateOf(id)).toBe('waiting')
+    // What is behind the dialog is as it is now: nobody has looked at it yet, and a second try approves none of it.
+    await expect.poll(shownIn('What it would do')).toContain('"from": 90')
+    const again = page.waitForResponse((response) => response.url().endsWith('/approve/'))
+    await hands.hit(hands.button('Approve'))
+    expect([(await again).status(), await stateOf(id)]).toEqual([409, 'waiting'])
     await hands.press('Escape')
     await hands.hit(hands.button('Look again'))
     await expect.poll(shownIn('What it would do')).toContain('"from": 90')

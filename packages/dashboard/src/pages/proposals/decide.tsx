@@ -13,34 +13,40 @@ export function Approve({ preview, digest }: { readonly preview: ProposalPreview
   const { client } = useDashboard()
   const queries = useQueryClient()
   const keyName = useKeyName()
-  const [isOpen, setOpen] = useState(false)
+  /** What was shown when the dialog was opened is what is approved, whatever is shown behind it meanwhile. */
+  const [opened, setOpened] = useState<{ readonly preview: ProposalPreview; readonly digest: string }>()
   const [typed, setTyped] = useState('')
   const [note, setNote] = useState('')
-  const { proposal, plan_id, confirm } = preview
+  const { proposal, plan_id, confirm } = opened?.preview ?? preview
   const done = useMutation({
     mutationFn: () =>
       client.send('POST', `proposals/${encodeURIComponent(proposal.id)}/approve/`, {
-        digest,
+        digest: opened?.digest ?? digest,
         ...(plan_id !== null && { plan_id }),
         ...(confirm !== null && { confirm }),
         ...(note.trim() !== '' && { note }),
       }),
-    onSuccess: () => setOpen(false),
+    onSuccess: () => close(),
     onSettled: () => queries.invalidateQueries(),
   })
   // Where names are hidden, the mark of a key stands for it.
   const wanted = confirm === null ? '' : isKeyOf(proposal, confirm) ? keyName(confirm) : confirm
+  const close = () => {
+    setOpened(undefined)
+    setTyped('')
+    done.reset()
+  }
   const submit = (event: FormEvent) => {
     event.preventDefault()
     if (typed === wanted) done.mutate()
   }
   return (
     <>
-      <button type="button" className="btn btn-primary" onClick={() => setOpen(true)}>
+      <button type="button" className="btn btn-primary" onClick={() => setOpened({ preview, digest })}>
         Approve…
       </button>
-      {isOpen && (
-        <Dialog title="Approve it" onClose={() => setOpen(false)}>
+      {opened !== undefined && (
+        <Dialog title="Approve it" onClose={close}>
           <form className="stack-small" onSubmit={submit}>
             <Notice>
               <b>{proposal.summary}.</b> It is done now, once, as it is shown, under your name. It cannot be approved
@@ -71,7 +77,7 @@ export function Approve({ preview, digest }: { readonly preview: ProposalPreview
             </label>
             {done.error !== null && <Failure error={done.error} what="The approval" />}
             <div className="row row-end">
-              <button type="button" className="btn" onClick={() => setOpen(false)}>
+              <button type="button" className="btn" onClick={close}>
                 Not now
               </button>
               <button type="submit" className="btn btn-primary" disabled={done.isPending || typed !== wanted}>

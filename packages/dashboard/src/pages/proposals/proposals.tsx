@@ -29,15 +29,21 @@ export function Proposals() {
 function All() {
   const { client } = useDashboard()
   const live = useLive()
+  // Those that wait are asked for by themselves: many that were decided since may be newer.
   const proposals = useQuery({
     queryKey: ['proposals'],
-    queryFn: ({ signal }) => client.get<Page<Proposal>>('proposals/', { limit: 200 }, signal),
+    queryFn: async ({ signal }) => {
+      const [open, all] = await Promise.all([
+        client.get<Page<Proposal>>('proposals/', { limit: 200, state: 'waiting' }, signal),
+        client.get<Page<Proposal>>('proposals/', { limit: 200 }, signal),
+      ])
+      return { ...all, waiting: open.data }
+    },
     refetchInterval: live.every(5000),
   })
   return (
     <Answer query={proposals} what="The list of proposals">
-      {({ data, has_more }) => {
-        const waiting = data.filter(({ state }) => state === 'waiting')
+      {({ data, has_more, waiting }) => {
         const decided = data.filter(({ state }) => state !== 'waiting')
         return (
           <>
