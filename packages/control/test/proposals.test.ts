@@ -2,7 +2,7 @@
 // tries to make of them otherwise.
 import { ROLE_SCOPES, ROLES, type Role } from '@millpond/control'
 import { type Cache, createCache, memory } from 'millpond'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { describeWith, type PostgresService, startPostgres } from '../../millpond/test/services/index.ts'
 import { type Called, type CallOptions, type Opened, open } from './setup.ts'
 
@@ -362,8 +362,42 @@ function suite(where: () => string): void {
       cursor = some.next_cursor === null ? '' : `&cursor=${some.next_cursor}`
     } while (cursor !== '')
     expect([ids.length, new Set(ids).size]).toEqual([100, 100])
+    // They fill no page of one who sees none of them: theirs, which is older than some, is on the first.
+    await post(`proposals/${ids[0]}/reject/`, {}, 'viewer')
+    const mine = await propose(marker, 'limited')
+    await propose(marker)
+    for (const state of ['', 'state=waiting&']) {
+      const { json: page } = await opened.call('GET', `proposals/?${state}limit=1`, { as: 'limited' })
+      expect(page.data.map(({ id }: { id: string }) => id)).toEqual([mine])
+    }
+    await post(`proposals/${mine}/reject/`, {}, 'limited')
   })
 }
+
+it('shows the settings of the cache that the body names, of several', async () => {
+  const caches = ['one', 'two'].map((name) => createCache({ name, tiers: [memory()] }))
+  const opened = await open(':memory:', { caches })
+  onTestFinished(async () => {
+    await opened.close()
+    for (const cache of caches) await cache.close()
+  })
+  await opened.plane.start()
+  const admin = { as: 'admin' as const }
+  const path = 'optimizations/auto/'
+  const settings = { cache_name: 'two', enabled: true }
+  await opened.call('PUT', path, { ...admin, body: { cache_name: 'one', enabled: true } })
+  const body = { method: 'PUT', path, body: settings, reason: 'as of the other' }
+  const { id } = (await opened.call('POST', 'proposals/', { as: 'viewer', body })).json
+  const shown = await opened.call('POST', `proposals/${id}/plan/`, admin)
+  expect(shown.json, shown.text).toMatchObject({
+    kind: 'before',
+    status: 200,
+    answer: { cache_name: 'two', settings: { enabled: false } },
+  })
+  const { digest } = shown.json
+  const done = await opened.call('POST', `proposals/${id}/approve/`, { ...admin, body: { digest } })
+  expect(done.json, done.text).toMatchObject({ state: 'approved', answer: { body: { cache_name: 'two' } } })
+})
 
 describe('proposals on SQLite', () => suite(() => ':memory:'))
 

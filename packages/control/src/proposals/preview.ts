@@ -62,11 +62,15 @@ export async function previewOf(routes: readonly Route[], act: Act, send: Send):
 }
 
 /** What stands at the place that the act replaces or removes; undefined: nothing that could be read there. */
-async function replacedBy(routes: readonly Route[], route: Route, { method, path, query }: Act, send: Send) {
+async function replacedBy(routes: readonly Route[], route: Route, { method, path, query, body }: Act, send: Send) {
   if (method === 'POST') return undefined
   const reader = routes.find((one) => one.method === 'GET' && one.path === route.path && one.base === undefined)
   if (reader === undefined) return undefined
-  const known = Object.fromEntries(Object.entries(query).filter(([name]) => takes(reader.query, name)))
+  // A cache that the body names is the one whose settings are read.
+  const given = Object.entries({ ...(isRecord(body) ? body : {}), ...query })
+  const known = Object.fromEntries(
+    given.filter((one): one is [string, string] => takes(reader.query, one[0]) && typeof one[1] === 'string'),
+  )
   return said(send('GET', path, { query: known }))
 }
 

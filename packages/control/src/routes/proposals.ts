@@ -10,6 +10,7 @@ import { type Call, defineRoute, json, type Route } from '../http/route.ts'
 import { type Act, digestOf, proposable } from '../proposals/act.ts'
 import { isInvalidation, type Preview, previewOf, type Send } from '../proposals/preview.ts'
 import {
+  type Asked,
   actOf,
   claim,
   isOwn,
@@ -103,6 +104,18 @@ function jsonOr(text: string): unknown {
 
 const oneOf = ({ control, principal, params }: Call): Promise<ProposalRow> =>
   proposalOf(control.store, principal, params.id ?? '')
+
+/** As many as were asked for of those that they may see: what others propose hides none of it. */
+async function seenOf({ store }: Control, principal: Principal, asked: Asked): Promise<readonly ProposalRow[]> {
+  const seen: ProposalRow[] = []
+  let before = asked.before
+  for (;;) {
+    const rows = await listProposals(store, { ...asked, before })
+    seen.push(...rows.filter((row) => maySee(principal, row)))
+    if (seen.length >= asked.limit || rows.length < asked.limit) return seen.slice(0, asked.limit)
+    before = Number(rows.at(-1)?.seq)
+  }
+}
 
 /** Its own permission, at the moment of the call; a refusal is on record. @throws Problem 403 */
 async function refuseOthers(call: Call, row: ProposalRow, isOwnAllowed: boolean): Promise<void> {
@@ -202,21 +215,13 @@ export function proposalRoutes(
       answers: { 200: { description: 'A page', schema: page(proposal) } },
       async handle({ control, principal, query: { state, limit, cursor } }) {
         const list = `proposals ${state ?? ''}`
-        const rows = await listProposals(control.store, {
-          state,
-          before: readCursor(cursor, list),
-          limit: limit + 1,
-        })
+        const rows = await seenOf(control, principal, { state, before: readCursor(cursor, list), limit: limit + 1 })
         const now = await control.store.now()
-        const { data, ...rest } = pageOf(
-          rows,
-          limit,
-          list,
-          ({ seq }) => Number(seq),
-          (row) => row,
+        const at = ({ seq }: ProposalRow): number => Number(seq)
+        return json(
+          200,
+          pageOf(rows, limit, list, at, (row) => viewOf(row, principal, now)),
         )
-        const seen = data.filter((row) => maySee(principal, row))
-        return json(200, { data: seen.map((row) => viewOf(row, principal, now)), ...rest })
       },
     }),
     defineRoute({
