@@ -223,10 +223,14 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
     this.#stopTimer = undefined
   }
 
+  get #isClosed(): boolean {
+    return this.#stopRecording === undefined
+  }
+
   #wait(): void {
     this.#stopTimer = this.#clock.after(this.#everyMs, () => {
       void this.#check().then(() => {
-        if (this.#stopRecording !== undefined) this.#wait()
+        if (!this.#isClosed) this.#wait()
       })
     })
   }
@@ -246,7 +250,7 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
       const key = decodeKey(drawn.key)
       const held = await space.get(key, { quiet: true })
       // It has left meanwhile: nobody is given it any more.
-      if (held !== undefined) await this.#compare(space, key, held)
+      if (held !== undefined && !this.#isClosed) await this.#compare(space, key, held)
     } catch {
       this.#counts.failed++
     }
@@ -258,6 +262,7 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
     const hashOf = (value: unknown): number => hashValue(this.#select(value, key))
     const before = hashOf(held)
     const now = hashOf(await space.refresh(key))
+    if (this.#isClosed) return
     // Of a source that never gives the same value twice no read could be fresh.
     const isVolatile = now !== before && !this.#isDisturbed && now !== hashOf(await space.refresh(key))
     if (this.#isDisturbed) counts.unsettled++

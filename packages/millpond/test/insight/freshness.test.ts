@@ -267,3 +267,23 @@ it('options of it are checked before anything is watched, and what is not a cach
   }
   expect(() => createInsight({ caches: [bare], freshness: true })).toThrow(/"shop" cannot be checked/)
 })
+
+it('loads nothing more once it is closed, even in the middle of a check', async () => {
+  let answer = (_: string): void => {}
+  const { freshness, loads, source, read, second } = set(
+    () =>
+      new Promise<string>((resolve) => {
+        answer = resolve
+      }),
+  )
+  source.set('user:1', 'Ada')
+  await read('user:1')
+  await read('user:1')
+  await second()
+  expect(loads).toEqual(['user:1'])
+  freshness.close()
+  answer('Ada Lovelace')
+  await second()
+  expect(loads).toEqual(['user:1'])
+  expect(freshness.report().checked).toBe(0)
+})
