@@ -399,6 +399,19 @@ it('shows the settings of the cache that the body names, of several', async () =
   expect(done.json, done.text).toMatchObject({ state: 'approved', answer: { body: { cache_name: 'two' } } })
 })
 
+it('makes no second dry run of what is posted: the calls of a minute are enough for the look and the act', async () => {
+  // The dry run, the approval and the act.
+  const opened = await open(':memory:', { rates: { write: { perMinute: 0.001, burst: 3 } } })
+  onTestFinished(() => opened.close())
+  const body = { method: 'POST', path: 'maintenance/cleanup/', body: { days: 7 }, reason: 'less' }
+  const { id } = (await opened.call('POST', 'proposals/', { as: 'viewer', body })).json
+  const shown = await opened.call('POST', `proposals/${id}/plan/`, { as: 'admin' })
+  expect(shown.json, shown.text).toMatchObject({ kind: 'dry_run', status: 200 })
+  const { digest } = shown.json
+  const done = await opened.call('POST', `proposals/${id}/approve/`, { as: 'admin', body: { digest } })
+  expect(done.json, done.text).toMatchObject({ state: 'approved', answer: { body: { dry_run: false } } })
+})
+
 describe('proposals on SQLite', () => suite(() => ':memory:'))
 
 describeWith('postgres', 'proposals on PostgreSQL', () => {

@@ -346,7 +346,8 @@ async function approved(
     const { reason, max_keys } = act.body as { readonly reason?: string; readonly max_keys?: number }
     return { ...act, body: { plan_id: plan.id, confirm, reason, max_keys } }
   }
-  const { before, version } = await look(call, row)
+  // What is posted replaces nothing: a second dry run would be compared with nothing, and be counted against the rate.
+  const { before, version } = act.method === 'POST' ? { before: null, version: undefined } : await look(call, row)
   if (digest !== digestOf(act, before)) throw changed('what it would change is not as it was shown')
   return { ...act, ...(version !== undefined && { headers: { 'if-match': `"v${version}"` } }) }
 }
