@@ -1,5 +1,4 @@
-// What to do about a cache: few things, each with what it would bring, how sure that is, what it costs, and how it is
-// undone.
+// Recommendations for a cache: few, each with its benefit, confidence, cost, and how to undo it.
 import type { PolicyName } from '../memory/options.ts'
 import type { Evidence, Seen } from './evidence.ts'
 import type { Setting } from './setting.ts'
@@ -8,26 +7,26 @@ import { type PatternPoint, type PolicyPoint, patternsOf, policiesOf, type Range
 import { SURE } from './tally.ts'
 import type { Watching } from './watching.ts'
 
-/** What `configure` takes, as far as advice goes. */
+/** The part of `configure`'s options that recommendations use. */
 export interface Change {
   readonly tiers: {
     readonly memory: { readonly maxEntries?: number; readonly maxBytes?: number; readonly policy?: PolicyName }
   }
 }
 
-/** One thing to do. */
+/** One recommendation. */
 export interface Recommendation {
-  /** The same for the same advice: `size:2`, `policy:lru`, `ttl:user:*`. */
+  /** Stable for the same recommendation: `size:2`, `policy:lru`, `ttl:user:*`. */
   readonly id: string
   readonly kind: 'size' | 'policy' | 'ttl'
   readonly text: string
-  /** For `cache.configure`; absent where only code can do it. */
+  /** For `cache.configure`; absent if only code can do it. */
   readonly change?: Change
-  /** What takes it back. */
+  /** Reverts it. */
   readonly undo?: Change
-  /** How many more of all reads would hit (of the pattern's reads for `ttl`), 0 to 1. */
+  /** The additional hits per read over all reads (over the pattern's reads for `ttl`), 0 to 1. */
   readonly hitRate: Range
-  /** What it costs: bytes or entries more, negative for less; absent where it costs nothing. */
+  /** Additional bytes or entries, negative for fewer; absent if it costs nothing. */
   readonly cost?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
   readonly risk: string
   readonly evidence: Evidence
@@ -35,20 +34,20 @@ export interface Recommendation {
   readonly impact: number
 }
 
-/** So many more hits per read are an impact of 63. */
+/** This many more hits per read are an impact of 63. */
 const REFERENCE_GAIN = 0.05
-/** Half of the memory for nothing is one of 39. */
+/** Saving half of the memory without loss is an impact of 39. */
 const REFERENCE_SAVING = 1
 const LEAST_GAIN = 0.005
-/** More hits per read than this must not be lost where memory is given back. */
+/** The most hits per read that may be lost when memory is released. */
 const MOST_LOSS = 0.01
-/** Reloads before anything is said of a time to live, and the share that may find another value. */
+/** The least reloads for a recommendation about TTLs, and the share that may find a changed value. */
 const LEAST_RELOADS = 30
 const MOST_CHANGED = 0.05
 const LEAST_LOOKED = 500
 const LEAST_KEYS = 30
 
-/** Highest impact first; none without evidence. */
+/** Highest impact first; none without sufficient evidence. */
 export function recommendationsOf(
   watching: Watching | undefined,
   seen: Seen | undefined,
@@ -128,7 +127,7 @@ function policyAdvice({ policy }: Setting, points: readonly PolicyPoint[]): Draf
   ]
 }
 
-/** A longer time to live: only beside what it would cost in staleness, and only for code to set. */
+/** A longer TTL: only together with its cost in staleness, and only code can set it. */
 function ttlAdvice({ namespace, pattern, reads, keys, reloads, changed, ttl }: PatternPoint): Draft[] {
   if (reads < LEAST_LOOKED || keys < LEAST_KEYS || reloads < LEAST_RELOADS) return []
   const most = shareOf(changed * reloads, reloads).high
@@ -150,7 +149,7 @@ function ttlAdvice({ namespace, pattern, reads, keys, reloads, changed, ttl }: P
 
 const impactOf = (use: number, isSo: number): number => Math.round(100 * (1 - Math.exp(-use)) * isSo)
 
-/** The chance that the truth is above `least`, if errors are as the normal distribution has them. */
+/** The probability that the true value is above `least`, assuming normally distributed errors. */
 function surety({ value, high }: Range, least: number): number {
   const error = (high - value) / SURE
   if (error === 0) return value > least ? 1 : 0

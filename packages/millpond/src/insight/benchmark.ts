@@ -1,5 +1,5 @@
-// How fast a cache is here and now: gets and sets of skewed keys of its own, in turns, beside what else the process
-// does.
+// Measures a cache's speed in this process: gets and sets of its own skewed keys, interleaved with the process's other
+// work.
 import { check, checkOptions, type Shape, signal as signalCheck, whole, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -7,25 +7,25 @@ import { createHistogram, type Histogram } from '../observe/index.ts'
 import { inProbe, type ProbedCache, type ProbedSpace } from './probe.ts'
 
 export interface BenchmarkOptions {
-  /** From 10 ms to 5 minutes, rests included. Default `'60s'`. */
+  /** From 10 ms to 5 minutes, pauses included. Default `'60s'`. */
   readonly duration?: Duration | undefined
-  /** Ends after so many calls, where that is before its time is over. */
+  /** Stops after this many calls, if that is before `duration` ends. */
   readonly operations?: number | undefined
   /**
-   * Different keys, up to 100,000; fewer where they would take more than a twentieth of memory, or 64 MiB: the answer
-   * says how many. Default 1000.
+   * Distinct keys, up to 100,000; fewer if they would take more than a twentieth of memory, or 64 MiB: the result says
+   * how many. Default 1000.
    */
   readonly keys?: number | undefined
-  /** Of each value, a text: 1 byte to 1 MiB. Default 256. */
+  /** The size of each value, a text: 1 byte to 1 MiB. Default 256. */
   readonly valueBytes?: number | undefined
-  /** Zipf's exponent of how often keys are asked for, 0 (all alike) to 5. Default 1. */
+  /** Zipf exponent of the key popularity, 0 (uniform) to 5. Default 1. */
   readonly skew?: number | undefined
   /**
-   * Of the time, the share that it works: it rests for the other, so that a busy process goes on serving. Above 0, at
-   * most 1. Default 0.5.
+   * The share of the time that it works; it pauses for the rest, so that a busy process keeps serving. Above 0, at most
+   * 1. Default 0.5.
    */
   readonly share?: number | undefined
-  /** Ends it early: what was measured until then is told. */
+  /** Stops it early: the result covers what was measured until then. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -40,21 +40,21 @@ export interface BenchmarkTimes {
 export interface BenchmarkResult {
   readonly cache: string
   readonly operations: number
-  /** Spent working, rests left out. */
+  /** Time spent working, without pauses. */
   readonly seconds: number
-  /** While it worked; one call after the other. */
+  /** During working time; calls are sequential. */
   readonly opsPerSecond: number
-  /** Different keys that were asked for. */
+  /** Distinct keys that were requested. */
   readonly keys: number
   readonly valueBytes: number
-  /** Of the gets: the first of a key finds nothing. */
+  /** Of the gets: the first of each key misses. */
   readonly hitRate: number
   readonly get: BenchmarkTimes
-  /** One call of ten. */
+  /** One call in ten. */
   readonly set: BenchmarkTimes
 }
 
-/** What is asked of a cache: `createCache` makes one. */
+/** What a benchmark needs of a cache: `createCache` creates one. */
 export interface BenchmarkedCache extends ProbedCache<BenchmarkedSpace> {
   info(): {
     readonly name: string
@@ -62,7 +62,7 @@ export interface BenchmarkedCache extends ProbedCache<BenchmarkedSpace> {
   }
 }
 
-/** The namespace that it works in. */
+/** The namespace that the benchmark uses. */
 export interface BenchmarkedSpace extends ProbedSpace {
   get(key: string): Promise<unknown>
   set(key: string, value: unknown, options: { readonly ttl: '1m' }): Promise<unknown>
@@ -90,21 +90,21 @@ const OPTIONS: Shape<BenchmarkOptions> = {
   signal: signalCheck,
 }
 
-/** One in so many calls is a set. */
+/** One in this many calls is a set. */
 const SET_EVERY = 10
-/** Worked in one go: nobody else's turn waits longer for it. */
+/** The longest that it works before it yields to the event loop. */
 const TURN_MS = 5
-/** Of memory, the part that its keys may take: they push out what is there. */
+/** The part of memory that its keys may take, since they evict existing entries. */
 const MEMORY_PART = 20
 const MOST_BYTES = 64 * 1024 * 1024
 const benchmarked = withMethods<BenchmarkedCache>('a cache, such as createCache()', 'namespace', 'info')
-/** What an entry takes beside its value, about. */
+/** The approximate size of an entry besides its value. */
 const ENTRY_BYTES = 200
 
 /**
- * Times gets and sets, one of ten a set, in a namespace of its own, which is erased afterwards. Entries of others are
- * not touched, but that memory may push out some for the twentieth of it that this takes. One at a time for each cache.
- * @throws MillpondError `OPTION_INVALID`, also for values that memory has no room for; and what `set` throws
+ * Times gets and sets, one in ten a set, in a namespace of its own, which is erased afterwards. Other entries are not
+ * touched, except that memory may evict some for the twentieth of it that this uses. One benchmark at a time per cache.
+ * @throws MillpondError `OPTION_INVALID`, also for values that do not fit into memory; and the errors of `set`
  * @example
  * const { opsPerSecond, get } = await benchmark(cache, { duration: '10s' })
  * console.log(opsPerSecond, get.p99Ms)
@@ -147,7 +147,7 @@ export async function benchmark(cache: BenchmarkedCache, options: BenchmarkOptio
   })
 }
 
-/** Works and rests by turns until the time is over. Returns how long it worked, in milliseconds. */
+/** Alternates work and pauses until the time is over. Returns the working time in milliseconds. */
 async function inTurns(
   { duration = '60s', share = 0.5 }: BenchmarkOptions,
   isOver: () => boolean,
@@ -172,7 +172,7 @@ async function inTurns(
   return worked + (performance.now() - turn)
 }
 
-/** As many as were asked for, as far as they leave memory to its own. */
+/** As many as requested, limited by their share of memory. */
 function keysOf(cache: BenchmarkedCache, asked: number, valueBytes: number): number {
   const { maxEntries = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = cache.info().memory ?? {}
   const byBytes = Math.min(maxBytes / MEMORY_PART, MOST_BYTES) / (valueBytes + ENTRY_BYTES)
@@ -183,7 +183,7 @@ function keysOf(cache: BenchmarkedCache, asked: number, valueBytes: number): num
   )
 }
 
-/** The n-th key comes up in proportion to 1 / n^s: by its place in the sums of these, found by halving. */
+/** Draws the n-th key with a probability proportional to 1 / n^s: binary search in the cumulative sums. */
 function zipf(keys: number, skew: number): () => number {
   const sums = new Float64Array(keys)
   let sum = 0

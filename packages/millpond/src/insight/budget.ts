@@ -1,17 +1,17 @@
-// How much looking at notes may take: a share of the time that the process has had, which on a machine that is busy
-// with other things is less than has passed.
+// How much time processing notes may take: a share of the time available to the process, which on a busy machine is
+// less than the elapsed time.
 import type { Clock } from '../core/contracts.ts'
 
-/** How often it is looked how much of the time the process has had. */
+/** How often the process's CPU time is read. */
 const LOOKED_EVERY_MS = 1000
 
-/** Of this process so far: what it ran for, and what it waited for something to do. */
+/** This process so far: the time it ran, and the time it was idle. */
 interface Spent {
   readonly cpuMs: number
   readonly idleMs: number
 }
 
-/** A runtime that does not say how long it was idle is taken for one that never was. */
+/** A runtime that does not report idle time counts as never idle. */
 export function spentNow(): Spent {
   const { user, system } = process.cpuUsage()
   const idleMs = typeof performance.eventLoopUtilization === 'function' ? performance.eventLoopUtilization().idle : 0
@@ -19,16 +19,16 @@ export function spentNow(): Spent {
 }
 
 /**
- * Weighs work by what the process was given meanwhile. Of work, only the time that passed is known: on a busy machine
- * most of that may have been others'. So it is taken for as much of ours as of all the time in which the process had
- * something to do; and the share is one of what the process ran or was idle, not of the clock.
+ * Weighs work by the CPU time that the process got. For the work itself only elapsed time is known, much of which may
+ * have gone to other processes on a busy machine. So the process is assumed to have had the same share of it as of all
+ * its active time; and the budget is a share of the time the process ran or was idle, not of elapsed time.
  */
 export class OwnTime {
   readonly #clock: Clock
   readonly #spent: () => Spent
   #since: number
   #before: Spent
-  /** What a millisecond that passed in work of ours is, of a millisecond that passed: at most 1. */
+  /** The part of an elapsed millisecond of our work that is counted: at most 1. */
   #weight = 1
 
   constructor(clock: Clock, spent: () => Spent = spentNow) {
@@ -49,7 +49,7 @@ export class OwnTime {
     const idle = Math.min(passed, now.idleMs - this.#before.idleMs)
     const active = passed - idle
     const had = Math.min(passed, cpu + idle)
-    // Threads of the process beside ours can have run for longer than passed.
+    // Other threads of the process can add up to more than the elapsed time.
     const ran = active > 0 ? Math.min(1, cpu / active) : 1
     this.#since = this.#clock.monotonic()
     this.#before = now
@@ -58,28 +58,25 @@ export class OwnTime {
   }
 }
 
-/**
- * The most of the time that the process has, how often that is judged, and the share of keys below which it does not
- * go.
- */
+/** The largest share of the process's time, how often it is checked, and the lowest sampling rate. */
 const MOST_BUSY = 0.03
 const JUDGED_EVERY_MS = 10_000
 const LEAST_SHARE = 1 / 256
 /**
- * So many times the most is too much at once; less has to be found twice in a row. Code that has just begun to run is
- * slow, and evidence that begins anew is dear.
+ * This many times the largest share is too much at once; a smaller excess must be found twice in a row. Code that has
+ * just started is slow, and losing the evidence is expensive.
  */
 const FAR = 4
 
-/** Where it takes more, fewer keys are watched. */
+/** Reduces the sampling rate if it takes too much time. */
 export class Budget {
-  /** Of all keys, the most that are watched. */
+  /** The largest share of keys that is watched. */
   share = 1
   readonly #clock: Clock
   readonly #ownTime: OwnTime
   #workedMs = 0
   #since: number
-  /** When it was judged last. */
+  /** Whether the previous check found too much. */
   #wasTooMuch = false
 
   constructor(clock: Clock, ownTime = new OwnTime(clock)) {
@@ -95,7 +92,7 @@ export class Budget {
     return result
   }
 
-  /** Whether it takes too much: the share is smaller then. `rate`: the share of keys that is watched now. */
+  /** Whether it takes too much time; the share is then reduced. `rate`: the share of keys that is watched now. */
   isExceeded(rate: number): boolean {
     const now = this.#clock.monotonic()
     const passed = now - this.#since
@@ -106,7 +103,7 @@ export class Budget {
     const isSure = this.#wasTooMuch || busy > FAR * MOST_BUSY
     this.#wasTooMuch = busy > MOST_BUSY
     if (!this.#wasTooMuch || !isSure || this.share <= LEAST_SHARE) return false
-    // Fewer keys are another matter.
+    // With fewer keys, earlier checks no longer apply.
     this.#wasTooMuch = false
     this.share = Math.max(LEAST_SHARE, Math.min(this.share, rate) * Math.min(0.5, MOST_BUSY / busy))
     return true

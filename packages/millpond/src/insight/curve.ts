@@ -1,16 +1,16 @@
-// The miss-ratio curve: how often reads would miss in caches of other sizes and with other times to live, from a sample
-// of the keys.
+// The miss-ratio curve: how often reads would miss with other cache sizes and TTLs, from a sample of the keys.
 //
 // SHARDS with a fixed number of keys (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC Construction with SHARDS",
-// FAST '15): keys are watched whose hash lies below a threshold, which falls whenever too many are; distances among
-// them are scaled up, and each read counts as many as it stands for. What that says of all reads: `tally.ts`.
+// FAST '15): a key is watched if its hash is below a threshold, which is lowered whenever there are too many; distances
+// among them are scaled up, and each read is weighted by the keys that it represents. What follows for all reads:
+// `tally.ts`.
 //
-// Times to live: each key remembers for each cache of the grid when it would have been loaded there, since a small
-// cache that loads more often holds fresher values. What has expired takes no room ("TTLs Matter", Sultan et al.,
-// EuroSys '24); a key is taken to do so for as long as it would live from its last use: what was used after a key that
-// still lives is then never taken away too early, which errs more than taking it away too late.
+// TTLs: each key records, for each cache of the grid, when it would have been loaded there, since a small cache that
+// loads more often holds fresher values. Expired entries take no room ("TTLs Matter", Sultan et al., EuroSys '24); a
+// key is assumed to occupy room for as long as it would live from its last use: then entries used after a key that is
+// still alive are never removed too early, which would be a larger error than removing them too late.
 //
-// The caches of the grid evict the least recently used. What another policy would do is told by shadows (`shadows.ts`).
+// The caches of the grid use LRU. `shadows.ts` simulates other policies.
 
 import { mixed } from '../core/key-hash.ts'
 import { HashDirectory } from '../memory/policies/hash-directory.ts'
@@ -18,31 +18,28 @@ import { Recency } from './recency.ts'
 import { ALL, GROUPS, groupOf } from './sample.ts'
 import { type Estimate, emptyTally, missesPerRead, type Tally } from './tally.ts'
 
-/**
- * A cache that might be there: its size (entries or bytes), and how long values live in it, as a multiple of what they
- * were given.
- */
+/** A hypothetical cache: its size (entries or bytes), and its TTLs as a multiple of the actual ones. */
 export interface Scenario {
   readonly size: number
   readonly ttlScale: number
 }
 
-/** What a read came to in the cache that is there: `lost` is a miss that no size avoids. */
+/** The result of a read in the actual cache: `lost` is a miss that no size avoids. */
 export type Outcome = 'hit' | 'miss' | 'lost'
 
-/** Three times what SHARDS uses: the worst error is what people will meet. */
+/** Three times as many as in SHARDS: users will meet the worst error. */
 const MOST_KEYS = 24_576
 const STORED = 1
-/** A miss was told, and no value since. */
+/** A miss was reported, and no value since. */
 const MISSED = 2
-/** After so many reads it is looked which keys have expired. */
+/** Reads between two searches for expired keys. */
 const SWEEP_EVERY = 512
-/** Times of keys are kept in 32 bits, from this one's own beginning: after 24 days it begins anew. */
+/** Times are stored in 32 bits, relative to an origin: after 24 days the curve is reset. */
 const LONGEST_MS = 2 ** 31
 
 /**
- * Misses per read of caches that might be there, from at most `most` keys (24,576 where nothing is said; some 4 MB with
- * 26 scenarios). For traffic of one's own: tell it of each read and each stored value, and ask `estimate`.
+ * Misses per read of hypothetical caches, from at most `most` keys (default 24,576; some 4 MB with 26 scenarios). For
+ * traffic of your own: call it for each read and each stored value, and then `estimate`.
  * @example
  * const curve = new Curve([{ size: 1000, ttlScale: 1 }, { size: 2000, ttlScale: 1 }], 0)
  * curve.read(hashOf(key, 0), 1, Date.now(), 'miss')
@@ -54,9 +51,7 @@ export class Curve {
   tally: Tally
   readonly #sizes: Float64Array
   readonly #scales: Float64Array
-  /**
-   * The scenario that is there now; `hit` of a key that was not watched before says something of it and of larger ones.
-   */
+  /** The actual scenario; a `hit` of a key that was not watched before tells about it and larger ones. */
   readonly #actual: number
   readonly #most: number
   readonly #directory: HashDirectory
@@ -65,16 +60,14 @@ export class Curve {
   readonly #ttls: Float64Array
   readonly #usedAt: Uint32Array
   readonly #state: Uint8Array
-  /** For each key a row: when it was last loaded in each scenario, milliseconds since `#beganAt`. */
+  /** A row for each key: when it was last loaded in each scenario, milliseconds since `#beganAt`. */
   readonly #loads: Uint32Array
   #threshold = ALL
   #beganAt = Number.NaN
   #now = 0
   #sinceSweep = 0
 
-  /**
-   * `actual`: the index of the scenario that is there now. `share`: of all keys, the most that are watched, above 0.
-   */
+  /** `actual`: the index of the actual scenario. `share`: the largest share of keys that is watched, above 0. */
   constructor(scenarios: readonly Scenario[], actual: number, most = MOST_KEYS, share = 1) {
     this.#threshold = share * ALL
     this.scenarios = scenarios
@@ -118,8 +111,7 @@ export class Curve {
   }
 
   /**
-   * A read of any key, watched or not. `wasHit`: in the cache that is there, where that is another one than the one
-   * that `outcome` tells of.
+   * A read of any key, watched or not. `wasHit`: in the actual cache, if that is not the one to which `outcome` refers.
    */
   read(hash: number, weight: number, now: number, outcome: Outcome, wasHit = outcome === 'hit'): void {
     const { tally } = this
@@ -138,7 +130,7 @@ export class Curve {
     if (!wasHit) tally.sampledMissed[group] = (tally.sampledMissed[group] as number) + standsFor
     const before = this.#state[id] as number
     if (known < 0) this.#readFirst(id, group, standsFor, time, outcome)
-    // Nothing was stored after the last miss: nothing is there to be found, whatever the size.
+    // Nothing was stored after the last miss, so there is nothing to find, whatever the size.
     else if (outcome === 'lost' || (outcome === 'miss' && (before & STORED) === 0))
       this.#miss(id, group, standsFor, time)
     else this.#readKnown(id, group, standsFor, time, weight)
@@ -153,8 +145,8 @@ export class Curve {
   }
 
   /**
-   * The value was stored: after a miss as what was missed, else as a new value, in every scenario. `weight` 0 and
-   * `ttlMs` `NaN`: not known, and as before; a `ttlMs` of 0: it was not stored.
+   * The value was stored: after a miss as the missed value, otherwise as a new value in every scenario. `weight` 0 and
+   * `ttlMs` `NaN`: unknown, keep the previous; `ttlMs` 0: it was not stored.
    */
   stored(hash: number, weight: number, now: number, ttlMs: number): void {
     const mix = mixed(hash)
@@ -179,9 +171,9 @@ export class Curve {
   }
 
   /**
-   * Misses per read in a scenario, of the span of `tally`; with `other`, how many more than that one has. The error
-   * holds what groups of keys do differently, and that a distance among few sampled keys is itself uncertain: by a part
-   * of 1 / sqrt(keys within it), which moves along the curve.
+   * Misses per read in a scenario, over the span of `tally`; with `other`, the difference from that one. The error
+   * includes the variation between groups of keys, and the uncertainty of a distance among few sampled keys: a fraction
+   * of 1 / sqrt(keys within it), propagated along the curve.
    */
   estimate(candidate: number, other?: number, tally: Tally = this.tally): Estimate {
     const { value, error } = missesPerRead(tally, candidate, other)
@@ -202,7 +194,7 @@ export class Curve {
     return Math.abs(slope) * Math.sqrt((1 - this.rate) / Math.max(1, keysWithin))
   }
 
-  /** The next smaller and the next larger size with the same time to live, or the size itself at an end. */
+  /** The next smaller and the next larger size with the same TTL, or the size itself at an end. */
   #beside(candidate: number): readonly [number, number] {
     const size = this.#sizes[candidate] as number
     let below = candidate
@@ -219,14 +211,14 @@ export class Curve {
     return this.keys === 0 ? 1 : this.#recency.total / this.keys || 1
   }
 
-  /** A new span begins; what was watched stays. Returns the one that ends. */
+  /** Starts a new span; watched keys stay. Returns the previous one. */
   turn(): Tally {
     const ended = this.tally
     this.tally = emptyTally(this.scenarios.length)
     return ended
   }
 
-  /** Time that goes backwards stands still. */
+  /** A clock that goes backwards is treated as stopped. */
   #tick(now: number): number {
     if (!(now - this.#beganAt < LONGEST_MS)) this.#begin(now)
     this.#now = Math.max(this.#now, now - this.#beganAt)
@@ -250,8 +242,8 @@ export class Curve {
   }
 
   /**
-   * A key that is seen for the first time, which may have been stored long before: a hit is one in the cache that is
-   * there, and in larger ones.
+   * The first observed read of a key, which may have been stored long before: a hit counts for the actual cache and
+   * larger ones.
    */
   #readFirst(id: number, group: number, standsFor: number, time: number, outcome: Outcome): void {
     const least = outcome === 'hit' ? (this.#sizes[this.#actual] as number) : Number.POSITIVE_INFINITY
@@ -288,7 +280,7 @@ export class Curve {
     this.#loads.fill(time, row, row + this.#sizes.length)
   }
 
-  /** The new id; -1 where there was no room and the threshold has fallen below the key itself. */
+  /** The new id; -1 if there was no room and the threshold has fallen below the key itself. */
   #insert(hash: number, mix: number): number {
     if (this.#directory.size === this.#most) this.#lower()
     if (mix >= this.#threshold) return -1
@@ -299,14 +291,14 @@ export class Curve {
     return id
   }
 
-  /** An eighth of the keys is let go at a time: those with the highest hashes, as if they had never been watched. */
+  /** Drops an eighth of the keys at a time: those with the highest hashes, as if they had never been watched. */
   #lower(): void {
     const { hashes } = this.#directory
     const mixes = Uint32Array.from(hashes, mixed).sort()
     this.lowerTo(mixes[Math.floor((mixes.length * 7) / 8)] as number)
   }
 
-  /** Watches no key any more whose mixed hash is not below the threshold. */
+  /** Stops watching keys whose mixed hash is not below the threshold. */
   lowerTo(threshold: number): void {
     if (threshold >= this.#threshold) return
     this.#threshold = threshold

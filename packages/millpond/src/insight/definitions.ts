@@ -1,4 +1,4 @@
-// What insight exports to Prometheus.
+// The metrics that insight exports to Prometheus.
 import { metric } from '../observe/definitions.ts'
 
 const CACHE = ['cache'] as const

@@ -1,31 +1,31 @@
-// Whether enough was seen to say anything, and why not.
+// Whether there is enough evidence for an answer, and if not, why.
 import type { Study } from './study.ts'
 
-/** Below these nothing is said: fewer reads, fewer of the sample, fewer keys in it, or more notes lost than this. */
+/** The minimum evidence: reads, sampled reads, sampled keys, and the largest share of lost notes. */
 const LEAST_READS = 10_000
 const LEAST_LOOKED = 500
 const LEAST_KEYS = 30
 const MOST_LOST = 0.05
 
-/** What an answer rests on. */
+/** The evidence behind an answer. */
 export interface Evidence {
-  /** Epoch milliseconds: what was seen of the days that were asked for, not more. */
+  /** Epoch milliseconds: the observed part of the requested days. */
   readonly from: number
   readonly to: number
-  /** All reads, and those of keys that are watched. */
+  /** All reads, and those of watched keys. */
   readonly reads: number
   readonly looked: number
-  /** Keys that are watched, and which share of all keys that is. */
+  /** Watched keys, and their share of all keys. */
   readonly keys: number
   readonly keyShare: number
-  /** The share of the notes that came too fast to be kept. */
+  /** The share of notes that were dropped because they came too fast. */
   readonly lost: number
   readonly isEnough: boolean
-  /** Why not. */
+  /** The reason, if it is not enough. */
   readonly why?: string
 }
 
-/** What was seen of one cache, ready to be asked. */
+/** The observations of one cache, ready for queries. */
 export type Seen = NonNullable<ReturnType<Study['seen']>>
 
 export function evidenceOf(study: Study, seen: Seen | undefined): Evidence {

@@ -1,10 +1,10 @@
-// What a cache suffers from: where its misses come from, and its health as a score with every deduction.
+// A cache's problems: where its misses come from, and its health as a score with every deduction.
 
 import { PROBE } from '../core/probe.ts'
 import type { Seen } from './evidence.ts'
 import type { PredictionInShort } from './predict/figures.ts'
 
-/** A share of all misses, and what stands behind it. */
+/** A share of all misses, and its cause. */
 export interface Bottleneck {
   readonly kind: 'expiry' | 'capacity' | 'invalidation' | 'first reads'
   /** Of all misses, 0 to 1. */
@@ -14,7 +14,7 @@ export interface Bottleneck {
   readonly text: string
 }
 
-/** What is said of a cache in `info()`. */
+/** The part of a cache's `info()` that is judged. */
 export interface JudgedCache {
   info(): {
     readonly name: string
@@ -33,7 +33,7 @@ export interface JudgedCache {
 
 export interface Deduction {
   readonly name: 'hit rate' | 'source errors' | 'early evictions' | 'tiers' | 'ledger'
-  /** 0 to 100 less this. */
+  /** The deduction from 100. */
   readonly points: number
   readonly text: string
 }
@@ -41,15 +41,18 @@ export interface Deduction {
 /** Since the process started. */
 export interface CacheHealth {
   readonly cache: string
-  /** 0 to 100; undefined while too little was read. */
+  /** 0 to 100; undefined while there were too few reads. */
   readonly score: number | undefined
   readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'unknown'
   readonly deductions: readonly Deduction[]
-  /** Where next reads are guessed: whether that is let, and how often it is right. It takes no points. */
+  /**
+   * If next reads are predicted: whether prefetching is allowed, and how often predictions are right. Not part of the
+   * score.
+   */
   readonly prediction?: PredictionInShort
 }
 
-/** Shares below this are not worth a line. */
+/** Smaller shares are not reported. */
 const LEAST_SHARE = 0.02
 
 export function bottlenecksOf({ counted }: Seen): Bottleneck[] {
@@ -78,7 +81,7 @@ const WEIGHTS = { 'hit rate': 40, 'source errors': 20, 'early evictions': 10, ti
 const HEALTHY = 80
 const DEGRADED = 50
 
-/** From what the cache counts anyway. */
+/** From counters that the cache keeps anyway. */
 export function healthOf(cache: JudgedCache): CacheHealth {
   const { name, circuitBreaker, namespaces: all } = cache.info()
   const namespaces = all.filter(({ namespace }) => namespace !== PROBE)

@@ -1,5 +1,4 @@
-// How often readers are given what the source has changed since: now and then one of the keys that were read is loaded
-// anew, and compared.
+// How often readers get outdated values: now and then a key that was read is reloaded and compared.
 import { check, checkOptions, clock as clockCheck, duration, fn, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -14,61 +13,63 @@ import { Loadable, type Sources } from './predict/loadable.ts'
 import { shareOf } from './share.ts'
 import type { Range } from './sizing.ts'
 
-/** What is needed of a cache: `createCache` makes one. */
+/** What is needed of a cache: `createCache` creates one. */
 export interface FreshnessCache extends Sources {
   info(): { readonly name: string }
   record(recorder: Recorder): () => void
   namespace(name: string): FreshnessSpace
 }
 
-/** A namespace whose keys are loaded anew. */
+/** A namespace whose keys are reloaded. */
 export interface FreshnessSpace {
-  /** What readers are given. `quiet`: a read that is nobody's. */
+  /** The value that readers get. `quiet`: a read that is not counted. */
   get(key: Key, options: { readonly quiet: boolean }): Promise<unknown>
   refresh(key: Key): Promise<unknown>
 }
 
 export interface FreshnessOptions {
-  /** One check at most in this time, from a second on: one load, or two if the first differs. Default `'10s'`. */
+  /**
+   * The least time between checks, from a second on: a check is one load, or two if the first differs. Default `'10s'`.
+   */
   readonly every?: Duration | undefined
   /**
-   * The share of reads that may be answered with what the source has changed since, at least 0.004, as 1,024 checks
-   * tell of no less, and below 1. Default 0.01.
+   * The share of reads that may be answered with an outdated value: below 1, and at least 0.004, the least that 1,024
+   * checks can confirm. Default 0.01.
    */
   readonly objective?: number | undefined
   /**
-   * What of a value is compared, such as its ETag: a time stamp within tells nothing of whether it is stale. Default:
-   * all of it.
+   * Selects what is compared, such as an ETag: a timestamp in the value does not make it stale. Default: the whole
+   * value.
    */
   readonly select?: ((value: unknown, key: Key) => unknown) | undefined
-  /** Default: the machine's. */
+  /** Default: the system clock. */
   readonly clock?: Clock | undefined
 }
 
-/** Of the last 1,024 reads that were checked. */
+/** Over the last 1,024 reads that were checked. */
 export interface FreshnessReport {
   readonly cache: string
   readonly objective: number
   readonly checked: number
-  /** Of them, those whose value was another one at the source. */
+  /** Those whose value differed from the source's. */
   readonly stale: number
-  /** The share of reads that is stale, with its 95 % interval. Absent before one was checked. */
+  /** The share of stale reads, with its 95 % interval. Absent before the first check. */
   readonly share?: Range
-  /** `unknown`: the objective lies within the interval. */
+  /** `unknown`: the objective is within the interval. */
   readonly state: 'met' | 'missed' | 'unknown'
-  /** Since it began. */
+  /** Since it started. */
   readonly counts: FreshnessCounts
 }
 
-/** Checks by what came of them. */
+/** Checks by their result. */
 export interface FreshnessCounts {
   readonly fresh: number
   readonly stale: number
   /** The loader failed. */
   readonly failed: number
-  /** The key was written, or something was invalidated, meanwhile: that says nothing. */
+  /** The key was written, or something was invalidated, during the check, so it has no result. */
   readonly unsettled: number
-  /** Two loads in a row differ, too, so that none can be compared with what is held: see `select`. */
+  /** Two consecutive loads differ as well, so the value cannot be compared: see `select`. */
   readonly volatile: number
 }
 
@@ -76,13 +77,13 @@ export interface Freshness {
   report(): FreshnessReport
   /** For a registry: `monitor.registry.collect(freshness.collector)`. */
   readonly collector: Collector
-  /** Ends it. */
+  /** Stops it. */
   close(): void
 }
 
 const LEAST_MS = 1000
 const KEPT = 1024
-/** With no stale read among so many the interval ends at 0.0037: a smaller objective would never be met. */
+/** Without any stale reads among 1,024, the interval ends at 0.0037: a smaller objective could never be met. */
 const LEAST_OBJECTIVE = 0.004
 const OPTIONS: Shape<FreshnessOptions> = {
   every: duration,
@@ -103,9 +104,9 @@ const CACHE = check(
 )
 
 /**
- * Checks reads of a cache against its source from now on: of those since the last check one is drawn, its key is loaded
- * anew by the loader that is registered for it, and the values are compared. Reads of keys without a registered loader
- * are not checked. What was loaded is stored, as `refresh` does.
+ * Checks reads of a cache against its source from now on: one of the reads since the last check is drawn at random, its
+ * key is reloaded by its registered loader, and the values are compared. Reads of keys without a registered loader are
+ * not checked. The loaded value is stored, as by `refresh`.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
  * @example
  * const freshness = watchFreshness(cache, { objective: 0.005 })
@@ -118,7 +119,7 @@ export function watchFreshness(cache: FreshnessCache, options: FreshnessOptions 
   return new Checks(cache, { everyMs, objective, select, clock })
 }
 
-/** Options, checked. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
+/** Checks the options. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
 export function freshnessSettings(
   options: FreshnessOptions,
   at: string,
@@ -132,9 +133,9 @@ export function freshnessSettings(
 }
 
 /**
- * What checks say, of one process or of several added up: the share of reads that is stale with its 95 % interval,
- * absent before one was checked, and whether the objective is met.
- * @param stale of those that were `checked`
+ * Evaluates the checks of one process, or of several added up: the share of stale reads with its 95 % interval, absent
+ * before the first check, and whether the objective is met.
+ * @param stale how many of those that were `checked`
  */
 export function judgeFreshness(
   checked: number,
@@ -165,11 +166,11 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
   readonly #outcomes = new Uint8Array(KEPT)
   readonly #counts = { fresh: 0, stale: 0, failed: 0, unsettled: 0, volatile: 0 }
   #seen = 0
-  /** The read after so many is the next that is drawn, if no check comes before. */
+  /** The number of the read to be drawn next, unless a check comes before. */
   #next = 1
   #random = 0x9e3779b9
   #drawn: { readonly hash: number; readonly key: string; readonly namespace: string } | undefined
-  /** The key that is being checked, by its hash, and whether that was disturbed. */
+  /** The hash of the key being checked, and whether it was disturbed. */
   #own: number | undefined
   #isDisturbed = false
   #stopTimer: (() => void) | undefined
@@ -190,8 +191,8 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
   hit(hash: number, _bytes: number, key: string, namespace: string): void {
     if (++this.#seen < this.#next || hash === this.#own) return
     this.#drawn = { hash, key, namespace }
-    // Of so many reads each is the one that stays with the same chance: how far it is to the next one that takes its
-    // place (Li, ACM TOMS 1994, for one).
+    // Reservoir sampling: the distance to the next read that replaces the current one (Li, ACM TOMS 1994, for a
+    // reservoir of one).
     this.#next = Math.floor(this.#seen / this.#draw()) + 1
   }
 
@@ -249,7 +250,7 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
       const space = this.#cache.namespace(drawn.namespace)
       const key = decodeKey(drawn.key)
       const held = await space.get(key, { quiet: true })
-      // It has left meanwhile: nobody is given it any more.
+      // Removed meanwhile, so readers no longer get it.
       if (held !== undefined && !this.#isClosed) await this.#compare(space, key, held)
     } catch {
       this.#counts.failed++
@@ -263,7 +264,7 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
     const before = hashOf(held)
     const now = hashOf(await space.refresh(key))
     if (this.#isClosed) return
-    // Of a source that never gives the same value twice no read could be fresh.
+    // A source that never returns the same value twice has no fresh values to compare.
     const isVolatile = now !== before && !this.#isDisturbed && now !== hashOf(await space.refresh(key))
     if (this.#isDisturbed) counts.unsettled++
     else if (isVolatile) counts.volatile++

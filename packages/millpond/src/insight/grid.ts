@@ -1,10 +1,10 @@
-// What is tried beside what is there: sizes and times to live for the curves, policies and sizes for the shadows.
+// The alternatives that are tried: sizes and TTLs for the curves, policies and sizes for the shadows.
 import type { PolicyName } from '../memory/options.ts'
 import { policyByName } from '../memory/policies/index.ts'
 import type { Scenario } from './curve.ts'
 import type { ShadowOf } from './shadows.ts'
 
-/** Sizes of the grid, as multiples of what is there now. */
+/** The sizes of the grid, as multiples of the actual one. */
 export const FACTORS = [
   1 / 16,
   1 / 8,
@@ -28,20 +28,20 @@ export const FACTORS = [
   8,
   16,
 ]
-/** Times to live, as multiples of what values are given now. */
+/** TTLs, as multiples of the actual ones. */
 export const TTL_SCALES = [0.25, 0.5, 2, 4, Number.POSITIVE_INFINITY]
 export const ACTUAL = FACTORS.indexOf(1)
 const OF_PATTERN = [0, 1 / 16, 1 / 4]
-/** Where a pattern's own curve has what is there now, and its times to live after it. */
+/** The index of the actual setting in a pattern's own curve; its TTLs follow. */
 export const ACTUAL_OF_PATTERN = OF_PATTERN.length
 
-/** Sizes that are tried under the policy that is there: the first is as it is. */
+/** Sizes tried under the current policy; the first is the actual one. */
 const SCALES = [1, 0.5, 2]
 const RIVALS: readonly PolicyName[] = ['adaptive', 'w-tinylfu', 's3-fifo', 'lru']
 const POLICIES: readonly PolicyName[] = [...RIVALS, 'sieve']
 const MOST_SHADOWS = 6
 
-/** A policy and size that a shadow stands for. */
+/** The policy and size of a shadow. */
 export interface Shadowed {
   readonly policy: PolicyName
   readonly scale: number
@@ -62,8 +62,8 @@ const sized = (factors: readonly number[], capacity: number): Scenario[] =>
 const livingLonger = (capacity: number): Scenario[] => TTL_SCALES.map((ttlScale) => ({ size: capacity, ttlScale }))
 
 /**
- * As it is, half and twice as large, and three other policies. A policy of the user's own is not tried: nobody here can
- * make one.
+ * The actual setting, half and twice its size, and three other policies. A custom policy is not tried, since it cannot
+ * be instantiated here.
  */
 export function shadowedOf(policy: string): Shadowed[] {
   const known = POLICIES.find((name) => name === policy)

@@ -1,13 +1,13 @@
-// The keys that are read most of late, tier by tier, from the reads that stand for all.
+// The keys that are read most recently and most often, tier by tier, from sampled reads.
 import type { Clock } from '../core/contracts.ts'
 import { FadingKeys, type HotKey } from '../observe/index.ts'
 
-/** One read of so many counts for the hottest keys. */
+/** One in this many reads is sampled for the hottest keys. */
 export const HOT_EVERY = 64
 
 /**
- * How far it is to the next of these: 1 to 127, `HOT_EVERY` in the mean. At a fixed distance, keys that are read in
- * turn would always be the same ones.
+ * The distance to the next sampled read: 1 to 127, `HOT_EVERY` on average. With a fixed distance, keys that are read in
+ * rotation would always yield the same samples.
  */
 export class Gaps {
   #state = 0x9e3779b9
@@ -25,16 +25,16 @@ export class Gaps {
 
 const MOST_TIERS = 4
 const KEYS = 1024
-/** Of a longer key, so much is told. */
+/** Longer keys are truncated to this length. */
 const LONGEST = 512
 
-/** Notes that wait at most. More, in one turn of the event loop, are dropped: they stand for some 30,000 reads. */
+/** The most notes that wait. More within one turn of the event loop are dropped: they stand for some 30,000 reads. */
 const PLACES = 512
 const HALF = PLACES / 2
 
 /**
- * What is read is kept at once, and counted in a later turn: that takes a microsecond or two, which one read in 64
- * would wait for.
+ * A sampled read is noted at once, and counted in a later turn: counting takes a microsecond or two, by which one read
+ * in 64 would be delayed.
  */
 export class HotTiers {
   readonly #tiers = new Map<string, FadingKeys>()
@@ -59,7 +59,7 @@ export class HotTiers {
     return this.#waiting === HALF
   }
 
-  /** Counts what waits. */
+  /** Counts the waiting notes. */
   catchUp(): void {
     if (this.#waiting === 0) return
     for (let at = 0; at < this.#waiting; at++) {
@@ -79,7 +79,7 @@ export class HotTiers {
     keys.add(namespace === 'default' ? told : `${namespace} ${told}`, HOT_EVERY)
   }
 
-  /** Hottest first, of late. */
+  /** Hottest first, weighted by recency. */
   top(limit: number): { readonly tier: string; readonly keys: readonly HotKey[] }[] {
     this.catchUp()
     return [...this.#tiers].map(([tier, keys]) => ({ tier, keys: keys.top(limit) }))

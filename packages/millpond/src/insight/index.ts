@@ -1,4 +1,4 @@
-// `millpond/insight`: what another size, policy or time to live would bring, and how sure that is.
+// `millpond/insight`: the effects of other sizes, policies and TTLs, with their confidence.
 
 export { PROBE } from '../core/probe.ts'
 export type { Change, Recommendation } from './advice.ts'

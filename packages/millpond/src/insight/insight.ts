@@ -1,4 +1,4 @@
-// One object that says what other settings of caches would bring.
+// One object that reports the effects of other settings of caches.
 import {
   check,
   checkedElsewhere,
@@ -48,7 +48,7 @@ import {
 import { Study } from './study.ts'
 import { type WhatIf, type WhatIfQuestion, whatIfOf } from './what-if.ts'
 
-/** What is asked of a cache: `createCache` makes one. */
+/** What insight needs of a cache: `createCache` creates one. */
 export interface InsightCache extends WatchedCache {
   info(): ReturnType<WatchedCache['info']> &
     ReturnType<JudgedCache['info']> & { readonly cacheLevels: readonly { readonly name: string }[] }
@@ -64,45 +64,45 @@ export interface InsightCache extends WatchedCache {
 }
 
 export interface InsightOptions {
-  /** Each is watched from now on, all its namespaces together: they share its memory. */
+  /** Each is watched from now on, all its namespaces together, since they share its memory. */
   readonly caches: readonly InsightCache[]
-  /** Default: the machine's. */
+  /** Default: the system clock. */
   readonly clock?: Clock | undefined
-  /** Looks at all reads, and guesses what will be read next: see `prediction`. Default: as `predictiveLoading`. */
+  /** Observes all reads, and predicts the next ones: see `prediction`. Default: as `predictiveLoading`. */
   readonly usagePrediction?: boolean | UsagePrediction | undefined
-  /** Loads what is guessed, where a loader is registered for it, as long as that brings anything. Default false. */
+  /** Prefetches predicted keys that have a registered loader, as long as it pays. Default false. */
   readonly predictiveLoading?: boolean | undefined
   /** Checks reads against their source now and then, as `watchFreshness` does: see `freshness`. Default false. */
   readonly freshness?: boolean | Omit<FreshnessOptions, 'clock'> | undefined
 }
 
 export interface WindowOptions {
-  /** How far back, from 1 to 30. What was not seen is not there: `evidence` says what was. Default 7. */
+  /** How far back, from 1 to 30. `evidence` reports what part was observed. Default 7. */
   readonly days?: number | undefined
 }
 
 export interface CostOptions {
-  /** What memory, loads and tiers cost. */
+  /** The prices of memory, loads and tiers. */
   readonly prices: Prices
 }
 
 export interface OptimizeOptions extends WindowOptions {
-  /** Below this impact, 0 to 100, nothing is told or done. Default 0. */
+  /** Recommendations below this impact, 0 to 100, are neither reported nor applied. Default 0. */
   readonly minImpact?: number | undefined
-  /** Carries out the first one that has a change, and no other: after it the evidence begins anew. Default false. */
+  /** Applies only the first recommendation that has a change: after it the evidence starts anew. Default false. */
   readonly apply?: boolean | undefined
 }
 
-/** What other sizes, policies and times to live would bring. */
+/** The effects of other sizes, policies and TTLs. */
 export interface Sizing {
   readonly cache: string
   readonly evidence: Evidence
-  /** What memory may hold now; absent where nothing bounds it. */
+  /** The current limit of memory; absent if it has none. */
   readonly capacity?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
   readonly policy?: string
-  /** Of all reads in the window, those that memory answered: measured. */
+  /** The share of reads in the window that memory answered: measured. */
   readonly hitRate: number
-  /** By the least recently used; what one's own policy does at half and twice the size is among `policies`. */
+  /** Under LRU; the results of the cache's own policy at half and twice the size are in `policies`. */
   readonly sizes: readonly SizePoint[]
   readonly policies: readonly PolicyPoint[]
   readonly ttls: readonly TtlPoint[]
@@ -111,14 +111,14 @@ export interface Sizing {
 export interface HotTier {
   readonly tier: string
   /**
-   * Estimates from one read in 64: `count - error` to `count`. A read counts half after 15 minutes, a quarter after 30:
-   * it is the keys of now that are told.
+   * Estimates from one read in 64: `count - error` to `count`. A read counts half after 15 minutes, a quarter after 30,
+   * so these are the currently hot keys.
    */
   readonly keys: readonly { readonly key: string; readonly count: number; readonly error: number }[]
 }
 
 export interface Analysis extends Sizing {
-  /** What misses come from, the most first. */
+  /** The causes of misses, the most frequent first. */
   readonly bottlenecks: readonly Bottleneck[]
   readonly recommendations: readonly Recommendation[]
   readonly patterns: readonly PatternPoint[]
@@ -129,53 +129,52 @@ export interface Optimized {
   readonly cache: string
   readonly evidence: Evidence
   readonly recommendations: readonly Recommendation[]
-  /** What was carried out. */
+  /** The change that was applied. */
   readonly applied?: { readonly id: string; readonly change: Change; readonly undo: Change }
 }
 
-/** Advice on caches of this process, from a sample of what is asked of them. */
+/** Advice on caches of this process, from a sample of their requests. */
 export interface Insight {
   readonly caches: readonly string[]
-  /** @throws MillpondError `OPTION_INVALID` for a cache that is not watched, as all of these */
+  /** @throws MillpondError `OPTION_INVALID` for a cache that is not watched, as all methods */
   sizing(cache: string, options?: WindowOptions): Sizing
   /**
-   * What one other size, policy or time to live would have brought, with its interval; `why` where that cannot be said.
-   * @throws MillpondError `OPTION_INVALID` where not exactly one thing is asked
+   * The effect that one other size, policy or TTL would have had, with its interval; `why` if it is unknown.
+   * @throws MillpondError `OPTION_INVALID` unless exactly one setting is given
    */
   whatIf(cache: string, question: WhatIfQuestion, options?: WindowOptions): WhatIf
   analyze(cache: string, options?: WindowOptions): Analysis
   /**
-   * What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is
-   * none.
+   * Recommendations, the most important first; with `apply`, the first applicable one is applied. Without evidence
+   * there are none.
    */
   optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
   health(cache: string): CacheHealth
   /**
-   * How fast the cache is here and now: gets and sets of keys of its own, erased afterwards and counted in no figure
-   * here. See `benchmark` for what it may take.
-   * @throws MillpondError `OPTION_INVALID`; and what `set` throws
+   * Measures the cache's speed: gets and sets of its own keys, which are erased afterwards and not counted in any
+   * figure here. See `benchmark` for the resources that it uses.
+   * @throws MillpondError `OPTION_INVALID`; and the errors of `set`
    */
   benchmark(cache: string, options?: BenchmarkOptions): Promise<BenchmarkResult>
   /**
-   * What the cache costs and what it saves, in the prices that are given, since it is watched (30 days at most). Below
-   * the evidence that advice needs, and before a load was seen, it says nothing.
+   * What the cache costs and saves, in the given prices, since it has been watched (at most 30 days). Without the
+   * evidence that recommendations need, and before the first load, it reports nothing.
    * @throws MillpondError `OPTION_INVALID`, also for a price of 0 or less
    */
   cost(cache: string, options: CostOptions): CostReport
-  /** How well next reads are guessed, and what loading them ahead brings; `undefined` where that is not switched on. */
+  /** How accurately next reads are predicted, and the benefit of prefetching; `undefined` if that is off. */
   prediction(cache: string): Prediction | undefined
-  /** How many reads are stale, by what was checked; `undefined` where that is not switched on. */
+  /** How many checked reads are stale; `undefined` if that is off. */
   freshness(cache: string): FreshnessReport | undefined
   /**
-   * Begins or ends loading ahead what is guessed, while the process runs; guessing goes on.
-   * @throws MillpondError `OPTION_INVALID` where nothing is predicted
+   * Switches prefetching on or off at runtime; prediction continues.
+   * @throws MillpondError `OPTION_INVALID` if prediction is off
    */
   loadAhead(cache: string, isOn: boolean): void
   /**
-   * A plan for `cache.warm` and `warming.start`: the keys that were read most of late, a share of all that are known.
-   * The list is kept in the cache itself for 30 days, so that a process that begins anew has it where a tier outlives
-   * it.
-   * @throws MillpondError `OPTION_INVALID`, also where nothing is predicted
+   * A plan for `cache.warm` and `warming.start`: the recently most read keys, a share of all known ones. The list is
+   * stored in the cache itself for 30 days, so that a restarted process finds it if a tier outlives the process.
+   * @throws MillpondError `OPTION_INVALID`, also if prediction is off
    */
   warmPlan(cache: string, options?: WarmPlanOfOptions): WarmKeys
   /** Stops recording. */
@@ -197,10 +196,10 @@ const OPTIONS: Shape<InsightOptions> = {
   predictiveLoading: flag,
   freshness: checkedElsewhere,
 }
-/** Patterns with a curve of their own, where prediction needs the memory of the others. */
+/** Patterns with a curve of their own when prediction uses the memory of the others. */
 const PATTERNS_BESIDE = 4
 const WINDOW: Shape<WindowOptions> = { days }
-// Prices are looked at where the cache's tiers are known.
+// Prices are checked where the cache's tiers are known.
 const COST: Shape<CostOptions> = { prices: required<Prices>(checkedElsewhere) }
 const MOST_DAYS = 30
 const impact = check(
@@ -216,9 +215,9 @@ const USUAL_DAYS = 7
 const HOT_KEYS = 20
 
 /**
- * Watches caches from now on, and says what other settings would bring. Some 15 MiB of memory for each cache at most,
- * and per read some nanoseconds on the hit path; what is watched is looked at in turns of its own. Nothing is changed
- * unless `optimize` is told to.
+ * Watches caches from now on, and reports the effects of other settings. Takes at most some 15 MiB of memory per cache,
+ * and some nanoseconds per read on the hit path; observations are processed in separate turns of the event loop.
+ * Changes nothing unless `optimize` is called with `apply`.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * const insight = createInsight({ caches: [cache] })
@@ -341,7 +340,7 @@ export function createInsight(options: InsightOptions): Insight {
 
 const KNOWN = new WeakMap<object, Insight>()
 
-/** The last insight that was created for the cache: where its options or the environment have begun it. */
+/** The last insight created for the cache, if its options or the environment have started it. */
 export function insightOf(cache: object): Insight | undefined {
   return KNOWN.get(cache)
 }

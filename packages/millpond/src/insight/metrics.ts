@@ -1,4 +1,4 @@
-// Figures for Prometheus, and for whoever scales by them: what memories of other sizes would answer.
+// Metrics for Prometheus and autoscalers: the predicted hit ratios of other memory sizes.
 import { withMethods } from '../core/checks.ts'
 import type { Collector } from '../observe/index.ts'
 import { INSIGHT_METRICS } from './definitions.ts'
@@ -6,14 +6,13 @@ import { emitFreshness } from './freshness.ts'
 import type { Insight } from './insight.ts'
 import type { Prediction } from './predict/figures.ts'
 
-/** Few, so that they may be kept: an autoscaler compares its own size with the next ones. */
+/** Few, to limit the number of series: an autoscaler compares its size with the adjacent ones. */
 const SCALES = [0.5, 1, 2, 4]
 const anInsight = withMethods<Insight>('insight: createInsight({ caches })', 'sizing', 'prediction', 'freshness')
 
 /**
- * For a registry: predicted hit ratios at half, the same, twice and four times the size, none where there is not enough
- * evidence; where next reads are predicted, how often that is right and what it brings; and where reads are checked
- * against their source, how many are stale.
+ * For a registry: predicted hit ratios at half, the same, twice and four times the size, if there is enough evidence;
+ * with prediction on, its accuracy and benefit; and with freshness checks on, how many reads are stale.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * monitor.registry.collect(insightCollector(insight))

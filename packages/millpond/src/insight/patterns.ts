@@ -1,5 +1,5 @@
-// The patterns of keys that are told apart: those that are read most, each with a curve of its own and what its reloads
-// have found.
+// The patterns of keys that are tracked: those that are read most, each with a curve of its own and the results of its
+// reloads.
 
 import { mixed } from '../core/key-hash.ts'
 import { HotKeys, keyPattern } from '../observe/index.ts'
@@ -7,14 +7,14 @@ import { PatternLedger } from './cost/ledger.ts'
 import { Curve, type Scenario } from './curve.ts'
 import { ALL } from './sample.ts'
 
-/** With 24,576 keys of the whole cache and 6 shadows this is what 16 MiB hold. */
+/** Together with 24,576 keys of the whole cache and 6 shadows, this fits 16 MiB. */
 const MOST_PATTERNS = 24
 const KEYS_OF_PATTERN = 2048
-/** Patterns of keys that were looked at lately; a power of two. */
+/** The recent keys whose patterns are remembered; a power of two. */
 const REMEMBERED = 32_768
-/** After so many reads of the sample, older ones count half. */
+/** After this many sampled reads, earlier ones count half. */
 const ROUND = 65_536
-/** How much more often a pattern must be read than the least of those that are watched, to take its place. */
+/** How many times more often a pattern must be read than the least read tracked one, to replace it. */
 const LEAD = 2
 const LEAST_READS = 100
 const NOBODY = 255
@@ -23,13 +23,13 @@ export interface PatternStudy {
   readonly namespace: string
   readonly pattern: string
   readonly curve: Curve
-  /** Reads of the sample, older ones counting less. */
+  /** Sampled reads, earlier ones counting less. */
   recent: number
   loads: number
-  /** Reloads of a key whose last value is known: how many found another value, how many the same. */
+  /** Reloads of a key whose last value is known: how many found another value, and how many the same. */
   changed: number
   unchanged: number
-  /** What it asks for and holds. */
+  /** What it requests and stores. */
   readonly ledger: PatternLedger
 }
 
@@ -41,7 +41,7 @@ export class Patterns {
   readonly #waiting = new HotKeys(64)
   readonly #tags = new Int32Array(REMEMBERED)
   readonly #places = new Uint8Array(REMEMBERED).fill(NOBODY)
-  /** The last value of a key, by its hash. */
+  /** The hash of a key's last value, by the key's hash. */
   readonly #valueTags = new Int32Array(REMEMBERED)
   readonly #values = new Int32Array(REMEMBERED)
   #sinceRound = 0
@@ -58,7 +58,7 @@ export class Patterns {
     return [...this.#studies].sort((a, b) => b.recent - a.recent)
   }
 
-  /** The study that the key belongs to; undefined where its pattern is not watched. */
+  /** The study of the key's pattern; undefined if the pattern is not tracked. */
   of(hash: number, key: string, namespace: string, now: number): PatternStudy | undefined {
     const cell = mixed(hash) & (REMEMBERED - 1)
     if (this.#tags[cell] === hash && this.#places[cell] !== NOBODY) return this.#studies[this.#places[cell] as number]
@@ -68,7 +68,7 @@ export class Patterns {
     return this.#studies[place]
   }
 
-  /** Only keys whose mixed hash is below the threshold are told from now on. */
+  /** From now on, only keys whose mixed hash is below the threshold are reported. */
   lowerTo(threshold: number): void {
     this.#threshold = threshold
     for (const { curve } of this.#studies) curve.lowerTo(threshold)

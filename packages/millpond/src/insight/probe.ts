@@ -1,7 +1,7 @@
-// Trials beside a cache's own traffic, one at a time.
+// Trials besides a cache's own traffic, one at a time.
 import { PROBE } from '../core/probe.ts'
 
-/** What is asked of a cache and of its namespaces: `createCache` makes one. */
+/** What a trial needs of a cache and its namespaces: `createCache` creates one. */
 export interface ProbedCache<S extends ProbedSpace = ProbedSpace> {
   namespace(name: string): S
 }
@@ -15,7 +15,8 @@ export interface ProbedSpace {
 const busy = new WeakMap<object, Promise<unknown>>()
 
 /**
- * Gives `work` a namespace that no figure and no advice counts, and erases it afterwards. One at a time for each cache.
+ * Calls `work` with a namespace that is not counted in any figure or advice, and erases it afterwards. One at a time
+ * per cache.
  */
 export function inProbe<S extends ProbedSpace, T>(cache: ProbedCache<S>, work: (space: S) => Promise<T>): Promise<T> {
   const turn = (busy.get(cache) ?? Promise.resolve()).then(async () => {
@@ -23,7 +24,7 @@ export function inProbe<S extends ProbedSpace, T>(cache: ProbedCache<S>, work: (
     try {
       return await work(space)
     } finally {
-      await space.clear().catch(() => undefined) // a tier that is away was told of by the work itself
+      await space.clear().catch(() => undefined) // an unavailable tier was already reported by the work itself
       await space.close()
     }
   })

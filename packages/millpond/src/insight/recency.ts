@@ -1,21 +1,21 @@
-// Keys in the order of their last use, and what the keys used after one of them weigh together: its distance.
+// Keys in the order of their last use, and the distance of a key: the total weight of the keys used after it.
 //
 // A Fenwick tree over the places of that order (Bennett and Kruskal, "LRU stack processing", IBM Journal of Research
-// and Development 1975, with a tree by Fenwick, 1994): a question or a use costs a step for each bit of the number of
-// places. Places are used up; then those in use move together.
+// and Development 1975, with a tree by Fenwick, 1994): a query or a use takes logarithmic time in the number of places.
+// When places run out, those in use are compacted.
 
 /** Holds ids from 0 to `most - 1`. */
 export class Recency {
   readonly #places: number
-  /** Sums of weights by Fenwick's rule; place 0 is not used. */
+  /** The Fenwick tree of weights; index 0 is unused. */
   readonly #sums: Float64Array
   readonly #idAt: Int32Array
   /** 0: the id has no place. */
   readonly #placeOf: Int32Array
-  /** What is counted at its place. */
+  /** The weight counted at its place. */
   readonly #counted: Float64Array
   #next = 1
-  /** What all ids that have a place are counted with. */
+  /** The total weight of all ids that have a place. */
   total = 0
 
   constructor(most: number) {
@@ -26,14 +26,14 @@ export class Recency {
     this.#counted = new Float64Array(most)
   }
 
-  /** What the ids that were used after this one weigh together; of one without a place, all of them. */
+  /** The total weight of the ids used after this one; if it has no place, of all. */
   after(id: number): number {
     let before = 0
     for (let at = this.#placeOf[id] as number; at > 0; at &= at - 1) before += this.#sums[at] as number
     return Math.max(0, this.total - before)
   }
 
-  /** The id is used now. */
+  /** Marks the id as used now. */
   use(id: number, weight: number): void {
     this.remove(id)
     if (this.#next > this.#places) this.#moveTogether()
@@ -44,7 +44,7 @@ export class Recency {
     this.#add(place, weight)
   }
 
-  /** The id keeps its place and weighs nothing: what has expired takes no room. */
+  /** The id keeps its place, but weighs nothing: expired entries take no room. */
   discount(id: number): void {
     const weight = this.#counted[id] as number
     if (weight === 0) return

@@ -1,4 +1,4 @@
-// The ear of insight: of what memory has answered, many reads at a time, and of all else at once.
+// The recorder of insight: receives memory's reads in batches, and everything else at once.
 import type { MissCause } from '../core/causes.ts'
 import type { Clock } from '../core/contracts.ts'
 import { mixed } from '../core/key-hash.ts'
@@ -8,7 +8,7 @@ import { Gaps, type HotTiers } from './hot-tiers.ts'
 import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
 import { SpaceNumbers } from './space-numbers.ts'
 
-/** Misses that another size, policy or time to live would have made hits. */
+/** Misses that another size, policy or TTL would have avoided. */
 const AVOIDABLE: ReadonlySet<MissCause> = new Set([
   'cold',
   'expired_ttl',
@@ -18,17 +18,17 @@ const AVOIDABLE: ReadonlySet<MissCause> = new Set([
   'unknown',
 ])
 
-/** What is counted of all reads and loads, watched or not. */
+/** Counts of all reads and loads, watched or not. */
 export interface Counted {
   hits: number
   misses: number
   loads: number
   loadMs: number
-  /** Of misses: those whose time was over, and those that memory had pushed out. */
+  /** Of the misses: expired entries, and those evicted from memory. */
   expired: number
   evicted: number
   lost: number
-  /** Of misses: those that a tier below has answered, by its name. */
+  /** Of the misses: those answered by a lower tier, by its name. */
   readonly below: Map<string, number>
 }
 
@@ -43,20 +43,20 @@ export const nothingCounted = (): Counted => ({
   below: new Map(),
 })
 
-/** Hears of everything; keeps what belongs to the sample for later. */
+/** Counts everything, and keeps notes of the sample for later. */
 export class SamplingRecorder implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   counted = nothingCounted()
-  /** Keys whose hash, mixed by `mixed`, is below it are watched. */
+  /** Keys whose hash, mixed by `mixed`, is below this are watched. */
   threshold = 0
   readonly [BATCHED]: Batched
   #skippedHits = 0
   #skippedMisses = 0
   readonly #ring: Ring
   readonly #clock: Clock
-  /** The tier whose reads are hits here: what others answer was a miss in it. */
+  /** The tier whose reads are hits here: answers of the others were misses in it. */
   readonly #tier: string
   readonly #wake: () => void
-  /** `undefined`: nobody asks for the hottest keys. */
+  /** `undefined`: the hottest keys are not tracked. */
   readonly #hot: HotTiers | undefined
   readonly #gaps = new Gaps()
   #untilHot = this.#gaps.next()
@@ -71,7 +71,7 @@ export class SamplingRecorder implements Required<Omit<Recorder, 'context' | 'in
     this[BATCHED] = batched(wake, (batch) => this.#reads(batch))
   }
 
-  /** Hears of what waits to be told. */
+  /** Takes over pending reports. */
   catchUp(): void {
     this[BATCHED].flush()
   }
@@ -101,9 +101,9 @@ export class SamplingRecorder implements Required<Omit<Recorder, 'context' | 'in
       else this.#skippedMisses++
       return
     }
-    // Of what another tier holds, the size there is not what memory would weigh it with.
+    // The size in another tier is not the weight in memory.
     this.#note(isHit ? HIT : MISS, hash, isHit ? bytes : 0, key, namespace)
-    // Memory takes a copy of it.
+    // Memory receives a copy of it.
     if (!isHit) this.#stored(LOADED, hash, 0, key, namespace, Number.NaN)
   }
 
@@ -148,7 +148,7 @@ export class SamplingRecorder implements Required<Omit<Recorder, 'context' | 'in
     if (mixed(hash) < this.threshold) this.#stored(WRITTEN, hash, bytes, key, namespace, ttlMs)
   }
 
-  /** Reads of memory since the last time that were not kept. */
+  /** Reads of memory since the last call that were not kept. */
   takeSkipped(): { readonly hits: number; readonly misses: number } {
     this.catchUp()
     const skipped = { hits: this.#skippedHits, misses: this.#skippedMisses }

@@ -1,45 +1,43 @@
-// What happened to keys of the sample, until somebody has the time to look at it: a ring of notes of four words each,
-// so that one is made at once and allocates nothing.
+// Events of sampled keys that wait to be processed: a ring of notes of four words each, so that recording one is fast
+// and allocates nothing.
 import { mixed } from '../core/key-hash.ts'
 import type { ReadBatch } from '../core/read-log.ts'
 import type { SpaceNumbers } from './space-numbers.ts'
 
-/** Notes that wait at most; a power of two. More in one turn of the event loop are lost, and counted. */
+/** The most notes that wait; a power of two. More within one turn of the event loop are lost, and counted. */
 const PLACES = 16_384
-/**
- * What the keys of notes that wait take at most, in characters; beyond it notes are lost, too. A key may have 65,536.
- */
+/** The most characters of the keys of waiting notes; beyond this, notes are lost too. A key may have 65,536. */
 const MOST_CHARACTERS = 2 ** 21
 const WORDS = 4
 
 export const HIT = 0
 export const MISS = 1
-/** A miss that no size and no policy avoids. */
+/** A miss that no size or policy avoids. */
 export const LOST = 2
 export const LOADED = 3
 export const WRITTEN = 4
 
-/** Of the number of the namespace, beside the kind. */
+/** The bits of the kind below the namespace's number. */
 const SHIFT = 3
 
 export class Ring {
   lost = 0
   count = 0
   readonly keys: string[] = new Array<string>(PLACES).fill('')
-  /** Of loads and writes. */
+  /** For loads and writes. */
   readonly ttls = new Float64Array(PLACES)
-  /** Of loads. */
+  /** For loads. */
   readonly values = new Int32Array(PLACES)
-  /** Of each note: hash, bytes, milliseconds since `#since`, kind and number of the namespace. */
+  /** For each note: hash, bytes, milliseconds since `#since`, kind and namespace number. */
   readonly #words = new Int32Array(PLACES * WORDS)
-  /** When the first of the notes that wait was made. */
+  /** When the first waiting note was recorded. */
   #since = 0
   #from = 0
   #characters = 0
-  /** The place that was taken last: its key is let go of with the next one. -1: none. */
+  /** The place that was taken last: its key is released by the next `take`. -1: none. */
   #taken = -1
 
-  /** The place of a new note; -1: there is none. */
+  /** The place of a new note; -1: no room. */
   note(kind: number, hash: number, bytes: number, time: number, key: string, space: number): number {
     const { count } = this
     if (count === PLACES || this.#characters > MOST_CHARACTERS) {
@@ -61,8 +59,8 @@ export class Ring {
   }
 
   /**
-   * Notes the hits of a batch whose hash, mixed by `mixed`, is below the threshold; returns how many those are. Those
-   * for which there is no room are lost.
+   * Records the hits of a batch whose hash, mixed by `mixed`, is below the threshold; returns their number. Those
+   * without room are lost.
    */
   noteHits({ count, slots, hashes, time, held }: ReadBatch, threshold: number, spaces: SpaceNumbers): number {
     const words = this.#words
@@ -98,18 +96,18 @@ export class Ring {
     return kept
   }
 
-  /** The place that the note has which was made after so many others that wait. */
+  /** The place of the waiting note with this index. */
   placeOf(note: number): number {
     return (this.#from + note) & (PLACES - 1)
   }
 
-  /** The place of the oldest note, whose key is there until the next one is taken; -1: there is none. */
+  /** The place of the oldest note, whose key stays until the next `take`; -1: there is none. */
   take(): number {
-    // Where all places have been noted since, it is another note's that waits.
+    // If the ring is full, the place already holds a new note.
     if (this.#taken >= 0 && this.count < PLACES) this.keys[this.#taken] = ''
     if (this.count === 0) {
       this.#taken = -1
-      // The places that were used last are near.
+      // Starts at the beginning again: recently used places are in the CPU cache.
       this.#from = 0
       return -1
     }

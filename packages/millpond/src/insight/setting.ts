@@ -1,4 +1,4 @@
-// The memory tier that a study is about: what bounds it, and whether it is still the one that was studied.
+// The memory tier under study: its limit, and whether it is still the same.
 import type { Recorder } from '../core/recorder.ts'
 
 /** What a study needs of a cache: `Cache` has it. */
@@ -20,7 +20,7 @@ export interface WatchedCache {
   describe(): { readonly tiers: readonly { readonly name: string; readonly ttl_factor: number }[] }
 }
 
-/** The memory tier as it was when the study of it began. */
+/** The memory tier as it was when its study began. */
 export interface Setting {
   readonly capacity: number
   readonly unit: 'entries' | 'bytes'
@@ -29,7 +29,7 @@ export interface Setting {
   readonly ttlFactor: number
 }
 
-/** `undefined`: there is no memory tier, or nothing bounds it. */
+/** `undefined`: there is no memory tier, or it has no limit. */
 export function settingOf(cache: WatchedCache, before: Setting | undefined): Setting | undefined {
   const { memory } = cache.info()
   if (memory === undefined) return undefined
@@ -37,7 +37,7 @@ export function settingOf(cache: WatchedCache, before: Setting | undefined): Set
   const [capacity, unit] = bound({ entries, bytes, maxEntries, maxBytes }, before)
   if (capacity === Number.POSITIVE_INFINITY) return undefined
   const ttlFactor = cache.describe().tiers.find(({ name }) => name === 'memory')?.ttl_factor ?? 1
-  // How many entries fit: of bytes, by what those that are there weigh.
+  // How many entries fit: for a limit in bytes, by the weights of the current entries.
   const held =
     unit === 'entries'
       ? maxEntries
@@ -51,7 +51,7 @@ export function settingOf(cache: WatchedCache, before: Setting | undefined): Set
   return { capacity, unit, policy, entries: known ? before.entries : Math.max(1, Math.round(held)), ttlFactor }
 }
 
-/** Of two limits the one that is reached first; once chosen, until the other one is reached. */
+/** Of two limits, the one that is reached first; once chosen, until the other is reached. */
 function bound(
   { entries, bytes, maxEntries, maxBytes }: { entries: number; bytes: number; maxEntries: number; maxBytes: number },
   before: Setting | undefined,

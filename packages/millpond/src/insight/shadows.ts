@@ -1,8 +1,8 @@
-// Shadow caches: small caches without values that each evict by another policy, on the same sample of the reads.
+// Shadow caches: small caches without values that each use another policy, on the same sample of the reads.
 //
 // Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC
-// 2017): a cache scaled down with the share of keys that it is shown misses like the whole one. What is told of two is
-// their difference, since both saw the same reads.
+// 2017): a cache scaled down with the share of keys that it sees has the miss ratio of the whole one. Results are
+// differences of two shadows, since both saw the same reads.
 import {
   check,
   checkOptions,
@@ -20,19 +20,19 @@ import { HashDirectory } from '../memory/policies/hash-directory.ts'
 import { ALL, GROUPS, groupOf } from './sample.ts'
 import { emptyTally, SURE, type Tally } from './tally.ts'
 
-/** The fewest and the most entries of a shadow, and the share of the cache that it is where both allow it. */
+/** The least and the most entries of a shadow, and its share of the cache within those limits. */
 const LEAST = 512
 const MOST = 8192
 const SCALE = 0.1
 /**
- * The standard error of a difference that comes from the scale alone: measured over public traces (`npm run
+ * The standard error of a difference that comes from scaling alone: measured on public traces (`npm run
  * bench:insight`).
  */
 export const OF_SCALE = 0.004
-/** After so many reads for each entry, a shadow that is still not full counts all the same. */
+/** After this many reads per entry, a shadow counts even if it is not full. */
 const WARM_AFTER = 16
 
-/** A cache that might be there. */
+/** A hypothetical cache. */
 export interface ShadowOf {
   readonly policy: EvictionFactory
   /** Its size, as a multiple of the whole cache's. */
@@ -42,15 +42,15 @@ export interface ShadowOf {
 export interface ShadowsOptions {
   /** The sizes and policies that are simulated. */
   readonly shadows: readonly ShadowOf[]
-  /** Of the whole cache, in `unit`. */
+  /** The limit of the whole cache, in `unit`. */
   readonly capacity: number
-  /** What a size is counted in. */
+  /** The unit of the limit. */
   readonly unit: 'entries' | 'bytes'
-  /** About how many entries the whole cache holds when it is full. */
+  /** The approximate number of entries of the whole cache when it is full. */
   readonly entries: number
-  /** Of all keys, the most that are shown to shadows, above 0 to 1. Default 1. */
+  /** The largest share of keys that shadows see, above 0 to 1. Default 1. */
   readonly share?: number | undefined
-  /** The fewest entries of a shadow, up to 8,192. Default 512. */
+  /** The least entries of a shadow, up to 8,192. Default 512. */
   readonly least?: number | undefined
 }
 
@@ -75,13 +75,13 @@ const OPTIONS: Shape<ShadowsOptions> = {
 }
 
 /**
- * Shadows of 512 to 8,192 entries, scaled. For traffic of one's own: tell it of reads and stored values, and ask
- * `missesPerRead` of two.
+ * Shadows of 512 to 8,192 entries, scaled. For traffic of your own: call it for reads and stored values, and compare
+ * two with `missesPerRead`.
  */
 export class Shadows {
   /** A candidate for each of `shadows`. */
   tally: Tally
-  /** Keys whose mixed hash is below it are shown to the shadows. */
+  /** Keys whose mixed hash is below this are seen by the shadows. */
   readonly threshold: number
   readonly #shadows: readonly Shadow[]
   readonly #warmAfter: number
@@ -95,7 +95,7 @@ export class Shadows {
     const rate = Math.min(1, most / entries)
     this.threshold = rate * ALL
     this.#shadows = shadows.map(({ policy, scale }) => {
-      // Room for some more entries than a usual one: they may be smaller than they were.
+      // Room for more entries than expected: they may become smaller.
       const slots = Math.ceil(unit === 'entries' ? capacity * rate * scale : Math.min(2 * MOST, 2 * most * scale)) + 1
       return new Shadow(policy, capacity * rate * scale, unit, slots)
     })
@@ -103,12 +103,12 @@ export class Shadows {
     this.tally = emptyTally(shadows.length)
   }
 
-  /** Each has had to choose who leaves, so that they can differ. */
+  /** Each has evicted entries, so that they can differ. */
   get isWarm(): boolean {
     return this.#looked >= this.#warmAfter || this.#shadows.every(({ isFull }) => isFull)
   }
 
-  /** Entries had to leave. */
+  /** Entries have been evicted. */
   get isFull(): boolean {
     return this.#shadows.some(({ isFull }) => isFull)
   }
@@ -142,18 +142,15 @@ export class Shadows {
   }
 
   /**
-   * The value was stored after a miss (it keeps what time it has where it was held), or written anew. `NaN`: for how
-   * long is not known.
+   * The value was stored after a miss (if it was held, it keeps its expiry), or written anew. `NaN`: the TTL is
+   * unknown.
    */
   stored(hash: number, now: number, ttlMs: number, isNew: boolean): void {
     if (mixed(hash) >= this.threshold || Number.isNaN(ttlMs)) return
     for (const shadow of this.#shadows) shadow.stored(hash, now, ttlMs, isNew)
   }
 
-  /**
-   * Half of the 95 % interval of a difference: what the sample does not know, and what a small cache does otherwise
-   * than a whole one.
-   */
+  /** Half of the 95 % interval of a difference: the uncertainty of the sample, and that of scaling. */
   within(error: number): number {
     return SURE * Math.hypot(error, OF_SCALE)
   }
@@ -171,7 +168,7 @@ class Shadow {
   readonly #policy: Eviction
   readonly #weights: Float64Array
   readonly #until: Float64Array
-  /** Loaded by the last read of it: its time is told next. */
+  /** Loaded by its last read: its TTL is reported next. */
   readonly #isNew: Uint8Array
   #room: number
 
@@ -185,7 +182,7 @@ class Shadow {
     this.#policy.grow(slots, this.#directory.hashes)
   }
 
-  /** Whether it has the key; if not, it has now. */
+  /** Whether it held the key; if not, it does now. */
   ask(hash: number, weight: number, now: number): boolean {
     const id = this.#directory.find(hash)
     if (id >= 0 && now < (this.#until[id] as number)) {
@@ -213,7 +210,7 @@ class Shadow {
     this.#isNew[id] = 0
   }
 
-  /** What it weighs is known better now. */
+  /** Its weight is known better now. */
   #weigh(id: number, weight: number): void {
     const before = this.#weights[id] as number
     if (weight === before) return

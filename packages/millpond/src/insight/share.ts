@@ -1,8 +1,8 @@
-// How sure a share is that was counted.
+// The confidence interval of a counted share.
 import type { Range } from './sizing.ts'
 import { SURE } from './tally.ts'
 
-/** So many of so many, with a 95 % interval that holds for few cases, too (Wilson, 1927). */
+/** `count` of `of`, with a 95 % interval that holds for few cases too (Wilson, 1927). */
 export function shareOf(count: number, of: number): Range {
   const value = count / of
   const scale = 1 + SURE ** 2 / of

@@ -1,4 +1,4 @@
-// What other sizes, policies and times to live would bring, each with its 95 % interval.
+// The effects of other sizes, policies and TTLs, each with its 95 % interval.
 
 import type { PolicyName } from '../memory/options.ts'
 import type { Seen } from './evidence.ts'
@@ -6,22 +6,22 @@ import { ACTUAL, ACTUAL_OF_PATTERN, FACTORS, TTL_SCALES } from './grid.ts'
 import { alone, type Estimate, missesPerRead, SURE } from './tally.ts'
 import type { Watching } from './watching.ts'
 
-/** A number, and where it is in 95 of 100 cases. */
+/** A number, with its 95 % interval. */
 export interface Range {
   readonly value: number
   readonly low: number
   readonly high: number
 }
 
-/** Reads that memory would answer, of all, if it were of this size. */
+/** The share of all reads that memory would answer at this size. */
 export interface SizePoint {
-  /** As a multiple of the size that is there. */
+  /** As a multiple of the actual size. */
   readonly factor: number
   readonly size: number
   readonly hitRate: Range
 }
 
-/** How many more of all reads would hit: negative for fewer. */
+/** The additional hits over all reads; negative for fewer. */
 export interface PolicyPoint {
   readonly policy: PolicyName
   readonly factor: number
@@ -29,27 +29,27 @@ export interface PolicyPoint {
 }
 
 export interface TtlPoint {
-  /** As a multiple of what values are given; `Infinity`: until they are pushed out or invalidated. */
+  /** As a multiple of the actual TTLs; `Infinity`: until eviction or invalidation. */
   readonly factor: number
   readonly change: Range
 }
 
-/** A pattern of keys: what it reads, and what longer times to live would bring it. */
+/** A pattern of keys: its reads, and the effect of longer TTLs. */
 export interface PatternPoint {
   readonly namespace: string
   readonly pattern: string
-  /** Reads of the sample; older ones count less. */
+  /** Sampled reads; earlier ones count less. */
   readonly reads: number
   readonly keys: number
   readonly loads: number
-  /** Of reloads of keys whose last value is known: how many there were, and the share that found another value. */
+  /** Reloads of keys whose last value is known, and the share that found another value. */
   readonly reloads: number
   readonly changed: number
-  /** Of this pattern's reads, if it had the whole memory for itself. */
+  /** Over this pattern's reads, if it had the whole memory to itself. */
   readonly ttl: readonly TtlPoint[]
 }
 
-/** The points of a curve. Levels are put right by the hit rate that was measured: the estimate is of the difference. */
+/** The points of a curve. Levels are adjusted to the measured hit rate: the estimate is of the difference. */
 export function sizesOf({ curve, setting }: Watching, seen: Seen): SizePoint[] {
   const now = measuredHitRate(seen)
   return FACTORS.map((factor, at) => {
@@ -97,7 +97,7 @@ export function patternsOf({ patterns }: Watching): PatternPoint[] {
   }))
 }
 
-/** Of all reads, those that memory answered. */
+/** The share of all reads that memory answered. */
 export function measuredHitRate({ counted: { hits, misses } }: Seen): number {
   return hits + misses === 0 ? 0 : hits / (hits + misses)
 }

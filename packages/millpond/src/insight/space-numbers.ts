@@ -1,6 +1,6 @@
-// Namespaces by numbers, so that a note has room for one.
+// Numbers for namespaces, so that they fit into a note.
 
-/** Namespaces that are told apart. */
+/** The most namespaces that are distinguished. */
 const MOST = 1000
 
 export class SpaceNumbers {
@@ -9,7 +9,7 @@ export class SpaceNumbers {
   #last: string | undefined
   #lastNumber = 0
 
-  /** Those that come late share a number that has no name. Reads of one namespace mostly follow each other. */
+  /** Later ones share a number without a name. Consecutive reads are mostly of the same namespace. */
   of(namespace: string): number {
     if (namespace === this.#last) return this.#lastNumber
     this.#last = namespace
@@ -17,7 +17,7 @@ export class SpaceNumbers {
     return this.#lastNumber
   }
 
-  /** `''`: one of those that came late. */
+  /** `''`: one of the later ones. */
   name(number: number): string {
     return this.#names[number] ?? ''
   }

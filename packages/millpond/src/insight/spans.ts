@@ -5,7 +5,7 @@ import { addTally, emptyTally, type Tally } from './tally.ts'
 export const DAY_MS = 86_400_000
 const MOST_DAYS = 30
 
-/** A span of time that is over, or goes on. */
+/** A span of time, finished or current. */
 export interface Span {
   readonly from: number
   to: number
@@ -16,7 +16,7 @@ export interface Span {
 }
 
 export class Spans {
-  /** When the day that goes on began. */
+  /** The start of the current day. */
   #from: number
   readonly #spans: Span[] = []
 
@@ -28,7 +28,7 @@ export class Spans {
     return now - this.#from >= DAY_MS
   }
 
-  /** What was counted since the last time; of a day that is not over yet, the next is added to it. */
+  /** Adds what was counted since the last call; it belongs to the current day until that is over. */
   add(counts: Omit<Span, 'from' | 'to'>, now: number): void {
     const last = this.#spans.at(-1)
     if (last === undefined || last.from !== this.#from) {
@@ -36,7 +36,7 @@ export class Spans {
       return
     }
     addSpan(last, counts)
-    // Time in which nobody read anything belongs to no day.
+    // Time without any reads belongs to no day.
     if (counts.curve.reads > 0) last.to = now
   }
 
@@ -45,7 +45,7 @@ export class Spans {
     if (this.#spans.length > MOST_DAYS) this.#spans.shift()
   }
 
-  /** All that reaches behind `since`, as one. */
+  /** The sum of all spans that end after `since`. */
   sum(since: number, now: number, sizes: { readonly curve: number; readonly shadows: number }): Span {
     const spans = this.#spans.filter(({ to }) => to > since)
     const all: Span = {

@@ -1,9 +1,9 @@
-// A clock for spans of time that last for days: wall time that nobody can set. When a machine's clock is put right, or
-// it sleeps, only `lead` moves.
+// A clock for spans of days: wall time that cannot be set. If the system clock is adjusted, or the machine sleeps, only
+// `lead` changes.
 import type { Clock } from '../core/contracts.ts'
 
 export class SteadyClock implements Clock {
-  /** By how much the wall is ahead of `now`, whole milliseconds, as of the last time that it was asked. */
+  /** How far the wall clock is ahead of `now`, in whole milliseconds, as of the last call. */
   lead = 0
   readonly #clock: Clock
   readonly #base: number
@@ -13,7 +13,7 @@ export class SteadyClock implements Clock {
     this.#base = clock.now() - clock.monotonic()
   }
 
-  /** What the wall would show had it run on evenly since this was made. */
+  /** What the wall clock would show if it had run evenly since creation. */
   now(): number {
     const now = Math.round(this.#base + this.#clock.monotonic())
     this.lead = Math.round(this.#clock.now() - now)

@@ -11,17 +11,17 @@ import { Watching } from './watching.ts'
 import { Weights } from './weights.ts'
 
 const SOON_MS = 20
-/** How often it is asked whether the memory tier is what it was. */
+/** How often the memory tier is checked for changes. */
 const FIT_EVERY_MS = 1000
-/** Notes that are looked at in one turn: well below a millisecond or two. */
+/** Notes processed in one turn: well below a millisecond or two. */
 const A_TURN = 1024
 
 export class Study {
   readonly cache: WatchedCache
-  /** `undefined`: the cache has no memory tier, or one without an end. */
+  /** `undefined`: the cache has no memory tier, or one without a limit. */
   watching: Watching | undefined
   readonly hot: HotTiers
-  /** When the study began, or began anew, by a clock that nobody sets. */
+  /** When the study was started or restarted, by a clock that cannot be set. */
   begunAt: number
   readonly #clock: SteadyClock
   readonly #patterns: number | undefined
@@ -34,7 +34,7 @@ export class Study {
   #stopTimer: (() => void) | undefined
   #stopRecording: (() => void) | undefined
 
-  /** `patterns`: curves of their own at most; default as many as there is memory for. */
+  /** `patterns`: the most curves of patterns; default: as many as fit into memory. */
   constructor(cache: WatchedCache, clock: Clock, patterns?: number) {
     this.#patterns = patterns
     this.cache = cache
@@ -48,7 +48,7 @@ export class Study {
     this.#stopRecording = cache.record(this.#ear)
   }
 
-  /** By how much the wall is ahead of times within, which nobody can set. */
+  /** How far the wall clock is ahead of internal times. */
   get lead(): number {
     return this.#clock.lead
   }
@@ -64,13 +64,13 @@ export class Study {
     this.#stopTimer = undefined
   }
 
-  /** Looks at all that waits, and at whether the memory tier is still what it was. */
+  /** Processes everything that waits, and checks whether the memory tier is unchanged. */
   catchUp(): void {
     this.#look(Number.POSITIVE_INFINITY)
     this.#fit()
   }
 
-  /** What was seen of the last `days` days, as one. */
+  /** The sum of the last `days` days. */
   seen(days: number): Span | undefined {
     const { watching } = this
     if (watching === undefined) return undefined
@@ -109,8 +109,8 @@ export class Study {
   }
 
   /**
-   * A study of another size or policy says nothing of the one that is there now: then it begins anew. So it does where
-   * it took too much time.
+   * A study of another size or policy says nothing about the current one: then it restarts. It also does if it took too
+   * much time.
    */
   #fit(): void {
     const now = this.#clock.now()
@@ -134,14 +134,14 @@ export class Study {
     this.#followSample()
   }
 
-  /** Keys that any part watches are kept by the ear; what it has passed over is told to those that count all reads. */
+  /** The recorder keeps keys that any part watches; skipped reads are reported to the parts that count all reads. */
   #followSample(): void {
     const { hits, misses } = this.#ear.takeSkipped()
     this.#ear.threshold = this.watching?.threshold() ?? 0
     this.watching?.skip(hits + misses, misses)
   }
 
-  /** What was counted until now belongs to the day that goes on. */
+  /** Adds the counts so far to the current day. */
   #putAside({ curve, shadows }: Watching): void {
     this.#followSample()
     const { counted } = this.#ear

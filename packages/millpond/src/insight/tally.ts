@@ -1,13 +1,13 @@
-// What a sample has counted, by groups of keys, and what that says of all reads: an estimate and how sure it is.
+// Sampled counts by groups of keys, and what follows for all reads: an estimate with its standard error.
 import { GROUPS } from './sample.ts'
 
-/** Reads and misses of a span of time. Those of the sample count as many as they stand for. */
+/** Reads and misses of a span. Sampled ones are weighted by the keys that they represent. */
 export interface Tally {
   /** All reads, of the sample or not. */
   reads: number
-  /** Those that the cache which is there has missed. */
+  /** Misses of the actual cache. */
   missed: number
-  /** Reads of the sample, each as one. */
+  /** Sampled reads, unweighted. */
   looked: number
   readonly sampled: Float64Array
   readonly sampledMissed: Float64Array
@@ -21,9 +21,7 @@ export interface Estimate {
   readonly error: number
 }
 
-/**
- * Standard errors to either side that hold the truth in 95 of 100 cases: Student's t with some 60 degrees of freedom.
- */
+/** Standard errors to either side for a 95 % interval: Student's t with some 60 degrees of freedom. */
 export const SURE = 2
 
 export function emptyTally(candidates: number): Tally {
@@ -37,12 +35,12 @@ export function emptyTally(candidates: number): Tally {
   }
 }
 
-/** As if there were no reads but those of the sample: where nobody knows of the others. */
+/** The tally as if only the sampled reads existed: if the others are unknown. */
 export function alone(tally: Tally): Tally {
   return { ...tally, reads: sum(tally.sampled), missed: sum(tally.sampledMissed) }
 }
 
-/** Of the same candidates. */
+/** Adds a tally of the same candidates. */
 export function addTally(into: Tally, more: Tally): void {
   into.reads += more.reads
   into.missed += more.missed
@@ -53,7 +51,7 @@ export function addTally(into: Tally, more: Tally): void {
   }
 }
 
-/** Misses per read of a candidate; with `other`, how many more than that one has: pairs are far surer than levels. */
+/** Misses per read of a candidate; with `other`, the difference: pairs are far more precise than levels. */
 export function missesPerRead(tally: Tally, candidate: number, other?: number): Estimate {
   const series = Array.from({ length: GROUPS }, (_, group) => {
     const misses = tally.misses[candidate * GROUPS + group] as number
@@ -63,10 +61,10 @@ export function missesPerRead(tally: Tally, candidate: number, other?: number): 
 }
 
 /**
- * What a series over the groups sums up to for all keys, per read. Of all keys it is known how many reads and how many
- * misses there were; what the sample has too few or too many of is put right by as much as groups with more of it have
- * more of the series: the regression estimator of survey sampling (Cochran, *Sampling Techniques*, 1977, chapter 7).
- * SHARDS-adj is the case of a regression of 0.
+ * Extrapolates a series over the groups to all keys, per read. The total reads and misses of all keys are known; an
+ * excess or lack in the sample is adjusted by the regression of the series on the groups' reads and misses: the
+ * regression estimator of survey sampling (Cochran, *Sampling Techniques*, 1977, chapter 7). SHARDS-adj is the case of
+ * a regression of 0.
  */
 function perRead({ reads, missed, sampled, sampledMissed }: Tally, series: readonly number[]): Estimate {
   if (reads === 0) return { value: Number.NaN, error: Number.NaN }
@@ -82,7 +80,7 @@ function perRead({ reads, missed, sampled, sampledMissed }: Tally, series: reado
   return { value: value / reads, error: Math.sqrt((squares * GROUPS) / (GROUPS - 3)) / reads }
 }
 
-/** Least squares with two variables. One that says nothing of its own (all reads missed, or none) is left out. */
+/** Least squares with two variables. A collinear one (all reads missed, or none) is dropped. */
 function regression(aa: number, ab: number, bb: number, ay: number, by: number): readonly [number, number] {
   const determinant = aa * bb - ab * ab
   if (determinant > 1e-9 * aa * bb) return [(ay * bb - by * ab) / determinant, (by * aa - ay * ab) / determinant]

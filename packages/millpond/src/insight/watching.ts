@@ -1,5 +1,5 @@
-// What watches a memory tier as it is set now: a curve, shadows, and curves of the patterns. Another setting is watched
-// by another one.
+// Observes a memory tier with its current setting: a curve, shadows, and curves of the patterns. Another setting gets a
+// new instance.
 import { LastReads } from './cost/ledger.ts'
 import { Curve, type Outcome } from './curve.ts'
 import {
@@ -21,7 +21,7 @@ import type { Weights } from './weights.ts'
 export class Watching {
   readonly setting: Setting
   readonly curve: Curve
-  /** What each of the shadows stands for. */
+  /** What each shadow represents. */
   readonly shadowed: readonly Shadowed[]
   readonly shadows: Shadows
   readonly patterns: Patterns
@@ -29,7 +29,7 @@ export class Watching {
   readonly #lastReads = new LastReads()
   #threshold = Number.POSITIVE_INFINITY
 
-  /** `share`: of all keys, the most that are watched. `patterns`: curves of their own at most. */
+  /** `share`: the largest share of keys that is watched. `patterns`: the most curves of patterns. */
   constructor(setting: Setting, share: number, weights: Weights, patterns?: number) {
     const { capacity, unit, entries, policy } = setting
     this.setting = setting
@@ -40,7 +40,7 @@ export class Watching {
     this.#weights = weights
   }
 
-  /** Keys that any part watches have a mixed hash below it; it falls with time. */
+  /** Keys that any part watches have a mixed hash below this; it falls over time. */
   threshold(): number {
     const threshold = Math.max(this.curve.threshold, this.shadows.threshold)
     if (threshold < this.#threshold) this.patterns.lowerTo(threshold)
@@ -54,7 +54,7 @@ export class Watching {
     this.shadows.skip(reads, misses)
   }
 
-  /** Looks at the note that is at a place of the ring. */
+  /** Processes the note at a place of the ring. */
   look(ring: Ring, at: number, namespace: string): void {
     const hash = ring.hash(at)
     const time = ring.time(at)
@@ -66,7 +66,7 @@ export class Watching {
       this.curve.stored(hash, weight, time, ttlMs)
       this.shadows.stored(hash, time, ttlMs, kind === WRITTEN)
       study?.curve.stored(hash, weight, time, ttlMs)
-      // Without a time to live it is a copy of what a tier below holds.
+      // Without a TTL it is a copy from a lower tier.
       if (study !== undefined && kind === LOADED && !Number.isNaN(ttlMs))
         this.#loaded(study, hash, ring.values[at] as number)
       return

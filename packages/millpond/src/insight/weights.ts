@@ -1,9 +1,9 @@
-// What keys of the sample weigh, by their hash: a read that missed does not tell.
+// The weights of sampled keys, by hash, since a missed read does not report one.
 import { mixed } from '../core/key-hash.ts'
 
 /** A power of two. */
 const CELLS = 32_768
-/** How much one weight moves the mean. */
+/** The weight of one observation in the mean. */
 const STEP = 0.001
 
 export class Weights {
@@ -11,7 +11,7 @@ export class Weights {
   readonly #weights = new Float32Array(CELLS)
   #mean = 0
 
-  /** Of what is not told, what it weighed last, else what keys weigh in the mean. */
+  /** If unreported: the key's last weight, or the mean weight. */
   of(hash: number, told: number): number {
     const cell = mixed(hash) & (CELLS - 1)
     if (told > 0) {

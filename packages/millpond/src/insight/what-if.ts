@@ -1,46 +1,40 @@
-// One question to what was seen: what another size, policy or time to live would have brought, between the points that
-// were tried.
+// Answers one question from observations: the effect that another size, policy or TTL would have had, interpolated
+// between the alternatives that were simulated.
 import { check, checkOptions, oneOf, refused, type Shape, whole } from '../core/checks.ts'
 import type { PolicyName } from '../memory/options.ts'
 import type { Evidence } from './evidence.ts'
 import type { Range, SizePoint, TtlPoint } from './sizing.ts'
 
-/** One thing is asked: a size, a policy, or a time to live. */
+/** Exactly one of: a size, a policy, or a TTL. */
 export interface WhatIfQuestion {
-  /** Of memory, in entries: where entries are what runs out. */
+  /** The memory's size in entries, if its limit is in entries. */
   readonly maxEntries?: number | undefined
-  /** Of memory, in bytes: where bytes are what runs out. */
+  /** The memory's size in bytes, if its limit is in bytes. */
   readonly maxBytes?: number | undefined
-  /** So many bytes beside what memory has: `2 ** 30` for a gigabyte. */
+  /** Additional bytes of memory: `2 ** 30` for a gigabyte. */
   readonly moreBytes?: number | undefined
-  /** Times the size that memory has, from a sixteenth to sixteen. */
+  /** The factor for the memory's size, from a sixteenth to sixteen. */
   readonly size?: number | undefined
   readonly policy?: PolicyName | undefined
-  /**
-   * Times the time to live that values are given, from a quarter on; `Infinity`: until they are pushed out or
-   * invalidated.
-   */
+  /** The factor for the actual TTLs, at least a quarter; `Infinity`: until eviction or invalidation. */
   readonly ttl?: number | undefined
 }
 
 export interface WhatIf {
   readonly evidence: Evidence
-  /** Of all reads in the window, those that memory answered: measured. */
+  /** The share of reads in the window that memory answered: measured. */
   readonly hitRate: number
-  /**
-   * How many more of all reads memory would have answered; negative for fewer. Absent where nothing can be said: see
-   * `why`.
-   */
+  /** The additional hits over all reads; negative for fewer. Absent if unknown: see `why`. */
   readonly change?: Range
-  /** How many more reads a second would have gone past memory; negative for fewer. */
+  /** The additional misses of memory per second; negative for fewer. */
   readonly missesPerSecond?: Range
-  /** What memory would have had, where a size was asked for. */
+  /** The memory's size, if the question was about a size. */
   readonly size?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
-  /** Why nothing is said. */
+  /** Why there is no answer. */
   readonly why?: string
 }
 
-/** What the answer rests on: `Sizing` has it. */
+/** The observations behind the answer: `Sizing` has them. */
 export interface WhatIfSeen {
   readonly evidence: Evidence
   readonly capacity?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
@@ -64,8 +58,8 @@ const QUESTION: Shape<WhatIfQuestion> = {
 }
 
 /**
- * What one other setting would have brought, from what a recorder has seen.
- * @throws MillpondError `OPTION_INVALID`, also where not exactly one thing is asked
+ * The effect of one other setting, from a recorder's observations.
+ * @throws MillpondError `OPTION_INVALID`, also unless exactly one setting is given
  */
 export function whatIfOf(seen: WhatIfSeen, question: WhatIfQuestion): WhatIf {
   checkOptions<WhatIfQuestion>(question, QUESTION, 'whatIf')
@@ -111,8 +105,7 @@ function ofSize(
   if (asked !== capacity.unit) return { why: `${capacity.unit} limit this memory: ask in ${capacity.unit}` }
   const amount =
     maxEntries ?? maxBytes ?? (moreBytes === undefined ? (size ?? 1) * capacity.amount : capacity.amount + moreBytes)
-  // Where a shadow of the policy that is there had that size, it has been seen, and is surer than what follows from the
-  // curve of LRU.
+  // If a shadow of the current policy had that size, its measurement is more precise than the LRU curve.
   const own = policies.find(
     (point) => point.policy === policy && Math.abs(point.factor * capacity.amount - amount) < 0.5,
   )
@@ -128,8 +121,8 @@ const NONE: Range = { value: 0, low: 0, high: 0 }
 const less = ({ value, low, high }: Range, by: number): Range => ({ value: value - by, low: low - by, high: high - by })
 
 /**
- * Between two points that were tried, the value lies between theirs (more room or time never has fewer hits here), and
- * is as unsure as both.
+ * Between two simulated points, the value lies between theirs (more room or time never has fewer hits here), and is as
+ * uncertain as both.
  */
 function at(points: readonly { readonly at: number; readonly change: Range }[], asked: number): Answer | undefined {
   const sorted = points.toSorted((a, b) => a.at - b.at)
@@ -138,7 +131,7 @@ function at(points: readonly { readonly at: number; readonly change: Range }[], 
   const above = sorted.findIndex((point) => point.at > asked)
   const [before, after] = [sorted[above - 1], sorted[above]]
   if (before === undefined || after === undefined) return undefined
-  // What lies before "for ever" is as near to it as it is many times the last one that was tried.
+  // Points before `Infinity` are placed by their ratio to the last simulated one.
   const along =
     after.at === Number.POSITIVE_INFINITY
       ? 1 - Math.exp(before.at - asked)

@@ -1,28 +1,27 @@
-// What a pattern of keys asks for and holds, counted for money: how long each value was held for the read that found
-// it.
+// What a pattern of keys requests and stores, for costs: how long each value was held until the read that hit it.
 import { mixed } from '../../core/key-hash.ts'
 
 /** Octaves of milliseconds: the last one is 34 years. */
 const OCTAVES = 40
 
-/** Of watched keys of a pattern; each counts as many as it stands for. */
+/** For the watched keys of a pattern; each counts for all keys that it represents. */
 export class PatternLedger {
-  /** When it began: epoch milliseconds. */
+  /** The start: epoch milliseconds. */
   readonly from: number
   requests = 0
-  /** Reads that memory answered. */
+  /** Reads answered by memory. */
   hits = 0
   loads = 0
-  /** What the entries weighed that memory answered with, summed over the hits. */
+  /** The weights of the entries that were hit, summed over the hits. */
   #bytes = 0
-  /** Bytes times milliseconds from the read before to a hit, by octaves of the time between. */
+  /** Bytes times milliseconds from the previous read to a hit, by octaves of that interval. */
   readonly #held = new Float64Array(OCTAVES)
 
   constructor(from: number) {
     this.from = from
   }
 
-  /** `sinceMs`: since the key was last read; `NaN` where nobody remembers. */
+  /** `sinceMs`: since the key was last read; `NaN` if unknown. */
   hit(bytes: number, sinceMs: number, standsFor: number): void {
     this.requests += standsFor
     this.hits += standsFor
@@ -36,17 +35,17 @@ export class PatternLedger {
     this.requests += standsFor
   }
 
-  /** What an entry weighs in the mean, in bytes; 0 where none was read. */
+  /** The mean weight of an entry, in bytes; 0 if none was read. */
   get meanBytes(): number {
     return this.hits === 0 ? 0 : this.#bytes / this.hits
   }
 
-  /** Bytes times milliseconds that were held from one read to a hit, longer than `ms` between the two. */
+  /** Bytes times milliseconds held between a read and a hit, for intervals longer than `ms`. */
   heldBeyond(ms: number): number {
     let sum = 0
     for (let octave = 0; octave < OCTAVES; octave++) {
       const from = 2 ** octave
-      // Within an octave: as if spread evenly over its times.
+      // Within an octave, a uniform distribution is assumed.
       const beyond = ms <= from ? 1 : ms >= 2 * from ? 0 : (2 * from - ms) / from
       sum += beyond * (this.#held[octave] as number)
     }
@@ -57,12 +56,12 @@ export class PatternLedger {
 /** A power of two. */
 const KEYS = 32_768
 
-/** When watched keys were last read, by their hash. */
+/** The last read of watched keys, by their hash. */
 export class LastReads {
   readonly #hashes = new Int32Array(KEYS)
   readonly #at = new Float64Array(KEYS)
 
-  /** Milliseconds since the last read of the key, which is now; `NaN`: not known. */
+  /** Milliseconds since the key's last read; this read becomes the last. `NaN`: unknown. */
   since(hash: number, now: number): number {
     const cell = mixed(hash) & (KEYS - 1)
     const since = this.#hashes[cell] === hash && this.#at[cell] !== 0 ? now - (this.#at[cell] as number) : Number.NaN

@@ -1,22 +1,22 @@
-// What things cost, as the user says: nothing is assumed, and nothing is free.
+// Prices, as given by the user: nothing is assumed, and nothing is free.
 import { check, checkOptions, options as optionsOf, record, required, type Shape } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 
-/** Of one tier. What is not said is not counted. */
+/** The prices of one tier. Omitted ones are not counted. */
 export interface TierPrices {
   /** A gigabyte (10^9 bytes) for a month of 30 days. */
   readonly gbMonth?: number | undefined
   /** A million requests. */
   readonly millionRequests?: number | undefined
-  /** What it holds, or what is paid for. Default: of memory what was measured, of other tiers nothing is counted. */
+  /** The bytes held or paid for. Default: the measured bytes for memory, nothing for other tiers. */
   readonly bytes?: number | undefined
 }
 
-/** Of what loaders ask. One of the two, or both. */
+/** The prices of loads; one of the two, or both. */
 export interface SourcePrices {
   /** A million loads: queries, calls. */
   readonly millionLoads?: number | undefined
-  /** A second of the source's work, for the time that a load takes. */
+  /** A second of the source's work, applied to the duration of a load. */
   readonly second?: number | undefined
 }
 
@@ -66,6 +66,6 @@ export const GB = 1e9
 export const MONTH_MS = 30 * 86_400_000
 export const MILLION = 1e6
 
-/** What a load costs that takes so long. */
+/** The cost of a load with that duration. */
 export const priceOfLoad = ({ millionLoads = 0, second = 0 }: SourcePrices, ms: number): number =>
   millionLoads / MILLION + (second * ms) / 1000

@@ -1,10 +1,10 @@
-// What a cache costs and what it saves, in the user's own prices: by tier, by pattern of keys, and what to do about it.
+// What a cache costs and saves, in the user's own prices: by tier, by pattern of keys, and what to do about it.
 import type { Evidence, Seen } from '../evidence.ts'
 import { policiesOf, type Range } from '../sizing.ts'
 import type { Watching } from '../watching.ts'
 import { GB, MILLION, MONTH_MS, type Prices, priceOfLoad, type TierPrices } from './prices.ts'
 
-/** Money of the time that was seen, and what it comes to in a month of 30 days if it goes on so. */
+/** The amount for the observed time, and extrapolated to a month of 30 days. */
 export interface Money {
   readonly seen: number
   readonly month: number
@@ -12,38 +12,38 @@ export interface Money {
 
 export interface TierCost {
   readonly tier: string
-  /** Reads that reached it, and those that it answered. */
+  /** Reads that reached the tier, and those that it answered. */
   readonly requests: number
   readonly hits: number
-  /** Absent where nobody knows. */
+  /** Absent if unknown. */
   readonly bytes?: number
   readonly stored: Money
   readonly asked: Money
-  /** Loads that its hits have saved. */
+  /** The loads that its hits saved. */
   readonly avoided: Money
 }
 
-/** Estimated from watched keys, of all keys of the pattern. */
+/** Estimated from watched keys, for all keys of the pattern. */
 export interface PatternCost {
   readonly namespace: string
   readonly pattern: string
-  /** Since when it is watched: epoch milliseconds. */
+  /** The start of observation: epoch milliseconds. */
   readonly from: number
   readonly requests: number
   readonly hits: number
   readonly loads: number
-  /** What an entry weighs in the mean. */
+  /** The mean weight of an entry. */
   readonly bytes: number
-  /** Memory for values from one read to the next, where the next one found them. */
+  /** Memory for values from one read to the next, where the next was a hit. */
   readonly stored: Money
   readonly avoided: Money
   readonly net: Money
   /**
-   * Holding an entry for longer, until it is read again, costs more than to load it. Absent where no entry was read
+   * Holding an entry for longer than this until its next read costs more than loading it. Absent if no entry was read
    * from memory.
    */
   readonly breakEvenMs?: number
-  /** Of what is stored, the share in entries that waited longer than that. */
+  /** The share of `stored` spent on entries held for longer than that. */
   readonly beyond: number
 }
 
@@ -51,26 +51,24 @@ export interface CostAction {
   /** `size:0.5`, `policy:lru`, `uncached:user:*`. */
   readonly id: string
   readonly text: string
-  /**
-   * What it brings in a month, with the 95 % interval of what is not certain: how many more or fewer reads would hit.
-   */
+  /** The monthly saving, with its 95 % interval, which comes from the uncertain number of additional or lost hits. */
   readonly month: Range
 }
 
 export interface CostReport {
   readonly cache: string
   readonly evidence: Evidence
-  /** What a load costs, with the mean time that loads take; absent where no load was seen. */
+  /** The cost of a load, at the mean load duration; absent if no load was seen. */
   readonly load?: number
   readonly stored: Money
   readonly asked: Money
   readonly avoided: Money
-  /** What is avoided, less what is stored and asked. */
+  /** The avoided cost, less storage and requests. */
   readonly net: Money
   readonly tiers: readonly TierCost[]
-  /** Those that are watched, most requests first. */
+  /** The watched ones, most requests first. */
   readonly patterns: readonly PatternCost[]
-  /** At most five that surely bring something, best first. */
+  /** At most five that certainly save something, best first. */
   readonly actions: readonly CostAction[]
 }
 
@@ -139,7 +137,7 @@ const moneyIn =
   (ms: number) =>
   (amount: number): Money => ({ seen: amount, month: (amount * MONTH_MS) / ms })
 
-/** A tier is asked for what those before it did not answer. */
+/** Each tier is asked for what the previous ones did not answer. */
 function tiersOf({ seen, prices, tiers, bytes }: CostOf, load: number, ms: number): TierCost[] {
   const money = moneyIn(ms)
   const { hits, misses, below } = seen.counted
@@ -162,7 +160,7 @@ function tiersOf({ seen, prices, tiers, bytes }: CostOf, load: number, ms: numbe
   })
 }
 
-/** Of a byte for a millisecond. */
+/** For a byte during a millisecond. */
 const byteMs = (prices: TierPrices | undefined): number => (prices?.gbMonth ?? 0) / GB / MONTH_MS
 
 type Study = ReturnType<Watching['patterns']['list']>[number]
@@ -228,7 +226,7 @@ function actionsOf(
         month,
       }
     })
-  // Of sizes and of policies only the best one can be done.
+  // Sizes exclude each other, and so do policies: only the best of each is kept.
   return [bestOf(sizes), bestOf(policies), ...uncached]
     .filter((one): one is CostAction => one !== undefined && one.month.low > 0)
     .sort((a, b) => b.month.value - a.month.value)

@@ -1,20 +1,20 @@
-// Which arm of an experiment a key belongs to: by buckets of keys, the same in every process and after every restart.
+// Assigns keys to the arms of an experiment: by buckets of keys, the same in every process and after every restart.
 import { hashOf, mixed } from '../../core/key-hash.ts'
 
-/** Buckets of keys: what is drawn for an arm, and what is compared. A power of two. */
+/** Buckets of keys: the unit of assignment and of comparison. A power of two. */
 export const BUCKETS = 256
-/** An arm of fewer buckets says nothing: its spread is not known. */
+/** With fewer buckets, the variance of an arm is unknown. */
 export const LEAST_BUCKETS = 20
 
-/** A number that tells this experiment's buckets from those of any other. */
+/** A seed that makes this experiment's buckets independent of any other's. */
 export const seedOf = (name: string): number => hashOf(name, 0x5eed)
 
-/** `hash`: of namespace and key, as recorders are told it. */
+/** `hash`: of namespace and key, as given to recorders. */
 export const bucketOf = (hash: number, seed: number): number => mixed(hash ^ seed) & (BUCKETS - 1)
 
 /**
- * The arm of each bucket, drawn by the seed: each arm has its share of the buckets, to the nearest one. Shares sum up
- * to 1.
+ * The arm of each bucket, drawn by the seed: each arm has its share of the buckets, rounded to whole ones. Shares must
+ * sum to 1.
  */
 export function drawArms(shares: readonly number[], seed: number): Uint8Array {
   const order = Array.from({ length: BUCKETS }, (_, bucket) => bucket).sort(

@@ -1,5 +1,5 @@
-// The same buckets before and after a change: for what cannot be tried on a part of the keys. Traffic that changes by
-// itself looks like the change: it is a guard, not a proof.
+// Compares the same buckets before and after a change, for changes that cannot be tried on a part of the keys. Traffic
+// that changes by itself looks like an effect: this is a guard, not a proof.
 import { BUCKETS } from './assignment.ts'
 import type { Measure } from './compare.ts'
 import { type Counts, total } from './counts.ts'
@@ -7,20 +7,18 @@ import { differenceOf, harmOf, MEASURES } from './judge.ts'
 import { GUARDS, type Guards, type Plan } from './plan.ts'
 import type { Difference } from './verdict.ts'
 
-/** What a change did, and whether that is harm. */
+/** The effect of a change, and whether it is harmful. */
 export interface AfterChange {
   readonly before: number
   readonly after: number
   readonly differences: Readonly<Partial<Record<keyof Guards, Difference>>>
-  /** What is surely worse, and by more than is tolerated. */
+  /** What is significantly worse, and by more than is tolerated. */
   readonly harm: string | undefined
-  /** What is worse by more than is tolerated, surely or not: nobody should keep that. */
+  /** What is worse by more than is tolerated, significantly or not: do not keep such a change. */
   readonly loss: string | undefined
 }
 
-/**
- * How large an effect is looked for, per read, and how often a guard calls a change surely harmful that does nothing.
- */
+/** The expected size of an effect, per read, and the false positive rate of a guard. */
 const SCALE = 0.05
 const ALPHA = 0.05
 
@@ -43,7 +41,7 @@ export function judgeChange(counts: Counts, guards: Plan['guards'] = GUARDS): Af
   }
 }
 
-/** Of each bucket, how far it was off the whole then and now: what does not change of it falls out. */
+/** For each bucket, its deviation from the total before and after, so that its constant part cancels out. */
 function paired(measure: Measure, { before, measured }: Counts) {
   const [readsBefore, readsAfter] = [total(before.reads), total(measured.reads)]
   const [control, arm] = [total(before[measure]) / readsBefore, total(measured[measure]) / readsAfter]

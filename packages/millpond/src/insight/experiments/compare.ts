@@ -1,26 +1,26 @@
-// Two arms compared by what their buckets of keys did: the difference of two ratios, put right by what the same buckets
-// did before, and its variance.
+// Compares two arms by their buckets of keys: the difference of two ratios, adjusted by the same buckets' earlier
+// values, and its variance.
 //
-// What is drawn is the bucket, so the bucket is what is counted: requests of one key are alike, and a test over
-// requests takes each for news. A bucket is as far off as it misses more than both arms together do, per read of a
-// usual bucket: of equal arms these are draws from one urn, also where one bucket has the hottest key and half of all
-// reads. (Each arm's own ratio would hide that: a key that is all of an arm's reads agrees with itself.) What was known
-// before is taken out by regression (CUPED: Deng, Xu, Kohavi, Walker, WSDM 2013), and the variance is that of buckets
-// which spread unequally (HC3: MacKinnon, White, 1985).
+// Buckets are assigned at random, so the bucket is the unit of analysis: requests of one key are correlated, but a test
+// over requests treats each as independent. A bucket's deviation is its misses beyond the pooled ratio of both arms,
+// per read of an average bucket: for equal arms these are draws from the same population, even if one bucket has the
+// hottest key and half of all reads. (Deviations from each arm's own ratio would hide that: a key that accounts for all
+// of an arm's reads agrees with itself.) Earlier values are removed by regression (CUPED: Deng, Xu, Kohavi, Walker,
+// WSDM 2013), and the variance is robust to unequal variances of buckets (HC3: MacKinnon, White, 1985).
 import type { Column, Sums } from './counts.ts'
 
 export interface Compared {
-  /** Per read, as they were counted. */
+  /** Per read, unadjusted. */
   readonly control: number
   readonly arm: number
-  /** Of `arm` over `control`, put right by what was before: not exactly their difference. */
+  /** `arm` minus `control`, adjusted by the earlier values, so not exactly their difference. */
   readonly difference: number
   readonly variance: number
 }
 
 export type Measure = Exclude<Column, 'reads' | 'foreign'>
 
-/** A bucket, as it deviates from its arm. */
+/** A bucket, as its deviation from its arm. */
 interface Unit {
   readonly sign: -1 | 1
   readonly y: number
@@ -30,23 +30,21 @@ interface Unit {
 
 interface Side {
   readonly ratio: number
-  /** Reads of a bucket of its, over those of a bucket of both arms. */
+  /** Reads per bucket of the arm, over those per bucket of both arms. */
   readonly busy: number
-  /** In the mean of its buckets. */
+  /** The mean over its buckets. */
   readonly y: number
   readonly x1: number
   readonly x2: number
   readonly units: readonly Unit[]
-  /**
-   * Of its ratio: what half of an event would make. Where nothing has happened yet, nothing is known to be impossible.
-   */
+  /** The least variance of its ratio: what half an event would cause. Without events yet, none can be ruled out. */
   readonly least: number
 }
 
-/** No bucket is assumed to have no spread of its own, however much it alone has determined. */
+/** Every bucket keeps some variance, however much it determines the fit. */
 const MOST_LEVERAGE = 0.98
 
-/** `undefined`: an arm had no reads, or in one bucket alone. `before` without reads puts nothing right. */
+/** `undefined`: an arm had no reads, or only in one bucket. `before` without reads adjusts nothing. */
 export function compare(
   measure: Measure,
   { measured, before }: { readonly measured: Sums; readonly before: Sums },
@@ -63,7 +61,7 @@ export function compare(
 
 type Known = (bucket: number) => readonly [number, number]
 
-/** How far a bucket was off the common ratio, and how busy it was. */
+/** A bucket's deviation from the common ratio, and its traffic. */
 function knownOf(measure: Measure, before: Sums, buckets: readonly number[]): Known {
   const reads = sumOver(before.reads, buckets)
   if (reads === 0) return () => [0, 0]
@@ -75,7 +73,7 @@ function knownOf(measure: Measure, before: Sums, buckets: readonly number[]): Kn
   }
 }
 
-/** Per read, and reads of a bucket in the mean. */
+/** Per read, and mean reads per bucket. */
 function ratioOf(
   measure: Measure,
   sums: Sums,
@@ -119,7 +117,7 @@ function putRight(control: Side, arm: Side): Pick<Compared, 'difference' | 'vari
     const weight = sign * share - g1 * x1 - g2 * x2
     variance += ((weight * (y - t1 * x1 - t2 * x2)) / (1 - leverage)) ** 2
   }
-  // So many times the difference of the ratios is that of the means: less where the arms are unequally busy.
+  // The factor from the difference of the means to that of the ratios: smaller if the arms have unequal traffic.
   const times = arm.busy * control.busy
   return {
     difference: (arm.y - control.y - t1 * d1 - t2 * d2) / times,
@@ -127,7 +125,7 @@ function putRight(control: Side, arm: Side): Pick<Compared, 'difference' | 'vari
   }
 }
 
-/** Solves the normal equations of the two covariates; one that says nothing of its own is left out. */
+/** Solves the normal equations of the two covariates; a collinear one is dropped. */
 function solver(units: readonly Unit[]): (a: number, b: number) => readonly [number, number] {
   const aa = product(units, 'x1', 'x1')
   const ab = product(units, 'x1', 'x2')

@@ -1,12 +1,12 @@
-// What an experiment counts: sums for each bucket of keys, of the time before its arms differed and of the time since.
-// Processes add theirs up.
+// The counts of an experiment: sums for each bucket of keys, before its arms differed and since. Processes add theirs
+// up.
 import { BUCKETS } from './assignment.ts'
 
 export const COLUMNS = ['reads', 'misses', 'loads', 'errors', 'slow', 'stale', 'foreign'] as const
 /**
- * `misses`: reads that no tier answered; `loads`: values that the source brought, refreshes among them; `slow`: loads
- * that took longer than was said; `stale`: reads of values that a reload then found changed, half of those between the
- * two loads; `foreign`: loads whose values live for another time than their arm says.
+ * `misses`: reads that no tier answered; `loads`: values loaded from the source, including refreshes; `slow`: loads
+ * slower than the threshold; `stale`: reads of values that a reload then found changed, half of those between the two
+ * loads; `foreign`: loads whose values have another TTL than their arm specifies.
  */
 export type Column = (typeof COLUMNS)[number]
 export type Sums = Readonly<Record<Column, Float64Array>>
@@ -14,7 +14,7 @@ export type Sums = Readonly<Record<Column, Float64Array>>
 export interface Counts {
   readonly before: Sums
   readonly measured: Sums
-  /** Different keys that one process has read since the arms differ, by arm: up to some 30,000. */
+  /** Distinct keys that one process has read since the arms differ, by arm: up to some 30,000. */
   readonly keys: Float64Array
 }
 
@@ -36,8 +36,8 @@ export const noCounts = (arms: number): Counts => ({
 })
 
 /**
- * Of keys, those of whoever has met the most: processes read the same ones, and a key that is counted twice would be
- * two draws of one.
+ * For keys, the counts of the process that has seen the most: processes read the same keys, and counting a key twice
+ * would make two draws of one.
  */
 export function addCounts(into: Counts, more: Counts): void {
   for (const phase of ['before', 'measured'] as const)

@@ -1,5 +1,5 @@
-// An experiment in this process: it counts, begins to differ, judges itself, and ends where it does harm. Fleets are
-// led by the control plane instead.
+// An experiment in this process: it counts, starts to differ, judges itself, and ends if it does harm. Fleets use the
+// control plane instead.
 import { check, checkOptions, clock as clockCheck, duration, fn, required, type Shape } from '../../core/checks.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Clock } from '../../core/contracts.ts'
@@ -13,21 +13,21 @@ import { ShadowTrial } from './shadow-trial.ts'
 import { type DividedCache, KeyTrial, type Phase } from './trial.ts'
 import type { Judgement } from './verdict.ts'
 
-/** What is asked of a cache: `createCache` makes one. */
+/** What an experiment needs of a cache: `createCache` creates one. */
 export interface ExperimentCache extends WatchedCache, DividedCache {}
 
 export interface ExperimentOptions extends PlanOptions {
   /** The cache whose traffic is divided. */
   readonly cache: ExperimentCache
-  /** How often it judges itself. Default 10 s. */
+  /** How often it is judged. Default 10 s. */
   readonly every?: Duration | undefined
-  /** Told once, when it has ended by itself or was stopped. */
+  /** Called once, when it has ended by itself or was stopped. */
   readonly onEnd?: ((result: ExperimentResult) => void) | undefined
-  /** Default: the machine's. */
+  /** Default: the system clock. */
   readonly clock?: Clock | undefined
 }
 
-/** Why it has ended. */
+/** The reason for the end. */
 export type ExperimentEnd = 'stopped' | 'harm' | 'uneven' | 'over' | 'failed'
 
 export interface ExperimentResult extends Judgement {
@@ -35,23 +35,23 @@ export interface ExperimentResult extends Judgement {
   readonly cache: string
   readonly kind: Plan['kind']
   readonly phase: Phase | 'ended'
-  /** Why; absent while it runs. */
+  /** The reason; absent while it runs. */
   readonly ended?: ExperimentEnd
   /** Epoch milliseconds. */
   readonly began: number
-  /** How long it has been counted since the arms differ. */
+  /** How long it has been counting since the arms differ. */
   readonly ranMs: number
 }
 
-/** An experiment that was begun. */
+/** A running or ended experiment. */
 export interface Experiment {
   readonly name: string
-  /** What it says now. However often it is asked, it is wrong no more often than `alpha`. */
+  /** The current result. However often it is called, it is wrong no more often than `alpha`. */
   result(): ExperimentResult
   /**
-   * Ends it: all keys are alike again, and what was counted stays to be read. What entries were given, they keep until
-   * they end.
-   * @throws MillpondError `CLOSED` where it has ended already
+   * Ends it: all keys are treated alike again, and the counts can still be read. Entries keep the TTL that they were
+   * given.
+   * @throws MillpondError `CLOSED` if it has already ended
    */
   stop(): ExperimentResult
 }
@@ -73,8 +73,8 @@ const OPTIONS: Shape<ExperimentOptions> = { ...PLAN, ...OWN }
 const EVERY_MS = 10_000
 
 /**
- * Begins an experiment between settings of a cache, in this process. `settings` are tried on shares of the keys;
- * `memory` in shadow caches, which change nothing. One at a time may divide a cache.
+ * Starts an experiment between settings of a cache, in this process. `settings` are applied to shares of the keys;
+ * `memory` is simulated in shadow caches, which change nothing. Only one experiment at a time may divide a cache.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
  * @example
  * const experiment = startExperiment({
@@ -99,7 +99,7 @@ class Running implements Experiment {
   readonly #everyMs: number
   readonly #began: number
   readonly #beganAt: number
-  /** Monotonic milliseconds: since when it is counted. */
+  /** Monotonic milliseconds: the start of counting. */
   #measuredAt: number | undefined
   #stopTimer: (() => void) | undefined
   #last: ExperimentResult | undefined
@@ -140,7 +140,7 @@ class Running implements Experiment {
     })
   }
 
-  /** Goes on to the phase that is due, and ends what is to end. */
+  /** Moves to the phase that is due, and ends the experiment if it must. */
   #turn(): void {
     const { beforeMs, settleMs, maxRunMs } = this.#plan
     const passed = this.#passed
@@ -150,7 +150,7 @@ class Running implements Experiment {
       try {
         if (trial.phase !== due) this.#enter(trial, due)
       } catch {
-        this.#end('failed') // somebody else has divided the cache meanwhile
+        this.#end('failed') // something else has divided the cache meanwhile
         return
       }
     } else if (!trial.isSame) return void this.#end('failed')

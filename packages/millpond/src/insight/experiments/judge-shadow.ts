@@ -1,22 +1,22 @@
-// What an experiment in shadow caches says: each arm against the control on the very same reads.
+// Judges an experiment in shadow caches: each arm against the control on the very same reads.
 import { OF_SCALE } from '../shadows.ts'
 import { missesPerRead, SURE, type Tally } from '../tally.ts'
 import type { Plan } from './plan.ts'
 import { halfWidth } from './sequence.ts'
 import { type ArmResult, type Difference, inWords, type Judgement, verdictOf, verdictOfGain } from './verdict.ts'
 
-/** Below these nothing is said, as in all of insight. */
+/** The minimum of evidence, as elsewhere in insight. */
 const LEAST_READS = 10_000
 const LEAST_LOOKED = 500
 
-/** What the shadows of one process, or of several together, have seen. */
+/** The observations of the shadows of one process, or of several combined. */
 export interface ShadowCounts {
   readonly tally: Tally
-  /** Entries had to leave a shadow: before that all arms are alike. */
+  /** Entries were evicted from the shadows: before that, all arms are alike. */
   readonly isFull: boolean
 }
 
-/** What the counts of an experiment in shadow caches say so far. @param ranMs how long the shadows have watched */
+/** Judges the counts of an experiment in shadow caches so far. @param ranMs how long the shadows have observed */
 export function judgeShadow(plan: Plan, { tally, isFull }: ShadowCounts, ranMs: number): Judgement {
   const alpha = plan.alpha / (plan.arms.length - 1)
   const lack = lackOf(plan, tally, isFull, ranMs)
@@ -36,7 +36,7 @@ export function judgeShadow(plan: Plan, { tally, isFull }: ShadowCounts, ranMs: 
   return { ...verdictOf(plan, arms, undefined), control, arms }
 }
 
-/** What a small cache does otherwise than a whole one stays, however long it is watched. */
+/** The error from scaling does not shrink, however long it is observed. */
 function gainOf(tally: Tally, arm: number, scale: number, alpha: number): Difference {
   const { value, error } = missesPerRead(tally, arm, 0)
   const half = Math.hypot(halfWidth(error * error, scale, alpha), SURE * OF_SCALE)

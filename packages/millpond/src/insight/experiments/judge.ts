@@ -1,5 +1,5 @@
-// What an experiment over shares of the keys says, from what was counted: each arm against the control, and whether
-// harm was done.
+// Judges an experiment over shares of the keys from its counts: each arm against the control, and whether harm was
+// done.
 import { BUCKETS, drawArms, seedOf } from './assignment.ts'
 import { type Compared, compare, type Measure } from './compare.ts'
 import { type Counts, total } from './counts.ts'
@@ -16,18 +16,18 @@ import {
   verdictOfGain,
 } from './verdict.ts'
 
-/** Reads of an arm, and buckets of it that were read, below which nothing is said. */
+/** The least reads of an arm, and buckets of it with reads. */
 const LEAST_READS = 1000
 const LEAST_BUSY = 10
 /**
- * Loads of an arm, and the share of them that has lived for another time than the arm says: then the arms do not
+ * Loads of an arm, and the share of them with another TTL than the arm specifies, from which the arms do not really
  * differ.
  */
 const LEAST_LOADS = 50
 
 /**
- * What the counts of an experiment over keys say so far.
- * @param ranMs how long it has been counted since the arms differ
+ * Judges the counts of an experiment over keys so far.
+ * @param ranMs how long it has been counting since the arms differ
  */
 export function judgeKeys(plan: Plan, counts: Counts, ranMs: number): Judgement {
   const buckets = bucketsOf(plan)
@@ -102,7 +102,7 @@ export function differenceOf(
   alpha: number,
 ): Difference {
   const half = halfWidth(variance, scale, alpha)
-  // Hits per read are 1 less misses per read.
+  // Hits per read are 1 minus misses per read.
   if (name === 'hitRate')
     return { control: 1 - control, arm: 1 - arm, value: -difference, low: -difference - half, high: -difference + half }
   return { control, arm, value: difference, low: difference - half, high: difference + half }
@@ -139,7 +139,7 @@ function foreignOf({ settings }: PlannedArm, { measured }: Counts, own: readonly
   return `${foreign} of its ${loads} loads use a time to live other than the arm's, because their calls set one: there is nothing to compare`
 }
 
-/** What is surely worse than the control, and by more than is tolerated. */
+/** What is significantly worse than the control, and by more than is tolerated. */
 export function harmOf(
   guards: Plan['guards'],
   { hitRate, loads, slow, errors, stale }: ArmResult['differences'],

@@ -1,5 +1,5 @@
-// What an experiment compares, and by which bounds it is judged: said before it begins, so that nothing that is seen
-// can choose it.
+// What an experiment compares, and the limits by which it is judged: fixed before it starts, so that results cannot
+// influence them.
 import {
   check,
   checkOptions,
@@ -18,74 +18,74 @@ import { MillpondError, show } from '../../core/errors.ts'
 import type { PolicyName } from '../../memory/options.ts'
 import { BUCKETS, LEAST_BUCKETS } from './assignment.ts'
 
-/** Of memory: for experiments that are simulated beside the cache. */
+/** Memory settings, for experiments that are simulated. */
 export interface ArmMemory {
   readonly policy?: PolicyName | undefined
-  /** Its size, as a multiple of what is there. */
+  /** Its size, as a multiple of the actual one. */
   readonly factor?: number | undefined
 }
 
 export interface ArmOptions {
   /** The name of the arm in verdicts and metrics. */
   readonly name: string
-  /** What is different for its keys. Of the first arm nothing needs to be. */
+  /** The settings for its keys. The first arm may have none. */
   readonly settings?: ArmSettings | undefined
   /**
-   * What would be different in its memory: such an experiment runs in shadow caches, and changes nothing. In all arms,
-   * or in none.
+   * Memory settings of the arm: such an experiment runs in shadow caches, and changes nothing. For all arms or none.
    */
   readonly memory?: ArmMemory | undefined
-  /** Of the keys. Default: what others leave, equally. */
+  /** Its share of the keys. Default: the rest, split equally. */
   readonly share?: number | undefined
 }
 
-/** Beyond which harm to an arm the experiment ends by itself; `false`: never for that reason. */
+/** The harm to an arm at which the experiment ends by itself; `false`: no limit. */
 export interface Guards {
   /** Hits per read that an arm may lose. Default .01. */
   readonly hitRate?: number | false | undefined
-  /** More loads per read than the control has, as a share of them. Default .1. */
+  /** More loads per read than the control, relative to the control's. Default .1. */
   readonly loads?: number | false | undefined
-  /** More slow loads per read, as a share of the control's. Default .1. */
+  /** More slow loads per read, relative to the control's. Default .1. */
   readonly slow?: number | false | undefined
   /** More failed loads per read. Default .005. */
   readonly errors?: number | false | undefined
-  /** Stale reads per read, in all. Default .02. */
+  /** Stale reads per read, absolute. Default .02. */
   readonly stale?: number | false | undefined
 }
 
 export type Metric = 'hit_rate' | 'loads'
 
 export interface PlanOptions {
-  /** Another name draws other keys. */
+  /** Another name assigns other keys. */
   readonly name: string
-  /** The first is what the others are compared with. At most 6. */
+  /** The first is the control. At most 6. */
   readonly arms: readonly ArmOptions[]
-  /** What decides. Default `hit_rate`: of all reads, those that a tier answered. `loads`: of the source, per read. */
+  /**
+   * The metric that decides. Default `hit_rate`: the share of reads that a tier answered. `loads`: loads from the
+   * source, per read.
+   */
   readonly metric?: Metric | undefined
   /** The smallest difference that matters, per read. Default .01. */
   readonly effect?: number | undefined
-  /**
-   * How often an experiment between equal arms may find a difference, at whatever time it is looked at. Default .05.
-   */
+  /** How often an experiment between equal arms may find a difference, whenever it is looked at. Default .05. */
   readonly alpha?: number | undefined
-  /** What ends the experiment where it does harm. */
+  /** The limits on harm that end the experiment. */
   readonly guards?: Guards | undefined
   /** Loads that take longer than this are slow. Default 100 ms. */
   readonly slowAfter?: Duration | undefined
   /**
-   * How long is counted before the arms differ: what is known of the same keys makes the verdict sooner. Default 5 min.
+   * How long to count before the arms differ: earlier values of the same keys lead to a verdict sooner. Default 5 min.
    */
   readonly before?: Duration | undefined
   /**
-   * How long the arms differ before anything is counted: entries of before live on. Default: the longest time to live
-   * of an arm, an hour at most.
+   * How long the arms differ before counting, since earlier entries live on. Default: the longest TTL of an arm, at
+   * most an hour.
    */
   readonly settle?: Duration | undefined
-  /** No verdict before: traffic of a minute is not traffic. Default 10 min. */
+  /** No verdict before this: a minute of traffic is not representative. Default 10 min. */
   readonly minRun?: Duration | undefined
-  /** It ends by itself. Default 7 days. */
+  /** It ends by itself after this. Default 7 days. */
   readonly maxRun?: Duration | undefined
-  /** In this namespace and its tenants alone. Default: all. */
+  /** Only in this namespace and its tenants. Default: all. */
   readonly namespace?: string | undefined
 }
 
@@ -114,7 +114,7 @@ export interface Plan {
 
 const HOUR_MS = 3_600_000
 const MOST_ARMS = 6
-/** Of who says none: experiments, and changes that are watched. */
+/** The default guards of experiments and of watched changes. */
 export const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
 const positive = check(
   (value): value is number => typeof value === 'number' && value > 0 && value < 1,
@@ -153,7 +153,7 @@ export const PLAN: Shape<PlanOptions> = {
 }
 
 /**
- * Checks what an experiment is to do, and gives it its defaults.
+ * Checks an experiment's options, and fills in the defaults.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
  */
 export function planOf(given: PlanOptions): Plan {
@@ -208,7 +208,7 @@ function checkShares(arms: readonly PlannedArm[]): void {
       )
   const texts = arms.map(({ settings }) => JSON.stringify(settings))
   const same = texts.findIndex((text, at) => texts.indexOf(text) !== at)
-  // Two that are the same are an A/A test, which whoever distrusts the verdict should run; of more, one is a mistake.
+  // Two equal arms are an A/A test, which checks the verdict itself; among more arms, equal ones are a mistake.
   if (same >= 0 && arms.length > 2)
     throw wrong(`arms: ${show(arms[same]?.name)} has the same settings as another arm: only two arms may be the same`)
 }

@@ -1,14 +1,14 @@
-// Confidence sequences: intervals that hold at all times together, so that whoever looks every second and stops when he
-// likes is wrong no more often than was said.
+// Confidence sequences: intervals that hold at all times simultaneously, so that checking every second and stopping at
+// any time does not increase the error rate.
 //
 // The mixture sequential probability ratio test (Robbins, 1970; Johari, Pekelis, Walsh, "Always Valid Inference",
-// Operations Research 2022) with a mixture of normal distributions, turned into an interval. An estimate over more and
-// more of the same buckets has the increments that it needs: what is drawn once (which keys an arm has) stays in all
-// later estimates, and what is noise is averaged out, so that the covariance of two estimates is the variance of the
-// later one. One normal alone would be blind to effects far beyond its scale: half of the mixture is of the scale that
-// is asked for, the rest of larger ones.
+// Operations Research 2022) with a mixture of normal distributions, turned into an interval. An estimate over growing
+// counts of the same buckets has the increments that it requires: what is assigned once (which keys an arm has) stays
+// in all later estimates, and noise is averaged out, so that the covariance of two estimates is the variance of the
+// later one. A single normal would be blind to effects far beyond its scale: half of the mixture has the requested
+// scale, the rest larger ones.
 
-/** Of the scale, and how much of the mixture is there. */
+/** Multiples of the scale, and their weights in the mixture. */
 const SCALES: readonly (readonly [times: number, weight: number])[] = [
   [1, 1 / 2],
   [4, 1 / 6],
@@ -18,16 +18,16 @@ const SCALES: readonly (readonly [times: number, weight: number])[] = [
 const STEPS = 60
 
 /**
- * Half of the interval around an estimate, at any time of the experiment.
- * @param variance of the estimate now
- * @param scale how large an effect is looked for, in the estimate's unit: the interval is narrowest where its standard
- * error is somewhat below it. It must not be chosen by what was seen.
- * @param alpha how often the interval may miss the truth at any time at all
+ * Half the width of the interval around an estimate, valid at any time of the experiment.
+ * @param variance the current variance of the estimate
+ * @param scale the expected size of an effect, in the estimate's unit: the interval is narrowest if its standard error
+ * is somewhat below it. It must not be chosen from the data.
+ * @param alpha the probability that the interval ever excludes the true value
  */
 export function halfWidth(variance: number, scale: number, alpha: number): number {
   if (!(variance > 0)) return variance === 0 ? 0 : Number.POSITIVE_INFINITY
   const wanted = -Math.log(alpha)
-  // The widest that a single part would need: the mixture needs no more.
+  // The widest that any single component would need: the mixture needs no more.
   let [low, high] = [0, Math.min(...SCALES.map(([times, weight]) => widthOf(variance, times * scale, alpha * weight)))]
   for (let step = 0; step < STEPS; step++) {
     const middle = (low + high) / 2
@@ -44,7 +44,7 @@ function widthOf(variance: number, scale: number, alpha: number): number {
   )
 }
 
-/** How much likelier the estimate is under the mixture than under no effect, as a logarithm. */
+/** The log-likelihood ratio of the estimate: the mixture against no effect. */
 function logOdds(estimate: number, variance: number, scale: number): number {
   const parts = SCALES.map(([times, weight]) => {
     const mixture = (times * scale) ** 2

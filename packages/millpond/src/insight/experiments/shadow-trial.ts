@@ -1,5 +1,5 @@
-// An experiment about memory as one process takes part in it: each arm is a shadow cache, so that all of them see the
-// same reads and nobody is harmed.
+// One process's part in an experiment about memory: each arm is a shadow cache, so that all see the same reads and real
+// traffic is unaffected.
 import { systemClock } from '../../core/clock.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
@@ -18,7 +18,7 @@ import type { Phase } from './trial.ts'
 const SOON_MS = 20
 const A_TURN = 1024
 
-/** Watches a sample of the reads until it is closed. */
+/** Observes a sample of the reads until it is closed. */
 export class ShadowTrial {
   readonly phase: Phase = 'measuring'
   #shadows: Shadows
@@ -33,7 +33,7 @@ export class ShadowTrial {
   readonly #stop: () => void
   #stopTimer: (() => void) | undefined
 
-  /** @throws MillpondError `OPTION_INVALID` where nothing bounds the memory, or its policy is the user's own */
+  /** @throws MillpondError `OPTION_INVALID` if the memory has no limit, or a custom policy */
   constructor(plan: Plan, cache: WatchedCache, clock: Clock = systemClock()) {
     const setting = settingOf(cache, undefined)
     if (setting === undefined)
@@ -54,14 +54,14 @@ export class ShadowTrial {
     this.#stop = cache.record(this.#ear)
   }
 
-  /** What was seen until now. */
+  /** What was observed so far. */
   get counts(): ShadowCounts {
     this.#look(Number.POSITIVE_INFINITY)
     this.#follow()
     return { tally: this.#shadows.tally, isFull: this.#shadows.isFull }
   }
 
-  /** Memory is what it was when the experiment began. */
+  /** Whether memory is as it was when the experiment started. */
   get isSame(): boolean {
     const now = settingOf(this.#cache, this.#setting)
     return sameSetting(now === undefined ? now : { ...now, entries: this.#setting.entries }, this.#setting)
@@ -73,7 +73,7 @@ export class ShadowTrial {
     this.#stopTimer = undefined
   }
 
-  /** Fewer keys where they take too much of a core: then all is seen anew. */
+  /** Uses fewer keys if they take too much CPU time; observation then starts anew. */
   #begin(share: number): Shadows {
     const { capacity, unit, entries } = this.#setting
     this.#shadows = new Shadows({ shadows: this.#arms, capacity, unit, entries, share })
@@ -91,7 +91,7 @@ export class ShadowTrial {
     })
   }
 
-  /** Reads of keys that no shadow sees. */
+  /** Counts the reads of keys that no shadow sees. */
   #follow(): void {
     const { hits, misses } = this.#ear.takeSkipped()
     this.#shadows.skip(hits + misses, misses)

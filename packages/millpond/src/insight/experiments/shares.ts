@@ -1,16 +1,16 @@
-// Whether the arms have got the share of the keys that they were to get: if not, something other than chance has
-// chosen, and nothing that they say counts.
+// Whether the arms got their intended shares of the keys: if not, the assignment was not random, and the results are
+// invalid.
 //
-// Lindon, Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022): the odds that any other shares
-// make the counts likelier, against the shares that were said. Over them may be looked at any time. Keys are counted,
-// not reads: one key that is read a million times is one draw.
+// Lindon, Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022): the odds of any other shares
+// against the intended ones, given the counts; valid at any time. Keys are counted rather than reads: a key that is
+// read a million times is one draw.
 
-/** How firmly the rival expects about the same shares. */
+/** The concentration of the alternative around the intended shares. */
 const PRIOR = 100
-/** Once in so many experiments whose shares are right, they are called wrong. */
+/** One in this many experiments with correct shares is reported as uneven. */
 const ODDS = 1000
 
-/** `shares` sum up to 1. */
+/** `shares` must sum to 1. */
 export function areUneven(keys: ArrayLike<number>, shares: readonly number[]): boolean {
   return logOdds(keys, shares) > Math.log(ODDS)
 }
@@ -26,7 +26,7 @@ function logOdds(keys: ArrayLike<number>, shares: readonly number[]): number {
   return odds + logGamma(PRIOR) - logGamma(PRIOR + all)
 }
 
-/** Stirling's series, from 8 on; below by the recurrence. Within 1e-9. */
+/** Stirling's series from 8 on; below by recurrence. Within 1e-9. */
 function logGamma(x: number): number {
   let shift = 0
   let at = x

@@ -1,8 +1,8 @@
-// Stale reads, as far as reloads tell: a reload that finds another value says that the source had changed at some time
-// since the load before, and half of the reads in between are taken to have come after that.
+// Estimates stale reads from reloads: a reload that finds another value shows that the source changed some time since
+// the previous load, and half of the reads in between are assumed to have come after that.
 //
-// Reads of some 32,768 keys at a time, each in the place that its hash has: of two keys with one place the later one is
-// followed.
+// Tracks some 32,768 keys at a time, each in the place given by its hash: of two keys with the same place, the later
+// one is tracked.
 
 const PLACES = 32_768
 
@@ -17,13 +17,15 @@ export class StaleReads {
       this.#reads[place] = (this.#reads[place] as number) + 1
   }
 
-  /** What was held was invalidated, or written over: what a reload finds after that was no surprise to a reader. */
+  /**
+   * The value was invalidated or overwritten: a change that a later reload finds was announced, so no read was stale.
+   */
   forget(hash: number): void {
     const place = hash & (PLACES - 1)
     if (this.#hashes[place] === hash) this.#reads[place] = -1
   }
 
-  /** Reads since the load before that were stale. */
+  /** Reads since the previous load that were stale. */
   loaded(hash: number, valueHash: number): number {
     const place = hash & (PLACES - 1)
     const reads = this.#reads[place] as number

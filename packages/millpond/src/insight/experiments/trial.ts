@@ -1,4 +1,4 @@
-// An experiment as one process takes part in it: its arms differ from when it is told so, and what their keys do is
+// One process's part in an experiment: its arms differ from when it is told so, and the results for their keys are
 // counted by buckets.
 import type { MissCause } from '../../core/causes.ts'
 import type { ArmSettings, Division } from '../../core/division.ts'
@@ -12,7 +12,7 @@ import { type Counts, noCounts, type Sums } from './counts.ts'
 import type { Plan } from './plan.ts'
 import { StaleReads } from './stale-reads.ts'
 
-/** What an experiment needs of a cache: `createCache` makes one. */
+/** What an experiment needs of a cache: `createCache` creates one. */
 export interface DividedCache {
   divide(division: Division): () => void
   record(recorder: Recorder): () => void
@@ -20,17 +20,18 @@ export interface DividedCache {
 }
 
 /**
- * `before`: all keys are alike, and it is counted. `settling`: the arms differ, and nothing is counted. `measuring`.
+ * `before`: all keys are treated alike, and counted. `settling`: the arms differ, and nothing is counted. `measuring`:
+ * the arms differ, and are counted.
  */
 export type Phase = 'before' | 'settling' | 'measuring'
 
 const PLACES = 65_536
-/** Beyond it different keys meet in a place too often to be counted. */
+/** Beyond this, keys collide in a place too often to be counted. */
 const MOST_KEYS = PLACES / 2
-/** Of how long a value lives: what jitter of a setting of one's own may take off. */
+/** The least share of an arm's TTL that jitter may leave. */
 const OF_TTL = 0.75
 
-/** Counts all reads of a cache, not of a sample, until it is closed. */
+/** Counts all reads of a cache rather than a sample, until it is closed. */
 export class KeyTrial {
   readonly counts: Counts
   #phase: Phase = 'before'
@@ -46,7 +47,7 @@ export class KeyTrial {
   #undivide: (() => void) | undefined
   readonly #stops: readonly (() => void)[]
 
-  /** @throws MillpondError `OPTION_INVALID` for settings that no cache takes */
+  /** @throws MillpondError `OPTION_INVALID` for settings that the cache rejects */
   constructor(plan: Plan, cache: DividedCache) {
     this.#plan = plan
     this.#cache = cache
@@ -58,7 +59,7 @@ export class KeyTrial {
     this.#ttls = plan.arms.map(({ settings: { ttl } }) => (ttl === undefined ? undefined : parseDuration(ttl, 'ttl')))
     this.counts = noCounts(plan.arms.length)
     this.#sums = this.counts.before
-    // Tried at once, so that settings which are wrong are told to who begins, not later.
+    // Tried at once, so that invalid settings are reported to the caller now rather than later.
     cache.divide(this.#division)()
     this.#stops = [
       cache.record({
@@ -76,14 +77,14 @@ export class KeyTrial {
     return this.#phase
   }
 
-  /** @throws MillpondError `OPTION_INVALID` where the cache is divided already */
+  /** @throws MillpondError `OPTION_INVALID` if the cache is divided already */
   enter(phase: Phase): void {
     if (phase !== 'before') this.#undivide ??= this.#cache.divide(this.#division)
     this.#phase = phase
     this.#sums = phase === 'settling' ? undefined : phase === 'before' ? this.counts.before : this.counts.measured
   }
 
-  /** All keys are alike again. What was counted stays. */
+  /** All keys are treated alike again. The counts are kept. */
   close(): void {
     this.#sums = undefined
     this.#undivide?.()

@@ -1,7 +1,7 @@
-// The verdict of an experiment, from what each arm came to: in one word, and in words.
+// The verdict of an experiment, from the results of its arms: as a code, and in words.
 import type { Guards, Plan } from './plan.ts'
 
-/** A difference to the control per read, with an interval that holds whenever it is looked at. */
+/** A difference from the control per read, with an interval that is valid whenever it is looked at. */
 export interface Difference {
   readonly control: number
   readonly arm: number
@@ -15,14 +15,14 @@ export type ArmVerdict = 'not_enough_data' | 'undecided' | 'better' | 'worse' | 
 export interface ArmResult {
   readonly name: string
   readonly reads: number
-  /** Different keys that were read, by the process that has met the most; absent in shadow caches. */
+  /** Distinct keys read, in the process that has seen the most; absent in shadow caches. */
   readonly keys: number | undefined
-  /** Of the metric: above 0 is better, also where less is better. */
+  /** In the metric: positive is better, even if the metric itself should be low. */
   readonly gain: Difference | undefined
-  /** Everything that is watched, as it is: more loads are above 0. */
+  /** All guarded measures, with their natural sign: more loads are positive. */
   readonly differences: Readonly<Partial<Record<keyof Guards, Difference>>>
   readonly verdict: ArmVerdict
-  /** Why it is harmful, or why nothing is said. */
+  /** Why it is harmful, or why there is no verdict. */
   readonly why: string | undefined
 }
 
@@ -30,14 +30,14 @@ export type Verdict = ArmVerdict | 'uneven'
 
 export interface Judgement {
   readonly verdict: Verdict
-  /** The arm to take: the control's where no other one is better. Absent before there is a verdict. */
+  /** The arm to choose: the control if no other is better. Absent before there is a verdict. */
   readonly winner: string | undefined
   readonly text: string
   readonly control: { readonly name: string; readonly reads: number; readonly keys: number | undefined }
   readonly arms: readonly ArmResult[]
 }
 
-/** Where the interval lies. */
+/** Classifies the position of the interval. */
 export function verdictOfGain(gain: Difference | undefined, effect: number): ArmVerdict {
   if (gain === undefined) return 'not_enough_data'
   if (gain.low > -effect && gain.high < effect) return 'no_difference'
@@ -46,7 +46,7 @@ export function verdictOfGain(gain: Difference | undefined, effect: number): Arm
   return 'undecided'
 }
 
-/** `uneven`: why nothing that was counted may be trusted. */
+/** `uneven`: why the counts cannot be trusted. */
 export function verdictOf(
   { arms: [control], metric }: Plan,
   arms: readonly ArmResult[],

@@ -1,42 +1,41 @@
-// How much may be loaded in vain: a share of what is loaded anyway. The threshold is what this pays for: it rises while
-// the budget is short.
+// How many prefetches may be wasted: a share of the loads that happen anyway. The threshold is set by this budget: it
+// rises while the budget is short.
 
-/** Of the loads that there would be without prefetching. */
+/** The share of the loads that would happen without prefetching. */
 const SHARE = 0.21
 const LEAST = 0.25
 const MOST = 0.95
 const START = 0.5
-/** Loads after which the threshold is looked at, and by how much it goes up or down then, in logits. */
+/** Loads between two adjustments of the threshold, and its step in logits. */
 const ROUND = 128
 const UP = 0.2
 const DOWN = 0.1
 /**
- * In loads, at the usual share: what there is at first, what is kept at most, and where the threshold is raised and
- * lowered; of another share so much more or less. What can be foreseen comes in bursts, as scans do: calm times pay for
- * them.
+ * In loads, at the default share (scaled for others): the initial budget, its maximum, and where the threshold is
+ * raised and lowered. Predictable reads come in bursts, such as scans: quiet times pay for them.
  */
 const FIRST = 64
 const ROOM = 4096
 const SHORT = 16
 const AMPLE = 64
 
-/** What may be loaded in vain. */
+/** Limits on wasted loads. */
 export interface WasteBounds {
   /**
    * Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.21. What is not
    * spent is kept, up to 4,096 loads, of another share so much more or less.
    */
   readonly waste?: number | undefined
-  /** Chances below it are never worth a load, 0 to 1. Default 0.25. */
+  /** Probabilities below this never justify a load, 0 to 1. Default 0.25. */
   readonly least?: number | undefined
 }
 
 export class Budget {
-  /** Chances from here on are worth a load. */
+  /** Probabilities from here on justify a load. */
   threshold: number
   readonly #share: number
   readonly #least: number
-  /** Of what is kept at the usual share. */
+  /** Relative to the budget at the default share. */
   readonly #scale: number
   #credit: number
   #loads = 0
@@ -53,7 +52,7 @@ export class Budget {
     return chance >= this.threshold && this.#credit > 1 - chance
   }
 
-  /** A load that there would be without prefetching too: a miss, or what a prefetch has spared. */
+  /** Counts a load that would also happen without prefetching: a miss, or one that a prefetch has saved. */
   loaded(): void {
     this.#credit = Math.min(ROOM * this.#scale, this.#credit + this.#share)
     if (++this.#loads < ROUND) return
@@ -62,12 +61,12 @@ export class Budget {
     else if (this.#credit > AMPLE * this.#scale) this.#turn(-DOWN)
   }
 
-  /** Pays for what is expected to be in vain. */
+  /** Pays for the expected waste. */
   issued(chance: number): void {
     this.#credit -= 1 - chance
   }
 
-  /** `label`: 1 for what was read in time, 0 for what was not. */
+  /** `label`: 1 if it was read in time, otherwise 0. */
   ended(chance: number, label: number): void {
     this.#credit += label - chance
   }

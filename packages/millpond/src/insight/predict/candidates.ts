@@ -1,5 +1,5 @@
-// Who may be read next: up to 12 keys, each with what speaks for it. One object that is filled anew for each read, so
-// that nothing is allocated.
+// The keys that may be read next: up to 12, each with its features. One object that is refilled for each read, so that
+// nothing is allocated.
 import type { Known } from './known.ts'
 import type { Links } from './links.ts'
 import { weightOf } from './model.ts'
@@ -8,7 +8,7 @@ import { PAIR, type Pairs } from './pairs.ts'
 export const MOST = 12
 export const FEATURES = 11
 
-/** Which heuristics propose a key. */
+/** Bits of the heuristics that propose a key. */
 const NEXT = 1
 const SOON = 2
 const PAIRED = 4
@@ -16,7 +16,7 @@ const MISSED = 8
 const STEP = 16
 const SOURCES = 32
 
-/** Totals of `Links` are below it: what is added says that the read was a miss, or would have been one. */
+/** Totals of `Links` are below this; it is added if the read was a miss, or would have been one. */
 const WAS_MISS = 64
 
 export class Candidates {
@@ -26,7 +26,7 @@ export class Candidates {
   readonly chances = new Float64Array(MOST)
   readonly features = new Uint16Array(MOST * FEATURES)
   readonly #sources = new Uint8Array(MOST)
-  /** What `level` is told of each heuristic: how often, of how many. */
+  /** The arguments of `level` for each heuristic: count and total. */
   readonly #next = new Uint8Array(MOST)
   readonly #soon = new Uint8Array(MOST)
   readonly #total = new Uint8Array(MOST)
@@ -41,7 +41,7 @@ export class Candidates {
     this.count = 0
   }
 
-  /** A key with a number that follows by a step. `run`: how many did so before; `rank`: of the step. */
+  /** A key that follows by a numeric step. `run`: how many did so before; `rank`: of the step. */
   addStep(hash: number, key: string, run: number, rank: number): void {
     const at = this.#place(hash)
     if (at < 0) return
@@ -85,7 +85,7 @@ export class Candidates {
     }
   }
 
-  /** Leaves those that `isWanted` wants, each with what the model is told of it. */
+  /** Keeps those that `isWanted` accepts, each with the model's features. */
   keep(
     known: Known,
     trigger: number,
@@ -129,7 +129,7 @@ export class Candidates {
     features[to + 10] = weightOf(10, (known.asked[trigger] as number) * 16 + (known.right[trigger] as number))
   }
 
-  /** Where the key is among them, or now is; -1: there is no place. */
+  /** The place of the key, added if missing; -1: there is no room. */
   #place(hash: number): number {
     for (let at = 0; at < this.count; at++) if (this.hashes[at] === hash) return at
     if (this.count === MOST) return -1
@@ -154,13 +154,13 @@ export class Candidates {
   }
 }
 
-/** Never read before, as a value that no other has. */
+/** Never read before, as a value that is otherwise unused. */
 const NEVER = 1000
 
-/** Places that a number needs in the binary system. */
+/** The bit length of a number. */
 const log = (number: number): number => 32 - Math.clz32(number)
 
-/** A share in eighths, with how much it rests on. */
+/** A share in eighths, combined with the amount of evidence. */
 function level(count: number, total: number): number {
   if (count === 0) return 0
   const share = Math.min(8, Math.round((count / Math.max(1, total)) * 8))

@@ -10,7 +10,7 @@ export class Contexts {
   readonly lengths = new Uint8Array(CONTEXTS)
   readonly #tags = new Int32Array(CONTEXTS)
 
-  /** Where the context's keys begin. One that shares its place with another begins anew. */
+  /** The start of the context's keys. On a collision the context starts anew. */
   find(context: number): number {
     const cell = mixed(context) & (CONTEXTS - 1)
     if (this.#tags[cell] !== context) {

@@ -1,63 +1,63 @@
-// What is told of prediction: how often it was right, what it cost, and whether it is let.
+// The statistics of prediction: its accuracy, its cost, and whether prefetching is allowed.
 import type { Prefetched } from '../../core/warm.ts'
 import type { ModelFault } from './model-guard.ts'
 import type { Predictor } from './predictor.ts'
 
-/** A pattern of keys, and how well its next reads are guessed. */
+/** A pattern of keys, and how accurately its next reads are predicted. */
 export interface PatternPrediction {
   readonly namespace: string
   readonly pattern: string
-  /** Candidates whose end is known, and the share of them that was read in time. */
+  /** Candidates with a known outcome, and the share that was read in time. */
   readonly candidates: number
   readonly readShare: number
   /**
-   * Log-loss per candidate of the model, and of somebody who only knows the share; the last window of 2,048 each.
-   * Absent before it has ended.
+   * Log loss per candidate of the model, and of a baseline that knows only the share; each over the last window of
+   * 2,048. Absent before the first window has ended.
    */
   readonly loss?: number
   readonly baseLoss?: number
-  /** Nothing is proposed for a while: the model was worse than the share alone. */
+  /** Nothing is proposed for a while: the model was worse than the baseline. */
   readonly isOff: boolean
 }
 
-/** Since the memory tier was as it is now. */
+/** Since the memory tier's settings last changed. */
 export interface Prediction {
   readonly cache: string
   /**
-   * `open`: what is proposed is loaded. `closed`: loading it brought too little, or nobody knows yet; it is only
-   * counted. `watching`: it is never loaded (`usagePrediction` alone). `off`: the cache has no memory tier with a
+   * `open`: proposals are loaded. `closed`: loading them has too little benefit, or the benefit is still unknown; they
+   * are only counted. `watching`: never loaded (`usagePrediction` only). `off`: the cache has no memory tier with a
    * limit.
    */
   readonly state: 'open' | 'closed' | 'watching' | 'off'
-  /** Of what was proposed to be loaded and has ended: read while memory had it, 0 to 1. Absent where nothing has. */
+  /** The share of proposals with a known outcome that were read while in memory, 0 to 1. Absent without any. */
   readonly accuracy?: number
   readonly proposed: number
   readonly used: number
   readonly wasted: number
-  /** Proposed, and neither read nor given up yet. */
+  /** Proposals that were neither read nor given up yet. */
   readonly outstanding: number
-  /** What became of the loads. */
+  /** The outcomes of the loads. */
   readonly loads: Prefetched
-  /** The chance from which on a candidate is proposed. */
+  /** The probability from which a candidate is proposed. */
   readonly threshold: number
   /**
-   * Fewer misses in the last windows than a memory has that nobody prefetches into, as a part of its misses. Absent
-   * before the first window.
+   * The reduction of misses in the last windows compared with a cache without prefetching, as a share of that cache's
+   * misses. Absent before the first window.
    */
   readonly benefit?: number
-  /** Loads that were spared, or would have been while nothing was loaded, of all there would be. */
+  /** Loads that were saved, or would have been while prefetching was off, as a share of all loads without it. */
   readonly spared: number
-  /** How often prefetching was switched off, and how often the traffic has become another. */
+  /** How often prefetching was switched off, and how often the traffic drifted. */
   readonly closings: number
   readonly drifts: number
-  /** Reads that came faster than they could be looked at. */
+  /** Reads that were dropped because they came too fast. */
   readonly lost: number
   readonly patterns: readonly PatternPrediction[]
-  /** Why a model of one's own is not asked any more. */
+  /** Why a custom model is no longer called. */
   readonly modelFault?: ModelFault
 }
 
-/** The same in short, for health. */
+/** A summary for health. */
 export type PredictionInShort = Pick<Prediction, 'state' | 'accuracy' | 'benefit' | 'spared'>
 
 export const inShort = ({ state, accuracy, benefit, spared }: Prediction): PredictionInShort => ({

@@ -1,25 +1,25 @@
-// Whether prefetching is of use at all: real misses against those of a cache without values that nobody prefetches
-// into, on the same sample of keys.
+// Whether prefetching helps at all: real misses against those of a ghost cache without values and without prefetching,
+// on the same sample of keys.
 import type { EvictionFactory } from '../../core/contracts.ts'
 import { Shadows } from '../shadows.ts'
 
-/** Misses of the ghost that make a window. */
+/** The ghost's misses in a window. */
 const WINDOW = 256
-/** The ghost has at least so many entries: with fewer, its misses and the real ones are too few to compare. */
+/** The least entries of the ghost: with fewer, the misses are too few to compare. */
 const LEAST_ENTRIES = 4096
-/** How much the last window counts of the benefit. */
+/** The weight of the last window in the benefit. */
 const LAST = 0.5
-/** The least benefit that keeps the gate open: the part of the ghost's misses that are spared. */
+/** The least benefit that keeps the gate open: the share of the ghost's misses that are saved. */
 const LEAST = 0.02
 /** A benefit below this closes the gate after one window. */
 const HARM = -0.05
-/** Windows without a benefit that close it. */
+/** Windows without benefit after which it closes. */
 const PATIENCE = 2
-/** Reads of the sample between two looks at the tally. */
+/** Sampled reads between two checks of the tally. */
 const LOOK = 32
 /**
- * While closed: the pause ends early when at least this share of the loads would have been spared, and twice the share
- * at the closing.
+ * While closed: the pause ends early if at least this share of the loads would have been saved, and twice the share at
+ * the closing.
  */
 const PROMISING = 0.1
 const FIRST_PAUSE = 8
@@ -33,16 +33,19 @@ export interface GateOptions {
 }
 
 export class Gate {
-  /** It begins closed: prefetching is only let once it would have spared enough loads, or after the first pause. */
+  /** Starts closed: prefetching is allowed only once it would have saved enough loads, or after the first pause. */
   isOpen = false
-  /** Fewer misses in the last window, as a part of the ghost's: negative for more. Undefined before the first one. */
+  /**
+   * The reduction of misses in the last window, relative to the ghost's; negative for an increase. Undefined before the
+   * first.
+   */
   benefit: number | undefined
   /** How often it was closed. */
   closings = 0
   readonly #ghost: Shadows
   #bad = 0
   #pause = FIRST_PAUSE
-  /** Windows until it opens again. */
+  /** Windows until it reopens. */
   #closedFor = FIRST_PAUSE
   #spared = 0
   #loads = 0
@@ -53,8 +56,8 @@ export class Gate {
   }
 
   /**
-   * `isLost`: a miss that has nothing to do with what memory had room for. `spared`, of `loads`: what prefetching has
-   * spared so far, or would have while the gate is closed.
+   * `isLost`: a miss unrelated to memory's capacity. `spared`, of `loads`: those that prefetching has saved so far, or
+   * would have while the gate is closed.
    */
   read(
     hash: number,
@@ -82,7 +85,7 @@ export class Gate {
     this.#ghost.stored(hash, now, ttlMs, isNew)
   }
 
-  /** What is tallied stands for all keys. */
+  /** The tallied share of all keys. */
   get #rate(): number {
     return this.#ghost.threshold / 2 ** 32
   }

@@ -1,21 +1,18 @@
-// Whether the model is worth listening to, pattern by pattern: its log-loss against that of somebody who only knows how
-// often candidates are read at all. And whether the traffic has become another: Page-Hinkley (Page, "Continuous
-// inspection schemes", Biometrika 1954) on the loss.
+// Whether the model is reliable, pattern by pattern: its log loss against that of a baseline that knows only how often
+// candidates are read. And whether the traffic has drifted: Page-Hinkley (Page, "Continuous inspection schemes",
+// Biometrika 1954) on the loss.
 import { PATTERNS } from './patterns.ts'
 
 const WINDOW = 2048
 const PATIENCE = 3
-/** The model counts as worse where its loss is more than so many times that of the base rate. */
+/** The model counts as worse if its loss exceeds the base rate's by this factor. */
 const MARGIN = 1.05
-/** Windows of a pattern after which it is listened to again. */
+/** Windows of a pattern after which it is used again. */
 const PAUSE = 4
-/** Labels after a `hurry` before the next one: a model that is hurried more often learns noise. */
+/** Labels after a `hurry` before the next: hurrying more often would learn noise. */
 const REST = 65_536
 const SMALL = 0.001
-/**
- * Page-Hinkley: a rise of the loss below the tolerance does not count; what exceeds it, summed up, is a drift from here
- * on.
- */
+/** Page-Hinkley: an increase of the loss below the tolerance is ignored; a cumulated excess of this much is a drift. */
 const TOLERANCE = 0.1
 const DRIFT = 300
 const MEAN_OVER = 4096
@@ -25,9 +22,9 @@ export type Verdict = 'fine' | 'hurry'
 export class Judge {
   readonly labels = new Uint32Array(PATTERNS)
   readonly reads = new Float64Array(PATTERNS)
-  /** 1: nothing is prefetched that this pattern's reads propose. */
+  /** 1: proposals from this pattern's reads are suppressed. */
   readonly isOff = new Uint8Array(PATTERNS)
-  /** Of the last window of each pattern, per candidate. */
+  /** The loss per candidate in each pattern's last window. */
   readonly loss = new Float64Array(PATTERNS).fill(Number.NaN)
   readonly baseLoss = new Float64Array(PATTERNS).fill(Number.NaN)
   drifts = 0
@@ -46,7 +43,7 @@ export class Judge {
   #sumUp = 0
   #least = 0
 
-  /** `hurry`: the model should learn as quickly as at first again. */
+  /** `hurry`: the model should learn at its initial rate again. */
   tell(pattern: number, chance: number, label: number): Verdict {
     this.labels[pattern] = (this.labels[pattern] as number) + 1
     this.reads[pattern] = (this.reads[pattern] as number) + label

@@ -1,26 +1,25 @@
-// The keys that a predictor knows: a row for each, by hash. Where there is no room, one that was not read lately makes
-// it.
+// The keys that a predictor knows: a row for each, by hash. When full, a key that was not read recently is evicted.
 import { HashDirectory } from '../../memory/policies/hash-directory.ts'
 
 const MOST_COUNT = 255
-/** A key with more characters is known without its name, and never loaded. */
+/** A longer key is tracked without its name, and never loaded. */
 const LONGEST = 256
-/** What all names take at most. */
+/** The most characters of all names, per row. */
 const CHARACTERS_A_ROW = 48
 
 export class Known {
-  /** When each was read last, by the number of the read. */
+  /** The number of the read at which each key was last read. */
   readonly readAt: Uint32Array
-  /** How often, up to 255. */
+  /** Reads, up to 255. */
   readonly reads: Uint8Array
-  /** Which pattern it belongs to. */
+  /** The number of its pattern. */
   readonly pattern: Uint8Array
-  /** How many of its forerunners by a step were read one after the other. */
+  /** How many predecessors by a numeric step were read one after the other. */
   readonly runs: Uint8Array
-  /** How often it was proposed of late, and how often it was read after that. */
+  /** How often it was proposed recently, and how often it was then read. */
   readonly tried: Uint8Array
   readonly used: Uint8Array
-  /** When it was read, how often another key was proposed, and how often that one was read. */
+  /** How often its reads proposed another key recently, and how often that one was read. */
   readonly asked: Uint8Array
   readonly right: Uint8Array
   /** `''`: too long. */
@@ -46,7 +45,7 @@ export class Known {
     this.#forget = forget
   }
 
-  /** -1: not known. */
+  /** -1: unknown. */
   find(hash: number): number {
     return this.#directory.find(hash)
   }
@@ -55,7 +54,7 @@ export class Known {
     return this.#directory.hashes[row] as number
   }
 
-  /** Notes a read of what is known. */
+  /** Records a read of a known key. */
   read(row: number, now: number): void {
     this.readAt[row] = now
     this.#isRecent[row] = 1
@@ -82,18 +81,18 @@ export class Known {
     return row
   }
 
-  /** A key was proposed, by the read of another one, and was read in time or not. -1: not known any more. */
+  /** A key was proposed by the read of another, and was read in time or not. -1: no longer known. */
   proposed(row: number, by: number, isUsed: boolean): void {
     if (row >= 0) tell(this.tried, this.used, row, isUsed)
     if (by >= 0) tell(this.asked, this.right, by, isUsed)
   }
 
-  /** Reads until now count half. */
+  /** Halves the weight of the reads so far. */
   fade(): void {
     for (let row = 0; row < this.reads.length; row++) this.reads[row] = (this.reads[row] as number) >> 1
   }
 
-  /** A share of the keys of some patterns, at most so many; those that were read most first. */
+  /** A share of the keys of some patterns, at most `most`; the most read first. */
   hottest(isWanted: (pattern: number) => boolean, share: number, most: number): string[] {
     const rows: number[] = []
     for (const [row, key] of this.keys.entries())
@@ -103,7 +102,7 @@ export class Known {
     return rows.slice(0, Math.min(most, Math.ceil(rows.length * share))).map((row) => this.keys[row] as string)
   }
 
-  /** Second chance: who was read since the hand came by stays for another round. */
+  /** Second chance: a key read since the hand last passed stays for another round. */
   #evict(): void {
     const rows = this.readAt.length
     for (;;) {
@@ -124,7 +123,7 @@ export class Known {
   }
 }
 
-/** Older ones count less: nibbles, so that both together are few values. */
+/** Earlier ones count less: two 4-bit counters, so that there are few combined values. */
 function tell(all: Uint8Array, good: Uint8Array, row: number, isGood: boolean): void {
   if ((all[row] as number) >= 15) {
     all[row] = (all[row] as number) >> 1

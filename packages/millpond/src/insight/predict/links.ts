@@ -1,20 +1,20 @@
-// What follows what: for each row the few keys that were seen after it most, older sightings counting less.
+// Successors: for each row the few keys that were most often seen after it, earlier sightings counting less.
 //
-// A Markov table (Joseph, Grunwald, "Prefetching using Markov predictors", ISCA 1997), whose cells also count who came
+// A Markov table (Joseph, Grunwald, "Prefetching using Markov predictors", ISCA 1997), whose cells also count keys seen
 // within a window, as the dependency graph does (Padmanabhan, Mogul, "Using predictive prefetching to improve World
 // Wide Web latency", 1996).
 
-/** A cell that was seen so often is halved with its neighbours. */
+/** A cell with this count is halved with its neighbours. */
 const MOST = 60
 
 export class Links {
   readonly width: number
   readonly to: Int32Array
-  /** Seen at once after it. */
+  /** Seen immediately after it. */
   readonly next: Uint8Array
   /** Seen within the window. */
   readonly soon: Uint8Array
-  /** Of each row: how often something followed. */
+  /** For each row: how often something followed. */
   readonly total: Uint8Array
 
   constructor(rows: number, width: number) {
@@ -39,7 +39,7 @@ export class Links {
     }
     if (isNext) this.total[row] = (this.total[row] as number) + 1
     if (at < 0) {
-      // Who is there often stays: each newcomer takes one sighting from the least.
+      // Frequent successors stay: each new one decrements the least frequent.
       if ((soon[least] as number) > 1) {
         soon[least] = (soon[least] as number) - 1
         if ((next[least] as number) > (soon[least] as number)) next[least] = soon[least] as number

@@ -1,5 +1,4 @@
-// The ear of the predictor: every read of memory, noted for later, with the session that it belongs to where that was
-// told.
+// The predictor's recorder: notes every read of memory for later, with its session if known.
 import type { MissCause } from '../../core/causes.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { mixed } from '../../core/key-hash.ts'
@@ -9,7 +8,7 @@ import { HIT, LOADED, LOST, MISS, Ring } from '../ring.ts'
 import { ALL } from '../sample.ts'
 import { SpaceNumbers } from '../space-numbers.ts'
 
-/** Misses that have to do with what memory had room for. */
+/** Misses that depend on memory's capacity. */
 const OF_ROOM: ReadonlySet<MissCause> = new Set([
   'cold',
   'evicted_capacity',
@@ -18,7 +17,7 @@ const OF_ROOM: ReadonlySet<MissCause> = new Set([
   'unknown',
   'expired_ttl',
 ])
-/** Reads that were announced and have not come yet; a power of two. */
+/** Reads that were announced but have not come yet; a power of two. */
 const ANNOUNCED = 1024
 
 export class Listener implements Required<Pick<Recorder, 'hit' | 'miss' | 'load' | 'context'>> {
@@ -37,7 +36,7 @@ export class Listener implements Required<Pick<Recorder, 'hit' | 'miss' | 'load'
     this[BATCHED] = batched(wake, (batch) => this.#reads(batch))
   }
 
-  /** Hears of what waits to be told. */
+  /** Takes over pending reports. */
   catchUp(): void {
     this[BATCHED].flush()
   }

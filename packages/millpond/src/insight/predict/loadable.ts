@@ -1,4 +1,5 @@
-// Whether somebody has said how a key is loaded: asked of a cache now and then, since it is asked for each candidate.
+// Whether a loader is registered for a key: the cache's answer is remembered for a while, since this is checked for
+// each candidate.
 import type { Key } from '../../core/key.ts'
 import { KeyFamilies } from '../../core/key-families.ts'
 

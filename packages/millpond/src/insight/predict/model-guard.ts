@@ -1,21 +1,20 @@
-// A predictor of somebody else's, asked at arm's length: one that throws, hangs or answers what is not a chance is let
-// go of.
+// Isolates a custom predictor: one that throws, hangs or returns anything but probabilities is dropped.
 import type { Clock } from '../../core/contracts.ts'
 import { reasonOf, show } from '../../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../../core/key.ts'
 
-/** A read, as a model is told of it. */
+/** A read, as given to a model. */
 export interface ObservedRead {
   readonly key: Key
   readonly namespace: string
-  /** A number for the session, where readers say who they are; 0 for none. */
+  /** A number for the session, if readers identify themselves; 0 for none. */
   readonly session: number
   readonly isHit: boolean
   /** Epoch milliseconds. */
   readonly at: number
 }
 
-/** A key that may be read next in the same namespace, and how likely that is, 0 to 1. */
+/** A key that may be read next in the same namespace, and its probability, 0 to 1. */
 export interface PredictedKey {
   readonly key: Key
   readonly p: number
@@ -33,7 +32,7 @@ export interface PredictorModel {
   candidates(context: ObservedRead): readonly PredictedKey[] | Promise<readonly PredictedKey[]>
 }
 
-/** Why a model was let go of. */
+/** Why a model was dropped. */
 export interface ModelFault {
   readonly code: 'threw' | 'late' | 'malformed'
   readonly message: string
@@ -59,7 +58,7 @@ export class ModelGuard {
     await this.#ask('observe', () => this.#model.observe(batch))
   }
 
-  /** Encoded keys with their chances; none where it is at fault. */
+  /** Encoded keys with their probabilities; none on a fault. */
   async candidates(context: ObservedRead): Promise<{ readonly key: string; readonly p: number }[]> {
     const answer = await this.#ask('candidates', () => this.#model.candidates(context))
     if (this.fault !== undefined) return []
@@ -88,7 +87,7 @@ export class ModelGuard {
     })
     try {
       const answer = await Promise.race([Promise.resolve(ask()), late])
-      // Also of one that held up the whole process: nobody can stop it, but it is asked once only.
+      // Also if it blocked the whole process: that cannot be interrupted, but happens only once.
       if (answer === LATE || this.#clock.monotonic() - began > this.#timeoutMs)
         this.#blame('late', `${verb} took more than ${this.#timeoutMs} ms`)
       return answer

@@ -1,4 +1,4 @@
-// Logistic regression that learns as it goes: FTRL-proximal with weights by hashed features.
+// Online logistic regression: FTRL-proximal with hashed features.
 //
 // McMahan et al., "Ad Click Prediction: a View from the Trenches" (KDD 2013).
 const WEIGHTS = 16_384
@@ -9,7 +9,7 @@ const L1 = 0.02
 const L2 = 0.1
 const FARTHEST = 12
 
-/** Where the weight of a feature's value lies. */
+/** The index of the weight for a feature's value. */
 export const weightOf = (feature: number, value: number): number => {
   const mix = Math.imul((feature + 1) * 0x9e3779b1 + value, 0x85ebca6b)
   return (mix ^ (mix >>> 15)) & MASK
@@ -20,14 +20,14 @@ export class Model {
   readonly #z = new Float32Array(WEIGHTS)
   readonly #n = new Float32Array(WEIGHTS)
 
-  /** The chance, from the weights at `features[from .. from + count - 1]`. */
+  /** The probability, from the weights at `features[from .. from + count - 1]`. */
   predict(features: Uint16Array, from: number, count: number): number {
     let sum = 0
     for (let at = from; at < from + count; at++) sum += this.weights[features[at] as number] as number
     return 1 / (1 + Math.exp(-Math.max(-FARTHEST, Math.min(FARTHEST, sum))))
   }
 
-  /** `told`: what was predicted; `label`: 0 or 1. */
+  /** `told`: the prediction; `label`: 0 or 1. */
   learn(features: Uint16Array, from: number, count: number, told: number, label: number): void {
     const gradient = told - label
     const squared = gradient * gradient
@@ -43,11 +43,11 @@ export class Model {
     }
   }
 
-  /** Learns as quickly as at first again, from the weights that are there. */
+  /** Restores the initial learning rate, keeping the weights. */
   hurry(): void {
     for (let one = 0; one < WEIGHTS; one++) {
       this.#n[one] = (this.#n[one] as number) / 2
-      // So that the weight stays what it is.
+      // Keeps the weight unchanged.
       const w = this.weights[one] as number
       const size = (BETA + Math.sqrt(this.#n[one] as number)) / ALPHA + L2
       this.#z[one] = w === 0 ? 0 : -(w * size) - Math.sign(w) * L1

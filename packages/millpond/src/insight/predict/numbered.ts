@@ -3,13 +3,13 @@
 const ZERO = 48
 const LONGEST = 15
 
-/** The last number in a key: where it begins and ends. */
+/** The last number in a key: its start and end. */
 export class Numbered {
   from = 0
   to = 0
   number = 0
 
-  /** `false`: there is none that can be counted by. */
+  /** `false`: there is no usable number. */
   read(key: string): boolean {
     let to = key.length
     while (to > 0 && !isDigit(key.charCodeAt(to - 1))) to--
@@ -24,7 +24,7 @@ export class Numbered {
     return true
   }
 
-  /** The key that `read` was told, with another number: as many digits, where it began with a 0. */
+  /** The key last given to `read`, with another number: zero-padded to the same length if it began with a 0. */
   sibling(key: string, step: number): string | undefined {
     const number = this.number + step
     if (number < 0) return undefined

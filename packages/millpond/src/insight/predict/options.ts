@@ -1,22 +1,22 @@
-// What prediction is told, checked.
+// Checks the options of prediction.
 import { checkOptions, duration, fn, type Shape, withMethods } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import type { WasteBounds } from './budget.ts'
 import type { ModelFault, PredictorModel } from './model-guard.ts'
 import { BOUNDS } from './predictor-options.ts'
 
-/** How what will be read next is guessed. */
+/** Options of the prediction of next reads. */
 export interface UsagePrediction extends WasteBounds {
   /**
-   * Keys that are known at most, from 1,024 to 65,536; 160 bytes each, and their names. Default 16,384: all of insight
-   * stays below 16 MiB.
+   * The most keys that are tracked, from 1,024 to 65,536; 160 bytes each, plus their names. Default 16,384: all of
+   * insight stays below 16 MiB.
    */
   readonly keys?: number | undefined
-  /** Another model than the one that is shipped. What it proposes is held to the same budget and gate. */
+  /** A custom model in place of the built-in one. Its proposals are subject to the same budget and gate. */
   readonly model?: PredictorModel | undefined
-  /** How long a call of the model may take before it is let go of. Default 50 ms. */
+  /** The time limit of a call of the model, after which it is dropped. Default 50 ms. */
   readonly modelTimeout?: Duration | undefined
-  /** Told once when it is let go of. Default: a warning of the process. */
+  /** Called once when it is dropped. Default: a process warning. */
   readonly onModelOff?: ((fault: ModelFault) => void) | undefined
 }
 
@@ -39,7 +39,7 @@ const OPTIONS: Shape<UsagePrediction> = {
 const MODEL_MS = 50
 const KEYS = 16_384
 
-/** `undefined`: nothing is predicted. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
+/** `undefined`: prediction is off. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
 export function predictionSettings(
   usage: boolean | UsagePrediction,
   isLoading: boolean,

@@ -1,4 +1,4 @@
-// What follows two keys in a row: PPM of order 2 (Cleary, Witten, 1984), in cells by the hash of both.
+// Successors of two consecutive keys: PPM of order 2 (Cleary, Witten, 1984), in cells by the hash of both.
 import { mixed } from '../../core/key-hash.ts'
 
 export const PAIR = 2
@@ -19,7 +19,7 @@ export class Pairs {
     this.#tags = new Uint16Array(cells)
   }
 
-  /** The cell of these two; -1 where nothing is known of them. */
+  /** The cell of this pair; -1 if nothing is known of it. */
   find(before: number, last: number): number {
     const mix = mixed(Math.imul(before, 31) ^ last)
     const cell = mix & this.#mask
@@ -31,7 +31,7 @@ export class Pairs {
     const cell = mix & this.#mask
     const at = cell * PAIR
     if (this.#tags[cell] !== mix >>> 16) {
-      // What is there loses a sighting for each other pair that would have its cell.
+      // An existing pair is decremented by each other pair that maps to its cell.
       if ((this.total[cell] as number) > 1) {
         this.total[cell] = (this.total[cell] as number) >> 1
         for (let one = at; one < at + PAIR; one++) this.count[one] = (this.count[one] as number) >> 1

@@ -1,4 +1,4 @@
-// The patterns of keys that a predictor tells apart: the first ones by their names, all others together.
+// The patterns of keys that a predictor distinguishes: the first ones by name, all others together.
 import { keyPattern } from '../../observe/index.ts'
 
 export const PATTERNS = 32

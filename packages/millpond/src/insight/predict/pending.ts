@@ -1,16 +1,15 @@
-// Candidates whose end is not known yet: each is read within its time, or it is not. The oldest first; one for each
-// key.
+// Candidates with a pending outcome: each is read within its time, or is not. Oldest first; one per key.
 
 export class Pending {
   readonly features: Uint16Array
   readonly told: Float32Array
   readonly pattern: Uint8Array
-  /** How many loads there had been when it was proposed, and how many prefetches. */
+  /** The number of loads, and of prefetches, when it was proposed. */
   readonly since: Uint32Array
   readonly issuedBefore: Uint32Array
-  /** Who was read when it was proposed. */
+  /** The key whose read proposed it. */
   readonly by: Int32Array
-  /** What it was: a number of the predictor's. */
+  /** Its kind: a number defined by the predictor. */
   readonly kind: Uint8Array
   readonly #hashes: Int32Array
   readonly #isOpen: Uint8Array
@@ -51,7 +50,7 @@ export class Pending {
     return at
   }
 
-  /** There must be room, and none of this key. */
+  /** Requires room, and that the key is not pending. */
   add(hash: number): number {
     const at = (this.#from + this.#count++) & this.#mask
     const bucket = this.#bucket(hash)
@@ -62,7 +61,7 @@ export class Pending {
     return at
   }
 
-  /** It has ended. */
+  /** Marks its outcome as known. */
   end(at: number): void {
     this.#isOpen[at] = 0
     const bucket = this.#bucket(this.#hashes[at] as number)
@@ -75,7 +74,7 @@ export class Pending {
     }
   }
 
-  /** The oldest that has not ended; -1: there is none. */
+  /** The oldest pending one; -1: there is none. */
   oldest(): number {
     while (this.#count > 0) {
       if (this.#isOpen[this.#from] === 1) return this.#from

@@ -1,5 +1,4 @@
-// What is predicted of one cache: its reads are looked at in turns of their own, and what is proposed is loaded behind
-// everybody else.
+// Predictions for one cache: reads are processed in separate turns, and proposals are loaded in the background.
 import type { Clock } from '../../core/contracts.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { decodeKey, type Key } from '../../core/key.ts'
@@ -16,28 +15,28 @@ import { type ModelFault, ModelGuard, type ObservedRead } from './model-guard.ts
 import type { PredictionSettings } from './options.ts'
 import { type KeyRead, Predictor } from './predictor.ts'
 
-/** One namespace, as far as prefetching goes. */
+/** The prefetching state of a namespace. */
 interface Space {
   holds(key: Key): boolean
   prefetch(keys: readonly Key[]): Promise<Prefetched>
 }
 
-/** What prediction needs of a cache: `createCache` makes one. */
+/** What prediction needs of a cache: `createCache` creates one. */
 export interface PredictedCache extends WatchedCache, Sources {
   namespace(name: string): Space
 }
 
 const SOON_MS = 10
 const FIT_EVERY_MS = 1000
-/** Reads that are looked at in one turn, and the most that turns may take of the time that the process has. */
+/** Reads processed in one turn, and the largest share of the process's time that turns may take. */
 const A_TURN = 256
 const MOST_BUSY = 0.05
 /**
- * Proposals that wait to be loaded, and those that are loaded with one call. More are let go: they would come too late.
+ * The most proposals that wait to be loaded, and the most per call. Excess ones are dropped: they would come too late.
  */
 const MOST_WAITING = 256
 const TOGETHER = 32
-/** Reads of a turn after which a model of somebody else is asked. */
+/** Reads of a turn after which a custom model is called. */
 const ASKED = 16
 const SHIPPED: ReadonlySet<string> = new Set(['adaptive', 'lru', 'sieve', 's3-fifo', 'w-tinylfu'])
 
@@ -113,7 +112,7 @@ export class Predicting {
     })
   }
 
-  /** What waits to be loaded is let go of where it is switched off. */
+  /** Switching it off drops the waiting proposals. */
   loadAhead(isOn: boolean): void {
     this.#mayLoad = isOn
     if (this.#predictor !== undefined) this.#predictor.mayLoad = isOn
@@ -123,7 +122,7 @@ export class Predicting {
     this.#waiting = []
   }
 
-  /** Keys of a namespace that were read most, encoded: a share of all that are known there. */
+  /** The most read keys of a namespace, encoded: a share of all that are known there. */
   hottest(namespace: string, share: number, most: number): string[] {
     return this.#predictor?.hottest(namespace, share, most) ?? []
   }
@@ -136,7 +135,7 @@ export class Predicting {
     })
   }
 
-  /** Between turns it rests, so that all of them take a small part of the process's time. */
+  /** Pauses between turns, so that they take a small part of the process's time. */
   async #turn(): Promise<void> {
     this.#isLooking = true
     const began = this.#clock.monotonic()
@@ -147,12 +146,12 @@ export class Predicting {
     this.#isLooking = false
     if (this.#stopRecording === undefined) return
     void this.#load()
-    // What came while a model was asked has woken nobody.
+    // Reads that came while a model was called have not scheduled a turn.
     this.#listener.catchUp()
     if (this.#listener.ring.count > 0) this.#soon(Math.max(SOON_MS, tookMs / MOST_BUSY))
   }
 
-  /** Returns what a model of somebody else is told. */
+  /** Returns the reads for a custom model. */
   #look(): ObservedRead[] {
     const { ring, spaces } = this.#listener
     this.#listener.catchUp()
@@ -201,7 +200,7 @@ export class Predicting {
       this.#wait({ namespace, key: predictor.keyAt(one), hash: predictor.hashAt(one) })
   }
 
-  /** A miss weighs what entries weigh in the mean. */
+  /** A miss is assumed to have the mean weight of entries. */
   #weigh(bytes: number): number {
     const setting = this.#setting
     if (setting?.unit !== 'bytes') return 1
@@ -220,7 +219,7 @@ export class Predicting {
     }
   }
 
-  /** The shipped one takes over. What a listener throws is not to end up in a turn. */
+  /** The built-in model takes over. Errors of a listener must not reach the turn. */
   #withoutModel(fault: ModelFault): void {
     if (this.#predictor !== undefined) this.#predictor.isAlone = true
     try {
@@ -238,7 +237,7 @@ export class Predicting {
     }
   }
 
-  /** One call at a time, of keys of one namespace: the cache sees to the pace. */
+  /** One call at a time, with keys of one namespace: the cache limits the rate. */
   async #load(): Promise<void> {
     if (this.#isLoading) return
     this.#isLoading = true
@@ -266,7 +265,7 @@ export class Predicting {
     }
   }
 
-  /** Of another memory, what was learnt is of no use: how long it keeps what is prefetched is another matter there. */
+  /** For another memory, what was learnt is useless: it keeps prefetched entries for a different time. */
   #fit(): void {
     this.#fittedAt = this.#clock.monotonic()
     this.#loadable.look()

@@ -1,13 +1,13 @@
-// What a predictor is told of the memory that it predicts for, checked.
+// Checks a predictor's options about the memory for which it predicts.
 import { check, fn, oneOf, required, type Shape, whole } from '../../core/checks.ts'
 import type { WasteBounds } from './budget.ts'
 import type { GateOptions } from './gate.ts'
 
-/** What a predictor is told of the memory that it predicts for. */
+/** A predictor's options about the memory for which it predicts. */
 export interface PredictorOptions extends WasteBounds, Pick<GateOptions, 'policy' | 'capacity' | 'unit'> {
-  /** Entries that memory holds when it is full. */
+  /** The number of entries when memory is full. */
   readonly entries: number
-  /** Keys that are known at most. Default 65,536. */
+  /** The most keys that are tracked. Default 65,536. */
   readonly keys?: number | undefined
 }
 
@@ -20,7 +20,7 @@ const least = check(
   'a number above 0 and below 1',
 )
 const keys = whole(1024, 65_536)
-/** What a user may bound. */
+/** The limits that users may set. */
 export const BOUNDS: Shape<Pick<PredictorOptions, 'waste' | 'least' | 'keys'>> = { waste: chance, least, keys }
 const amount = check(
   (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,

@@ -1,9 +1,9 @@
-// What will be read next: candidates from several heuristics, judged by one model that learns from what became of
+// Predicts the next reads: candidates from several heuristics, judged by one model that learns from the outcomes of
 // earlier ones.
 //
-// Each read does three things. It ends what was waited for of its key. It is learnt from: what was read before it in
-// the same context, what was missed before it, by which step its number has grown. And it proposes: what followed it
-// before, of which the model says how likely it will be read while memory has it.
+// Each read does three things. It resolves pending candidates of its key. It is learnt from: which key was read before
+// it in the same context, which was missed before it, by which step its number has grown. And it proposes: its former
+// successors, for which the model gives the probability that they are read while in memory.
 import { checkOptions } from '../../core/checks.ts'
 import { hashOf } from '../../core/key-hash.ts'
 import { Budget } from './budget.ts'
@@ -19,75 +19,72 @@ import { Sequences } from './sequences.ts'
 import { Stays } from './stays.ts'
 
 const ROWS = 65_536
-/** Candidates that are waited for, for each known key; of them, those that are watched only. */
+/** Pending candidates per known key; of these, those that are only observed. */
 const WAITING = 1 / 2
 const WATCHED = 3 / 4
-/** What a candidate is: looked at only; one that would be loaded if proposals were open; loaded. */
+/** The kind of a candidate: only observed; would be loaded if the gate were open; loaded. */
 const WATCHED_ONLY = 0
 const AS_IF = 1
 const LOADED = 2
-/** Added to these: another model has proposed it, so that ours learns nothing from it. */
+/** Added to these if a custom model proposed it, so that ours learns nothing from it. */
 const FOREIGN = 4
-/** Reads for each known key after which reads before count half. */
+/** Reads per known key after which earlier reads count half. */
 const FADE = 4
-/** Of memory: what was proposed takes no more of it, until it is read. */
+/** The largest share of memory for proposals that are not read yet. */
 const BORROWED = 0.25
 
-/** A read, as a predictor is told of it. The object is not kept: it may be used again. */
+/** A read, as given to a predictor. The object is not kept and may be reused. */
 export interface KeyRead {
-  /** `hashOf(key, hashOf(namespace, 0))`, as recorders are told. */
+  /** `hashOf(key, hashOf(namespace, 0))`, as given to recorders. */
   hash: number
   /** Encoded. */
   key: string
   namespace: string
   /** A number for the session or request; 0 for none. */
   context: number
-  /** Memory had it. */
+  /** Whether memory had it. */
   isHit: boolean
-  /** It was a miss that has nothing to do with the room in memory: invalidated, say. */
+  /** Whether it was a miss unrelated to memory's capacity, such as an invalidation. */
   isLost: boolean
-  /** What it weighs, in the unit of the capacity. */
+  /** Its weight, in the unit of the capacity. */
   weight: number
   /** Milliseconds. */
   time: number
 }
 
-/** Whether there is a reason to load a key: it can be loaded, and memory does not have it. */
+/** Whether it makes sense to load a key: it can be loaded, and is not in memory. */
 export type IsWanted = (key: string, namespace: string) => boolean
 
 /**
- * Learns from reads, and proposes what to load before it is read. Allocates nothing for a read but the names of keys
- * that differ by a number. Some 10 MiB in all.
+ * Learns from reads, and proposes keys to load before they are read. Allocates nothing per read, except the names of
+ * keys that differ by a number. Some 10 MiB in all.
  * @example
  * const predictor = new Predictor({ entries: 1000, capacity: 1000, unit: 'entries', policy: policyByName('adaptive') })
  * predictor.read(read, (key) => !held.has(key))
  * for (let at = 0; at < predictor.proposed; at++) load(predictor.keyAt(at))
  */
 export class Predictor {
-  /** Whether what is proposed is loaded: if not, nothing is proposed, and counted as if. */
+  /** Whether proposals are loaded: if not, nothing is proposed, but everything is counted as if it were. */
   mayLoad = true
-  /** Whether its own candidates are proposed: if not, what is offered is, and they are watched only. */
+  /** Whether its own candidates are proposed: if not, those given to `offer` are, and its own are only observed. */
   isAlone = true
-  /** Of the last read: how many keys it proposes. */
+  /** The number of keys proposed by the last read. */
   proposed = 0
-  /**
-   * Loads so far, with those that were spared; and those that were spared, or would have been while nothing was
-   * proposed.
-   */
+  /** Loads so far, including saved ones; and those that were saved, or would have been while nothing was proposed. */
   loads = 0
   spared = 0
-  /** Proposed so far; read while memory had them; and not. What is left is waited for. */
+  /** Proposed so far; read while in memory; and not read. The rest is pending. */
   issued = 0
   used = 0
   wasted = 0
   readonly budget: Budget
   readonly judge = new Judge()
   readonly gate: Gate
-  /** What the last read proposes: the first places of `#places` say where in `#candidates`. */
+  /** The proposals of the last read: the first elements of `#places` are their places in `#candidates`. */
   readonly #candidates = new Candidates()
   readonly #places = new Uint8Array(MOST)
   readonly #entries: number
-  /** What may be outstanding. */
+  /** The most outstanding proposals. */
   readonly #most: number
   readonly #known: Known
   readonly #sequences: Sequences
@@ -117,7 +114,7 @@ export class Predictor {
     this.#sequences = new Sequences(this.#known, keys, places)
   }
 
-  /** What is loaded and was not read yet. */
+  /** Loaded but not read yet. */
   get outstanding(): number {
     return this.issued - this.used - this.wasted
   }
@@ -126,12 +123,12 @@ export class Predictor {
     return this.mayLoad && this.gate.isOpen
   }
 
-  /** The pattern of a number as `judge` has it. */
+  /** The pattern with that number in `judge`. */
   pattern(number: number): PatternName {
     return this.#patterns.name(number)
   }
 
-  /** Of what the last read proposes, from 0 to `proposed - 1`. */
+  /** A proposal of the last read, from 0 to `proposed - 1`. */
   hashAt(at: number): number {
     return this.#candidates.hashes[this.#places[at] as number] as number
   }
@@ -140,7 +137,7 @@ export class Predictor {
     return this.#candidates.keys[this.#places[at] as number] as string
   }
 
-  /** How likely it will be read while memory has it, 0 to 1. */
+  /** The probability that it is read while in memory, 0 to 1. */
   chanceAt(at: number): number {
     return this.#candidates.chances[this.#places[at] as number] as number
   }
@@ -168,7 +165,7 @@ export class Predictor {
     this.#propose(hash, pattern)
   }
 
-  /** What was proposed was not loaded after all. */
+  /** A proposal was not loaded after all. */
   withdraw(hash: number): void {
     const at = this.#pending.find(hash)
     if (at < 0 || !isLoaded(this.#pending.kind[at] as number)) return
@@ -178,8 +175,8 @@ export class Predictor {
   }
 
   /**
-   * What another model proposes, by the same budget and gate. `true`: it is to be loaded. `chance`: that it will be
-   * read while memory has it; the key must be one that memory does not hold.
+   * A proposal of a custom model, subject to the same budget and gate. `true`: load it. `chance`: the probability that
+   * it is read while in memory; memory must not hold the key.
    */
   offer(hash: number, key: string, namespace: string, chance: number): boolean {
     const pending = this.#pending
@@ -201,12 +198,12 @@ export class Predictor {
     return isIssued
   }
 
-  /** A value was stored, for so long. */
+  /** A value was stored with this TTL. */
   stored(hash: number, time: number, ttlMs: number): void {
     this.gate.stored(hash, time, ttlMs, false)
   }
 
-  /** Keys of a namespace, those that were read most of late first: this share of all that are known there, 0 to 1. */
+  /** Keys of a namespace, the recently most read first: this share of all that are known there, 0 to 1. */
   hottest(namespace: string, share: number, most: number): string[] {
     return this.#known.hottest((pattern) => this.#patterns.name(pattern).namespace === namespace, share, most)
   }
@@ -256,7 +253,7 @@ export class Predictor {
       pending.features[place * FEATURES + one] = features[at * FEATURES + one] as number
   }
 
-  /** `true`: a prefetch has spared a load. */
+  /** `true`: a prefetch has saved a load. */
   #settle(hash: number, isMiss: boolean): boolean {
     const pending = this.#pending
     const at = pending.find(hash)
@@ -282,7 +279,7 @@ export class Predictor {
     }
   }
 
-  /** `label`: 1 for what was read while memory had it; what was not loaded may have been gone. */
+  /** `label`: 1 if it was read while in memory; if it was not loaded, it might have been evicted. */
   #end(at: number, isUsed: boolean, label: number): void {
     const pending = this.#pending
     const chance = pending.told[at] as number

@@ -1,5 +1,4 @@
-// What follows what: learnt from each read, and asked for who may come next. By who reads, by what is missed, and by
-// the numbers in keys.
+// Successors: learnt from each read, and queried for the next keys; by reader, by misses, and by the numbers in keys.
 import { hashOf } from '../../core/key-hash.ts'
 import type { Candidates } from './candidates.ts'
 import { Contexts, REMEMBERED } from './contexts.ts'
@@ -11,7 +10,7 @@ import { RANKS, Steps } from './steps.ts'
 
 const FOLLOWERS = 8
 const MISSED = 4
-/** A forerunner must have been read within so many reads. */
+/** A predecessor must have been read within this many reads. */
 const RECENT = 8192
 
 export class Sequences {
@@ -31,14 +30,14 @@ export class Sequences {
     this.#pairs = new Pairs(pairs)
   }
 
-  /** Of a key that is not known any more. */
+  /** Forgets a key that is no longer known. */
   forget(row: number): void {
     this.#followers.forget(row)
     this.#missed.forget(row)
   }
 
   /**
-   * Learns from a read of a known key, which `Known` has noted, and adds those to `candidates` that may come next.
+   * Learns from a read of a known key, which `Known` has recorded, and adds its likely successors to `candidates`.
    * `seed`: of the namespace.
    */
   read(row: number, context: number, seed: number, isMiss: boolean, candidates: Candidates): void {
@@ -66,7 +65,7 @@ export class Sequences {
     return length > 0 ? before : 0
   }
 
-  /** All that is missed in a namespace is one stream, whoever asks. */
+  /** All misses of a namespace form one stream, whoever reads. */
   #learnMiss(hash: number, seed: number): void {
     const cell = this.#contexts.find(~seed)
     this.#link(this.#missed, cell, hash)
@@ -78,14 +77,14 @@ export class Sequences {
     const from = cell * REMEMBERED
     for (let back = 0; back < (lengths[cell] as number); back++) {
       const before = last[from + back] as number
-      // What was read before its own last read does not lead to it.
+      // A key read before its own previous read does not lead to it.
       if (before === hash) return
       const row = this.#known.find(before)
       if (row >= 0) links.see(row, hash, back === 0)
     }
   }
 
-  /** Where the key before it by a usual step was read lately, the one after it comes next. */
+  /** If the key one usual step before it was read recently, the one after it is proposed. */
   #step(row: number, seed: number, candidates: Candidates): void {
     const numbered = this.#numbered
     const { keys, pattern, runs, readAt } = this.#known

@@ -1,8 +1,8 @@
-// For how long memory keeps what is prefetched into it: the chance by age, counted in loads, of what was prefetched and
-// then read.
+// How long memory keeps prefetched entries: the probability by age, counted in loads, from those that were prefetched
+// and then read.
 
 const AGES = 33
-/** How much the last one counts. */
+/** The weight of the latest observation. */
 const RATE = 0.02
 
 export class Stays {

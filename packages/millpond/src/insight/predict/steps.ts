@@ -1,8 +1,8 @@
-// The steps by which numbers in keys grow: for each pattern the differences that are seen most between a key and the
-// few before it.
+// The increments of numbers in keys: for each pattern, the most frequent differences between a key and the few before
+// it.
 import { PATTERNS } from './patterns.ts'
 
-/** Of a pattern, those that are followed. */
+/** The number of steps followed per pattern. */
 export const RANKS = 2
 const EACH = 8
 const BEFORE = 4

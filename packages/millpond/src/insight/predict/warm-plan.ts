@@ -1,20 +1,19 @@
-// Predictive warming: a plan of the keys that were read most of late, which outlives the process in the cache's own
-// tiers.
+// Predictive warming: a plan of the recently most read keys, which outlives the process in the cache's own tiers.
 import { check, checkOptions, type Shape, text, whole } from '../../core/checks.ts'
 import { decodeKey, type Key } from '../../core/key.ts'
 import type { WarmKeys } from '../../core/warm.ts'
 
-/** Which keys a plan names. */
+/** Which keys a plan contains. */
 export interface WarmPlanOfOptions {
-  /** Of all keys that are known, above 0 to 1. Default 0.2: of what is warmed beyond a third, little is read. */
+  /** The share of all known keys, above 0 to 1. Default 0.2: beyond a third, few of the warmed keys are read. */
   readonly share?: number | undefined
-  /** At most so many, up to 65,536. Default 10,000. */
+  /** At most this many keys, up to 65,536. Default 10,000. */
   readonly top?: number | undefined
   /** Default `default`. */
   readonly namespace?: string | undefined
 }
 
-/** A namespace that keeps its list. */
+/** A namespace that stores its list. */
 export interface WarmPlanCache {
   get(key: Key, options: { readonly quiet: true }): Promise<unknown>
   set(key: Key, value: unknown, options: { readonly ttl: '30d' }): Promise<unknown>

@@ -1,4 +1,4 @@
-// Times to live that follow what values do: what a user says of them, checked.
+// Adaptive TTLs: the options, checked.
 import type { AdaptiveTtl } from '../../core/adaptive-ttl.ts'
 import { check, checkOptions, duration, oneOf, type Shape } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
@@ -7,20 +7,18 @@ import { TtlEstimator } from './estimator.ts'
 import type { Bounds } from './price.ts'
 
 export interface AdaptiveTtlOptions {
-  /** No value lives shorter. Default `'60s'`. */
+  /** The least TTL. Default `'60s'`. */
   readonly minTtl?: Duration | undefined
-  /** How long values live until enough reloads were seen. Default `'5m'`. */
+  /** The TTL until enough reloads were seen. Default `'5m'`. */
   readonly ttl?: Duration | undefined
-  /** No value lives longer. Default `'1h'`. */
+  /** The largest TTL. Default `'1h'`. */
   readonly maxTtl?: Duration | undefined
-  /**
-   * The share of reads that may be answered with a value that the source has changed since, above 0 to 1. Default 0.01.
-   */
+  /** The share of reads that may be answered with an outdated value, above 0 to 1. Default 0.01. */
   readonly staleness?: number | undefined
   /**
-   * `changes`: by how often reloads find another value. `frequency`: what is read more often lives longer; for its
-   * staleness nobody answers, and it loads more often than a fixed time to live that is as stale (`npm run
-   * bench:insight -- DIR --part ttl`). Default `changes`.
+   * `changes`: by how often reloads find another value. `frequency`: frequently read values live longer; this does not
+   * control staleness, and loads more often than a fixed TTL with the same staleness (`npm run bench:insight -- DIR
+   * --part ttl`). Default `changes`.
    */
   readonly by?: 'changes' | 'frequency' | undefined
 }
@@ -38,9 +36,9 @@ const OPTIONS: Shape<AdaptiveTtlOptions> = {
 const STALENESS = 0.01
 
 /**
- * Chooses the time to live of each load that says none itself, for `createCache({ adaptiveTtl })`: as long as loads are
- * saved for the staleness that is allowed, by how often values of the key's kind were found changed. What is announced
- * (tags, `invalidate`) needs no short life; this is for the rest. One for each cache.
+ * Chooses the TTL of each load that does not specify one, for `createCache({ adaptiveTtl })`: to save the most loads
+ * within the allowed staleness, by how often values of the key's pattern were found changed. Announced changes (tags,
+ * `invalidate`) need no short TTL; this is for the rest. One per cache.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
  * @example
  * const cache = createCache({ adaptiveTtl: adaptiveTtl({ maxTtl: '30m', staleness: 0.005 }) })

@@ -1,21 +1,21 @@
-// Chooses how long values live, from what reloads find: decision 0053.
+// Chooses TTLs from the results of reloads: decision 0053.
 import type { AdaptiveTtl, ChosenTtl, LoadedValue } from '../../core/adaptive-ttl.ts'
 import { keyPattern } from '../../observe/key-pattern.ts'
 import { Hazard } from './hazard.ts'
 import { KnownKeys } from './known-keys.ts'
 import { type Bounds, bestTtl, Price } from './price.ts'
 
-/** Patterns with a table of their own; those that come later share one. */
+/** The most patterns with a table of their own; later ones share one. */
 const MOST_PATTERNS = 16
-/** A value lives at most so many times longer than the last one of its key. */
+/** The largest ratio of a TTL to the previous one of its key. */
 const GROWTH = 2
-/** How much a new observation counts against what was known of a key, and of all. */
+/** The weight of a new observation, for a key and for all keys. */
 const STEP = 0.4
 const STEP_OF_ALL = 0.01
 
 export interface EstimatorOptions {
   readonly bounds: Bounds
-  /** Share of reads that may be stale. */
+  /** The share of reads that may be stale. */
   readonly staleness: number
   readonly by: 'changes' | 'frequency'
 }
@@ -26,9 +26,9 @@ export class TtlEstimator implements AdaptiveTtl {
   readonly #keys = new KnownKeys()
   readonly #hazards = new Map<string, Hazard>()
   readonly #others: Hazard
-  /** Of all keys, how long after the end of a value it is asked for. */
+  /** Over all keys, the mean time from a value's expiry to the next request. */
   #meanWait: number
-  /** Of the last load: whether the value was another one. */
+  /** For the last load: whether the value had changed. */
   hasChanged: boolean | undefined
 
   constructor(options: EstimatorOptions) {
@@ -81,7 +81,7 @@ export class TtlEstimator implements AdaptiveTtl {
     return hazard
   }
 
-  /** What the reload of a known key says. */
+  /** Learns from the reload of a known key. */
   #learn(hazard: Hazard, place: number, valueHash: number, now: number): void {
     const { values, loadedAt, ttls, changedAt, scales, waits, rates } = this.#keys
     const before = loadedAt[place] as number
@@ -89,12 +89,12 @@ export class TtlEstimator implements AdaptiveTtl {
     this.hasChanged = values[place] !== valueHash
     values[place] = valueHash
     loadedAt[place] = now
-    // A clock that was set back says nothing of how long anything took.
+    // After a clock was set back, durations are unknown.
     if (elapsed <= 0) return
     const ttl = ttls[place] as number
     hazard.note(before - (changedAt[place] as number), scales[place] as number, elapsed, this.hasChanged)
-    // Loaded before its end, it was invalidated, pushed out or refreshed ahead: that says nothing of how long it takes
-    // to be asked for.
+    // Loaded before its expiry, it was invalidated, evicted or refreshed ahead: then the wait for the next request is
+    // unknown.
     if (elapsed >= ttl) {
       waits[place] = nearer(waits[place] as number, Math.max(1, elapsed - ttl), STEP)
       this.#meanWait = nearer(this.#meanWait, waits[place] as number, STEP_OF_ALL)

@@ -1,22 +1,22 @@
-// How likely a value is to change, by how long ago it last did and how long it usually takes: a table of hazards.
+// How likely a value is to change, by the time since its last change and its usual interval: a table of hazard rates.
 //
-// Seen only at reloads: whether the value is another one than the last time, not when it changed. So a change counts
-// for the middle of the time between, the actuarial estimate of a hazard (Cutler and Ederer, "Maximum utilization of
-// the life table method in analyzing survival", 1958). Cells in which little was seen lean on all ages of the same
-// scale, those on everything: gamma priors worth a few changes each.
+// Observed only at reloads: whether the value differs from the last time, not when it changed. So a change is assigned
+// to the middle of the interval, the actuarial estimate of a hazard (Cutler and Ederer, "Maximum utilization of the
+// life table method in analyzing survival", 1958). Cells with few observations are shrunk towards all ages of the same
+// scale, and those towards the total: gamma priors worth a few changes each.
 
-/** Half octaves of the age against the scale. */
+/** Half octaves of the ratio of age to scale. */
 const AGES = 24
-/** Where an age that equals the scale lies. */
+/** The index at which age equals scale. */
 const EVEN = 14
-/** Octaves of the scale against the base; the first is for keys that were never seen to change. */
+/** Octaves of the scale relative to the base; the first is for keys that were never seen to change. */
 const SCALES = 12
 const BASE_SCALE = 6
-/** So many changes a prior is worth. */
+/** The weight of a prior, in changes. */
 const PRIOR = 4
-/** Before anything was seen: a change in so many times the base. */
+/** The initial guess: one change in this many times the base. */
 const FIRST_GUESS = 10
-/** After so many reloads older ones count half. */
+/** After this many reloads, earlier ones count half. */
 const ROUND = 4096
 
 export class Hazard {
@@ -32,7 +32,7 @@ export class Hazard {
   }
 
   /**
-   * A value that had last changed `ageMs` ago was looked at again after `elapsedMs`. `scaleMs` 0: it was never seen to
+   * A value that had last changed `ageMs` ago was checked again after `elapsedMs`. `scaleMs` 0: it was never seen to
    * change.
    */
   note(ageMs: number, scaleMs: number, elapsedMs: number, hasChanged: boolean): void {

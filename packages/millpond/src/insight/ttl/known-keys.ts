@@ -1,7 +1,7 @@
-// What is remembered of keys that were loaded, by their hash: as many as fit, the latest.
+// What is remembered of loaded keys, by hash: the latest that fit.
 import { mixed } from '../../core/key-hash.ts'
 
-/** Powers of two; 44 bytes a place, and a key may take one of so many. */
+/** Powers of two; 44 bytes per place, and the number of places where a key may go. */
 const PLACES = 32_768
 const TOGETHER = 4
 
@@ -9,17 +9,17 @@ export class KnownKeys {
   readonly values = new Int32Array(PLACES)
   readonly loadedAt = new Float64Array(PLACES)
   readonly ttls = new Float64Array(PLACES)
-  /** When the value last changed, as far as is known: when it was first seen, at the latest. */
+  /** When the value last changed, as far as known; initially when it was first seen. */
   readonly changedAt = new Float64Array(PLACES)
-  /** How long it usually takes to change; 0: it was never seen to. */
+  /** The usual interval between changes; 0: it was never seen to change. */
   readonly scales = new Float32Array(PLACES)
-  /** How long after its end a value is asked for; 0: not known yet. */
+  /** The time from a value's expiry to the next request; 0: unknown. */
   readonly waits = new Float32Array(PLACES)
-  /** Changes per millisecond that the time to live was chosen for. */
+  /** The changes per millisecond for which the TTL was chosen. */
   readonly rates = new Float32Array(PLACES)
   readonly #hashes = new Int32Array(PLACES)
 
-  /** The key's place; -1: it is not known. */
+  /** The key's place; -1: unknown. */
   find(hash: number): number {
     const first = firstOf(hash)
     for (let place = first; place < first + TOGETHER; place++)
@@ -27,9 +27,7 @@ export class KnownKeys {
     return -1
   }
 
-  /**
-   * A place for a key that is not known: that of the one, of those it may take, which was loaded the longest time ago.
-   */
+  /** A place for an unknown key: of its possible places, the one that was loaded the longest time ago. */
   take(hash: number, valueHash: number, now: number): number {
     const first = firstOf(hash)
     let oldest = first

@@ -1,21 +1,20 @@
-// What a stale read costs, in loads: the price at which the times to live that follow from it meet the staleness that
-// was asked for.
+// The cost of a stale read, in loads: the price at which the resulting TTLs meet the requested staleness.
 //
 // With reads at a rate r and changes at a rate l, a value that lives for T costs a load and, at a price m, m stale
 // reads r l T^2 / 2, every T + 1 / r. The best T is (-1 + sqrt(1 + 2 r / (m l))) / r. The price is found by bisection
-// over the reloads seen last, and put right by how stale reads really were.
+// over the latest reloads, and calibrated by the actual staleness.
 
 const SAMPLES = 1024
 const EVERY = 32
 /**
- * Of the natural logarithm of a price: at first it may lie anywhere, later it moves by so much at most. In steps that
- * halve what is left.
+ * The range of the natural logarithm of a price: initially unrestricted, later a limited change. Bisection halves what
+ * is left.
  */
 const WIDEST = 30
 const FIRST_STEPS = 20
 const MOVES = 1
 const STEPS = 7
-/** How much older cycles count with each one, and what the calibration begins with, in stale reads. */
+/** The decay of earlier cycles per cycle, and the initial value of the calibration, in stale reads. */
 const FADE = 0.998
 const FIRST = 0.1
 const LEAST_FACTOR = 0.5
@@ -28,7 +27,7 @@ export interface Bounds {
 }
 
 export class Price {
-  /** Undefined until enough was seen. */
+  /** Undefined until there were enough observations. */
   value: number | undefined
   readonly #staleness: number
   readonly #bounds: Bounds
@@ -38,13 +37,13 @@ export class Price {
   #foreseen = 0
   #found = 0
 
-  /** `staleness`: the share of reads that may be answered with a value that is not the latest. */
+  /** `staleness`: the share of reads that may be answered with an outdated value. */
   constructor(staleness: number, bounds: Bounds) {
     this.#staleness = staleness
     this.#bounds = bounds
   }
 
-  /** A reload: how often the key is read and changes, per millisecond. */
+  /** A reload: the key's reads and changes per millisecond. */
   note(reads: number, changes: number): void {
     const at = this.#count++ % SAMPLES
     this.#reads[at] = reads
@@ -53,7 +52,7 @@ export class Price {
   }
 
   /**
-   * A cycle has ended: about so many reads were answered, for `ttlMs`, and its end showed whether the value had
+   * A cycle has ended: about this many reads were answered during `ttlMs`, and its end showed whether the value had
    * changed.
    */
   judge(reads: number, changes: number, ttlMs: number, elapsedMs: number, hasChanged: boolean): void {
@@ -61,7 +60,7 @@ export class Price {
     this.#found = this.#found * FADE + (hasChanged ? (reads / 2) * Math.min(1, ttlMs / elapsedMs) : 0)
   }
 
-  /** Stale reads that were found for each that was foreseen. */
+  /** Observed stale reads per expected one. */
   get factor(): number {
     return Math.max(LEAST_FACTOR, Math.min(MOST_FACTOR, (this.#found + FIRST) / (this.#foreseen + FIRST)))
   }
@@ -100,6 +99,6 @@ export class Price {
 export const bestTtl = (reads: number, changes: number, price: number): number =>
   (-1 + Math.sqrt(1 + (2 * reads) / (price * changes))) / reads
 
-/** Of the reads of a value that lives until `expected` changes have come, those that are answered with an old one. */
+/** Of the reads of a value that lives until `expected` changes are due, the share that gets an outdated value. */
 const staleShare = (expected: number): number =>
   expected > 1e-4 ? 1 - (1 - Math.exp(-expected)) / expected : expected / 2
