@@ -7,9 +7,9 @@ import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
 import { Lasting } from './lasting.ts'
 
-/** How entries live. */
+/** Default lifetimes of entries. */
 export interface ApolloCacheOptions {
-  /** How long an entry lives for which Apollo says no time. Default: for ever; memory makes room when it is full. */
+  /** The TTL of entries for which Apollo specifies none. Default: unlimited; memory evicts when it is full. */
   readonly ttl?: Duration | undefined
 }
 

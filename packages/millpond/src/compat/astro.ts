@@ -1,10 +1,10 @@
-// Astro 7's cache provider over a cache, for any number of servers: what `cache: { provider: { entrypoint } }` of its
-// configuration names.
+// Astro 7's cache provider over a cache, for any number of servers: the `entrypoint` of `cache: { provider: {
+// entrypoint } }` in its configuration.
 //
-// A page is rendered between a read and a write, under a lease that the miss gave: what was invalidated meanwhile, in
-// whatever process, is not stored. Whether a page may be kept is known only when it has been rendered, so nobody is
-// given what another's render made: who comes while one is under way waits for it and reads then, unless the page
-// before could not be kept.
+// A page is rendered between a read and a write, under a lease obtained with the miss: if anything was invalidated
+// meanwhile, in any process, it is not stored. Whether a page may be stored is known only after rendering, so
+// concurrent requests do not share a render's response: they wait for the render and then read, unless the previous
+// page could not be stored.
 import { createHash } from 'node:crypto'
 import { checkOptions, flag, options as optionsOf, type Shape, texts } from '../core/checks.ts'
 import { MAX_DURATION_MS } from '../core/duration.ts'
@@ -15,20 +15,20 @@ import { cacheGiven } from './cache-given.ts'
 
 /** Which part of a query belongs to a page. */
 export interface AstroQueryOptions {
-  /** Whether `?a=1&b=2` and `?b=2&a=1` are one page. Default true. */
+  /** Whether `?a=1&b=2` and `?b=2&a=1` are the same page. Default true. */
   readonly sort?: boolean | undefined
-  /** Only these parameters are part of a page's name. */
+  /** Only these parameters identify a page. */
   readonly include?: readonly string[] | undefined
   /**
-   * All but these are; `*` stands for any letters. Default: the marks of campaigns and analytics (`utm_*`, `fbclid` and
-   * the like).
+   * All parameters except these identify a page; `*` matches any characters. Default: tracking parameters (`utm_*`,
+   * `fbclid` and the like).
    */
   readonly exclude?: readonly string[] | undefined
 }
 
-/** How pages are told apart. */
+/** How pages are distinguished. */
 export interface AstroCacheOptions {
-  /** Which part of a query belongs to a page. Default: all of it, sorted, without the marks of campaigns. */
+  /** Which part of a query identifies a page. Default: all of it, sorted, without tracking parameters. */
   readonly query?: AstroQueryOptions | undefined
 }
 
@@ -39,7 +39,7 @@ export interface AstroCacheContext {
   readonly logger?: { warn(message: string): void } | undefined
 }
 
-/** Astro's `CacheProvider`, of the kind that answers requests itself. */
+/** Astro's `CacheProvider`, of the kind that handles requests itself. */
 export interface AstroCacheProvider {
   readonly name: string
   onRequest(context: AstroCacheContext, next: () => Promise<Response>): Promise<Response>
@@ -55,7 +55,7 @@ interface Page {
   readonly body: Uint8Array<ArrayBuffer>
 }
 
-/** What lies at an address: its page, or by which fields of a request its pages differ. */
+/** The entry of an address: its page, or the request headers by which its pages vary. */
 interface Held {
   readonly vary: readonly string[]
   readonly page?: Page
@@ -73,14 +73,14 @@ const QUERY: Shape<AstroQueryOptions> = {
   exclude: texts('a list of parameter names, such as ["utm_*"]'),
 }
 const OPTIONS: Shape<AstroCacheOptions> = { query: optionsOf(QUERY) }
-/** Of campaigns, advertisements and analytics: no page depends on them. */
+/** Tracking parameters of campaigns, advertisements and analytics: no page depends on them. */
 const MARKS =
   'utm_*,fbclid,gclid,gbraid,wbraid,dclid,msclkid,twclid,li_fat_id,mc_cid,mc_eid,_ga,_gl,_hsenc,_hsmi,_ke,oly_anon_id,oly_enc_id,rb_clickid,s_cid,vero_id,wickedid,yclid,__s,ref'.split(
     ',',
   )
 const COOKIES = Symbol.for('astro.cookies')
 const SECOND = 1000
-/** Longer than pages take that anybody waits for. */
+/** Longer than anyone waits for a page. */
 const LEASE = { for: '60s', wait: false } as const
 const STATE = 'X-Astro-Cache'
 const PATH_TAG = 'astro-path:'
@@ -88,8 +88,8 @@ const LONG = 256
 const MOST_PASSED = 10_000
 
 /**
- * The module that `cache: { provider: { entrypoint } }` of Astro's configuration names exports this. Pages are entries
- * of the cache that is given, with their tags as they are: `cache.invalidateTags` reaches them as
+ * The default export of the module that `cache: { provider: { entrypoint } }` of Astro's configuration names. Pages are
+ * entries of the given cache, with their tags unchanged: `cache.invalidateTags` reaches them as
  * `Astro.cache.invalidate` does.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
@@ -105,12 +105,15 @@ export function astroCache(
 }
 
 function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider {
-  /** Of reads and renders that may end with a page: by address. */
+  /** Reads and renders in progress that may yield a page, by address. */
   const underWay = new Map<string, Promise<void>>()
-  /** Addresses whose last page could not be kept: nobody waits for another's there. */
+  /** Addresses whose last page could not be stored: requests there do not wait for each other. */
   const passed = new Set<string>()
 
-  /** Renders, and stores behind what may be stored. @returns the answer, and when it has been stored. */
+  /**
+   * Renders, and stores the page in the background if it may be stored. @returns the response, and when it has been
+   * stored.
+   */
   const render = async (
     at: Address,
     lease: Lease | undefined,
@@ -127,8 +130,8 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
     if (obstacle !== undefined) logger?.warn(`${at.path} is not cached: its response has ${obstacle}`)
     if (life === undefined || obstacle !== undefined) {
       lease?.release()
-      // What lies there would be given to others until its time is over, although it is no longer meant to be kept. A
-      // failure says nothing about it.
+      // Otherwise the old page would be served until it expires, although it should no longer be kept. An error says
+      // nothing about it.
       if (isAnew && response.status < 500) await cache.delete(at.key)
       if (passed.size >= MOST_PASSED) passed.clear()
       passed.add(at.name)
@@ -156,8 +159,8 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
       await cache.set(at.key, { vary: [], page } satisfies Held, { ...options, lease })
       return
     }
-    // Which pages there are is known now. What holds for the address, for which there was a lease, holds for its page
-    // if it is still there once that has a lease of its own.
+    // Only now is it known which pages there are. The lease of the address also covers its page, if the address entry
+    // is still there once the page has a lease of its own.
     if ((await cache.set(at.key, { vary } satisfies Held, { ...options, lease })) !== 'stored') return
     const variant = at.of(request, vary)
     const found = await cache.getEntry<Held>(variant.key, { lease: LEASE })
@@ -171,14 +174,14 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
     }
   }
 
-  /** From memory, from below, or rendered. */
+  /** From memory, from a lower tier, or rendered. */
   const answer = async (at: Address, context: AstroCacheContext, next: Next): Promise<Answered> => {
     const found = await cache.getEntry<Held>(at.key, { lease: LEASE })
     if (found.kind === 'miss') return render(at, found.lease, context, next)
     const { vary, page } = found.value
     if (page === undefined) {
       found.lease?.release()
-      // Once: what lies at the address of a variant is a page.
+      // At most once: the entry of a variant is a page.
       return at.values === undefined
         ? answer(at.of(context.request, vary), context, next)
         : render(at, undefined, context, next)
@@ -242,13 +245,13 @@ interface Answered {
   readonly stored: Promise<void>
 }
 
-/** Where the pages of one URL lie. */
+/** The address of the pages of one URL. */
 interface Address {
   readonly name: string
   readonly path: string
   readonly tag: string
   readonly key: readonly string[]
-  /** Of the fields by which its pages differ, where this is one of them. */
+  /** The values of the varying request headers, if this is a variant. */
   readonly values?: readonly string[]
   of(request: Request, vary: readonly string[]): Address
 }
@@ -292,7 +295,7 @@ function nameBy(given: AstroCacheOptions): (url: URL) => string {
   }
 }
 
-/** What `Astro.cache` has said, as Astro writes it on the response. */
+/** The lifetime set through `Astro.cache`, as Astro writes it on the response. */
 function lifeOf({ status, headers }: Response): Life | undefined {
   const said = new Map(
     (headers.get('cdn-cache-control') ?? '').split(',').map((part) => {
@@ -301,7 +304,7 @@ function lifeOf({ status, headers }: Response): Life | undefined {
     }),
   )
   const seconds = said.get('max-age') ?? 0
-  // A failure that a rule for its route covers is not what was meant to be kept.
+  // An error response covered by a route rule was not meant to be cached.
   if (!(seconds > 0) || status >= 500) return undefined
   const stale = said.get('stale-while-revalidate') ?? 0
   const tags = (headers.get('cache-tag') ?? '').split(',').map((tag) => tag.trim())
@@ -312,7 +315,7 @@ function lifeOf({ status, headers }: Response): Life | undefined {
   }
 }
 
-/** Why it is somebody's own, or nobody can tell whose. Cookies that Astro has not yet written lie beside the fields. */
+/** Why the response is private, or may be. Cookies that Astro has not written yet are not among the headers. */
 function obstacleTo(response: Response): string | undefined {
   const cookies: { headers?(): Iterable<string> } | undefined = Reflect.get(response, COOKIES)
   if (response.headers.has('set-cookie') || [...(cookies?.headers?.() ?? [])].length > 0) return 'Set-Cookie'
@@ -335,7 +338,7 @@ async function pageOf(response: Response): Promise<Page> {
 }
 
 function responseOf({ status, headers, body }: Page, state: string): Response {
-  // Some statuses may not have a body, not even an empty one.
+  // Some statuses must not have a body, not even an empty one.
   const response = new Response(body.byteLength === 0 ? null : body, {
     status,
     headers: headers.map(([a, b]) => [a, b]),
@@ -344,7 +347,7 @@ function responseOf({ status, headers, body }: Page, state: string): Response {
   return response
 }
 
-/** Answers of `fetch` have fields that cannot be changed. */
+/** The headers of `fetch` responses are immutable. */
 function marked(response: Response, state: string): Response {
   try {
     response.headers.set(STATE, state)

@@ -1,8 +1,8 @@
-// Times as bentocache takes them: '10m', '2 days', milliseconds, or null.
+// Durations as in bentocache: '10m', '2 days', milliseconds, or null.
 import { MAX_DURATION_MS } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 
-/** Milliseconds, a text with its unit (`'10m'`, `'2 days'`), or `null`, which is for ever. */
+/** Milliseconds, a text with a unit (`'10m'`, `'2 days'`), or `null` for no limit. */
 export type BentoDuration = number | string | null
 
 const SECOND = 1000

@@ -1,7 +1,7 @@
-// The verbs of bentocache over a cache, for programs that move step by step.
+// The methods of bentocache over a cache, for programs that migrate step by step.
 //
-// Its grace period is `staleIfError` here, its soft timeout `timeout.soft`; a soft timeout of 0 (answer with what is
-// held, load behind) is `staleFor`. A namespace is a prefix of keys, as there, and a tag.
+// Its grace period is `staleIfError` here, its soft timeout `timeout.soft`; a soft timeout of 0 (return the stale
+// value, load in the background) is `staleFor`. A namespace is a prefix of keys, as in bentocache, and a tag.
 import { checkOptions, flag, fn, required, type Shape, text, texts } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EntryOptions, LoadOptions } from '../core/options.ts'
@@ -12,59 +12,59 @@ import { cacheGiven } from './cache-given.ts'
 
 export type { BentoDuration } from './bento-duration.ts'
 
-/** How entries live, and how loads behave. */
+/** The lifetimes of entries, and the behaviour of loads. */
 export interface BentocacheOptions {
-  /** Default `'30s'`. `null`: for ever. */
+  /** Default `'30s'`. `null`: unlimited. */
   readonly ttl?: BentoDuration | undefined
-  /** How long after that a value may be given when its factory fails or is slow. Default `false`. */
+  /** How long after its TTL a value may be returned if its factory fails or is slow. Default `false`. */
   readonly grace?: false | BentoDuration | undefined
   /**
-   * With a value in grace at hand, how long to wait for the factory. 0: not at all, it runs behind. Default 0; `null`:
-   * wait.
+   * How long to wait for the factory if there is a value in grace. 0: not at all, it runs in the background. Default 0;
+   * `null`: wait.
    */
   readonly timeout?: BentoDuration | undefined
   /** When the factory is given up. Default `null`: never. */
   readonly hardTimeout?: BentoDuration | undefined
 }
 
-/** What a call may say. */
+/** The options of a call. */
 export interface BentoEntryOptions extends BentocacheOptions {
   /** The key. */
   readonly key: string
-  /** Tags by which it can be invalidated. */
+  /** Tags for invalidation. */
   readonly tags?: readonly string[] | undefined
 }
 
-/** What a factory is given. */
+/** The context of a factory. */
 export interface BentoFactoryContext {
-  /** Another time to live for this value; `null`: for ever. */
+  /** Sets another TTL for this value; `null`: unlimited. */
   setTtl(ttl: BentoDuration): void
   setOptions(options: { readonly ttl?: BentoDuration }): void
   setTags(tags: readonly string[]): void
-  /** Ends the factory as one that has failed: a value in grace is given, if there is one. */
+  /** Ends the factory as failed: a value in grace is returned, if there is one. */
   fail(message?: string): never
-  /** `return context.skip()`: nothing is stored, and `undefined` is the answer. */
+  /** `return context.skip()`: nothing is stored, and the result is `undefined`. */
   skip(): undefined
-  /** The value whose time is over, where grace is on and it is held. */
+  /** The expired value, if grace is on and it is still held. */
   readonly gracedEntry: { readonly value: unknown } | undefined
 }
 
-/** Makes a value. */
+/** Creates a value. */
 export type BentoFactory<T> = (context: BentoFactoryContext) => T | Promise<T>
 
 /** `getOrSet`. */
 export interface BentoGetOrSetOptions<T> extends BentoEntryOptions {
-  /** Loads the value where there is none. */
+  /** Loads the value on a miss. */
   readonly factory: BentoFactory<T>
-  /** Runs the factory, whatever is held. */
+  /** Runs the factory even if there is a value. */
   readonly forceFresh?: boolean | undefined
-  /** Is told what the factory threw. */
+  /** Called with the error of the factory. */
   readonly onFactoryError?: ((error: unknown) => void) | undefined
 }
 
 /** `set`. */
 export interface BentoSetOptions extends BentoEntryOptions {
-  /** What is stored. */
+  /** The value to store. */
   readonly value: unknown
 }
 
@@ -72,13 +72,13 @@ export interface BentoSetOptions extends BentoEntryOptions {
 export interface BentoGetOptions<T> {
   /** The key. */
   readonly key: string
-  /** A value, or a function that makes it. */
+  /** A value, or a function that returns one. */
   readonly defaultValue?: T | (() => T | Promise<T>) | undefined
-  /** How long after its time an entry may still be answered; `false`: not at all. */
+  /** How long after its TTL an entry may still be returned; `false`: not at all. */
   readonly grace?: false | BentoDuration | undefined
 }
 
-/** What `bentocache` makes: a `CacheProvider` of bentocache. */
+/** The type that `bentocache` returns: a `CacheProvider` of bentocache. */
 export interface Bentocache {
   get<T = unknown>(options: BentoGetOptions<T>): Promise<T | undefined>
   set(options: BentoSetOptions): Promise<boolean>
@@ -87,24 +87,25 @@ export interface Bentocache {
   getOrSetForever<T>(options: Omit<BentoGetOrSetOptions<T>, 'ttl'>): Promise<T>
   has(options: { readonly key: string }): Promise<boolean>
   missing(options: { readonly key: string }): Promise<boolean>
-  /** The value, which is deleted then. */
+  /** Returns the value, and deletes it. */
   pull<T = unknown>(key: string): Promise<T | undefined>
   delete(options: { readonly key: string }): Promise<boolean>
   deleteMany(options: { readonly keys: readonly string[] }): Promise<boolean>
   deleteByTag(options: { readonly tags: readonly string[] }): Promise<boolean>
-  /** Ends the time of an entry: what is in grace may still be given. */
+  /** Expires an entry: during its grace period it may still be returned. */
   expire(options: { readonly key: string }): Promise<boolean>
-  /** Everything of this namespace, and of those within it. */
+  /** Removes everything of this namespace, and of those nested in it. */
   clear(): Promise<void>
-  /** Does nothing: tiers remove by themselves what is over. */
+  /** Does nothing: tiers remove expired entries themselves. */
   prune(): Promise<void>
   namespace(name: string): Bentocache
-  /** Waits for what runs behind. The cache stays open. */
+  /** Waits for background work. The cache stays open. */
   disconnect(): Promise<void>
 }
 
 /**
- * Of bentocache alone: what they are for is always so here, or set on the cache. Calls that say them stay as they are.
+ * Options of bentocache that always hold here, or are set on the cache. They are accepted, so that calls need no
+ * changes.
  */
 interface Ignored {
   readonly suppressL2Errors?: unknown
@@ -151,7 +152,7 @@ const KEYS: Shape<{ readonly keys: readonly string[] } & Ignored> = {
 const TAGS: Shape<{ readonly tags: readonly string[] } & Ignored> = { ...IGNORED, tags: required(tags) }
 
 /**
- * The verbs of bentocache over a cache or a namespace of it.
+ * The methods of bentocache over a cache or a namespace of it.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const bento = bentocache(cache, { ttl: '5m', grace: '1h' })
@@ -169,7 +170,7 @@ class Provider implements Bentocache {
   readonly #defaults: BentocacheOptions
   readonly #path: readonly string[]
   readonly #prefix: string
-  /** Of this namespace, and of those that it lies in. */
+  /** This namespace, and those that contain it. */
   readonly #own: readonly string[]
 
   constructor(cache: Cache, defaults: BentocacheOptions, path: readonly string[]) {
@@ -271,7 +272,7 @@ class Provider implements Bentocache {
     return this.#prefix + key
   }
 
-  /** Tags of one namespace are not those of another. */
+  /** Tags are scoped to their namespace. */
   #tags(tags: readonly string[]): readonly string[] {
     return this.#prefix === '' ? tags : tags.map((tag) => this.#prefix + tag)
   }

@@ -1,4 +1,4 @@
-// The verbs of cache-manager 7 over a cache, for programs that move step by step.
+// The methods of cache-manager 7 over a cache, for programs that migrate step by step.
 import { EventEmitter } from 'node:events'
 import { checkOptions, fn, refused, type Shape, text, whole } from '../core/checks.ts'
 import type { Cache } from '../engine/cache.ts'
@@ -8,35 +8,35 @@ import { endless } from './endless.ts'
 import { Lasting } from './lasting.ts'
 import { setEach } from './set-each.ts'
 
-/** What holds where a call says nothing else. */
+/** Defaults for calls. */
 export interface CacheManagerOptions {
-  /** Milliseconds. Default, as there: for ever. */
+  /** Milliseconds. Default, as in cache-manager: unlimited. */
   readonly ttl?: number | undefined
-  /** Where an entry has fewer milliseconds left, `wrap` loads it anew behind. Default: never. */
+  /** If an entry has fewer milliseconds left, `wrap` reloads it in the background. Default: never. */
   readonly refreshThreshold?: number | undefined
-  /** What `cacheId()` says. Default: the cache's name. */
+  /** The result of `cacheId()`. Default: the cache's name. */
   readonly cacheId?: string | undefined
 }
 
-/** A time, or one that follows from the value. */
+/** A duration, or a function of the value. */
 export type ByValue<T> = number | ((value: T) => number)
 
-/** How `wrap` stores and refreshes: milliseconds, or what a value says. */
+/** How `wrap` stores and refreshes: milliseconds, or a function of the value. */
 export interface WrapTimes<T> {
   readonly ttl?: ByValue<T> | undefined
   readonly refreshThreshold?: ByValue<T> | undefined
-  /** Answers the value with its end. */
+  /** Returns the value with its expiry. */
   readonly raw?: boolean | undefined
 }
 
-/** One of `mset`. */
+/** An item of `mset`. */
 export interface CacheManagerItem<T> {
   readonly key: string
   readonly value: T
   readonly ttl?: number
 }
 
-/** What listeners are told. */
+/** The arguments of listeners. */
 export interface CacheManagerEvents {
   get: (data: { key: string; value?: unknown }) => void
   mget: (data: { keys: string[]; values?: unknown[] }) => void
@@ -48,17 +48,17 @@ export interface CacheManagerEvents {
   refresh: (data: { key: string; value?: unknown; error?: unknown }) => void
 }
 
-/** What `cacheManager` makes: a `Cache` of cache-manager 7, without `stores`. */
+/** The type that `cacheManager` returns: a `Cache` of cache-manager 7, without `stores`. */
 export interface CacheManager {
   get<T>(key: string): Promise<T | undefined>
   mget<T>(keys: string[]): Promise<(T | undefined)[]>
-  /** When the entry ends, in epoch milliseconds; undefined: never, or there is none. */
+  /** When the entry expires, in epoch milliseconds; undefined: never, or there is none. */
   ttl(key: string): Promise<number | undefined>
   set<T>(key: string, value: T, ttl?: number): Promise<T>
   mset<T>(list: CacheManagerItem<T>[]): Promise<CacheManagerItem<T>[]>
   del(key: string): Promise<boolean>
   mdel(keys: string[]): Promise<boolean>
-  /** Everything of the cache, or of the namespace, that was given. */
+  /** Removes everything of the cache or namespace. */
   clear(): Promise<boolean>
   wrap<T>(key: string, load: () => T | Promise<T>, ttl?: ByValue<T>, refreshThreshold?: ByValue<T>): Promise<T>
   wrap<T>(
@@ -69,7 +69,7 @@ export interface CacheManager {
   wrap<T>(key: string, load: () => T | Promise<T>, times: WrapTimes<T>): Promise<T>
   on<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
   off<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
-  /** Waits for what runs behind. The cache stays open. */
+  /** Waits for background work. The cache stays open. */
   disconnect(): Promise<undefined>
   cacheId(): string
 }
@@ -86,11 +86,11 @@ const TIMES: Shape<WrapTimes<never>> = {
     throw refused(value, at, 'true or false')
   },
 }
-/** Of `refreshAhead`: with this share of its time gone, that is at once. */
+/** For `refreshAhead`: an elapsed share this small means at once. */
 const NOW = Number.MIN_VALUE
 
 /**
- * The verbs of cache-manager 7 over a cache or a namespace of it.
+ * The methods of cache-manager 7 over a cache or a namespace of it.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
  * const manager = cacheManager(cache, { ttl: 60_000 })
@@ -111,7 +111,7 @@ class Manager implements CacheManager {
   constructor(cache: Cache, options: CacheManagerOptions) {
     this.#cache = cache
     this.#options = options
-    // Handed over one by one (`const { get } = manager`), they are used so there.
+    // Methods can be passed around unbound (`const { get } = manager`), as in cache-manager.
     for (const verb of VERBS) Object.defineProperty(this, verb, { value: this[verb].bind(this) })
   }
 
@@ -218,7 +218,7 @@ class Manager implements CacheManager {
     return this.#options.cacheId ?? this.#cache.name
   }
 
-  /** One over all processes: a hit that is due starts it, and who reads meanwhile has what is held. */
+  /** One refresh over all processes: a hit that is due starts it, and concurrent reads get the held value. */
   #refresh<T>(
     key: string,
     held: T,

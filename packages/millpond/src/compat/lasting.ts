@@ -1,7 +1,7 @@
-// Options of calls that differ by their time to live alone: made once for each, and read once.
+// Options of calls that differ only by their TTL: created once for each.
 import { constantOptions, type EntryOptions } from '../core/options.ts'
 
-/** Times that somebody reckons anew for each call must not crowd out those that are always the same. */
+/** TTLs that are computed anew for each call must not evict those that are always the same. */
 const MOST = 32
 
 export class Lasting {

@@ -10,9 +10,9 @@ import { cacheGiven } from './cache-given.ts'
 /** The token under which the module provides the cache. */
 export const MILLPOND_CACHE: unique symbol = Symbol.for('millpond.cache')
 
-/** How the module comes to a cache that other providers are needed for. */
+/** How the module gets a cache that depends on other providers. */
 export interface MillpondModuleAsyncOptions {
-  /** Makes the cache; it is closed with the application. */
+  /** Creates the cache; it is closed with the application. */
   // biome-ignore lint/suspicious/noExplicitAny: as Nest types what it injects
   readonly useFactory: (...dependencies: any[]) => Cache | Promise<Cache>
   /** The providers that the factory takes. */
@@ -42,7 +42,7 @@ const CLOSER = Symbol('millpond.closer')
 // biome-ignore lint/complexity/noStaticOnlyClass: Nest names modules by their class
 export class MillpondModule {
   /**
-   * Of a cache that is there. Whoever made it closes it.
+   * For an existing cache, which is not closed with the application.
    * @throws MillpondError `OPTION_INVALID`.
    * @example
    * imports: [MillpondModule.forRoot(createCache({ name: 'shop' }))]
@@ -58,7 +58,7 @@ export class MillpondModule {
   }
 
   /**
-   * Of a cache that is made with what other modules provide, and closed when the application is.
+   * For a cache that is created from other modules' providers, and closed with the application.
    * @throws MillpondError `OPTION_INVALID`.
    */
   static forRootAsync(options: MillpondModuleAsyncOptions): DynamicModule {
@@ -82,19 +82,19 @@ export class MillpondModule {
   }
 }
 
-/** Injects the cache: a parameter of a constructor, or a property. */
+/** Injects the cache into a constructor parameter or a property. */
 export const InjectCache = (): PropertyDecorator & ParameterDecorator => Inject(MILLPOND_CACHE)
 
-/** How `Cached` keeps what a method answers: as `getOrSet` does, with keys and tags by the arguments. */
+/** How `Cached` caches a method's result: as `getOrSet`, with keys and tags from the arguments. */
 export interface CachedOptions<A extends readonly unknown[] = readonly unknown[]> extends Omit<LoadOptions, 'tags'> {
   /**
-   * What the arguments follow in the key (then they are texts, numbers, booleans, bigints or null), or a function from
-   * them to it. Default: the names of the object's class and the method.
+   * The key's prefix, followed by the arguments (which must then be strings, numbers, booleans, bigints or null), or a
+   * function from the arguments to the key. Default: the names of the object's class and the method.
    */
   readonly key?: readonly KeyPart[] | ((args: A) => Key) | undefined
-  /** Tags of each answer, or what makes them of the arguments. */
+  /** Tags of each result, or a function of the arguments. */
   readonly tags?: readonly string[] | ((args: A) => readonly string[]) | undefined
-  /** Of the cache. Default: the one that was given. */
+  /** A namespace of the cache. Default: the provided cache itself. */
   readonly namespace?: string | undefined
 }
 
@@ -129,8 +129,8 @@ const CACHED: Shape<CachedOptions> = {
 }
 
 /**
- * Caches what a method of a provider or controller resolves with: once for all who call it with the same arguments
- * meanwhile, in all processes that share a tier. The object that it is called on is no part of the key.
+ * Caches the result of a method of a provider or controller: concurrent calls with the same arguments share one
+ * execution, in all processes that share a tier. The object on which it is called is not part of the key.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * \@Cached({ ttl: '10m', tags: ([id]) => [`deal:${id}`] })
@@ -140,7 +140,7 @@ const CACHED: Shape<CachedOptions> = {
 export function Cached<A extends readonly any[] = readonly any[]>(options: CachedOptions<A> = {}): MethodOf<A> {
   checkOptions<CachedOptions>(options, CACHED, 'Cached')
   const { key, tags, namespace, ...load } = options
-  resolvePolicy(load, DEFAULT_POLICY) // what is wrong with it is said here, and not with the first call
+  resolvePolicy(load, DEFAULT_POLICY) // reports invalid options here rather than with the first call
   return (target, name, descriptor) => {
     const method = `${target.constructor.name}.${String(name)}`
     wrapMethod(target, name, descriptor, (whole, args, call, on) => {
@@ -158,15 +158,15 @@ export function Cached<A extends readonly any[] = readonly any[]>(options: Cache
 }
 
 /**
- * The class of the object, so that what two classes inherit is not the same entry; and the class that has the method
- * where that is another, so that an override is not what it overrides.
+ * The object's class, so that methods inherited by two classes have separate entries; and the class that defines the
+ * method if it is another, so that an override is distinct from the overridden method.
  */
 function namesOf(target: object, name: string | symbol, on: object): readonly KeyPart[] {
   const [declaring, own] = [target.constructor.name, on.constructor.name]
   return own === declaring ? [own, String(name)] : [own, declaring, String(name)]
 }
 
-/** A parameter that was left out at the end is the same as one that is undefined. */
+/** A trailing argument that was omitted is equivalent to undefined. */
 function partsOf(args: readonly unknown[], method: string): readonly KeyPart[] {
   const parts = args.slice(0, args.findLastIndex((one) => one !== undefined) + 1)
   const odd = parts.find((part) => !isPart(part))
@@ -179,16 +179,17 @@ function partsOf(args: readonly unknown[], method: string): readonly KeyPart[] {
 
 /** Where `InvalidateTags` invalidates. */
 export interface InvalidateTagsOptions {
-  /** Of the cache: the one that `Cached` names. Default: the one that was given. */
+  /** The cache's namespace, as for `Cached`. Default: the provided cache itself. */
   readonly namespace?: string | undefined
 }
 
 const INVALIDATE: Shape<InvalidateTagsOptions> = { namespace: text }
 
 /**
- * Invalidates tags in every process once a method has resolved; where it rejects, nothing. Its caller has the answer
- * when the invalidation is acknowledged.
- * @throws MillpondError `OPTION_INVALID`; the method rejects with `LEDGER_UNREACHABLE` where nobody else could be told.
+ * Invalidates tags in every process once a method has resolved; if it rejects, nothing is invalidated. The caller gets
+ * the result when the invalidation is acknowledged.
+ * @throws MillpondError `OPTION_INVALID`; the method rejects with `LEDGER_UNREACHABLE` if no other process could be
+ * notified.
  * @example
  * \@InvalidateTags(([id]) => [`deal:${id}`, 'deals'])
  * async update(id: number, change: Change): Promise<void> { await this.db.update(id, change) }
@@ -246,7 +247,7 @@ function wrapMethod<A extends any[], T>(
   descriptor.value = wrapped
 }
 
-/** What decorators nearer to the method have said of it: its route, its guards. */
+/** Metadata set by decorators closer to the method: its route, its guards. */
 function copyMetadata(from: object, to: object): void {
   const metadata: { getMetadataKeys?: (of: object) => unknown[]; getMetadata?: (key: unknown, of: object) => unknown } =
     Reflect

@@ -1,11 +1,11 @@
-// When tags of Next were revalidated, for all replicas; and what that makes of an entry.
+// When Next's tags were revalidated, for all replicas; and the resulting state of an entry.
 import type { Cache } from '../engine/cache.ts'
 
-/** `expired`: gone since then. `stale`: to be served once more, and made anew. `until`: gone from then on. */
+/** `expired`: gone since then. `stale`: to be served once more, and regenerated. `until`: gone from then on. */
 type Kind = 'expired' | 'stale' | 'until'
 const KINDS: readonly Kind[] = ['expired', 'stale', 'until']
 const SECOND = 1000
-/** Marks that a process remembers. */
+/** The most marks that a process remembers. */
 const MOST_OWN = 100_000
 /** Which tag, and which of its marks. */
 type Name = readonly [Kind, string]
@@ -13,25 +13,20 @@ type Name = readonly [Kind, string]
 export class Marks {
   readonly #shared: Cache
   readonly #entries: Cache
-  /** Marks that this process has made: where memory alone holds them, it may have to let go of one. */
+  /** Marks made by this process: if only memory holds them, it may evict one. */
   readonly #own = new Map<string, number>()
   readonly #most: number
-  /**
-   * The latest that it no longer remembers, by kind: a tag that it knows nothing of may have been revalidated until
-   * then.
-   */
+  /** The latest forgotten mark, by kind: an unknown tag may have been revalidated until then. */
   readonly #forgotten: Record<Kind, number> = { expired: 0, stale: 0, until: 0 }
 
-  /** @param entries whose tags are those that are revalidated. @param most marks that are remembered */
+  /** @param entries those whose tags are revalidated. @param most the most marks that are remembered */
   constructor(cache: Cache, entries: Cache, most = MOST_OWN) {
     this.#most = most
     this.#shared = cache.namespace('next-tags')
     this.#entries = entries
   }
 
-  /**
-   * Hears of what other replicas have revalidated: their acknowledged steps are seen by whatever is read after this.
-   */
+  /** Learns what other replicas have revalidated: reads after this see all their acknowledged steps. */
   async refresh(): Promise<void> {
     await Promise.all(
       [this.#shared, this.#entries].map((one) => one.get(['ledger'], { consistency: 'strong', quiet: true })),
@@ -55,14 +50,14 @@ export class Marks {
     if (durations === undefined) await this.#entries.invalidateTags(tags)
   }
 
-  /** The latest time at which one of the tags ended all that was made before; 0: never. */
+  /** The latest time before which entries of one of the tags are expired; 0: never. */
   async expiredAt(tags: readonly string[]): Promise<number> {
     const now = Date.now()
     const marks = await this.#read(tags)
     return marks.reduce((latest, { kind, at }) => (kind !== 'stale' && at <= now && at > latest ? at : latest), 0)
   }
 
-  /** Of an entry with these tags that was made then. */
+  /** The state of an entry with these tags that was created at `madeAt`. */
   async stateOf(tags: readonly string[], madeAt: number): Promise<'valid' | 'stale' | 'expired'> {
     const now = Date.now()
     const later = (await this.#read(tags)).filter(({ at }) => at > madeAt)
@@ -82,7 +77,7 @@ export class Marks {
     }
   }
 
-  /** A tag without marks has zeros, which are kept too: memory can say so without asking the tiers below. */
+  /** A tag without marks has zeros, which are stored too, so that memory can answer without asking lower tiers. */
   async #read(tags: readonly string[]): Promise<{ readonly kind: Kind; readonly at: number }[]> {
     if (tags.length === 0) return []
     const names = [...new Set(tags)].flatMap((tag): Name[] => KINDS.map((kind): Name => [kind, tag]))

@@ -1,10 +1,9 @@
 // Next 16 over a cache, for any number of replicas: `cacheHandlers` ('use cache') and `cacheHandler` (pages, routes,
 // fetches).
 //
-// Tags that an entry carries are tags here: revalidating them is one step of the ledger, which also outdates what is
-// being made at that moment. Soft tags (of paths) are known only when an entry is read, and a stale tag lets its
-// entries be served once more: for these each tag has marks, times at which it was revalidated, which every replica
-// sees.
+// The tags of an entry are tags here: revalidating them is one step of the ledger, which also invalidates entries in
+// progress. Soft tags (of paths) are known only when an entry is read, and a stale tag lets its entries be served once
+// more: for these each tag has marks, the times at which it was revalidated, which every replica sees.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, type Shape, text } from '../core/checks.ts'
 import type { Key } from '../core/key.ts'
@@ -16,7 +15,7 @@ import { Marks } from './next-marks.ts'
 import { keyOf, tagsOf } from './next-names.ts'
 import { bytesOf, streamOf } from './streams.ts'
 
-/** An entry of `'use cache'` as Next hands it over. Times to live in seconds, `timestamp` in epoch milliseconds. */
+/** An entry of `'use cache'` as given by Next. TTLs in seconds, `timestamp` in epoch milliseconds. */
 export interface NextCacheEntry {
   value: ReadableStream<Uint8Array>
   tags: string[]
@@ -26,11 +25,11 @@ export interface NextCacheEntry {
   revalidate: number
 }
 
-/** What `cacheHandlers: { default, remote }` of Next's configuration name. */
+/** The type that `cacheHandlers: { default, remote }` of Next's configuration expects. */
 export interface NextUseCacheHandler {
   get(cacheKey: string, softTags: string[]): Promise<NextCacheEntry | undefined>
   set(cacheKey: string, pendingEntry: Promise<NextCacheEntry>): Promise<void>
-  /** Asks the shared ledger what has been revalidated, once for a request. */
+  /** Reads from the shared ledger what has been revalidated, once per request. */
   refreshTags(): Promise<void>
   getExpiration(tags: string[]): Promise<number>
   updateTags(tags: string[], durations?: { expire?: number }): Promise<void>
@@ -41,12 +40,12 @@ interface Kept extends Omit<NextCacheEntry, 'value'> {
 }
 
 const SECOND = 1000
-/** The generation of an entry may take its time: Next itself gives it up. */
+/** No timeout for generating an entry: Next itself aborts it. */
 const NEVER = 0
 
 /**
- * The module that `cacheHandlers` of Next's configuration names exports this. It keeps what it needs in two namespaces
- * of the cache, `next` and `next-tags`.
+ * The default export of the module that `cacheHandlers` of Next's configuration names. It uses two namespaces of the
+ * cache, `next` and `next-tags`.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
  * export default nextUseCache(cache)
@@ -56,13 +55,13 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
   const entries = cache.namespace('next')
   const marks = new Marks(cache, entries)
   const pending = new Map<string, Promise<void>>()
-  /** Of loads: each is its own, here and in other replicas, since what it reads is a stream that nobody else has. */
+  /** Makes each load unique, here and in other replicas, since it reads a stream that cannot be shared. */
   const own = randomUUID()
   let serial = 0
 
   const keep = async (key: string, pendingEntry: Promise<NextCacheEntry>): Promise<void> => {
-    // As a load, since a load knows what has been revalidated since it began. What comes of it is a write, so that
-    // other replicas let go of what they hold.
+    // Loads detect what was revalidated since they began. The result is written, so that other replicas drop what they
+    // hold.
     const load = async (context: LoadContext): Promise<Kept | undefined> => {
       const { value, ...entry } = await pendingEntry
       const bytes = await bytesOf(value)
@@ -87,7 +86,7 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
       return { ...times, tags: [...tags], ...(state === 'stale' && { revalidate: -1 }), value: streamOf(value) }
     },
     async set(key, pendingEntry) {
-      // What breaks stores nothing; the cache's events `loadError` and `tierError` tell of it.
+      // On failure nothing is stored; the cache's events `loadError` and `tierError` report it.
       const kept = keep(key, pendingEntry).catch(() => {})
       pending.set(key, kept)
       await kept
@@ -99,44 +98,41 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
   }
 }
 
-/** How pages and fetches are kept. */
+/** How pages and fetches are cached. */
 export interface NextCacheOptions {
-  /**
-   * Of the build whose pages these are: another build does not serve them. Default: none; fetches outlive a build in
-   * any case.
-   */
+  /** The build of the pages: other builds do not serve them. Default: none; fetches outlive a build in any case. */
   readonly buildId?: string | undefined
 }
 
-/** A page, route, image, redirect or fetch as Next hands it over. */
+/** A page, route, image, redirect or fetch as given by Next. */
 export interface NextIncrementalValue {
   readonly kind: string
   readonly tags?: readonly string[] | undefined
   readonly headers?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** What is asked for. */
+/** The context of a read. */
 export interface NextGetContext {
   readonly kind: string
   readonly tags?: readonly string[] | undefined
   readonly softTags?: readonly string[] | undefined
 }
 
-/** How a value is to be kept; seconds. */
+/** The context of a write; times in seconds. */
 export interface NextSetContext {
   readonly fetchCache?: boolean | undefined
   readonly tags?: readonly string[] | undefined
   readonly cacheControl?: { readonly revalidate: number | false; readonly expire: number | undefined } | undefined
 }
 
-/** What a read finds. */
+/** The result of a read. */
 export interface NextFound<V> {
   readonly lastModified: number
   readonly value: V | null
   readonly cacheControl?: NextSetContext['cacheControl']
 }
 
-/** What `cacheHandler` of Next's configuration names: Next makes one for each request. */
+/** The class that `cacheHandler` of Next's configuration names: Next creates an instance per request. */
 export interface NextIncrementalHandler {
   get<V extends NextIncrementalValue>(key: string, context: NextGetContext): Promise<NextFound<V> | null>
   set<V extends NextIncrementalValue>(key: string, value: V | null, context: NextSetContext): Promise<void>
@@ -156,8 +152,8 @@ interface Page {
 }
 
 /**
- * The module that `cacheHandler` of Next's configuration names exports this. It keeps what it needs in two namespaces
- * of the cache, `next-pages` and `next-tags`.
+ * The default export of the module that `cacheHandler` of Next's configuration names. It uses two namespaces of the
+ * cache, `next-pages` and `next-tags`.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
  * export default nextIncrementalCache(cache, { buildId: process.env.BUILD_ID })
@@ -186,7 +182,7 @@ export function nextIncrementalCache(
       if (state === 'expired') return null
       const { lastModified, value, cacheControl } = page
       return {
-        // So old that Next serves it once more and makes it anew behind.
+        // Old enough that Next serves it once more and regenerates it in the background.
         lastModified: state === 'stale' ? -1 : lastModified,
         value: value === null ? null : (thawed(value) as V),
         ...(cacheControl !== undefined && { cacheControl }),
@@ -212,13 +208,13 @@ export function nextIncrementalCache(
   }
 }
 
-/** Pages name theirs in a header. */
+/** Pages list their tags in a header. */
 function tagsIn(value: NextIncrementalValue | null): readonly string[] {
   const header = value?.headers?.[TAGS_HEADER]
   return [...(value?.tags ?? []), ...(typeof header === 'string' ? header.split(',').filter(Boolean) : [])]
 }
 
-/** Next takes its own headers away before it answers. */
+/** Next removes its own headers before responding, so it gets a mutable copy. */
 function thawed(value: NextIncrementalValue): NextIncrementalValue {
   return { ...value, ...(value.headers !== undefined && { headers: { ...value.headers } }) }
 }

@@ -1,4 +1,4 @@
-// What was counted, day by day: a question about some days is one about the spans that reach into them.
+// Counts by day: a query over some days covers the spans that overlap them.
 import { type Counted, nothingCounted } from './recorder.ts'
 import { addTally, emptyTally, type Tally } from './tally.ts'
 

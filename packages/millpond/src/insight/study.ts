@@ -1,4 +1,4 @@
-// What is watched of one cache: its ear, and who looks at the notes, a few at a time in turns of their own.
+// The observation of one cache: its recorder, and the processing of notes, a few at a time in separate turns.
 import type { Clock } from '../core/contracts.ts'
 import { Budget } from './budget.ts'
 import { HotTiers } from './hot-tiers.ts'

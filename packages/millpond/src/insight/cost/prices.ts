@@ -22,7 +22,7 @@ export interface SourcePrices {
 
 /** In any currency, the same for all; each above 0. */
 export interface Prices {
-  /** By the tier's name, as in figures: `{ memory: { gbMonth: 4 } }`. Memory has to have a price. */
+  /** By the tier's name, as in figures: `{ memory: { gbMonth: 4 } }`. Memory must have a price. */
   readonly tiers: Readonly<Record<string, TierPrices>>
   readonly source: SourcePrices
 }

@@ -22,8 +22,8 @@ const AMPLE = 64
 /** Limits on wasted loads. */
 export interface WasteBounds {
   /**
-   * Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.21. What is not
-   * spent is kept, up to 4,096 loads, of another share so much more or less.
+   * Wasted loads, as a share of all loads that would happen without prefetching, 0 to 1. Default 0.21. Unspent budget
+   * is kept, up to 4,096 loads, scaled for other shares.
    */
   readonly waste?: number | undefined
   /** Probabilities below this never justify a load, 0 to 1. Default 0.25. */

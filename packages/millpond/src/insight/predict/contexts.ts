@@ -1,11 +1,11 @@
-// What each session, request or stream of keys has read last: four keys each, of the contexts that were seen last.
+// The last reads of each session, request or stream: four keys each, for the contexts seen most recently.
 import { mixed } from '../../core/key-hash.ts'
 
 const CONTEXTS = 16_384
 export const REMEMBERED = 4
 
 export class Contexts {
-  /** Hashes of the keys that were read, the last one first; as many as `lengths` says. */
+  /** Hashes of the keys that were read, the last one first; `lengths` holds their number. */
   readonly last = new Int32Array(CONTEXTS * REMEMBERED)
   readonly lengths = new Uint8Array(CONTEXTS)
   readonly #tags = new Int32Array(CONTEXTS)

@@ -21,9 +21,9 @@ export interface PredictedKey {
 }
 
 /**
- * Another model than the one that comes with insight. It is asked in turns of their own, never within a read. What it
- * proposes is held to the same budget, gate and bounds. One that throws, takes longer than its `timeout`, or answers
- * anything but chances of keys is not asked again.
+ * A custom model in place of the built-in one. It is called in separate turns, never within a read. Its proposals are
+ * subject to the same budget, gate and limits. If it throws, exceeds its `timeout`, or returns anything but keys with
+ * probabilities, it is not called again.
  */
 export interface PredictorModel {
   /** The last reads, oldest first. */
