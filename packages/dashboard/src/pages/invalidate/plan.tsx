@@ -6,7 +6,27 @@ import { KeyLink, useKeyName } from '../../parts/key-name.tsx'
 import { Notice } from '../../parts/section.tsx'
 import { Large, Name, vars, Word } from '../../parts/words.tsx'
 
-export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMode: (mode: 'soft' | 'hard') => void }) {
+const MODES = {
+  soft: [
+    'Soft: serve stale while refilling',
+    'Callers that allow stale values get them while each key is reloaded once.',
+    'no caller waits if stale values are allowed',
+  ],
+  hard: [
+    'Hard: invalidate at once',
+    'The source is asked for each key at its next read; reads of one key share one load.',
+    'no old value is served again',
+  ],
+} as const
+
+/** Without `onMode` the mode is stated, not chosen. */
+export function PlanFacts({
+  plan,
+  onMode,
+}: {
+  readonly plan: Plan
+  readonly onMode?: (mode: 'soft' | 'hard') => void
+}) {
   const { numbers } = useDashboard()
   const sum = (of: (one: Plan['caches'][number]) => number): number =>
     plan.caches.reduce((all, one) => all + of(one), 0)
@@ -43,21 +63,21 @@ export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMo
         </div>
       </dl>
       <div className="cols">
-        <fieldset className="options span-6">
-          <legend className="label">How</legend>
-          <label className="option">
-            <input type="radio" name="mode" checked={plan.mode === 'soft'} onChange={() => onMode('soft')} />
-            <strong>Soft: serve stale while refilling</strong>
-            <span>Callers that allow stale values get them while each key is reloaded once.</span>
-            <small>no caller waits if stale values are allowed</small>
-          </label>
-          <label className="option">
-            <input type="radio" name="mode" checked={plan.mode === 'hard'} onChange={() => onMode('hard')} />
-            <strong>Hard: invalidate at once</strong>
-            <span>The source is asked for each key at its next read; reads of one key share one load.</span>
-            <small>no old value is served again</small>
-          </label>
-        </fieldset>
+        {onMode === undefined ? (
+          <div className="span-6 stack-small">
+            <ModeWords mode={plan.mode} />
+          </div>
+        ) : (
+          <fieldset className="options span-6">
+            <legend className="label">How</legend>
+            {(['soft', 'hard'] as const).map((mode) => (
+              <label className="option" key={mode}>
+                <input type="radio" name="mode" checked={plan.mode === mode} onChange={() => onMode(mode)} />
+                <ModeWords mode={mode} />
+              </label>
+            ))}
+          </fieldset>
+        )}
         <div className="span-6">
           {spaces.length > 0 && (
             <table>
@@ -111,6 +131,17 @@ export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMo
         </Notice>
       )}
     </div>
+  )
+}
+
+function ModeWords({ mode }: { readonly mode: 'soft' | 'hard' }) {
+  const [title, how, result] = MODES[mode]
+  return (
+    <>
+      <strong>{title}</strong>
+      <span>{how}</span>
+      <small>{result}</small>
+    </>
   )
 }
 

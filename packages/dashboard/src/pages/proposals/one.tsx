@@ -1,6 +1,6 @@
 // One proposal: the call, the proposer's words, what it would do now, and the decision.
 import { useQuery } from '@tanstack/react-query'
-import type { Proposal, ProposalPreview } from '../../api/types.ts'
+import type { Plan, Proposal, ProposalPreview } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { seen, seenJson } from '../../format/seen.ts'
 import { Answer } from '../../parts/answer.tsx'
@@ -9,6 +9,7 @@ import { Notice, PageTitle, Section } from '../../parts/section.tsx'
 import { Time } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 import { useLive } from '../../shell/live.tsx'
+import { PlanFacts } from '../invalidate/plan.tsx'
 import { Approve, Reject } from './decide.tsx'
 import { By, StateWord } from './words.tsx'
 
@@ -153,6 +154,7 @@ function Effect({ proposal }: { readonly proposal: Proposal }) {
     <Answer query={preview} what="What it would do">
       {(shown) => {
         const [title, note] = KINDS[shown.kind]
+        const plan = planIn(shown)
         return (
           <Section title={title} note={note}>
             <div className="stack-small">
@@ -161,7 +163,17 @@ function Effect({ proposal }: { readonly proposal: Proposal }) {
                   <b>It cannot be approved as things are.</b> {detailOf(shown.answer)}
                 </Notice>
               )}
-              {shown.kind !== 'none' && <Document data={shown.answer} label={title} />}
+              {plan === undefined ? (
+                shown.kind !== 'none' && <Document data={shown.answer} label={title} />
+              ) : (
+                <>
+                  <PlanFacts plan={plan} />
+                  <details className="data">
+                    <summary>All of the plan</summary>
+                    <Document data={shown.answer} label={title} />
+                  </details>
+                </>
+              )}
               <div className="row">
                 {shown.digest !== null && <Approve preview={shown} digest={shown.digest} />}
                 <button
@@ -180,6 +192,10 @@ function Effect({ proposal }: { readonly proposal: Proposal }) {
     </Answer>
   )
 }
+
+/** The plan of an invalidation that can be approved. */
+const planIn = ({ kind, digest, answer }: ProposalPreview): Plan | undefined =>
+  kind === 'plan' && digest !== null ? (answer as { readonly plan: Plan }).plan : undefined
 
 const detailOf = (answer: unknown): string =>
   typeof answer === 'object' && answer !== null && 'detail' in answer && typeof answer.detail === 'string'
