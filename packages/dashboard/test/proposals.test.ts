@@ -66,7 +66,10 @@ describeWith('chromium', 'proposals in a browser', () => {
     expect(await lookAt(page)).toEqual([])
     await hands.hit(page.getByRole('link', { name: /^Invalidate by keys/ }))
     await page.getByRole('heading', { name: 'What it would do' }).waitFor()
-    await page.getByText('in memory; tiers below it are not listed').or(page.getByText('exact', { exact: true })).waitFor()
+    await page
+      .getByText('in memory; tiers below it are not listed')
+      .or(page.getByText('exact', { exact: true }))
+      .waitFor()
     await page.getByText('Hard: invalidate at once').waitFor()
     await hands.hit(page.getByText('All of the plan'))
     await expect.poll(shownIn('What it would do')).toContain('"keys": 1')
