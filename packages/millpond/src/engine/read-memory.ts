@@ -80,13 +80,14 @@ function giveUp(space: Space, memory: MemorySpace, key: string, slot: number, ju
   const blame = ledger.view.blame(key, memory.tags(slot), memory.asOf(slot))
   const seen = blame === undefined ? undefined : watch.history.find(blame.seq)
   const receipt = seen === undefined ? undefined : idAtOrigin(seen.line.id)
-  watch.because(receipt, () => {
+  const giveIt = (): void => {
     if (judgement === 'stale') expireInMemory(space, memory, slot, key, causeOf(blame))
     else {
       watch.counters.memoryInvalidated++
       memory.drop(key, REASONS[blame?.kind ?? 'clear'])
     }
-  })
+  }
+  watch.because(receipt, giveIt, blame?.name === '' ? undefined : blame?.name)
 }
 
 /** Counts a memory hit and returns its value. */

@@ -26,14 +26,18 @@ export interface Removal {
   readonly until: number
   /** The invalidation that removed it. */
   readonly receipt?: string
+  /** The tag or pattern by which it was removed. */
+  readonly detail?: string
   /** It was removed before half of its lifetime. */
   readonly isYoung: boolean
 }
 
-/** Covers all namespaces of a cache. Takes 40 KB at first, 2.5 MB at most, and nothing before the first removal. */
+/** Covers all namespaces of a cache. Takes 40 KB at first, 3 MB at most, and nothing before the first removal. */
 export class RemovalHistory {
   /** The receipt for removals noted without their own: set during the step that removes, and reset after it. */
   receipt: string | undefined
+  /** Like `receipt`: the tag or pattern. */
+  detail: string | undefined
   /**
    * The time of the youngest forgotten removal: later ones are remembered. Epoch milliseconds, `-Infinity` while all
    * are.
@@ -50,6 +54,7 @@ export class RemovalHistory {
   #at = new Float64Array(0)
   #until = new Float64Array(0)
   #receipts: (string | undefined)[] = []
+  #details: (string | undefined)[] = []
   readonly #seen = new SeenFilter()
 
   note(hash: number, cause: MissCause, at: number, until: number, isYoung = false): void {
@@ -58,6 +63,7 @@ export class RemovalHistory {
     this.#at[slot] = at
     this.#until[slot] = until
     if (this.receipt !== undefined || this.#receipts.length > 0) this.#receipts[slot] = this.receipt
+    if (this.detail !== undefined || this.#details.length > 0) this.#details[slot] = this.detail
     this.#link(slot, hash)
   }
 
@@ -70,6 +76,7 @@ export class RemovalHistory {
       this.#at[slot] = at
       this.#until[slot] = until
       if (this.#receipts.length > 0) this.#receipts[slot] = undefined
+      if (this.#details.length > 0) this.#details[slot] = undefined
     }
   }
 
@@ -87,12 +94,14 @@ export class RemovalHistory {
     const cause = code === SETTLED ? undefined : MISS_CAUSES[code & ~YOUNG]
     if (cause === undefined) return undefined
     const receipt = this.#receipts[slot]
+    const detail = this.#details[slot]
     return {
       cause,
       at: this.#at[slot] as number,
       until: this.#until[slot] as number,
       isYoung: (code & YOUNG) !== 0,
       ...(receipt === undefined ? {} : { receipt }),
+      ...(detail === undefined ? {} : { detail }),
     }
   }
 
@@ -154,6 +163,7 @@ export class RemovalHistory {
       at: this.#at,
       until: this.#until,
       receipts: this.#receipts,
+      details: this.#details,
     }
     const newest = this.#next
     this.#size = size
@@ -164,6 +174,7 @@ export class RemovalHistory {
     this.#at = new Float64Array(size)
     this.#until = new Float64Array(size)
     this.#receipts = []
+    this.#details = []
     this.#next = (newest - this.#count) | 0
     for (let left = this.#count; left > 0; left--) {
       const from = this.#next & (old.size - 1)
@@ -172,6 +183,7 @@ export class RemovalHistory {
       this.#at[to] = old.at[from] as number
       this.#until[to] = old.until[from] as number
       if (old.receipts.length > 0) this.#receipts[to] = old.receipts[from]
+      if (old.details.length > 0) this.#details[to] = old.details[from]
       this.#link(to, old.hashes[from] as number)
     }
   }

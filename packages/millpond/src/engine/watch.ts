@@ -164,13 +164,15 @@ export class Watch {
     this.removals.note(this.hash(key), CAUSE_OF_REASON[reason], at, freshUntil, at - createdAt < freshUntil - at)
   }
 
-  /** Runs a step whose removals belong to an invalidation. */
-  because<T>(receipt: string | undefined, step: () => T): T {
+  /** Runs a step whose removals belong to an invalidation. `detail`: the tag or pattern, if it is one. */
+  because<T>(receipt: string | undefined, step: () => T, detail?: string): T {
     this.removals.receipt = receipt
+    this.removals.detail = detail
     try {
       return step()
     } finally {
       this.removals.receipt = undefined
+      this.removals.detail = undefined
     }
   }
 }

@@ -52,9 +52,9 @@ describe.each(Object.entries(places))('what has been invalidated: %s', (_, tiers
   }
 
   it.each([
-    ['tag', 'tag_based', 'invalidated_tag', (cache: Cache) => cache.invalidateTags(['t'])],
-    ['pattern', 'pattern_based', 'invalidated_pattern', (cache: Cache) => cache.invalidatePattern('v*')],
-  ] as const)('leaves, and says why as if it had been read: %s', async (_, reason, cause, invalidate) => {
+    ['tag', 'tag_based', 'invalidated_tag', 't', (cache: Cache) => cache.invalidateTags(['t'])],
+    ['pattern', 'pattern_based', 'invalidated_pattern', 'v*', (cache: Cache) => cache.invalidatePattern('v*')],
+  ] as const)('leaves, and says why as if it had been read: %s', async (_, reason, cause, detail, invalidate) => {
     const { cache, clock } = begin()
     const left: unknown[] = []
     cache.on('removal', ({ key, reason }) => left.push([key, reason]))
@@ -74,6 +74,8 @@ describe.each(Object.entries(places))('what has been invalidated: %s', (_, tiers
       ['v1', reason],
       ['v2', reason],
     ])
+    const { tiers } = await cache.explain('v1')
+    expect(tiers[0]).toMatchObject({ state: 'absent', cause, detail, receipt: id })
     const misses: unknown[] = []
     cache.on('miss', ({ cause, receipt }) => misses.push([cause, receipt]))
     expect([await cache.get('v1'), await cache.get('other')]).toEqual([undefined, 3])
