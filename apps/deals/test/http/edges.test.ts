@@ -184,8 +184,9 @@ test('what warming costs is told apart from what requests cost', async () => {
     )
     const after = (await fresh.get('/api/live/')).json
     const warmed = after.warming.database_queries - before.warming.database_queries
-    expect(warmed).toBeGreaterThan(10)
-    expect(after.database_queries - before.database_queries - warmed).toBeLessThan(5)
+    expect(warmed).toBeGreaterThan(100)
+    // One of the request for it, and a few more where a slow machine lets times to live run out in between.
+    expect(after.database_queries - before.database_queries - warmed).toBeLessThan(warmed / 10)
     expect(after.warming).toMatchObject({ is_running: false, answers: expect.any(Number) })
   } finally {
     await fresh.stop()
