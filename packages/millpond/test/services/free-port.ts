@@ -17,9 +17,10 @@ export async function freePort(): Promise<number> {
   const share = Number(process.env.VITEST_POOL_ID ?? process.pid) % SHARES
   for (let tries = 0; tries < 200; tries += 1) {
     const port = LOWEST + SHARE * share + Math.floor(Math.random() * SHARE)
-    if (given.has(port) || !(await isFree(port))) continue
+    if (given.has(port)) continue
+    // At once, so that it is not given to another caller while it is tried.
     given.add(port)
-    return port
+    if (await isFree(port)) return port
   }
   throw new Error('no free loopback port found')
 }
