@@ -7,7 +7,7 @@ import { MillpondError, show } from './errors.ts'
 
 /** Between the namespace and its tenant. */
 export const TENANT_MARK = '~'
-/** As long as any name: storage keys have room for it. */
+/** The limit of every name, so that storage keys have room for it. */
 export const MAX_PART_NAME = 128
 const PART = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}~(?:~[\w-]{43}|(?:[A-Za-z0-9_.-]|=[0-9A-F]{2})+)$/
 

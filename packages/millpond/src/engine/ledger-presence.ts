@@ -47,6 +47,8 @@ export class Presence {
   readonly #deadlines: Deadlines
   /** Of whom the store has been told, or is about to be. */
   readonly #members = new Map<Member, Position>()
+  /** How many members each namespace has: two while it is closed and opened anew. */
+  readonly #names = new Map<string, number>()
   readonly #changed = new Set<Member>()
   readonly #left = new Set<string>()
   #count = 0
@@ -74,6 +76,7 @@ export class Presence {
     const isKnown = told?.epoch === epoch && !this.#isSilent
     if (isKnown && told?.seq === seq) return
     if (!isKnown) this.#isUnknown = true
+    if (told === undefined) this.#names.set(member.namespace, (this.#names.get(member.namespace) ?? 0) + 1)
     this.#members.set(member, { epoch, seq })
     this.#changed.add(member)
     this.#left.delete(member.namespace)
@@ -84,8 +87,13 @@ export class Presence {
   leave(member: Member): void {
     if (!this.#members.delete(member)) return
     this.#changed.delete(member)
-    // Opened anew meanwhile, it is somebody else's.
-    if (!this.#names().has(member.namespace)) this.#left.add(member.namespace)
+    const others = (this.#names.get(member.namespace) ?? 1) - 1
+    // Opened anew meanwhile, it belongs to another member.
+    if (others > 0) this.#names.set(member.namespace, others)
+    else {
+      this.#names.delete(member.namespace)
+      this.#left.add(member.namespace)
+    }
     this.#schedule()
   }
 
@@ -144,10 +152,9 @@ export class Presence {
       // Told again with the next answer that renews their trust: a store that is down is not asked for their sake.
       for (const member of told)
         if (this.#members.has(member) && !this.#changed.has(member)) this.#members.set(member, NOWHERE)
-      const names = this.#names()
-      for (const namespace of left) if (!names.has(namespace)) this.#left.add(namespace)
+      for (const namespace of left) if (!this.#names.has(namespace)) this.#left.add(namespace)
       // A process without namespaces leaves by silence.
-      if (names.size === 0) this.#left.clear()
+      if (this.#names.size === 0) this.#left.clear()
     }
   }
 
@@ -170,10 +177,6 @@ export class Presence {
   #sayAgain(told: ReadonlySet<Member>): void {
     for (const [member, position] of this.#members)
       if (!told.has(member) && position !== NOWHERE) this.#changed.add(member)
-  }
-
-  #names(): Set<string> {
-    return new Set([...this.#members.keys()].map(({ namespace }) => namespace))
   }
 }
 

@@ -3,6 +3,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Heartbeat, LedgerStore, Tier } from '../../src/core/contracts.ts'
 import type { Position } from '../../src/core/ledger.ts'
+import { type Member, presenceOf } from '../../src/engine/ledger-presence.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 
@@ -257,4 +258,25 @@ describe('who waits for an invalidation', () => {
     expect(await settled(clock, acked)).toEqual([])
     expect(await heldBy(two, 'n3')).toBeUndefined()
   })
+})
+
+test('thousands of namespaces that lose their trust at once leave together, and hold nobody up', async () => {
+  const { clock, connect } = world()
+  const { tier, beats } = connect()
+  const presence = presenceOf(tier.ledger, () => 'many', clock) ?? expect.fail('it takes heartbeats')
+  let isTrusted = true
+  const members: Member[] = Array.from({ length: 20_000 }, (_, at) => ({
+    namespace: `n${at}`,
+    patienceMs: 100,
+    get isTrusted() {
+      return isTrusted
+    },
+  }))
+  for (const member of members) presence.applied(member, 'epoch', 1)
+  await clock.run(1100)
+  isTrusted = false
+  const began = performance.now()
+  await clock.run(3000)
+  expect(beats.flatMap(({ left }) => left)).toHaveLength(20_000)
+  expect(performance.now() - began, 'in time').toBeLessThan(1000)
 })
