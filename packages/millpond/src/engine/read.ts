@@ -14,6 +14,7 @@ import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
 import { openLoad, openLoads, refreshBehind, staleMs, startLoads } from './start-loads.ts'
+import { isUnheard } from './unheard.ts'
 import { canWaitAlone, join, lead, staleInTier, take } from './wait.ts'
 
 /** The value for a reader: a copy if freezing cannot protect it. */
@@ -179,7 +180,7 @@ function fromMemory(request: ReadRequest, key: string, slot: number): Found | un
     return fresh
   }
   const stale = slot < 0 ? undefined : staleInMemory(space, key, staleMs(request, key))
-  if (stale !== undefined) {
+  if (stale !== undefined && !isUnheard(space, stale)) {
     request.noteDue(key, stale.createdAt)
     if (!isQuiet) countStale(space, stale)
     return stale
@@ -210,7 +211,7 @@ function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined
     return load.isProvisional ? undefined : afterIts(request, load)
   }
   const stale = staleInTier(space, load, request.staleForMs)
-  if (stale !== undefined) {
+  if (stale !== undefined && !isUnheard(space, stale)) {
     if (!isQuiet) countStale(space, stale)
     return Promise.resolve(stale)
   }

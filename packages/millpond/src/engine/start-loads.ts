@@ -13,6 +13,7 @@ import type { ReadRequest } from './read-request.ts'
 import { isDueFar, isLate } from './refresh-ahead.ts'
 import { runLoader } from './run-loader.ts'
 import { inBackground, ledgerTier, readBudget } from './space.ts'
+import { isUnheard } from './unheard.ts'
 
 /** Opens a load for each key. `startLoads` must follow. */
 export function openLoads(request: ReadRequest, keys: readonly string[]): Load[] {
@@ -146,7 +147,9 @@ async function completeFromTiers(
  */
 function isGoodEnough(request: ReadRequest, entry: Found, now: number): boolean {
   if (entry.freshUntil > now) return !request.isBackground || isNews(request, entry, now)
-  return entry.staleUntil > now && entry.freshUntil + staleMs(request, entry.key) > now
+  return (
+    entry.staleUntil > now && entry.freshUntil + staleMs(request, entry.key) > now && !isUnheard(request.space, entry)
+  )
 }
 
 /** For a background refresh: whether another process has refreshed it already. */

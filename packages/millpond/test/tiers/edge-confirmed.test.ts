@@ -1,4 +1,5 @@
-// A region's namespaces are confirmed by one question to its own ledger, but only while the other regions are heard.
+// A region's namespaces are confirmed by one question to its own ledger, but only while the other regions are heard; and
+// what is stale because one of them is not heard is not served while a load is awaited.
 import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, expect, test } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
@@ -50,3 +51,31 @@ test('G1: what another region has invalidated is not accepted for longer than th
   await readFor(here, 5500, 'new')
   expect(await read(here, 'new')).not.toContain('old')
 })
+
+test.each([
+  ['the process that loaded it', false],
+  ['another process of the region', true],
+])(
+  'G1: nor by %s where stale values are permitted: it is older than the lag, and only stands in for a load that fails',
+  async (_, isOther) => {
+    const { clock, link, open } = world()
+    const [here, there] = [open('eu'), open('us')]
+    const reader = isOther ? open('eu') : here
+    const get = (cache: Cache, load: () => string): Promise<string> =>
+      cache.namespace('n').getOrSet('k', load, { ttl: '1h', staleFor: '1h', staleIfError: '1h' })
+    const fail = (): never => {
+      throw new Error('the source is down')
+    }
+    for (let passed = 0; passed < 3000; passed += 50) {
+      await get(here, () => 'old')
+      await reader.namespace('n').get('another')
+      await clock.run(50)
+    }
+    link.isCut = true
+    await there.namespace('n').delete('k')
+    await clock.run(6000)
+    expect(await get(reader, fail)).toBe('old')
+    await clock.run(6000)
+    expect(await get(reader, () => 'new')).toBe('new')
+  },
+)
