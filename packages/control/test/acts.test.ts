@@ -231,8 +231,14 @@ describe('an invalidation', () => {
       { keys: ['a'], dry_runn: true },
       { pattern: '^(' },
       { tags: [''] },
+      { keys: [] },
+      { tags: [], keys: [], dry_run: true },
     ])
       expect((await invalidate(body)).status, JSON.stringify(body)).toBe(422)
+    expect((await invalidate({ keys: [] })).json.errors).toEqual([
+      { pointer: '/keys', code: 'no_target', detail: 'the list is empty: name at least one' },
+    ])
+    expect((await invalidate({ keys: [], tags: ['some'] })).status).toBe(200)
     expect((await invalidate({ cache_name: 'none', keys: ['a'] })).status).toBe(404)
     expect((await invalidate({ plan_id: 'plan_none' })).status).toBe(404)
     expect((await invalidate({ keys: ['a'], tags: ['b'], plan_id: 'plan_x' })).status).toBe(404)
@@ -425,6 +431,16 @@ describe('figures', () => {
     expect(one('misses_per_second', { cause: 'cold' })).toBeGreaterThan(0)
     expect(one('latency_ms', { op: 'load', stat: 'avg' })).toBeNull()
     expect((await still.call('GET', 'metrics/?from=5&to=4', { as: 'viewer' })).status).toBe(422)
+    const by = async (from: string) => (await still.call('GET', `metrics/?from=${from}`, { as: 'viewer' })).status
+    expect([await by('2026-01-31'), await by('2026-01-31T00:00:00Z'), await by('1769817600')]).toEqual([200, 200, 200])
+    const odd = await still.call('GET', 'metrics/?from=yesterday', { as: 'viewer' })
+    expect(odd.json.errors).toEqual([
+      {
+        pointer: '?from',
+        code: 'invalid_union',
+        detail: 'give 2026-01-31T12:00:00Z, 2026-01-31 (its first instant in UTC), or epoch seconds',
+      },
+    ])
     await still.close()
     await cache.close()
   })

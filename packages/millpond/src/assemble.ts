@@ -104,6 +104,7 @@ export class Assembly implements CacheServices {
     this.#listen()
     if (jobStore !== undefined) this.#scheduled.jobs()
     const first = this.open(DEFAULT_NAMESPACE)
+    for (const plugin of this.#parts.plugins) plugin.attached?.(first)
     this.#watcher = this.#parts.watchedBy?.(first)
     if (restart === undefined) return first
     const parts: RestartParts = { ...space, memoryStore: this.#memoryIsOn ? memory?.store : undefined }

@@ -385,6 +385,16 @@ function criteriaOf(body: InvalidationBody, byUrl: ReadonlyMap<string, ByUrl> | 
   }
   if (plan_id === undefined && Object.keys(criteria).every((name) => name === 'id'))
     throw invalid([{ pointer: '', code: 'no_target', detail: 'name keys, tags, a pattern, a model or urls' }])
+  // A list that came out empty in a script would be answered as a success, and what is outdated would stay. Addresses
+  // name something even if they answer to no entry.
+  const empty = (['keys', 'tags'] as const).filter((name) => body[name]?.length === 0)
+  const isEmpty = Object.entries(criteria).every(
+    ([name, list]) => name === 'id' || (Array.isArray(list) && list.length === 0),
+  )
+  if (empty.length > 0 && isEmpty && byUrl === undefined)
+    throw invalid(
+      empty.map((name) => ({ pointer: `/${name}`, code: 'no_target', detail: 'the list is empty: name at least one' })),
+    )
   return criteria
 }
 

@@ -14,9 +14,13 @@ const HOUR_MS = 3_600_000
 const armsOf = (running: ExperimentView | undefined) =>
   running === undefined ? [] : [running.judgement.control, ...running.judgement.arms]
 const DAY_MS = 24 * HOUR_MS
-const time = z.union([z.iso.datetime({ offset: true }), z.coerce.number().int().min(0)]).optional()
+const time = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date(), z.coerce.number().int().min(0)], {
+    error: 'give 2026-01-31T12:00:00Z, 2026-01-31 (its first instant in UTC), or epoch seconds',
+  })
+  .optional()
 const range = {
-  from: time.describe('RFC 3339, or epoch seconds; default: an hour before `to`'),
+  from: time.describe('RFC 3339, a date (its first instant in UTC), or epoch seconds; default: an hour before `to`'),
   to: time.describe('default: now'),
   step: z.coerce.number().positive().max(86_400).optional().describe('seconds; default: as fine as 1,000 points allow'),
   days: z.coerce.number().positive().max(30).optional().describe('instead of `from`'),

@@ -1,5 +1,6 @@
 // Plug-ins around operations: each is a function that receives the operation and `next`.
 import { type Check, refused } from '../core/checks.ts'
+import type { CacheEvents } from '../core/events.ts'
 
 /** A call that plug-ins wrap. */
 export interface Operation {
@@ -14,8 +15,20 @@ export interface Operation {
 export interface Plugin {
   readonly name: string
   around(operation: Operation, next: () => Promise<unknown>): Promise<unknown>
+  /**
+   * Called once for each cache, before its first operation: for a plug-in that also listens to events (what was a hit,
+   * what a miss).
+   */
+  attached?(cache: PluggedCache): void
   /** The plug-in's own report. */
   report?(): unknown
+}
+
+/** The part of a cache that `attached` receives. */
+export interface PluggedCache {
+  readonly name: string
+  /** Events of all namespaces; returns a function that stops it. */
+  on<E extends keyof CacheEvents>(event: E, listener: (detail: CacheEvents[E]) => unknown): () => void
 }
 
 /** All plug-ins of a cache as one. */

@@ -350,6 +350,30 @@ describe('smartCache', () => {
     expect(loads[0]?.ttlMs).toBe(1000)
     for (const { ttlMs } of loads) expect(ttlMs === Math.min(2000, Math.max(400, ttlMs))).toBe(true)
   })
+  it('H5: counts its loads with `monitor: true`, for all functions it wraps', async () => {
+    const { smartCache } = setUp()
+    const smart = smartCache({ monitor: true, baseTtl: 1000, minTtl: 400, maxTtl: 2000 })
+    expect(smart.report()).toEqual({ loads: 0, compared: 0, changed: 0 })
+    let value = 1
+    const f = smart(function first() {
+      return value
+    })
+    const g = smart(function second() {
+      return value
+    })
+    await f()
+    await g()
+    await f()
+    value = 2
+    await f.refresh()
+    await g.refresh()
+    const { loads, compared, changed, minTtlMs = 0, avgTtlMs = 0, maxTtlMs = 0 } = smart.report() ?? {}
+    expect({ loads, compared, changed }).toEqual({ loads: 4, compared: 2, changed: 2 })
+    expect([400 <= minTtlMs, minTtlMs <= avgTtlMs, avgTtlMs <= maxTtlMs, maxTtlMs <= 2000]).toEqual(Array(4).fill(true))
+    expect(setUp().smartCache().report()).toBeUndefined()
+    expect(setUp().smartCache({ monitor: false }).report()).toBeUndefined()
+    expect(() => setUp().smartCache({ monitor: 'yes' as never })).toThrow(/monitor.*"yes".*true, false, or a function/)
+  })
   it('refuses bounds that cross', () =>
     expect(() => setUp().smartCache({ minTtl: '1h', maxTtl: '1m' })).toThrow(/minTtl/))
 })

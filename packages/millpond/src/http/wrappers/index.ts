@@ -1,11 +1,11 @@
 // `millpond/http/wrappers`: a cache for a function, a method, a view or an API call; as a function or as a decorator.
-import { checkOptions, duration, flag, fn, required, type Shape, whole } from '../../core/checks.ts'
+import { check, checkOptions, duration, flag, fn, required, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { isKeepable, packResponse, unpackResponse, withEdgeTags } from './kept-response.ts'
 import { type ProfileName, profile, profileTtl } from './profiles.ts'
 import { requestParts, VARY, type VaryOptions } from './request-parts.ts'
-import { type SmartLoad, SmartTtl } from './smart.ts'
+import { SmartCounts, type SmartLoad, type SmartReport, SmartTtl } from './smart.ts'
 import {
   type AnyFunction,
   asWrapper,
@@ -19,7 +19,7 @@ import {
 
 export { PROFILES, type ProfileName } from './profiles.ts'
 export type { RequestLike, VaryOptions } from './request-parts.ts'
-export type { SmartLoad } from './smart.ts'
+export type { SmartLoad, SmartReport } from './smart.ts'
 export type { Tags, WrapOptions, Wrapped, WrappedEntry, Wrapper, WrapperCache } from './wrapped.ts'
 
 type Options = WrapOptions<AnyFunction>
@@ -28,7 +28,14 @@ type SmartOptions = Omit<Options, 'ttl'> & {
   readonly baseTtl?: Duration
   readonly minTtl?: Duration
   readonly maxTtl?: Duration
-  readonly monitor?: (load: SmartLoad) => void
+  /** Counts the loads for `report()`; a function is also called for each. Default `false`. */
+  readonly monitor?: boolean | ((load: SmartLoad) => void) | undefined
+}
+
+/** A wrapper that counts what it has learnt. */
+export type SmartWrapper = Wrapper & {
+  /** Of all functions that it wraps; `undefined` without `monitor`. */
+  report(): SmartReport | undefined
 }
 
 interface EdgeOptions {
@@ -60,10 +67,15 @@ export interface Wrappers {
   cacheApiResponse(options?: ViewOptions & { readonly cacheType?: ProfileName }): Wrapper
   /**
    * The TTL adapts to how often loads found the result changed, as chosen by `adaptiveTtl` of `millpond/insight`: from
-   * `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were seen. `monitor` is
-   * called for each load.
+   * `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were seen. With `monitor`
+   * it counts loads, changes and chosen TTLs (`report()`).
+   * @example
+   * const smart = wrappers(cache).smartCache({ monitor: true })
+   * const rates = smart(async () => fetchRates())
+   * await rates()
+   * smart.report() // { loads: 1, compared: 0, changed: 0, minTtlMs: 300000, ... }
    */
-  smartCache(options?: SmartOptions): Wrapper
+  smartCache(options?: SmartOptions): SmartWrapper
   /** Only calls for which `when` returns true use the cache. */
   conditionalCache(options: Options & { readonly when: (...args: readonly unknown[]) => boolean }): Wrapper
   /** What hardly ever changes. Default `'24h'`. */
@@ -113,8 +125,13 @@ export function wrappers(cache: WrapperCache): Wrappers {
     },
     smartCache: (given = {}) => {
       const { baseTtl = '5m', minTtl = '1m', maxTtl = '1h', monitor, ...options } = checked(given, SMART, 'smartCache')
-      const smart = new SmartTtl(boundsOf(baseTtl, minTtl, maxTtl), monitor)
-      return make({ options, defaultTtl: baseTtl, ttlOf: (key, result) => smart.next(key, result) })
+      const counts = monitor === undefined || monitor === false ? undefined : new SmartCounts()
+      const smart = new SmartTtl(boundsOf(baseTtl, minTtl, maxTtl), (load) => {
+        counts?.note(load)
+        if (typeof monitor === 'function') monitor(load)
+      })
+      const wrapper = make({ options, defaultTtl: baseTtl, ttlOf: (key, result) => smart.next(key, result) })
+      return Object.assign(wrapper, { report: () => counts?.report() })
     },
     conditionalCache: (given) => {
       const { when, ...options } = checked(given, CONDITIONAL, 'conditionalCache')
@@ -142,7 +159,11 @@ const SMART: Shape<SmartOptions> = {
   baseTtl: duration,
   minTtl: duration,
   maxTtl: duration,
-  monitor: fn('a function called for each load'),
+  monitor: check(
+    (value): value is boolean | ((load: SmartLoad) => void) =>
+      typeof value === 'boolean' || typeof value === 'function',
+    'true, false, or a function called for each load',
+  ),
 }
 const CONDITIONAL: Shape<Options & { readonly when: (...args: readonly unknown[]) => boolean }> = {
   ...WRAP,

@@ -12,14 +12,27 @@ export interface SmartLoad {
   readonly ttlMs: number
 }
 
+/** What `smartCache({ monitor: true })` keeps: `wrapped.report()`. */
+export interface SmartReport {
+  readonly loads: number
+  /** Of these, those that could be compared with the load before them. */
+  readonly compared: number
+  /** Of these, those that found the result changed. */
+  readonly changed: number
+  /** The chosen TTLs in milliseconds; absent before the first load. */
+  readonly minTtlMs?: number
+  readonly avgTtlMs?: number
+  readonly maxTtlMs?: number
+}
+
 /** Share of reads that may be stale. */
 const STALENESS = 0.01
 
 export class SmartTtl {
   readonly #estimator: TtlEstimator
-  readonly #monitor: ((load: SmartLoad) => void) | undefined
+  readonly #monitor: (load: SmartLoad) => void
 
-  constructor(bounds: Bounds, monitor: ((load: SmartLoad) => void) | undefined) {
+  constructor(bounds: Bounds, monitor: (load: SmartLoad) => void) {
     this.#estimator = new TtlEstimator({ bounds, staleness: STALENESS, by: 'changes' })
     this.#monitor = monitor
   }
@@ -33,7 +46,32 @@ export class SmartTtl {
       valueHash: hashValue(result),
       now: Date.now(),
     })
-    this.#monitor?.({ key, hasChanged: this.#estimator.hasChanged, ttlMs })
+    this.#monitor({ key, hasChanged: this.#estimator.hasChanged, ttlMs })
     return ttlMs
+  }
+}
+
+/** Counts the loads of one wrapper, over all functions that it wraps. */
+export class SmartCounts {
+  #loads = 0
+  #compared = 0
+  #changed = 0
+  #ttlMs = 0
+  #minTtlMs = Number.POSITIVE_INFINITY
+  #maxTtlMs = 0
+
+  readonly note = ({ hasChanged, ttlMs }: SmartLoad): void => {
+    this.#loads++
+    if (hasChanged !== undefined) this.#compared++
+    if (hasChanged === true) this.#changed++
+    this.#ttlMs += ttlMs
+    this.#minTtlMs = Math.min(this.#minTtlMs, ttlMs)
+    this.#maxTtlMs = Math.max(this.#maxTtlMs, ttlMs)
+  }
+
+  report(): SmartReport {
+    const counts = { loads: this.#loads, compared: this.#compared, changed: this.#changed }
+    if (this.#loads === 0) return counts
+    return { ...counts, minTtlMs: this.#minTtlMs, avgTtlMs: this.#ttlMs / this.#loads, maxTtlMs: this.#maxTtlMs }
   }
 }
