@@ -28,7 +28,7 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
-  --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth alone
+  --rows a,b      these workloads: set + evict, hit prebuilt, hit fresh, miss fresh, set + evict after reads, zipf 90/10, set + evict, TTL, hit prebuilt, TTL, hit fresh, TTL, set + evict after reads, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth alone
   --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster and values have it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
@@ -173,7 +173,8 @@ function numbers(text: string, flag: string): number[] {
 
 function chosen<T extends string>(text: string | undefined, known: readonly T[], flag: string): T[] {
   if (text === undefined) return [...known]
-  const found = text.split(',').map((name) => known.find((one) => one === name.trim()))
+  // A name may end in ", TTL".
+  const found = text.split(/,(?! *TTL)/).map((name) => known.find((one) => one === name.trim()))
   if (found.every((one) => one !== undefined)) return found
   console.error(`bench: ${flag} is ${JSON.stringify(text)}: there are ${known.join(', ')}`)
   process.exit(2)

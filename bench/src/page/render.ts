@@ -47,7 +47,7 @@ function renderFast(fast: Fast | undefined): string {
   return [
     head,
     `\`npm run bench\`. ${told(fast)}`,
-    `Cost over ${named('lru-cache', fast)} in the same round, CPU time, median of ${fast.rounds} rounds; below 1 is faster. *Fresh* keys are built for each call, as services do. *millpond* is \`cache.peek\`; its \`set\` is awaited, so only its store has those rows.`,
+    `Cost over ${named('lru-cache', fast)} in the same round, CPU time, median of ${fast.rounds} rounds; below 1 is faster. *Fresh* keys are built for each call, as services do. *millpond* is \`cache.peek\`; its \`set\` is awaited, so only its store has those rows. *After reads*: once a cache has been read for a while, V8 moves what a \`Map\` leaves behind to the old generation, and whatever keeps its keys in one pays more for each set that pushes another key out, as in a service that reads between its writes.`,
     formatTable([
       ['', ...columns.map(({ name, entries }) => `${name}, ${entries.toLocaleString('en')}`)],
       ...rows.map((row) => [row, ...columns.map((column) => cost(column, row))]),
