@@ -55,6 +55,7 @@ export const VARIABLES = {
   CACHE_ADAPTIVE_TTL_ENABLED: '`true`: TTLs follow how often values change. Default: `false`',
   CACHE_ANALYTICS_ENABLED: '`true`: insight watches the cache. Default: `false`',
   CACHE_DEFAULT_TIMEOUT: 'the default TTL in seconds. Default: 300',
+  CACHE_DISTRIBUTED_INVALIDATION_ENABLED: 'only `true` is accepted: every process hears of each invalidation',
   CACHE_ENCRYPTION_KEY:
     'values leave the process encrypted with this key of 32 bytes (base64), or with the first of `k2:<key>,k1:<key>`. Default: not encrypted',
   CACHE_FRESHNESS_CHECKS_ENABLED: '`true`: reads are checked against their source now and then. Default: `false`',
@@ -67,6 +68,7 @@ export const VARIABLES = {
   CACHE_PREDICTIVE_LOADING_ENABLED: '`true`: what will probably be read next is loaded ahead. Default: `false`',
   CACHE_SQLITE_PATH: 'a SQLite file as the lowest tier',
   CACHE_STALENESS_OBJECTIVE: 'the share of reads that may be stale. Default: 0.01',
+  CACHE_TTL_LEARNING_ENABLED: 'the same as `CACHE_ADAPTIVE_TTL_ENABLED`',
   CACHE_USAGE_PREDICTION_ENABLED:
     '`true`: what will be read next is predicted, and nothing is loaded. Default: `false`',
   CACHE_WARMING_ENABLED: '`false`: this process runs no warming schedule. Default: `true`',

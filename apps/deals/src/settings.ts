@@ -118,7 +118,7 @@ Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS
 MILLPOND_ADMIN_TOKEN and DEALS_METRICS_TOKEN (credentials for the admin API and for Prometheus, from anywhere); CACHE_DEFAULT_TIMEOUT (300, seconds),
 CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
 CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too); each part of --insight by itself: CACHE_ANALYTICS_ENABLED,
-CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED (as --insight); CACHE_FRESHNESS_CHECKS_ENABLED (false): a read
+CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED or CACHE_TTL_LEARNING_ENABLED (as --insight); CACHE_FRESHNESS_CHECKS_ENABLED (false): a read
 is checked against the database every CACHE_FRESHNESS_CHECKS_INTERVAL seconds (10), CACHE_STALENESS_OBJECTIVE (0.01) may be stale. Edges that are purged: CDN_PROXY_ADMIN
 (admin ports of Millpond proxies: http://host:9090,http://other:9090), and vendors by the variables of the guide's page on CDNs.`
 
@@ -247,7 +247,7 @@ function readCache(
     redisCluster: readCluster(env),
     keyPrefix: readPrefix(text(env.CACHE_KEY_PREFIX) ?? 'deals'),
     defaultTtlMs: whole('CACHE_DEFAULT_TIMEOUT', text(env.CACHE_DEFAULT_TIMEOUT) ?? '300', 1, 31_536_000) * 1000,
-    isInvalidating: flag('CACHE_INVALIDATION_ENABLED', env),
+    isInvalidating: readInvalidating(env),
     isMonitoring: flag('CACHE_MONITORING_ENABLED', env),
     isWarming: flag('CACHE_WARMING_ENABLED', env),
     insight: readInsight(isOn('--insight', insight ?? 'off'), env),
@@ -273,8 +273,28 @@ function readInsight(isWanted: boolean, env: Environment): InsightSettings {
     isPredicting,
     isLoadingAhead,
     freshness,
-    isChoosingTtl: flag('CACHE_ADAPTIVE_TTL_ENABLED', env, isWanted),
+    isChoosingTtl: readTtlLearning(env, isWanted),
   }
+}
+
+/** What is invalidated is invalidated in all processes. */
+function readInvalidating(env: Environment): boolean {
+  if (flag('CACHE_DISTRIBUTED_INVALIDATION_ENABLED', env)) return flag('CACHE_INVALIDATION_ENABLED', env)
+  throw new StartError(
+    'CACHE_DISTRIBUTED_INVALIDATION_ENABLED: an invalidation reaches every process of a cache and cannot be kept in one: leave the variable out',
+  )
+}
+
+/** Two names of one switch. */
+function readTtlLearning(env: Environment, isWanted: boolean): boolean {
+  const [adaptive, learning] = ['CACHE_ADAPTIVE_TTL_ENABLED', 'CACHE_TTL_LEARNING_ENABLED'].map((name) =>
+    text(env[name]) === undefined ? undefined : flag(name, env),
+  )
+  if (adaptive !== undefined && learning !== undefined && adaptive !== learning)
+    throw new StartError(
+      'CACHE_ADAPTIVE_TTL_ENABLED and CACHE_TTL_LEARNING_ENABLED switch the same thing, and say the opposite: leave one of them out',
+    )
+  return adaptive ?? learning ?? isWanted
 }
 
 function readObjective(given: string): number {

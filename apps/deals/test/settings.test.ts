@@ -92,6 +92,11 @@ test('insight is off, on by one option, and each part of it by the environment, 
   })
   expect(insight([], { CACHE_ANALYTICS_ENABLED: 'true' })).toEqual({ ...none, isWatching: true })
   expect(insight([], { CACHE_ADAPTIVE_TTL_ENABLED: 'yes' })).toEqual({ ...none, isChoosingTtl: true })
+  expect(insight([], { CACHE_TTL_LEARNING_ENABLED: 'yes' })).toEqual({ ...none, isChoosingTtl: true })
+  expect(insight(['--insight', 'on'], { CACHE_TTL_LEARNING_ENABLED: 'off' })?.isChoosingTtl).toBe(false)
+  expect(() => insight([], { CACHE_TTL_LEARNING_ENABLED: 'yes', CACHE_ADAPTIVE_TTL_ENABLED: 'no' })).toThrow(
+    'switch the same thing, and say the opposite',
+  )
   expect(insight([], { CACHE_PREDICTIVE_LOADING_ENABLED: '1' })).toEqual({
     ...none,
     isWatching: true,
@@ -167,6 +172,11 @@ describe('T14 settings by environment', () => {
       isInvalidating: false,
       isMonitoring: true,
     })
+  })
+
+  test('invalidation in one process alone is refused', () => {
+    expect(readSettings([], { CACHE_DISTRIBUTED_INVALIDATION_ENABLED: 'yes' })?.cache.isInvalidating).toBe(true)
+    expect(() => readSettings([], { CACHE_DISTRIBUTED_INVALIDATION_ENABLED: 'no' })).toThrow('cannot be kept in one')
   })
 
   test('the command line wins over PORT', () => {

@@ -23,6 +23,10 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
   ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
   ...named('CACHE_ANALYTICS_ENABLED', 'CACHE_USAGE_PREDICTION_ENABLED', 'CACHE_PREDICTIVE_LOADING_ENABLED'),
   ...named('CACHE_FRESHNESS_CHECKS_ENABLED'),
+  CACHE_TTL_LEARNING_ENABLED: (env, name) =>
+    env.CACHE_ADAPTIVE_TTL_ENABLED === undefined || flag(env, 'CACHE_ADAPTIVE_TTL_ENABLED') === flag(env, name)
+      ? undefined
+      : 'CACHE_ADAPTIVE_TTL_ENABLED says the opposite, and both switch the same thing: leave one of them out',
   CACHE_FRESHNESS_CHECKS_INTERVAL: (env, name) =>
     besideFreshness(env) ?? (wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or leave it out'),
   CACHE_STALENESS_OBJECTIVE: (env, name) =>
@@ -42,6 +46,10 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
     flag(env, name)
       ? undefined
       : 'invalidation applies to every process and cannot be switched off: leave the variable out, and connect no invalidation signals',
+  CACHE_DISTRIBUTED_INVALIDATION_ENABLED: (env, name) =>
+    flag(env, name)
+      ? undefined
+      : 'an invalidation reaches every process of a cache and cannot be kept in one: leave the variable out',
   CACHE_MONITORING_ENABLED: (env, name) =>
     flag(env, name)
       ? undefined
@@ -57,8 +65,8 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
  * `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and `CACHE_SQLITE_PATH` are tiers below memory, in this order;
  * `CACHE_MAX_ENTRIES` and `CACHE_MAX_SIZE_MB` bound memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
  * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process
- * encrypted; with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values
- * (`adaptiveTtl` of millpond/insight); `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and
+ * encrypted; with `CACHE_ADAPTIVE_TTL_ENABLED` (or `CACHE_TTL_LEARNING_ENABLED`) that is where times to live begin which
+ * then follow the values (`adaptiveTtl` of millpond/insight); `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and
  * `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it),
  * and so does `CACHE_FRESHNESS_CHECKS_ENABLED`, every `CACHE_FRESHNESS_CHECKS_INTERVAL` seconds (10), with
  * `CACHE_STALENESS_OBJECTIVE` as the share of reads that may be stale (0.01); `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in
@@ -157,14 +165,16 @@ async function madeOf<T>(name: string, make: () => Promise<T>): Promise<T> {
 
 async function timesOf(env: Environment): Promise<Pick<CacheOptions, 'defaults' | 'adaptiveTtl'>> {
   const ttl = env.CACHE_DEFAULT_TIMEOUT === undefined ? undefined : wholeNumber(env, 'CACHE_DEFAULT_TIMEOUT') * 1000
-  if (env.CACHE_ADAPTIVE_TTL_ENABLED === undefined || !flag(env, 'CACHE_ADAPTIVE_TTL_ENABLED'))
-    return ttl === undefined ? {} : { defaults: { ttl } }
+  const learning = ['CACHE_ADAPTIVE_TTL_ENABLED', 'CACHE_TTL_LEARNING_ENABLED'].find(
+    (name) => env[name] !== undefined && flag(env, name),
+  )
+  if (learning === undefined) return ttl === undefined ? {} : { defaults: { ttl } }
   const { adaptiveTtl } = await import('./insight/ttl/adaptive-ttl.ts')
   if (ttl === undefined) return { adaptiveTtl: adaptiveTtl() }
   if (ttl === 0)
     throw refused(
       'CACHE_DEFAULT_TIMEOUT',
-      'nothing is stored, so CACHE_ADAPTIVE_TTL_ENABLED has nothing to choose: leave one of them out',
+      `nothing is stored, so ${learning} has nothing to choose: leave one of them out`,
     )
   return { adaptiveTtl: adaptiveTtl({ minTtl: Math.min(ttl, 60_000), ttl, maxTtl: Math.max(ttl, 3_600_000) }) }
 }

@@ -53,6 +53,15 @@ it('T14: lets times to live follow the values, from the one that is said', async
   expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'true' })).toBe(300_000)
   expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '20' })).toBe(20_000)
   expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'false', CACHE_DEFAULT_TIMEOUT: '20' })).toBeUndefined()
+  expect(await ttlOf({ CACHE_TTL_LEARNING_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '20' })).toBe(20_000)
+  expect(await ttlOf({ CACHE_TTL_LEARNING_ENABLED: 'on', CACHE_ADAPTIVE_TTL_ENABLED: '1' })).toBe(300_000)
+  expect(await ttlOf({ CACHE_TTL_LEARNING_ENABLED: 'false' })).toBeUndefined()
+  await expect(
+    fromEnvironment({ CACHE_TTL_LEARNING_ENABLED: 'true', CACHE_ADAPTIVE_TTL_ENABLED: 'false' }),
+  ).rejects.toThrow(/CACHE_TTL_LEARNING_ENABLED: CACHE_ADAPTIVE_TTL_ENABLED says the opposite/)
+  await expect(fromEnvironment({ CACHE_TTL_LEARNING_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '0' })).rejects.toThrow(
+    /so CACHE_TTL_LEARNING_ENABLED has nothing to choose/,
+  )
   await expect(fromEnvironment({ CACHE_ADAPTIVE_TTL_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '0' })).rejects.toThrow(
     /nothing to choose/,
   )
@@ -109,6 +118,12 @@ test.each<[Record<string, string>, RegExp]>([
   [{ CACHE_WARMING_INTERVAL: '0' }, /CACHE_WARMING_INTERVAL: give seconds from 1/],
   [{ CACHE_WARMING_ENABLED: 'no', CACHE_WARMING_INTERVAL: '5m' }, /CACHE_WARMING_INTERVAL: "5m" is not a whole number/],
   [{ CACHE_INVALIDATION_ENABLED: 'false' }, /CACHE_INVALIDATION_ENABLED: invalidation applies/],
+  [
+    { CACHE_DISTRIBUTED_INVALIDATION_ENABLED: 'false' },
+    /CACHE_DISTRIBUTED_INVALIDATION_ENABLED: an invalidation reaches every process/,
+  ],
+  [{ CACHE_DISTRIBUTED_INVALIDATION_ENABLED: 'true' }, /^$/],
+  [{ CACHE_TTL_LEARNING_ENABLED: 'perhaps' }, /CACHE_TTL_LEARNING_ENABLED: "perhaps" is not a switch/],
   [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: metrics are always collected/],
   [{ CACHE_ENCRYPTION_KEY: 'hunter2' }, /CACHE_ENCRYPTION_KEY/],
   // It names where static files go (the edge's package), and says nothing of a cache.

@@ -30,7 +30,15 @@ export {
   type LogOptions,
   logLine,
 } from './log.ts'
-export { createMonitor, type KeyReport, type MemoryUsage, type Monitor, type MonitorOptions } from './monitor.ts'
+export {
+  createMonitor,
+  type HeldBytes,
+  type KeyReport,
+  type MemoryUsage,
+  type Monitor,
+  type MonitoredCache,
+  type MonitorOptions,
+} from './monitor.ts'
 export { hitRatioPlugin, timingPlugin } from './plugins.ts'
 export {
   metricsFor,

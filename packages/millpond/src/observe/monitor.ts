@@ -1,6 +1,6 @@
 // One object that answers an operator's questions about the caches of a process.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import { checkOptions, fn, record, required, type Shape, withMethods } from '../core/checks.ts'
+import { checkOptions, fn, listOf, record, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { cacheCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
 import type { HotKey } from './hot-keys.ts'
@@ -9,13 +9,30 @@ import { prometheusText } from './prometheus.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { CacheStats } from './stats.ts'
 
+/** What a monitor reads of a cache: `createCache` creates one. */
+export interface MonitoredCache {
+  info(): { readonly namespaces: Iterable<CacheStats> }
+  /** These are needed by `analyzeMemoryUsage`, unless `entries` is given. */
+  entries?(): Iterable<HeldBytes>
+  namespace?(name: string): { entries(): Iterable<HeldBytes> }
+}
+
+/** An entry in memory, as far as a monitor sums it up. */
+export interface HeldBytes {
+  readonly key: string
+  readonly bytes: number
+}
+
 export interface MonitorOptions {
-  /** Snapshots of all caches, taken on request. */
-  readonly caches: () => Iterable<CacheStats>
+  /**
+   * The caches, as `createInsight` takes them; or a function that returns the figures of namespaces, called for each
+   * question.
+   */
+  readonly caches: readonly MonitoredCache[] | (() => Iterable<CacheStats>)
   /** Key statistics by cache, if they are kept. */
   readonly keys?: Readonly<Record<string, KeyStatistics>> | undefined
-  /** The contents of memory, for `analyzeMemoryUsage`: `cache.entries()`. */
-  readonly entries?: (() => Iterable<{ readonly key: string; readonly bytes: number }>) | undefined
+  /** The contents of memory, for `analyzeMemoryUsage`. Default: of all open namespaces of the `caches`. */
+  readonly entries?: (() => Iterable<HeldBytes>) | undefined
   /** A registry with further metrics of the application. Default: its own. */
   readonly registry?: Registry | undefined
 }
@@ -38,7 +55,7 @@ export interface Monitor {
   readonly registry: Registry
   /**
    * Bytes and entries by key pattern, and the memory of the process. Scans all entries, in slices of some milliseconds:
-   * for a report, not for each request. Without `entries` there is nothing to scan.
+   * for a report, not for each request. With neither caches nor `entries` there is nothing to scan.
    */
   analyzeMemoryUsage(): Promise<MemoryUsage>
   /** Hits and misses by key pattern and the hottest keys, of each cache that keeps them. */
@@ -51,8 +68,12 @@ export interface Monitor {
   close(): void
 }
 
+const CACHE = withMethods<MonitoredCache>('a cache from createCache', 'info')
+const LIST = listOf(CACHE, 'a list of caches, or a function that returns the figures of their namespaces')
 const OPTIONS: Shape<MonitorOptions> = {
-  caches: required(fn('a function that returns the figures of each namespace, such as () => cache.info().namespaces')),
+  caches: required((value, at) =>
+    typeof value === 'function' ? (value as () => Iterable<CacheStats>) : LIST(value, at),
+  ),
   keys: record(
     'key statistics by cache, such as { shop: createKeyStatistics() }',
     (one) => typeof one === 'object' && one !== null && 'hotKeys' in one,
@@ -61,10 +82,17 @@ const OPTIONS: Shape<MonitorOptions> = {
   registry: withMethods<Registry>('a registry, such as createRegistry()', 'collect', 'gather'),
 }
 
-/** Answers an operator's questions about the caches of a process. */
+/**
+ * Answers an operator's questions about the caches of a process.
+ * @throws MillpondError `OPTION_INVALID`
+ * @example
+ * const monitor = createMonitor({ caches: [cache] })
+ * console.log(monitor.exportMetrics('prometheus'))
+ */
 export function createMonitor(options: MonitorOptions): Monitor {
   checkOptions<MonitorOptions>(options, OPTIONS, 'createMonitor')
-  const { caches, keys = {}, entries, registry = createRegistry() } = options
+  const { keys = {}, registry = createRegistry() } = options
+  const { caches, entries } = sourcesOf(options)
   const stops = [
     cacheCollector(caches),
     processCollector(),
@@ -73,7 +101,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
   return {
     registry,
     analyzeMemoryUsage: async () => {
-      const sums = await sumUp(entries?.() ?? [])
+      const sums = await sumUp(entries())
       return { process: processStats(), entries: sums.entries, bytes: sums.bytes, patterns: sums.patterns() }
     },
     keyStatistics: ({ hotKeys } = {}) =>
@@ -92,10 +120,28 @@ export function createMonitor(options: MonitorOptions): Monitor {
   }
 }
 
+/** The figures and the entries, whichever way the caches were given. */
+function sourcesOf({ caches, entries }: MonitorOptions): {
+  readonly caches: () => Iterable<CacheStats>
+  readonly entries: () => Iterable<HeldBytes>
+} {
+  if (typeof caches === 'function') return { caches, entries: entries ?? (() => []) }
+  return {
+    caches: () => caches.flatMap((cache) => [...cache.info().namespaces]),
+    entries: entries ?? (() => entriesOf(caches)),
+  }
+}
+
+function* entriesOf(caches: readonly MonitoredCache[]): Iterable<HeldBytes> {
+  for (const cache of caches)
+    for (const { namespace } of cache.info().namespaces)
+      yield* (namespace === undefined ? cache.entries?.() : cache.namespace?.(namespace).entries()) ?? []
+}
+
 /** How long a slice blocks the event loop, in milliseconds. */
 const HOLD_MS = 5
 
-async function sumUp(entries: Iterable<{ readonly key: string; readonly bytes: number }>): Promise<PatternSums> {
+async function sumUp(entries: Iterable<HeldBytes>): Promise<PatternSums> {
   const sums = new PatternSums()
   let since = performance.now()
   for (const entry of entries) {

@@ -388,4 +388,28 @@ describe('M2 what memory holds', () => {
       ],
     })
   })
+
+  it('is summed up over all namespaces of caches that the monitor is given, as insight is', async () => {
+    const [shop, books] = [open({ name: 'shop' }), open({ name: 'books' })]
+    await shop.set('user:1', 'x'.repeat(1000))
+    const reports = shop.namespace('reports')
+    await reports.for({ tenant: 'acme' }).set('report:1', 'x'.repeat(5000))
+    await reports.set('report:2', 'x')
+    await books.set('book:1', 1)
+    const monitor = createMonitor({ caches: [shop, books] })
+    expect(await monitor.analyzeMemoryUsage()).toMatchObject({
+      entries: 4,
+      bytes: (shop.info().memory?.bytes ?? 0) + (books.info().memory?.bytes ?? 0),
+      patterns: [{ pattern: 'report:*', entries: 2 }, { pattern: 'user:*' }, { pattern: 'book:*' }],
+    })
+    expect(monitor.exportMetrics('prometheus')).toContain(
+      `millpond_used_bytes{cache="books",cache_ns="default",tier="memory"} ${books.stats().bytes}\n`,
+    )
+  })
+
+  it.each([[[{}]], [{}], ['shop'], [undefined]])('refuses %j in the place of caches', (caches) => {
+    expect(() => createMonitor({ caches: caches as never })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('createMonitor.caches') }),
+    )
+  })
 })
