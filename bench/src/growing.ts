@@ -70,7 +70,7 @@ async function tell(reads: number, isWritten: boolean): Promise<void> {
     rmSync(folder, { recursive: true, force: true })
   }
   const table = formatTable([
-    ['', 'queries of 1,000 reads', 'median (ms)', 'p95 (ms)', 'old answers of 1,000', 'older than 500 ms'],
+    ['', 'queries per 1,000 reads', 'median (ms)', 'p95 (ms)', 'stale answers per 1,000', 'stale by over 500 ms'],
     ...rows,
   ])
   console.log(table)

@@ -70,7 +70,7 @@ export interface CacheOptions {
   readonly name?: string | undefined
   /** Fastest first. Default: memory with 1,000 entries. */
   readonly tiers?: readonly (MemoryTier | Tier | TierConfiguration)[] | undefined
-  /** The default options of loads and writes: TTLs, tags, retries. */
+  /** The default options of reads, loads and writes: TTLs, tags, timeouts, consistency. */
   readonly defaults?: LoadOptions | undefined
   /**
    * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or the result of `valueCodec`
