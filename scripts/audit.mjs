@@ -18,9 +18,8 @@ const USAGE = `npm run audit -- [--all]
 const OLD_DAYS = 180
 const BAD = ['high', 'critical']
 
-/**
- * @typedef {{ read: string, packages: readonly string[], advisories: readonly { id: string, package: string, severity: string, vulnerable: readonly string[] }[] }} Known
- */
+/** @typedef {{ id: string, package: string, severity: string, vulnerable: readonly string[] }} Advisory */
+/** @typedef {{ read: string, packages: readonly string[], advisories: readonly Advisory[] }} Known */
 
 /**
  * What the list says against these packages, a line each: `fault` fails, `note` does not.

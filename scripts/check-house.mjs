@@ -1,5 +1,5 @@
-// The repository speaks of itself alone, and of all of itself: no path of a machine and no registry host in tracked
-// files, a lock file that is whole, and nothing public that docs/api does not announce or that has no words.
+// Checks of the repository as a whole: no machine's paths and no registry host in tracked files, a complete lock file,
+// comments within 120 columns, and nothing public that docs/api does not list or that has no docstring.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -75,6 +75,24 @@ export function telltales(text, patterns) {
   })
 }
 
+const COMMENT = /^\s*(?:\/\/|\/\*|\*(?!\/))/
+const WIDTH = 120
+
+/**
+ * The formatter breaks code, but not comments.
+ * @param {string} source
+ * @returns {string[]} the comment lines that are too long, as `12: a comment of 134 columns`
+ */
+export function longComments(source) {
+  return source
+    .split('\n')
+    .flatMap((line, index) =>
+      line.length > WIDTH && COMMENT.test(line)
+        ? [`${index + 1}: a comment of ${line.length} columns, of ${WIDTH} at most`]
+        : [],
+    )
+}
+
 /**
  * Faults of a lock file: addresses of a registry, and optional packages of other platforms left out (`npm ci` refuses
  * such a file).
@@ -134,6 +152,8 @@ function check() {
   if (files.length === 0) console.log('house: no git here, so only the lock file is checked')
   const patterns = [...machinePaths(root, homedir()), ...registryHosts()]
   const faults = files.flatMap((file) => telltales(read(file), patterns).map((line) => `${file}:${line}`))
+  for (const file of files.filter((name) => /\.(?:[cm]?[jt]s|tsx)$/.test(name)))
+    faults.push(...longComments(read(file)).map((line) => `${file}:${line}`))
   for (const lock of ['package-lock.json', 'docs/site/package-lock.json'])
     faults.push(...lockFaults(JSON.parse(read(lock))).map((fault) => `${lock}: ${fault}`))
   faults.push(...apiFaults())

@@ -6,11 +6,15 @@ import { root } from './prepare.mjs'
 
 /** @typedef {{ readonly message: string, readonly stacks?: readonly unknown[] }} Failure */
 /** @typedef {{ errors(): readonly Failure[] }} Suite */
-/** @typedef {{ readonly fullName: string, result(): { readonly errors?: readonly Failure[] | undefined, readonly note?: string | undefined } }} Test */
+/** @typedef {{ readonly errors?: readonly Failure[] | undefined, readonly note?: string | undefined }} Result */
+/** @typedef {{ readonly fullName: string, result(): Result }} Test */
 /**
  * @typedef {Suite & {
  *   readonly moduleId: string
- *   readonly children: { allSuites(): Iterable<Suite & { readonly fullName: string }>, allTests(state: 'failed' | 'skipped'): Iterable<Test> }
+ *   readonly children: {
+ *     allSuites(): Iterable<Suite & { readonly fullName: string }>
+ *     allTests(state: 'failed' | 'skipped'): Iterable<Test>
+ *   }
  * }} File
  */
 

@@ -1,5 +1,5 @@
 // Where tests lay their files: in memory, where the machine has a place for that and room to spare. What a disk of its
-// own takes to sync is waited for by nobody then, and no deadline of 250 ms is missed for it.
+// own takes to sync is not waited for then, and no deadline of 250 ms is missed for it.
 // @ts-check
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'

@@ -12,8 +12,11 @@ const USAGE = `npm run ready
   Says what is missing before the packages can be published: versions, changes, metadata, the API report (npm run api), publint, attw, and writes an SBOM.`
 
 /**
- * @typedef {{ name: string, version: string, private?: boolean, license?: string, description?: string, repository?: { url?: string, directory?: string },
- *   publishConfig?: { access?: string, provenance?: boolean }, scripts?: Record<string, string>, dependencies?: Record<string, string>, peerDependencies?: Record<string, string> }} Manifest
+ * @typedef {{
+ *   name: string, version: string, private?: boolean, license?: string, description?: string,
+ *   repository?: { url?: string, directory?: string }, publishConfig?: { access?: string, provenance?: boolean },
+ *   scripts?: Record<string, string>, dependencies?: Record<string, string>, peerDependencies?: Record<string, string>
+ * }} Manifest
  */
 
 /**

@@ -12,8 +12,10 @@ const USAGE = `npm run sbom -- [FOLDER]
   Writes what each published package brings along, as CycloneDX 1.6, into FOLDER (.cache/sbom).`
 
 /**
- * @typedef {{ version?: string, resolved?: string, integrity?: string, license?: string, link?: boolean, dependencies?: Record<string, string>,
- *   optionalDependencies?: Record<string, string> }} Locked
+ * @typedef {{
+ *   version?: string, resolved?: string, integrity?: string, license?: string, link?: boolean,
+ *   dependencies?: Record<string, string>, optionalDependencies?: Record<string, string>
+ * }} Locked
  */
 
 /**

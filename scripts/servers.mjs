@@ -22,8 +22,13 @@ const lists = join(cache, '.apt')
 const record = join(root, '.cache', 'servers.json')
 
 /**
- * What can be brought. `npm` is a package of npm with its version, `packages` are Debian's; those that carry the program come first, `versions` is what tests are written for, `code` what it exits with when asked for its own.
- * @type {Record<string, { program: string, packages: string[], ask?: string, code?: number, folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string, npm?: string }>}
+ * The servers that can be fetched. `npm`: an npm package with its version. `packages`: Debian packages, those with the
+ * program first. `versions`: those that the tests are written for. `ask`: how the program is asked for its version, and
+ * `code`: the exit code of that.
+ * @type {Record<string, {
+ *   program: string, packages: string[], ask?: string, code?: number, folders?: () => string[], others?: string[],
+ *   versions: RegExp, suites: string, install: string, npm?: string
+ * }>}
  */
 export const wanted = {
   redis: {

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { root } from './prepare.mjs'
 
-/** @typedef {(run: (command: string, args: readonly string[]) => Promise<boolean>) => Promise<boolean>} Check Resolves with false when it failed. */
+/** @typedef {(command: string, args: readonly string[]) => Promise<boolean>} Run */
+/** @typedef {(run: Run) => Promise<boolean>} Check Resolves with false when it failed. */
 /** @typedef {{ name: string, well: boolean, output: string, ms: number }} Outcome */
 
 /**

@@ -9,7 +9,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, checkNode, install, root } from './prepare.mjs'
 
-/** `help`: where the program says what it can do, so that asking for it installs and builds nothing. @type {Record<string, { project: string, others?: string[], entry: string, help?: string }>} */
+/**
+ * `help`: the file with the program's help, so that `--help` installs and builds nothing.
+ * @type {Record<string, { project: string, others?: string[], entry: string, help?: string }>}
+ */
 const programs = {
   serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js', help: 'apps/deals/src/settings.ts' },
   load: {
@@ -69,7 +72,11 @@ function helpOf({ help }) {
   return /^(?:export )?const (?:LOAD_)?HELP = `([^`$\\]*)`/m.exec(source)?.[1]
 }
 
-/** What the help does not name, or calls a number where it is none, is refused before anything is installed: the program itself is not there yet. @param {string} help */
+/**
+ * Refuses an argument that the help does not name, or that is not a number where the help says so, before anything is
+ * installed: the program itself is not there yet.
+ * @param {string} help
+ */
 function checkArguments(help) {
   const named = [...help.matchAll(/--([a-z][a-z-]*)(?:[ ](?:N|\d+)(?=[\s\]]))?/g)]
   const known = new Map(named.reverse().map(([text, option]) => [option, text.includes(' ')]))

@@ -2,7 +2,12 @@
 // @ts-check
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Sums */
-/** @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: unknown[] }[] }} Report */
+/**
+ * @typedef {{
+ *   numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number,
+ *   testResults: { status: string, assertionResults: unknown[] }[]
+ * }} Report
+ */
 
 /**
  * A file that could not be loaded counts as one failed test, and so does a run that failed for another reason than a

@@ -12,7 +12,10 @@ const SHARE = 0.1
 const LAST_MS = 1000
 export const TICK_MS = 20
 
-/** @typedef {{ now(): number, waited(): number }} Readings Milliseconds: the time, and for how long this thread has waited for a processor in all. */
+/**
+ * In milliseconds: the time, and how long this thread has waited for a processor in all.
+ * @typedef {{ now(): number, waited(): number }} Readings
+ */
 
 /** @returns {Readings} */
 function readings() {

@@ -2,7 +2,10 @@
 // option within two clicks from the front page.
 // @ts-check
 
-/** @type {readonly { readonly words: string, readonly page: string, readonly option?: string }[]} `option`: of the page of Options, as `Type.name` */
+/**
+ * `option`: of the page of Options, as `Type.name`.
+ * @type {readonly { readonly words: string, readonly page: string, readonly option?: string }[]}
+ */
 export const QUESTIONS = [
   { words: 'redis key prefix', page: 'guide/redis', option: 'RedisTierOptions.keyPrefix' },
   { words: 'sentinel', page: 'guide/redis', option: 'RedisTierOptions.sentinels' },

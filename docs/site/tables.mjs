@@ -273,7 +273,9 @@ function environment(root, guideOf) {
 const built = (root, folder, file) => import(pathToFileURL(join(root, 'packages', folder, 'dist', file)).href)
 
 /**
- * @param {string} root @param {readonly Name[]} names @param {(word: string) => readonly Found[]} guideOf pages that have the word in code
+ * @param {string} root
+ * @param {readonly Name[]} names
+ * @param {(word: string) => readonly Found[]} guideOf pages that have the word in code
  * @returns {Promise<Readonly<Record<string, string>>>} Markdown of each table
  */
 export async function tables(root, names, guideOf) {

@@ -2,13 +2,19 @@
 // @ts-check
 
 /**
- * @typedef {{ name: string, kind: string, module: string, page: string, words: string, throws: string, guide: readonly string[], values: readonly string[],
- *   members: readonly Member[] }} Name
- *   `page` within the reference, `guide`: pages that tell of it, `values`: of a type that is a list of texts
- * @typedef {{ name: string, kind: 'method' | 'property', at: string, words: string, throws: string, type: string }} Member
+ * @typedef {{
+ *   name: string, kind: string, module: string, page: string, words: string, throws: string,
+ *   guide: readonly string[], values: readonly string[], members: readonly Member[]
+ * }} Name `page` within the reference, `guide`: pages that mention it, `values`: of a type that is a list of strings
+ * @typedef {{
+ *   name: string, kind: 'method' | 'property', at: string, words: string, throws: string, type: string
+ * }} Member
  */
 
-/** @typedef {{ name: string, text: string, imports: ReadonlySet<string>, code: ReadonlySet<string> }} Page `imports`: `module name` */
+/**
+ * `imports` has each as `module name`.
+ * @typedef {{ name: string, text: string, imports: ReadonlySet<string>, code: ReadonlySet<string> }} Page
+ */
 
 const IMPORT = /import (?:type )?\{([^}]*)\} from '(@?millpond[\w/-]*)'/g
 const WORD = /[A-Za-z_$][\w$]*/g

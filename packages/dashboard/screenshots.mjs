@@ -36,7 +36,10 @@ const PAGES = {
   access: 'access/',
   settings: 'settings/',
 }
-/** What the guide shows. @type {readonly { page: keyof typeof PAGES, width: number, colorScheme: 'light' | 'dark', height: number }[]} */
+/**
+ * What the guide shows.
+ * @type {readonly { page: keyof typeof PAGES, width: number, colorScheme: 'light' | 'dark', height: number }[]}
+ */
 const GUIDE = [
   { page: 'now', width: 1280, colorScheme: 'light', height: 1180 },
   { page: 'key', width: 1280, colorScheme: 'light', height: 960 },

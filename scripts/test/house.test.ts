@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { lockFaults, machinePaths, registryPatterns, telltales } from '../check-house.mjs'
+import { lockFaults, longComments, machinePaths, registryPatterns, telltales } from '../check-house.mjs'
 import { root } from '../prepare.mjs'
 import { ownsLibrary } from '../servers.mjs'
 
@@ -30,9 +30,16 @@ describe('telltales', () => {
     },
   )
 
-  test('a checkout in a folder of a plain name accuses nobody', () => {
+  test('a checkout in a folder of a plain name is not a fault', () => {
     expect(telltales('COPY . /app\nimport x from "/src/x"', machinePaths('/app', '/root'))).toEqual([])
   })
+})
+
+test('comments are at most 120 columns wide, and code is the formatter’s business', () => {
+  const wide = (start: string): string => start.padEnd(121, 'x')
+  const found = longComments(['// short', wide('  // '), wide(' * '), wide('/** '), wide("const a = '")].join('\n'))
+  expect(found.map((line) => line.split(':')[0])).toEqual(['2', '3', '4'])
+  expect(longComments('// '.padEnd(120, 'x'))).toEqual([])
 })
 
 test('a checkout right below the root, or its neighbour there, is told by what lies in it', () => {

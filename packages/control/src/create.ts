@@ -82,7 +82,7 @@ export interface ControlOptions {
   readonly base?: string | undefined
   /** The prefix of `warm-cache/`, `invalidate-cache/` and `cache-status/`. Default `/api/cache-management`. */
   readonly managementBase?: string | undefined
-  /** Calls a minute of one principal, by class of route. Defaults: read 600, write 60, purge 50; scan 2 of each route. */
+  /** Calls of one principal a minute, by class of route. Defaults: read 600, write 60, purge 50; scan 2 per route. */
   readonly rates?: Partial<Record<RateClass, Rate>> | undefined
   /** The host application's own sign-in, used for requests without a token of ours. Default: none. */
   readonly authorize?: ((request: Request) => Promise<Principal | undefined> | Principal | undefined) | undefined

@@ -61,17 +61,23 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
 }
 
 /**
- * Options for `createCache` from the environment: `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`,
- * `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and `CACHE_SQLITE_PATH` are tiers below memory, in this order;
- * `CACHE_MAX_ENTRIES` and `CACHE_MAX_SIZE_MB` bound memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
- * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process
- * encrypted; with `CACHE_ADAPTIVE_TTL_ENABLED` (or `CACHE_TTL_LEARNING_ENABLED`) that is where times to live begin which
- * then follow the values (`adaptiveTtl` of millpond/insight); `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and
- * `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it),
- * and so does `CACHE_FRESHNESS_CHECKS_ENABLED`, every `CACHE_FRESHNESS_CHECKS_INTERVAL` seconds (10), with
- * `CACHE_STALENESS_OBJECTIVE` as the share of reads that may be stale (0.01); `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in
- * seconds (300). A variable that says what cannot be had is an error, never passed over, and so is one whose name is a
- * letter or two off (`CACHE_DEFUALT_TIMEOUT`); `own` names those that the program honours. What code says goes on top:
+ * Options for `createCache` from environment variables (defaults in parentheses):
+ * - `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `DATABASE_URL` (PostgreSQL) and
+ *   `CACHE_SQLITE_PATH` are tiers below memory, in this order;
+ * - `CACHE_MAX_ENTRIES` and `CACHE_MAX_SIZE_MB` bound memory; `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300);
+ *   `CACHE_KEY_PREFIX` is the cache's name;
+ * - `CACHE_ENCRYPTION_KEY` encrypts values outside the process (`environmentKeyring` of millpond/codec);
+ * - `CACHE_ADAPTIVE_TTL_ENABLED` (or `CACHE_TTL_LEARNING_ENABLED`): TTLs begin at the default and then follow the
+ *   values (`adaptiveTtl` of millpond/insight);
+ * - `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and `CACHE_PREDICTIVE_LOADING_ENABLED` switch on parts
+ *   of `createInsight` of millpond/insight (`insightOf(cache)` returns it); so does `CACHE_FRESHNESS_CHECKS_ENABLED`,
+ *   with a check every `CACHE_FRESHNESS_CHECKS_INTERVAL` seconds (10) and `CACHE_STALENESS_OBJECTIVE` as the share of
+ *   reads that may be stale (0.01);
+ * - `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in
+ *   seconds (300).
+ *
+ * A variable with a value that is not supported is an error, never ignored, and so is one whose name is a letter or two
+ * off (`CACHE_DEFUALT_TIMEOUT`), unless `own` names it as one of the program's own. Options in code go on top:
  * `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
  */

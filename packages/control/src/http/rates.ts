@@ -1,5 +1,5 @@
-// Rate limits of a principal: a token bucket for each class of route, and for each scan (RFC 9110 429; RateLimit fields after
-// draft-ietf-httpapi-ratelimit-headers).
+// Rate limits of a principal: a token bucket for each class of route, and for each scan (RFC 6585 429; RateLimit fields
+// after draft-ietf-httpapi-ratelimit-headers).
 import { type Check, check, options, required } from 'millpond/options'
 import type { RateClass } from './route.ts'
 

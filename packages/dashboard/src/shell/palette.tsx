@@ -79,7 +79,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
       <div id={list} role="listbox" aria-label="Where to go" className="choices">
         {choices.map((choice, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the arrows and Enter belong to the field above
-          // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, aria-activedescendant says which
+          // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field (aria-activedescendant)
           <div
             key={choice.place + choice.name}
             id={`${list}-${index}`}

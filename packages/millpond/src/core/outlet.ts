@@ -61,7 +61,7 @@ export interface Outlet {
    * Resolves when all of it has been done, or accepted. If it rejects, or takes longer than `timeout`, all of it is
    * redelivered.
    */
-  // biome-ignore lint/suspicious/noConfusingVoidType: most outlets return nothing, and a Promise<void> is not one of undefined
+  // biome-ignore lint/suspicious/noConfusingVoidType: most outlets return a Promise<void>
   deliver(batch: OutletBatch): Promise<OutletDebt | void>
   /** The longest that a delivery may take, and that an invalidation waits for it. Default `'5s'`. */
   readonly timeout?: Duration | undefined

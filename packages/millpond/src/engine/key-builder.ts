@@ -13,7 +13,7 @@ export interface KeyParts {
   readonly parameters?: readonly ParameterValue[] | Readonly<Record<string, ParameterValue>> | undefined
 }
 
-/** A parameter: plain data, also nested. Dates and bigints are allowed; the order of an object's fields does not matter. */
+/** A parameter: plain data, also nested. Dates and bigints are allowed; the order of an object's fields is ignored. */
 export type ParameterValue =
   | string
   | number
@@ -56,12 +56,13 @@ const PARTS: Shape<KeyParts> = {
 }
 
 /**
- * Joins the parts with `:`; `:`, `%` and `=` inside a part are percent-encoded, so that parts cannot be
- * confused. Strings, numbers and bigints count as their strings: 1 and `'1'` make the same key. Dates, lists and objects are
+ * Joins the parts with `:`; `:`, `%` and `=` inside a part are percent-encoded, so that parts cannot be confused.
+ * Strings, numbers and bigints count as their strings: 1 and `'1'` make the same key. Dates, lists and objects are
  * written after `%j`, where 1 and `'1'` differ. Long parameters become `%~` and 24 characters of SHA-256; no parameter
  * that is written out looks like either.
  * @example buildKey({ prefix: 'deal_stats', identifier: 123, parameters: [30] }) // 'v1:deal_stats:123:30'
- * @throws MillpondError `OPTION_INVALID` for an empty part, and for what is not plain data: functions, instances of classes, NaN.
+ * @throws MillpondError `OPTION_INVALID` for an empty part, and for what is not plain data: functions, instances of
+ * classes, NaN.
  */
 export function buildKey(parts: KeyParts): string {
   checkOptions<KeyParts>(parts, PARTS, 'buildKey')

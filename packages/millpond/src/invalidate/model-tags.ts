@@ -1,9 +1,11 @@
 // How models and their rows are named as tags.
 //
-// An entry carries        `modelTags('User', 7)`  ->  model:User:7, model:User:*     it shows one row
-//                         `modelTags('User')`     ->  model:User                     it shows many rows: a list, a count, a search
-// A change invalidates `changedTags('User', 7)` -> model:User:7, model:User that row, and everything that shows many
-//                         `changedTags('User')`    -> model:User, model:User:*       any row may have changed
+// An entry carries the tags of
+//   `modelTags('User', 7)`    model:User:7, model:User:*   where it shows one row
+//   `modelTags('User')`       model:User                   where it shows many: a list, a count, a search
+// A change invalidates the tags of
+//   `changedTags('User', 7)`  model:User:7, model:User     that row, and everything that shows many
+//   `changedTags('User')`     model:User, model:User:*     any row may have changed
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName, MAX_TAG_LENGTH } from '../core/key.ts'
 

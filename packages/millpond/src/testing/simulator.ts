@@ -1,10 +1,8 @@
-/*
- * Several caches in one process over one simulated shared tier, with every overtaking chosen from outside.
- *
- * Each call to the shared tier is two steps (there and back), each operation and each event of the world one more; which of
- * the waiting steps happens next is asked of `choose`. The same choices give the same history, so that a failing one can be
- * shrunk and kept. Time is simulated: it passes where the program says so, and when nothing else can happen.
- */
+// Several caches in one process over one simulated shared tier, in an order of steps that the caller chooses.
+//
+// Each call to the shared tier is two steps (there and back); each operation and each event of the world is one.
+// `choose` decides which of the waiting steps happens next. The same choices give the same history, so that a failing
+// one can be shrunk and kept. Time is simulated: it passes where the program says so, and when nothing else can happen.
 import { checkHistory, type Verdict } from './checker.ts'
 import type { HistoryLine } from './history.ts'
 import type { Simulation, SimulationParts } from './simulator-program.ts'

@@ -1,5 +1,5 @@
-// A region's namespaces are confirmed by one question to its own ledger, but only while the other regions are heard; and
-// what is stale because one of them is not heard is not served while a load is awaited.
+// A region's namespaces are confirmed by one question to its own ledger, but only while the other regions are heard;
+// and an entry that is stale because one of them is not heard is not served while a load is awaited.
 import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, expect, test } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'

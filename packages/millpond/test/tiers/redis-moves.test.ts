@@ -109,17 +109,15 @@ describeWith('redis', 'the moves of all namespaces', () => {
     const names = Array.from({ length: 50 }, (_, at) => `n${at}`)
     const places = await Promise.all(names.map((name) => pull(tier, name)))
     await unmoved(tier, places)
-    const calls = async (): Promise<Record<string, number>> => {
+    const calls = async (): Promise<ReadonlyMap<string | undefined, number>> => {
       const text = String(await server.command('INFO', 'commandstats'))
-      return Object.fromEntries(
-        [...text.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]),
-      )
+      return new Map([...text.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]))
     }
     const before = await calls()
     for (let at = 0; at < 20; at++) expect((await unmoved(tier, places)).every(Boolean)).toBe(true)
     const after = await calls()
-    expect((after['hget'] ?? 0) - (before['hget'] ?? 0)).toBe(20)
-    expect((after['evalsha'] ?? 0) - (before['evalsha'] ?? 0)).toBe(0)
+    expect((after.get('hget') ?? 0) - (before.get('hget') ?? 0)).toBe(20)
+    expect((after.get('evalsha') ?? 0) - (before.get('evalsha') ?? 0)).toBe(0)
   })
 
   const STANDING = 'src/tiers/redis/standing.ts'

@@ -41,7 +41,8 @@ export interface WrappedEntry<T> {
   readonly ttlMs?: number
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: options are given before the function is, so its parameters are not known yet; nothing narrower takes every function
+// Options are given before the function is, so its parameters are not known yet.
+// biome-ignore lint/suspicious/noExplicitAny: nothing narrower takes every function
 type Unknown = any
 export type AnyFunction = (...args: Unknown[]) => Unknown
 

@@ -50,7 +50,10 @@ export interface DistributedTier extends Tier {
  * @example
  * const cache = createCache({
  *   tiers: [memory(), distributed({
- *     nodes: [{ name: 'a', tier: memcached({ servers: '10.0.0.1' }) }, { name: 'b', tier: memcached({ servers: '10.0.0.2' }), weight: 2 }],
+ *     nodes: [
+ *       { name: 'a', tier: memcached({ servers: '10.0.0.1' }) },
+ *       { name: 'b', tier: memcached({ servers: '10.0.0.2' }), weight: 2 },
+ *     ],
  *     ledger: redis({ url }),
  *   })],
  * })

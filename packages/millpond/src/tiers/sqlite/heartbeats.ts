@@ -1,14 +1,17 @@
-// Which processes use the file, and how far each is: a heartbeat for each process, and a row for each namespace that it
-// uses, written when that moves. Every function runs inside a transaction of its caller.
+// Which processes use the file, and the position of each: a heartbeat for each process, and a row for each namespace
+// that it uses, written when its position changes. Every function runs inside a transaction of its caller.
 import type { Heartbeat, LedgerNode } from '../../core/contracts.ts'
 import { numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
 import type { CacheFile } from './file.ts'
 import { BY_HEARTBEAT } from './schema.ts'
 
-/** After so long a silence a process counts as ended. */
+/** A process that is silent for this long counts as ended. */
 const NODE_MS = 3000
 
-/** Part of a heartbeat: so many namespaces of it, as the lock may be held for a few milliseconds. `false`: see there. */
+/**
+ * Part of a heartbeat, with as many namespaces as the lock, held for a few milliseconds, has time for. Returns what
+ * `LedgerStore.heartbeat` does.
+ */
 export function beat(file: CacheFile, id: string, { count, moved, left }: Heartbeat): boolean {
   const now = Date.now()
   const last = file.sql(`SELECT ${numbers('count')} FROM heartbeat WHERE id = ?`).get(id)
