@@ -63,7 +63,7 @@ export interface CacheInvalidations {
    * the whole namespace where the tier can list, and takes a second or more. The receipt says for each tier what is
    * proven; what servers keep in their own logs and backups, the guide does.
    * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`, `TAG_INVALID`; `LEDGER_UNREACHABLE`, `KEYRING_UNREACHABLE`:
-   * nobody knows what is left, erase again.
+   * it is not known what is left: erase again.
    * @example const { isProven, tiers } = await cache.erase({ tags: ['user:7'] })
    */
   erase(subject: ErasureSubject): Promise<Erased>

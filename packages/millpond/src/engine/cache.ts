@@ -163,8 +163,8 @@ export class Cache
    * open at a time.
    * @throws MillpondError `OPTION_INVALID` for what names no tenant (a text of 1 to 1,024 characters), for another
    * tenant's name within a tenant's cache, and where it is open with other options than these. With `session`, the same
-   * cache, whose reads are told apart from others' by whoever predicts what comes next (`millpond/insight`); each read
-   * costs a promise more.
+   * cache, whose reads usage prediction tells apart from those of others (`millpond/insight`); each read costs a
+   * promise more.
    * @example
    * const acme = cache.for({ tenant: request.tenant })
    * await acme.getOrSet('plan', () => loadPlan(request.tenant))

@@ -1,5 +1,5 @@
-// One question for all namespaces of this process over one store, ten times a second: who stands where the store does
-// stays trusted, as of the moment when the question was sent. Who does not is asked for by itself, and is not trusted
+// One question for all namespaces of this process over one store, ten times a second: a namespace whose position is the
+// store's stays trusted, as of the moment the question was sent. Any other is asked about by itself, and is not trusted
 // before that is answered.
 import { isSystemClock } from '../core/clock.ts'
 import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
@@ -7,16 +7,16 @@ import { Deadlines } from '../wrap/deadlines.ts'
 
 export const ASK_EVERY_MS = 100
 /**
- * After so many questions one namespace, in turn, is asked for by itself: a server that evicts what nobody touches
- * keeps its record.
+ * After this many questions one namespace, in turn, is asked about by itself, so that a server that evicts untouched
+ * keys keeps its record.
  */
 const TURN = 10
 
 /** A namespace's part of one question, and what comes of it. */
 export interface BeatQuestion extends LedgerPlace {
-  /** It stood there, at the latest when the question was answered and not before it was sent. */
+  /** The store's position was the same at some moment between the sending of the question and its answer. */
   stood(sentMonotonic: number, sentWall: number): void
-  /** It may have moved: only the answer to a question of its own is trusted. */
+  /** The store's position may have moved: only the answer to a question of the namespace's own is trusted. */
   pull(): void
   failed(error: unknown): void
 }
@@ -24,20 +24,20 @@ export interface BeatQuestion extends LedgerPlace {
 /** A namespace of this process. */
 export interface Rider {
   readonly patienceMs: number
-  /** Somebody has read it lately: for this one alone the store would be asked. */
+  /** It has been read lately, so it is reason enough to ask the store. */
   isInUse(now: number): boolean
-  /** Undefined: it leaves, and asks for itself. */
+  /** Undefined: the namespace leaves, and asks by itself. */
   beatQuestion(now: number): BeatQuestion | undefined
 }
 
 /**
- * By the store and by the clock: caches of one process that share both share the question. Each has a clock of the
- * machine of its own: these are one.
+ * By store and clock: caches of one process that share both share the question. Clocks that tell the system's time
+ * count as one.
  */
 const beats = new WeakMap<LedgerStore, WeakMap<object, Beat>>()
 const SYSTEM = {}
 
-/** Undefined where the store can only be asked for one namespace at a time. */
+/** Undefined where the store can only be asked about one namespace at a time. */
 export function beatOf(store: LedgerStore | undefined, clock: Clock): Beat | undefined {
   if (store?.unmoved === undefined) return undefined
   const byClock = beats.get(store) ?? new WeakMap<object, Beat>()
@@ -85,7 +85,7 @@ export class Beat {
 
   async #ask(): Promise<void> {
     const now = this.#clock.monotonic()
-    // While nobody reads nobody asks; who reads again comes back.
+    // Without reads nothing is asked; a namespace that is read again joins again.
     if (![...this.#riders].some((rider) => rider.isInUse(now))) {
       this.#riders.clear()
       return

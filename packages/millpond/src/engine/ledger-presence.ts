@@ -1,9 +1,9 @@
-// What a process tells a ledger's store of itself: once a second, for all namespaces, that it lives; and of a namespace
-// only where it has got to when that has changed, or that nothing of it is trusted here any more.
+// What a process reports to a ledger's store: once a second, for all namespaces, that it is alive; for one namespace,
+// its position whenever that has changed, or that nothing of it is trusted here any more.
 //
-// Who waits for an invalidation is told by the store which processes live and how far each last said that it was. So
-// while anything of a namespace is trusted here the store must hold a position of it that is not beyond ours: it is
-// withdrawn only when trust has ended, and told again with the answer that renews it.
+// A caller that waits for an invalidation learns from the store which processes are alive and which position each last
+// reported. So while anything of a namespace is trusted here, the store must hold a position for it that is not beyond
+// ours. The position is withdrawn only after trust has ended, and reported again with the answer that renews trust.
 import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
@@ -17,20 +17,21 @@ export interface Member {
 }
 
 const BEAT_MS = 1000
-/** After one that failed: a process that is silent for 3 seconds counts as ended. */
+/** Pause after a failed heartbeat: a process that is silent for 3 seconds counts as ended. */
 const RETRY_MS = 250
 /**
- * Between two that tell of positions: where namespaces move a thousand times a second, that costs ten calls. The first
- * goes out at once, so that who waits for it is answered within a round trip while there is little to tell. What the
- * store does not know to be trusted here goes out at once in any case, as nobody waits for this process until then.
+ * Pause between two heartbeats that report positions: ten calls a second, even where namespaces move a thousand times a
+ * second. The first goes out at once, so that a caller that waits for it is answered within a round trip while there is
+ * little to report. A namespace that the store does not know to be trusted here is reported at once in any case,
+ * because until then no caller waits for this process.
  */
 const SPREAD_MS = 100
-/** After so long without a heartbeat that was answered, the store may have forgotten the process. */
+/** After this long without an answered heartbeat the store may have forgotten the process. */
 const SILENT_MS = 2 * BEAT_MS
 
 const presences = new WeakMap<LedgerStore, Map<string, Presence>>()
 
-/** One for each store and process. Undefined where the store takes reports of single namespaces alone. */
+/** One for each store and process id. Undefined where the store only takes reports of single namespaces. */
 export function presenceOf(store: LedgerStore | undefined, id: () => string, clock: Clock): Presence | undefined {
   if (store?.heartbeat === undefined) return undefined
   const byId = presences.get(store) ?? new Map<string, Presence>()
@@ -45,7 +46,7 @@ export class Presence {
   readonly #id: string
   readonly #clock: Clock
   readonly #deadlines: Deadlines
-  /** Of whom the store has been told, or is about to be. */
+  /** Members that have been reported to the store, or are about to be, with their positions. */
   readonly #members = new Map<Member, Position>()
   /** How many members each namespace has: two while it is closed and opened anew. */
   readonly #names = new Map<string, number>()
@@ -55,10 +56,13 @@ export class Presence {
   #isSending = false
   #lookedAt = Number.NEGATIVE_INFINITY
   #sentAt = Number.NEGATIVE_INFINITY
-  /** When the last one that was answered was sent, by both clocks: the monotonic one may stand still in a sleep. */
+  /**
+   * When the last answered heartbeat was sent, by both clocks: the monotonic one may stand still while the machine
+   * sleeps.
+   */
   #answered = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
   #failed = false
-  /** Something is trusted here of which the store may hold no position. */
+  /** A namespace is trusted here for which the store may hold no position. */
   #isUnknown = false
   #ringsAt = Number.POSITIVE_INFINITY
   #cancel = (): void => {}
@@ -70,7 +74,7 @@ export class Presence {
     this.#deadlines = new Deadlines(clock)
   }
 
-  /** Every line up to the position is applied. Costs a few comparisons where that has been said. */
+  /** Every line up to the position is applied. Costs a few comparisons where that has been reported already. */
   applied(member: Member, epoch: string, seq: number): void {
     const told = this.#members.get(member)
     const isKnown = told?.epoch === epoch && !this.#isSilent
@@ -83,12 +87,12 @@ export class Presence {
     this.#schedule()
   }
 
-  /** Nothing of it is trusted from now on. */
+  /** Nothing of the namespace is trusted here from now on. */
   leave(member: Member): void {
     if (!this.#members.delete(member)) return
     this.#changed.delete(member)
     const others = (this.#names.get(member.namespace) ?? 1) - 1
-    // Opened anew meanwhile, it belongs to another member.
+    // It was opened again meanwhile, and belongs to another member.
     if (others > 0) this.#names.set(member.namespace, others)
     else {
       this.#names.delete(member.namespace)
@@ -105,7 +109,7 @@ export class Presence {
     const leftMs = dueAt - this.#clock.monotonic()
     this.#ringsAt = dueAt
     if (leftMs > 0) this.#cancel = this.#clock.after(leftMs, () => void this.#beat())
-    // What is told in one turn, as after a question for all namespaces, goes out together.
+    // What is reported in one turn, as after a question for all namespaces, goes out together.
     else void Promise.resolve().then(() => this.#beat())
   }
 
@@ -149,11 +153,12 @@ export class Presence {
       this.#failed = false
     } catch {
       this.#failed = true
-      // Told again with the next answer that renews their trust: a store that is down is not asked for their sake.
+      // They are reported again with the next answer that renews their trust: a store that is down is not asked for
+      // their sake.
       for (const member of told)
         if (this.#members.has(member) && !this.#changed.has(member)) this.#members.set(member, NOWHERE)
       for (const namespace of left) if (!this.#names.has(namespace)) this.#left.add(namespace)
-      // A process without namespaces leaves by silence.
+      // A process without namespaces just falls silent.
       if (this.#names.size === 0) this.#left.clear()
     }
   }
@@ -173,12 +178,12 @@ export class Presence {
     for (const member of this.#members.keys()) if (!member.isTrusted) this.leave(member)
   }
 
-  /** The store knows nothing of before: the members that were not among those that it was just told of. */
+  /** The store has forgotten what it was told before: reports the members that were not in the last heartbeat. */
   #sayAgain(told: ReadonlySet<Member>): void {
     for (const [member, position] of this.#members)
       if (!told.has(member) && position !== NOWHERE) this.#changed.add(member)
   }
 }
 
-/** Equal to no position. */
+/** Differs from every real position. */
 const NOWHERE: Position = { epoch: '', seq: -1 }

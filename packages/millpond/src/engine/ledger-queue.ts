@@ -1,25 +1,25 @@
-// Steps of one namespace on their way to the ledger: what comes within one turn, or while others are under way, is
-// merged into one step.
+// Steps of one namespace on their way to the ledger: those that come within one turn, or while others are under way,
+// are merged into one.
 //
 // A store takes one step after the other, so fifty thousand of them would only keep each other waiting. A merged step
-// must say just what its parts say one after the other: no part may name what another one names or watches, and what
-// concerns more than it names (a pattern, a clear) goes alone.
+// must mean exactly what its parts mean one after the other: no part may name what another one names or watches, and a
+// step that concerns more than it names (a pattern, a clear) goes alone.
 import type { Advanced, Change, Clock } from '../core/contracts.ts'
 import { stampOf, type Target } from '../core/ledger.ts'
 import { type Command, Queue } from '../wrap/queue.ts'
 import { MAX_STEP, type Pace } from './ledger-steps.ts'
 
 /**
- * Steps that the store is given before it has answered: it takes one after the other, and the second one's deadline
- * runs meanwhile.
+ * Steps that are sent before the store has answered: it takes one after the other, and the second one's deadline runs
+ * meanwhile.
  */
 const MAX_RUNNING = 2
-/** Bytes of entries in one merged step. */
+/** The most bytes of entries in one merged step. */
 const MAX_BYTES = 2 ** 21
 
 export type LedgerQueue = Queue<Change, Advanced>
 
-/** `run` takes one step; `pace` learns how large a step may be. */
+/** `run` sends one step; `pace` learns how large a step may be. */
 export function ledgerQueue(
   namespace: string,
   clock: Clock,
@@ -27,7 +27,8 @@ export function ledgerQueue(
   pace: Pace,
   run: (change: Change, command: Command) => Promise<Advanced>,
 ): LedgerQueue {
-  // Where the store cannot tell of each drop whether it was there, nobody could say who has removed what.
+  // If the store cannot tell for each dropped key whether it was there, a merged step could not say which of its parts
+  // removed what.
   let tellsDrops = false
   return new Queue<Change, Advanced>({
     what: `ledger ${namespace} advance`,
@@ -49,7 +50,7 @@ export function ledgerQueue(
   })
 }
 
-/** Lets in what may go with the first, and with all that were let in after it. */
+/** Tells of each next change whether it may join the changes that were accepted before it. */
 function joining(most: number, tellsDrops: boolean): (change: Change) => boolean {
   const named = new Set<string>()
   const watched = new Set<string>()
@@ -73,7 +74,7 @@ function joining(most: number, tellsDrops: boolean): (change: Change) => boolean
   }
 }
 
-/** A pattern or a clear concerns what it does not name. */
+/** A pattern or a clear concerns keys that it does not name. */
 function mayGoTogether({ targets, drop }: Change, tellsDrops: boolean): boolean {
   if (drop.length > 0 && !tellsDrops) return false
   return targets.every(({ kind }) => kind === 'key' || kind === 'tag')
@@ -91,7 +92,7 @@ function saysTheSame(first: Change, change: Change): boolean {
   )
 }
 
-/** Numbers of two epochs cannot be compared. What writes nothing has nothing to compare. */
+/** Numbers of two epochs cannot be compared. A change without a write has nothing to compare. */
 function sinceOf({ write, unmovedSince }: Change): string {
   return write.length === 0 ? '' : (unmovedSince?.epoch ?? 'always')
 }

@@ -1,5 +1,5 @@
-// Who has applied what: this process tells the ledger how far it is, and waits, where somebody asks for it, until all
-// others are as far.
+// Who has applied what: this process reports its position to the ledger and, when asked to, waits until all others have
+// reached it.
 import type { Clock, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
@@ -10,23 +10,23 @@ export interface ReportOptions {
   readonly store: LedgerStore | undefined
   readonly clock: Clock
   readonly trustMs: number
-  /** This process, as others see it. */
+  /** The id of this process, as others see it. */
   readonly nodeId: () => string
 }
 
-/** Where this process is, by an answer that it asked for just now. */
+/** The position of this process, from an answer that it has just asked for. */
 export interface CurrentPosition {
   readonly isUp: boolean
-  /** Nothing waits to be sent. */
+  /** No invalidation waits to be sent. */
   readonly isPaid: boolean
   readonly position: Position
-  /** Monotonic milliseconds: since when its epoch is known here, where another one was before. */
+  /** When this process learned of the epoch, if it knew another one before; monotonic milliseconds. */
   readonly epochSince: number
 }
 
 const REPORT_EVERY_MS = 1000
 const ACK_POLL_MS = 10
-/** Of a fleet so much less often: what it costs to hear of all does not grow with how many they are. */
+/** The pause grows with the fleet, so that the cost of polling does not. */
 const ACK_POLL_MS_PER_NODE = 0.05
 
 export class Reports {
@@ -41,7 +41,7 @@ export class Reports {
     this.#member = member
   }
 
-  /** Tells the store how far this process is, for those who wait for an invalidation to be applied everywhere. */
+  /** Reports the position of this process, for callers that wait until an invalidation is applied everywhere. */
   report(epoch: string, seq: number): void {
     const { store, clock, namespace, nodeId } = this.#options
     if (store?.heartbeat !== undefined) {
@@ -57,7 +57,7 @@ export class Reports {
     this.#reported = seq
     this.#reportedAt = clock.monotonic()
     store.report(namespace, nodeId(), { epoch, seq }).catch(() => {
-      this.#reportedAt = Number.NEGATIVE_INFINITY // said again with the next question
+      this.#reportedAt = Number.NEGATIVE_INFINITY // reported again with the next question
     })
   }
 
@@ -81,10 +81,11 @@ export class Reports {
       const isOver = clock.monotonic() >= until
       if (standing.isUp && position !== undefined) {
         if (standing.position.epoch !== position.epoch) {
-          await pause(trustMs) // who has not heard of the new epoch by then trusts nothing that it holds
+          await pause(trustMs) // a process that has not heard of the new epoch by then trusts nothing that it holds
           return []
         }
-        // Who has not heard of this epoch is not among its nodes, and trusts what it holds for so long at most.
+        // A process that has not heard of this epoch is not among its nodes, and trusts what it holds for `trustMs` at
+        // most.
         const youngMs = trustMs - (clock.monotonic() - standing.epochSince)
         if (youngMs > 0) await pause(youngMs)
         const { seq } = position

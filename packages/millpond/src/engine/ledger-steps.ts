@@ -1,10 +1,10 @@
-// Steps of bounded size: whatever grows with its argument is told to the ledger in parts, so that nobody is held up for
-// long.
+// Steps of bounded size: a change that grows with its argument is sent to the ledger in parts, so that it delays no
+// other caller for long.
 import type { Change } from '../core/contracts.ts'
 import type { Target } from '../core/ledger.ts'
 import type { LedgerView } from '../core/ledger-view.ts'
 
-/** Targets that one step names at most: a few milliseconds of a shared server. */
+/** The most targets that one step names: a few milliseconds of a shared server. */
 export const MAX_STEP = 500
 const MIN_STEP = 50
 const FIRST_STEP = 125
@@ -16,8 +16,8 @@ const LONG_MS = 100
 const SHORT_MS = 40
 
 /**
- * How much the ledger is given at a time: found out by how long it takes, so that a slow or busy server is not asked
- * for more than it can do in time.
+ * How large a step may be, judged by how long the last ones took, so that a slow or busy server is not asked for more
+ * than it can do in time.
  */
 export class Pace {
   /** Targets of the next step. */
@@ -29,13 +29,13 @@ export class Pace {
   }
 }
 
-/** What a step forgets. */
+/** What a step invalidates. */
 export type Forgetting = Pick<Change, 'targets' | 'drop'>
 
 /**
- * The first part of a change, and what is left. A key is dropped by the step that names it: one that was dropped before
- * could come back, and be accepted when its target is forgotten. A change that writes or holds stays whole, since what
- * it names shares one position: who makes it keeps it small.
+ * The first part of a change, and the rest. A key is dropped by the step that names it: one that was dropped before
+ * could come back, and be accepted once its target is forgotten. A change that writes or holds stays whole, since all
+ * it names shares one position; its callers keep it small.
  */
 export function cutStep(change: Change, most: number): readonly [step: Change, rest: Change | undefined] {
   if (change.write.length > 0 || isOfHolds(change) || change.targets.length <= most) return [change, undefined]
@@ -47,7 +47,7 @@ export function cutStep(change: Change, most: number): readonly [step: Change, r
   ]
 }
 
-/** All parts in their order. `drop` belongs to the keys among the targets, in their order. */
+/** All parts in order. `drop` belongs to the keys among the targets, in their order. */
 export function partsOf<F extends Forgetting>({ targets, drop }: F, most: number): Forgetting[] {
   const parts: Forgetting[] = []
   let dropped = 0
@@ -61,9 +61,9 @@ export function partsOf<F extends Forgetting>({ targets, drop }: F, most: number
 }
 
 /**
- * What has waited names an old position. Where this process has heard of everything since, and nothing of it concerns
- * the entries, the step names where it stands now: so the store need not look through what others, and the burst
- * itself, have moved meanwhile.
+ * A step that has waited names an old position. If this process knows everything since then, and none of it concerns
+ * the entries, the step names the current position instead: so the store need not look through what others, and the
+ * burst itself, have moved meanwhile.
  */
 export function asOfNow(view: LedgerView, change: Change): Change {
   const { unmovedSince, write, targets, watch } = change

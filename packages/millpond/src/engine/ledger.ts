@@ -1,11 +1,11 @@
 // One namespace's ledger as the engine uses it: the local view, the store behind it, and whether the view may be
 // trusted now.
 //
-// Trust is a question with an answer: every 100 ms the store is asked for what came after our position, or, where it
-// can tell of many namespaces at once, whether we stand where it does (`ledger-beat.ts`). Until 400 ms after the moment
-// a question was *sent* that has been answered, memory may be trusted. What the store pushes (`follow`) only makes the
-// next question come sooner. Elapsed time is the larger of monotonic and wall advance, so that a frozen process does
-// not trust its own past.
+// Trust comes from answered questions: every 100 ms the store is asked for what came after our position, or, where it
+// can answer for many namespaces at once, whether our position is still its own (`ledger-beat.ts`). Memory may be
+// trusted until 400 ms after the moment when the last answered question was *sent*. What the store pushes (`follow`)
+// only makes the next question come sooner. Elapsed time is the larger of monotonic and wall advance, so that a frozen
+// process does not trust its own past.
 import type {
   Advanced,
   Change,
@@ -41,11 +41,14 @@ export interface LedgerOptions {
   readonly trustMs: number
   /** The longest a question or a step may take, in milliseconds. */
   readonly timeoutMs: () => number
-  /** Keeps invalidations that could not reach the store over a crash of the process. */
+  /** Keeps invalidations that could not reach the store, so that they survive a crash of the process. */
   readonly outbox: Outbox | undefined
-  /** This process, as others see it. */
+  /** The id of this process, as others see it. */
   readonly nodeId: () => string
-  /** What stands for keys and tags outside the process: in lines too, those of this process as well. */
+  /**
+   * What stands for keys and tags outside the process; undefined where they are not hidden. All lines have it, those of
+   * this process too.
+   */
   readonly names: () => HiddenNames | undefined
 }
 
@@ -54,10 +57,10 @@ export interface Outcome extends Advanced {
   readonly isApplied: boolean
 }
 
-/** What the space does when the ledger moves. */
+/** How the namespace reacts when the ledger moves. */
 export interface LedgerHandlers {
   /**
-   * Lines were applied to the view, in order. `isOwn`: they tell of a step of this process, and may come once more with
+   * Lines were applied to the view, in order. `isOwn`: they are of a step of this process, and may come once more with
    * those of others.
    */
   applied(lines: readonly Line[], isOwn: boolean): void
@@ -67,9 +70,9 @@ export interface LedgerHandlers {
   reachable(up: boolean, error?: unknown): void
 }
 
-/** After this long without a read nobody asks; the next read asks first. */
+/** After this long without a read the store is no longer asked; the next read asks first. */
 const IDLE_MS = 2000
-/** For so long who asks for others asks for a namespace that nobody reads as well. */
+/** For this long after its last read a namespace is still included in the question that is asked for others anyway. */
 const RIDE_MS = 30_000
 
 export class Ledger implements Rider, Member {
@@ -86,7 +89,10 @@ export class Ledger implements Rider, Member {
   #up = true
   #closed = false
   #started = false
-  /** An epoch was met by a step of our own: what was before it is not known, and is asked for as a whole. */
+  /**
+   * A step of our own was answered in a new epoch: what happened in it before is not known, and the whole of it is
+   * asked for.
+   */
   #isBlind = false
   #question: Promise<boolean> | undefined
   #next: Promise<boolean> | undefined
@@ -101,7 +107,7 @@ export class Ledger implements Rider, Member {
   #generation = 0
   #asked = 0
   #heard = 0
-  /** When the last epoch but the first that was met here was heard of. */
+  /** When the current epoch was first heard of, unless it is the first one here. */
   #epochSince = Number.NEGATIVE_INFINITY
 
   constructor(options: LedgerOptions, handlers: LedgerHandlers) {
@@ -123,45 +129,45 @@ export class Ledger implements Rider, Member {
     return this.#up
   }
 
-  /** As the ledger knows the namespace. */
+  /** The namespace's name, as in the ledger. */
   get namespace(): string {
     return this.#options.namespace
   }
 
-  /** Others that apply each step later. */
+  /** Regions that apply each step later. */
   get regions(): LedgerRegions | undefined {
     return this.#options.store?.regions
   }
 
-  /** Steps of invalidations that have not reached the store yet. */
+  /** Invalidation steps that have not reached the store yet. */
   get pending(): number {
     return this.#owed.size
   }
 
-  /** Targets, or entries, that one step may hold now. */
+  /** How many targets, or entries, one step may hold now. */
   get stepSize(): number {
     return this.#pace.most
   }
 
-  /** Questions sent so far; a step of our own is one, as its answer says where the ledger is. */
+  /** Questions sent so far. A step of our own counts, as its answer tells the ledger's position. */
   get asked(): number {
     return this.#asked
   }
 
-  /** The last of them that was answered and left nothing unknown: what was acked before it was sent is applied. */
+  /** The last question whose answer left nothing unknown: everything acknowledged before it was sent is applied. */
   get heard(): number {
     return this.#heard
   }
 
-  /** May memory be trusted now? Reads two clocks, on purpose. */
+  /** Whether memory may be trusted now. Reads two clocks, on purpose. */
   trusted(): boolean {
     this.#used = true
     return this.isTrusted
   }
 
   /**
-   * As `trusted`, for who goes over all namespaces: it is no use of this one, for which the store would be asked again
-   * and again.
+   * Like `trusted`, for callers that go over all namespaces: it does not count as a use, after which the store would go
+   * on being asked.
    */
   get isTrusted(): boolean {
     const { store, clock, trustMs } = this.#options
@@ -171,15 +177,15 @@ export class Ledger implements Rider, Member {
   }
 
   /**
-   * Makes the view trustworthy: at once where it is, else by asking. `false`: the store does not answer.
-   * While it is known to be down the answer is immediate; the timer keeps asking.
+   * Makes sure that the view is trusted, asking the store if necessary. `false`: the store does not answer. While it is
+   * known to be down the result is immediate; the timer keeps asking.
    */
   async ensure(): Promise<boolean> {
     this.#used = true
     return this.confirm()
   }
 
-  /** As `ensure`, for who goes over all namespaces. */
+  /** Like `ensure`, for callers that go over all namespaces. */
   async confirm(): Promise<boolean> {
     if (this.isTrusted) return true
     if (!this.#up || this.#owed.isRefused) return false
@@ -187,13 +193,13 @@ export class Ledger implements Rider, Member {
     return this.isTrusted
   }
 
-  /** Asks a question that is sent from now on, whatever is known: for strong reads. */
+  /** Asks a question that is sent after this call, whatever is known already: for strong reads. */
   async refresh(): Promise<boolean> {
     this.#used = true
     return this.#refresh()
   }
 
-  /** As `refresh`, for who does not read. */
+  /** Like `refresh`, for callers that do not read. */
   async #refresh(): Promise<boolean> {
     if (this.#options.store === undefined) return true
     if (this.#question === undefined) return this.#ask()
@@ -215,10 +221,10 @@ export class Ledger implements Rider, Member {
   }
 
   /**
-   * Moves the number, in as many steps as it takes; the position is the last one's. Applied to the view before this
-   * returns.
-   * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; what was not
-   * sent is kept in this process, and applied before memory is trusted again.
+   * Advances the number, in as many steps as it takes; the position is that of the last one. The change is applied to
+   * the view before this returns.
+   * @throws MillpondError `LEDGER_UNREACHABLE` if the store does not answer and there is no outbox, or `isDurable` was
+   * not asked for. What was not sent is kept in this process, and sent before memory is trusted again.
    */
   async advance(given: Change, isDurable = false): Promise<Outcome> {
     const change = hiddenChange(this.#options.names(), given)
@@ -240,8 +246,8 @@ export class Ledger implements Rider, Member {
   }
 
   /**
-   * One step, or several that were merged, of this process. An answer that comes when it was given up tells nothing: a
-   * new epoch may have begun since.
+   * Sends a step of this process, or several that were merged. An answer that comes after the step was given up is
+   * ignored: a new epoch may have begun since.
    */
   async #step(change: Change, command: Command): Promise<Advanced> {
     const { store } = this.#options
@@ -255,11 +261,14 @@ export class Ledger implements Rider, Member {
     return advanced
   }
 
-  /** Invalid in this process from now on: its memory is not trusted before the ledger has heard of it. */
+  /**
+   * Keeps a change that could not be sent. It applies in this process from now on: memory is not trusted before the
+   * ledger has it.
+   */
   async #owe(change: Change, cause: unknown, isDurable: boolean): Promise<Outcome> {
     const { namespace } = this.#options
-    // Sent later, and perhaps with others in one step, it is an invalidation like any other: who erases is told that it
-    // has not reached everybody.
+    // Sent later, and perhaps in one step with others, an erasure is an invalidation like any other: its caller is told
+    // that it has not reached every process.
     const reason = change.reason === 'erased' ? 'manual' : change.reason
     const owed = new Set(
       partsOf(change, MAX_STEP).map((part) =>
@@ -276,7 +285,7 @@ export class Ledger implements Rider, Member {
     )
   }
 
-  /** Moves a local ledger's number: synchronous, so that nothing can come between. */
+  /** Advances a local ledger's number: synchronous, so that nothing can come between. */
   advanceNow(targets: readonly Target[], mode: 'delete' | 'expire', reason: string, id: string): Advanced {
     return this.#applyLocally(hiddenTargets(this.#options.names(), targets), mode, reason, id)
   }
@@ -309,7 +318,7 @@ export class Ledger implements Rider, Member {
     return now - this.#usedAt <= IDLE_MS
   }
 
-  /** What the store is asked together with other namespaces; undefined where this one has to be asked for by itself. */
+  /** This namespace's part of a question for many; undefined where it has to be asked about by itself. */
   beatQuestion(now: number): BeatQuestion | undefined {
     if (!this.#canRide || (!this.isInUse(now) && now - this.#usedAt > RIDE_MS)) return undefined
     const question = ++this.#asked
@@ -362,8 +371,8 @@ export class Ledger implements Rider, Member {
   }
 
   /**
-   * Our own step was answered in an epoch that we did not know: all we hold is invalid, and answers to questions sent
-   * before count for nothing.
+   * Our own step was answered in an epoch that we did not know: everything held here is invalid, and answers to
+   * questions sent before are ignored.
    */
   #beginEpoch(position: Position): void {
     this.#generation++
@@ -402,7 +411,7 @@ export class Ledger implements Rider, Member {
       this.#apply(answer)
       this.#noteHeard(question)
       this.#trustSince(sentMonotonic, sentWall)
-      // A store that answers and accepts nothing is no help: it stays down, and nobody who reads waits for it.
+      // A store that answers but accepts no step does not help: it stays down, and no read waits for it.
       if (isPaid) this.#markUp(store)
       else this.#owed.refuse()
       this.#reports.report(this.view.epoch, this.view.last)
@@ -413,7 +422,7 @@ export class Ledger implements Rider, Member {
     }
   }
 
-  /** Answers may come in another order than the questions. */
+  /** Answers may arrive in another order than the questions were sent. */
   #trustSince(sentMonotonic: number, sentWall: number): void {
     if (sentMonotonic < this.#askedMonotonic) return
     this.#askedMonotonic = sentMonotonic
@@ -434,7 +443,7 @@ export class Ledger implements Rider, Member {
       for (const line of lines) this.view.apply(line)
       const isTold = this.#isBlind && why === 'gap'
       this.#isBlind = false
-      // What it held was invalid when the epoch was met.
+      // What was held here became invalid when the epoch was met.
       if (isTold) return
       if (this.#started) this.#handlers.lost(why)
       this.#started = true
@@ -447,13 +456,13 @@ export class Ledger implements Rider, Member {
     if (others.length > 0) this.#handlers.applied(others, false)
   }
 
-  /** `false`: a step has failed. Whether the store is to blame shows when it is asked. */
+  /** Sends the pending invalidations. `false`: a step has failed; whether the store is down shows when it is asked. */
   async #pay(store: LedgerStore): Promise<boolean> {
     try {
       await this.#owed.sendAll(async (change) => {
         const advanced = await this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
         this.#owed.accept()
-        this.#applyOwn(change, advanced) // what comes next is the question itself
+        this.#applyOwn(change, advanced) // no refresh in a new epoch: the question follows
       })
       return true
     } catch {
@@ -462,10 +471,10 @@ export class Ledger implements Rider, Member {
   }
 
   /**
-   * Waits until every process that uses the ledger has applied the position; without one, until what waits here was
-   * sent and is applied.
+   * Waits until every process that uses the ledger has applied the position; without a position, until the pending
+   * invalidations were sent and are applied everywhere.
    * @returns the ids of those that have not within `timeoutMs`; a process that ends meanwhile is no longer waited for.
-   * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has.
+   * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then which processes have.
    */
   acked(sent: Position | undefined, timeoutMs: number): Promise<readonly string[]> {
     return this.#reports.acked(sent, timeoutMs, async () => {
@@ -475,14 +484,17 @@ export class Ledger implements Rider, Member {
     })
   }
 
-  /** Waits until the view has reached a position that somebody else has seen. `false`: the store does not answer. */
+  /**
+   * Waits until the view has reached a position that another process or caller has seen. `false`: the store does not
+   * answer.
+   */
   async reach(position: Position): Promise<boolean> {
     if (position.epoch === this.view.epoch && position.seq <= this.view.last && this.trusted()) return true
     return this.refresh()
   }
 
   #markUp(store: LedgerStore): void {
-    // An answer that came while this was being closed must not open a connection that nobody closes.
+    // An answer that came while this was being closed must not open a connection that would never be closed.
     if (!this.#closed) this.#unfollow ??= store.follow?.(this.#options.namespace, () => void this.#wake())
     if (this.#up) return
     this.#up = true
@@ -501,8 +513,8 @@ export class Ledger implements Rider, Member {
   }
 
   /**
-   * Asks again in 100 ms, or with the others' next question, while somebody reads, while invalidations wait, or while
-   * the store is down.
+   * Asks again in 100 ms, or with the others' next question, while the namespace is read, invalidations wait, or the
+   * store is down.
    */
   #schedule(): void {
     if (

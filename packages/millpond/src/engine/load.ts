@@ -63,7 +63,7 @@ export class Load {
   /** The load whose loader call provides the value: this one, or the first of its batch. */
   lead: Load = this
   /** All loads that share this one's loader call; empty until that begins. */
-  batch: readonly Load[] = NOBODY
+  batch: readonly Load[] = NO_LOADS
   /** Loads that this one's loader is waiting for. */
   waitsFor: Set<Load> | undefined
   isOutdated = false
@@ -239,7 +239,7 @@ export class Load {
   }
 }
 
-const NOBODY: readonly Load[] = Object.freeze([])
+const NO_LOADS: readonly Load[] = Object.freeze([])
 
 function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
   let resolve: (value: T) => void = () => {}

@@ -13,7 +13,7 @@ const COLD: MissReason = Object.freeze({ cause: 'cold' })
 const EXPIRED: MissReason = Object.freeze({ cause: 'expired_ttl' })
 const SWITCHED_OFF: MissReason = Object.freeze({ cause: 'switched_off' })
 
-export const GONE_UNSEEN = 'gone from its tier before it expired, for a reason this process has not seen'
+export const GONE_UNSEEN = 'gone from its tier before it expired, for a reason that this process has not seen'
 
 /** For entries evicted from memory: after their expiry the cause is expiration. */
 const GIVEN_UP: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'memory_pressure', 'not_admitted'])
@@ -62,8 +62,8 @@ function afterRemoval({ far, watch, services }: Space, removal: Removal): MissRe
 function forgotten({ watch, services }: Space): MissReason {
   const since = services.clock.now() - watch.removals.forgottenAt
   const detail = Number.isFinite(since)
-    ? `it was here, but left longer ago than is remembered: ${ago(since)}`
-    : 'it was stored again after its last removal, and is gone for a reason this process has not seen'
+    ? `it was cached, but was removed longer ago than this process remembers: ${ago(since)}`
+    : 'it was stored again after its last removal, and is gone for a reason that this process has not seen'
   return { cause: 'unknown', detail }
 }
 

@@ -4,7 +4,7 @@ import type { Advanced, Change, LedgerStore } from '../core/contracts.ts'
 import type { Line } from '../core/ledger.ts'
 
 export class OwnSteps {
-  /** Numbers of steps that are applied here, but whose lines have not been read yet. */
+  /** Numbers of steps that are applied here but whose lines have not been read yet. */
   readonly #ahead = new Set<number>()
   /** Ids of steps in flight: their lines may be read before their replies. */
   readonly #onTheirWay = new Set<string>()
@@ -18,7 +18,7 @@ export class OwnSteps {
     }
   }
 
-  /** The step was applied before earlier lines of others. */
+  /** Notes a step that was applied before earlier lines of others. */
   isAhead(seq: number): void {
     this.#ahead.add(seq)
   }

@@ -1,5 +1,5 @@
-// Invalidations of this process that have not reached the ledger yet, in steps of bounded size, surviving a crash if
-// there is an outbox.
+// Invalidations of this process that have not reached the ledger yet, in steps of bounded size, which survive a crash
+// if there is an outbox.
 //
 // A step that the store refuses, although it answers, must not be retried for ever. It is halved until the part that is
 // refused stands alone, which lets the others pass; once the store has accepted others since, that part becomes a
@@ -76,7 +76,7 @@ export class PendingInvalidations {
     return step
   }
 
-  /** Resolves when the outbox holds all of the step. Changes of one event-loop turn are one record. */
+  /** Resolves when the outbox holds the whole step. Changes of one event-loop turn share a record. */
   async save(step: PendingStep): Promise<void> {
     if (this.#outbox === undefined) return
     step.saving ??= this.#saveSoon(step, this.#outbox)
@@ -92,7 +92,7 @@ export class PendingInvalidations {
     for (const { id, change } of await this.#outbox.list(this.#namespace)) {
       const parts = partsOf(change, MAX_STEP)
       const { mode, reason } = change
-      // Sent in order, so the record is removed with its last part.
+      // Parts are sent in order, so the record is removed with its last part.
       parts.forEach((part, at) => {
         this.#steps.push(stepOf({ mode, reason, id: change.id }, part, at === parts.length - 1 ? [id] : []))
       })

@@ -1,18 +1,18 @@
-/*
- * Nothing that was shown is taken back (G7).
- *
- * A copy from below memory is judged by the ledger as this process knows it, up to 400 ms late; what a loader brings is as new as the source. So a
- * reader may be given what an invalidation made that is acked elsewhere and not heard of here, and afterwards a copy from before it would still
- * be accepted. No number tells such a copy: a load's own number says when it began, not when it read the source.
- *
- * Therefore, from the moment at which a loader's value is given out until a question that is sent after that moment has been answered:
- * - memory holds that value of the key, or none;
- * - a read that memory cannot serve asks the ledger first. What was acked before the value was shown is known then, and older copies are invalid.
- *
- * Reads that were under way at that moment may end with either. Where two of them bring different values, nobody can tell which is newer: memory
- * keeps neither, and the key is marked as if a loader had brought it. Two that a far tier answered one after the other need no mark: at one place
- * a later state never holds an older copy, as all processes together load a key once at a time and what was overtaken is not stored.
- */
+// The read fence: no reader gets an older value than one that has been shown (G7).
+//
+// Contract. From the moment at which a loader's value is given out until a question sent after that moment has been
+// answered, memory holds that value of the key or none, and a read that memory cannot serve asks the ledger first.
+//
+// Argument. A copy from below memory is judged by the ledger as this process knows it, up to 400 ms late, while a
+// loader's value is as new as the source. So the value may already contain a change whose invalidation was acknowledged
+// elsewhere and is not known here yet, and a copy from before that change would still be accepted. Numbers do not tell
+// such a copy: a load's number says when it began, not when it read the source. Once the ledger has answered, all that
+// was acknowledged before the value was shown is known, and older copies are invalid.
+//
+// Cases. Reads that were under way at that moment may end with either value. If two of them bring different values, it
+// cannot be decided which is newer: memory keeps neither, and the key is marked as if a loader had brought the value.
+// Two values that a far tier returned one after the other need no mark: all processes together load a key once at a
+// time and an overtaken load is not stored, so the later state of one tier never holds an older copy.
 
 /** How far the ledger has been asked. */
 export interface Asked {
@@ -22,12 +22,12 @@ export interface Asked {
   readonly heard: number
 }
 
-/** Beyond this many, every key is marked. */
+/** Above this many marks, every key counts as marked. */
 const MAX_MARKS = 10_000
 
-/** A read fence: the keys of which something was shown that the ledger has not been asked about since. */
+/** The keys with a value that was shown and that the ledger has not been asked about since. */
 export class ReadFence {
-  /** How many questions had been sent by then; oldest first. */
+  /** Key to the number of questions that had been sent when it was marked; oldest first. */
   readonly #marks = new Map<string, number>()
   #ofAll = -1
 

@@ -191,7 +191,7 @@ function leftOf({ space }: ReadRequest, loads: readonly Load[]): readonly Load[]
   return loads.filter((load) => {
     if (!load.isGivenUp) return true
     releaseLease(space, load)
-    load.fail(new MillpondError('ABORTED', `nobody waits for ${show(load.key)} any more`))
+    load.fail(new MillpondError('ABORTED', `no caller waits for ${show(load.key)} any more`))
     return false
   })
 }
