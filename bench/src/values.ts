@@ -1,5 +1,5 @@
 // `npm run bench -- --rows values`: what values of some shapes weigh in memory, and what it costs to store them so that
-// nobody else can change them.
+// callers cannot change them.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { LRUCache } from 'lru-cache'

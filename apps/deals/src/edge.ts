@@ -17,7 +17,7 @@ export interface ServiceEdge {
 }
 
 /** Until the service listens, it has no origin. */
-const NOBODY = 'http://127.0.0.1:9'
+const UNREACHABLE = 'http://127.0.0.1:9'
 const MEMORY = '64mb'
 /** The name of its own edge, among those of the environment. */
 export const OWN_EDGE = 'edge'
@@ -64,7 +64,7 @@ interface OwnEdge {
 
 async function openOwn(host: string, port: number): Promise<OwnEdge> {
   const options: ProxyOptions = {
-    origin: NOBODY,
+    origin: UNREACHABLE,
     host,
     port,
     adminPort: 0,

@@ -196,7 +196,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
           if (!OF_THE_PAGE.test(route)) observation.onAnswer(route, status, ms)
         },
         onError: (error) => {
-          log?.error('http.failed', 'a request failed for a reason that nobody foresaw', { error })
+          log?.error('http.failed', 'a request failed for an unforeseen reason', { error })
           say(`error: ${isError(error) ? (error.stack ?? error.message) : String(error)}`)
         },
       }),

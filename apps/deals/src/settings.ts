@@ -86,7 +86,7 @@ export interface InsightSettings {
   readonly isLoadingAhead: boolean
   /** Checks a read against the database so often, and the share of reads that may be stale; undefined: never. */
   readonly freshness: { readonly every: number; readonly objective: number } | undefined
-  /** Times to live that nobody has set follow how often values change. */
+  /** TTLs that are not set explicitly follow how often values change. */
   readonly isChoosingTtl: boolean
 }
 
@@ -260,7 +260,7 @@ function readCache(
 function readInsight(isWanted: boolean, env: Environment): InsightSettings {
   const isLoadingAhead = flag('CACHE_PREDICTIVE_LOADING_ENABLED', env, isWanted)
   const isPredicting = flag('CACHE_USAGE_PREDICTION_ENABLED', env, isWanted) || isLoadingAhead
-  // A check is a load that nobody asked for: only where it is named itself.
+  // A check is a load that no user asked for, so it has to be named itself.
   const freshness = flag('CACHE_FRESHNESS_CHECKS_ENABLED', env, false)
     ? {
         every:

@@ -17,8 +17,8 @@ const IDLE = new Set(['(idle)', '(program)'])
 
 /**
  * The share of samples under functions whose file `part` names, of all that were work; and how much of the time was
- * work. Of the last `seconds` before the end, without `edge` at both sides. Collections of garbage count as work of
- * nobody.
+ * work. Of the last `seconds` before the end, without `edge` at both sides. Garbage collections count as work under no
+ * function.
  */
 export function shareUnder(
   { nodes, samples, timeDeltas, startTime, endTime }: Profile,

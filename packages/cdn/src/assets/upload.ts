@@ -79,8 +79,8 @@ export async function uploadAssets(options: UploadOptions): Promise<UploadReport
   const rest = withoutObjects(manifest, expired)
   if (settings.isDry || (isSame && expired.length === 0))
     return { ...report, manifestWritten: undefined, manifest: rest }
-  // Objects are deleted only after the manifest was overwritten with a version check: nobody else has started to use
-  // them meanwhile.
+  // Objects are deleted only after the manifest was overwritten with a version check: no other upload has started to
+  // use them meanwhile.
   const version = await write(manifest, before.version, settings)
   if (expired.length > 0) {
     await settings.to.drop(expired)

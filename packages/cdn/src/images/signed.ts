@@ -68,7 +68,7 @@ export function checkSigned(url: URL, base: string, { keys }: ImageKeys, now: nu
   const given = Buffer.from(query.get('s') ?? '', 'base64url')
   const request = { name, width, format, quality, expires }
   // An unknown key takes as long as a known one.
-  const wanted = signature(request, id, key ?? 'of nobody')
+  const wanted = signature(request, id, key ?? 'unknown')
   if (given.length !== wanted.length || !timingSafeEqual(given, wanted) || key === undefined) return 'unsigned'
   return expires !== undefined && expires * 1000 <= now ? 'expired' : request
 }

@@ -38,7 +38,7 @@ export async function openLocal(given: Given, onWarning: (message: string) => vo
     closing.push(async () => {
       for (const tier of tiers) await tier.close()
     })
-    // Whoever approves must be somebody else than who proposes, also where both open the store on one machine.
+    // The approver must not be the proposer, even where both open the store on one machine.
     const isAssistant = given.command === 'mcp'
     const options = {
       store,

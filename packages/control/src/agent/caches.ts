@@ -118,7 +118,7 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
       if (known !== undefined) return known.cache
       const document = find(name)
       const cache = makeCache(document, tiers, options)
-      // A memory cache, or one whose tier is another server, would meet nobody at its own ledger.
+      // A memory cache, or one whose tier is another server, would meet no other process at its own ledger.
       const attached = attach(cache, {
         store,
         ...(nodeId !== undefined && { id: nodeId }),

@@ -11,7 +11,7 @@ const WITHHELD = [
   'batch/', // changes nothing
   'invalidations/plan/',
   'optimizations/analyze/',
-  'proposals/', // nobody proposes to approve
+  'proposals/', // an approval cannot be proposed
 ]
 
 export const isProposable = ({ method, base, answersSecret, path }: Route): boolean =>

@@ -13,7 +13,7 @@ export const LATE: MetricDefinition = {
   labels: ['cache', 'node'],
   help: 'Whether a process is silent.',
 }
-/** Of the running experiment: whoever starts it names its arms, six at most. */
+/** An arm of the running experiment; its author names the arms, six at most. */
 export const EXPERIMENT_REQUESTS: MetricDefinition = {
   name: 'millpond_experiment_requests_total',
   kind: 'counter',

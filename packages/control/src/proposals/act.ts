@@ -24,7 +24,8 @@ export interface Proposable {
 const OF_THE_APPROVER = ['plan_id', 'confirm', 'dry_run']
 
 /**
- * @throws Problem 422 for a call that the route would refuse for its form, that is not there, or that nobody may propose
+ * @throws Problem 422 for a call that the route would refuse for its form, that does not exist, or that cannot be
+ * proposed
  */
 export function proposable(routes: readonly Route[], given: Act): Proposable {
   const parts = partsOf(given.path)

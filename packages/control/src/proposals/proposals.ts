@@ -43,13 +43,16 @@ export const actOf = (row: ProposalRow): Act => ({
   body: row.body === null ? null : JSON.parse(row.body),
 })
 
-/** Their own; else those of proposers who reach no further than they do, and that they could approve or have to audit. */
+/**
+ * A user's own proposals, and those of proposers who reach no further than the user does, if the user could approve
+ * them or may read the audit log.
+ */
 export function maySee(principal: Principal, row: ProposalRow): boolean {
   if (row.user_id === principal.userId) return true
   return reaches(principal, row) && (may(principal, row.scope as Scope) || may(principal, 'audit:read'))
 }
 
-/** Whoever proposes does not approve. */
+/** Nobody approves their own proposal. */
 export const isOwn = (principal: Principal, { user_id }: ProposalRow): boolean => user_id === principal.userId
 
 /** A proposer without limits may mean caches that a limited approver knows nothing of. */

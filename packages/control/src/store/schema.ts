@@ -209,7 +209,7 @@ export interface ProposalTable {
   decided_by: string | null
   decided_at: number | null
   note: string | null
-  /** While it runs: until when whoever runs it is thought alive. */
+  /** While it runs: until when the process that runs it counts as alive. */
   lease_until: number
   answer_status: number | null
   answer: string | null

@@ -8,15 +8,15 @@ import type { RemovalReason } from './contracts.ts'
  * - `expired_ttl`: its time to live was over.
  * - `evicted_capacity`, `not_admitted`, `too_large`, `memory_pressure`: memory gave it up, refused it, or could not
  *   hold it.
- * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so;
- *   `invalidated_all` is `clear`, and whatever is older than the invalidations that the ledger still tells apart.
+ * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so; `invalidated_all`
+ *   is `clear`, and whatever is older than the invalidations that the ledger still tells apart.
  * - `epoch_changed`: the ledger's history was lost, so that nothing older is accepted.
  * - `unreadable`: corrupt, foreign, or written for another key. `other_shape`: not what the collection's schema says,
  *   as another version of the program writes it. `older_version`: this process has seen a later one, as `versionOf` of
  *   the collection tells.
  * - `switched_off`: every tier is switched off or left out by `route`, or the one that held the entry was.
- *   `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it failed,
- *   or was not asked because it kept failing.
+ *   `ledger_unreachable`: it cannot be known what is valid. `tier_error`, `breaker_open`: a tier that may have it
+ *   failed, or was not asked because it kept failing.
  * - `vary_mismatch`, `bypass_rule`, `bypass_request`: HTTP only.
  * - `negative`: the loader's last error is remembered and was given again.
  * - `unknown`: it was here, and why it is gone is not known; what is said beside it says why that is so.

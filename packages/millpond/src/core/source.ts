@@ -8,7 +8,7 @@ import type { LoadOptions } from './options.ts'
 export interface SourceContext {
   /** The encoded key. */
   readonly key: string
-  /** Aborted when nobody waits any more, or at the hard timeout. */
+  /** Aborted when no caller waits any more, or at the hard timeout. */
   readonly signal: AbortSignal
   addTags(...tags: string[]): void
   /** Another TTL for this value: see `LoadContext`. */

@@ -24,7 +24,7 @@ const UNSTORED_MS = 600_000
 /** How long a key is known to be public, so that clients with credentials may wait for another's answer. */
 const PUBLIC_MS = 600_000
 
-/** Reasons that apply to the URL, whoever requests it: the others depend on a single request. */
+/** Reasons that apply to every request for the URL: the others depend on a single request. */
 const OF_THE_URL: ReadonlySet<string> = new Set<Refusal | 'too-large'>([
   'no-store',
   'private',
@@ -178,7 +178,7 @@ export class OriginFetches {
   /** Whether others may wait for this request's answer, and this request for another's. */
   #mayShare({ asked: { facts }, primary, base }: OriginFetch): boolean {
     if (facts.has(ASKS.range) || facts.directives.noStore) return false
-    // Where it is not known that the answer is for everybody, nobody's credentials wait for it.
+    // A request with credentials waits for another's fetch only if the answer is known to be public.
     return !facts.has(ASKS.credentials) || base !== undefined || this.#public.has(primary)
   }
 

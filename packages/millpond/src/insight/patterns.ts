@@ -17,7 +17,7 @@ const ROUND = 65_536
 /** How many times more often a pattern must be read than the least read tracked one, to replace it. */
 const LEAD = 2
 const LEAST_READS = 100
-const NOBODY = 255
+const NONE = 255
 
 export interface PatternStudy {
   readonly namespace: string
@@ -40,7 +40,7 @@ export class Patterns {
   readonly #studies: PatternStudy[] = []
   readonly #waiting = new HotKeys(64)
   readonly #tags = new Int32Array(REMEMBERED)
-  readonly #places = new Uint8Array(REMEMBERED).fill(NOBODY)
+  readonly #places = new Uint8Array(REMEMBERED).fill(NONE)
   /** The hash of a key's last value, by the key's hash. */
   readonly #valueTags = new Int32Array(REMEMBERED)
   readonly #values = new Int32Array(REMEMBERED)
@@ -61,7 +61,7 @@ export class Patterns {
   /** The study of the key's pattern; undefined if the pattern is not tracked. */
   of(hash: number, key: string, namespace: string, now: number): PatternStudy | undefined {
     const cell = mixed(hash) & (REMEMBERED - 1)
-    if (this.#tags[cell] === hash && this.#places[cell] !== NOBODY) return this.#studies[this.#places[cell] as number]
+    if (this.#tags[cell] === hash && this.#places[cell] !== NONE) return this.#studies[this.#places[cell] as number]
     const place = this.#find(namespace, keyPattern(key), now)
     this.#tags[cell] = hash
     this.#places[cell] = place
@@ -105,9 +105,9 @@ export class Patterns {
       0,
     )
     const count = this.#waiting.leastCountOf(name)
-    if (count < LEAST_READS || count < LEAD * (this.#studies[least]?.recent ?? 0)) return NOBODY
+    if (count < LEAST_READS || count < LEAD * (this.#studies[least]?.recent ?? 0)) return NONE
     this.#studies[least] = { ...study, curve: this.#curve() }
-    for (let cell = 0; cell < REMEMBERED; cell++) if (this.#places[cell] === least) this.#places[cell] = NOBODY
+    for (let cell = 0; cell < REMEMBERED; cell++) if (this.#places[cell] === least) this.#places[cell] = NONE
     return least
   }
 

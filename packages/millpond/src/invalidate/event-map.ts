@@ -63,7 +63,8 @@ export class EventMap<M extends object, R> {
   }
 
   /**
-   * Listens to every event that has a rule; returns how to stop. Failures go to `onError`: an emitter awaits nobody.
+   * Listens to every event that has a rule; returns how to stop. Failures go to `onError`: an emitter awaits no
+   * listener.
    */
   attach(emitter: Emitter): () => void {
     const stops = [...this.#rules].map(([event, rule]) => {

@@ -8,7 +8,7 @@ import type { Slots } from './slots.ts'
 
 const NONE = -1
 /** A tombstone: a cell without a slot that is not empty. */
-const NOBODY = 1 << 31
+const REMOVED = 1 << 31
 /** Cells scanned for entries in one step: as much work as moving an entry or two. */
 const CELLS_A_STEP = 512
 
@@ -74,7 +74,7 @@ export class RehashingTable {
     let at = home & mask
     for (let steps = this.#reach; steps >= 0 && cells[at] !== 0; steps--) {
       if (((cells[at] as number) & slotMask) === slot + 1 && at >= this.#next) {
-        cells[at] = NOBODY
+        cells[at] = REMOVED
         this.size--
         return true
       }

@@ -158,7 +158,7 @@ function churn(held: EvictionDriver, seed: number, capacity: number, weigh: () =
 export const evictionCases: readonly Case<EvictionSubject>[] = [
   {
     id: 'empty',
-    title: 'nothing held, nobody leaves',
+    title: 'an empty cache has no victim',
     run: async (subject) => {
       const held = driver(subject)
       assert.equal(held.victim(), -1)
@@ -168,7 +168,7 @@ export const evictionCases: readonly Case<EvictionSubject>[] = [
   },
   {
     id: 'drain',
-    title: 'everybody leaves once, then nobody',
+    title: 'every entry is evicted once, then there is no victim',
     run: async (subject) => {
       const held = driver(subject)
       fill(held, CAPACITY)
@@ -181,7 +181,7 @@ export const evictionCases: readonly Case<EvictionSubject>[] = [
   },
   {
     id: 'churn',
-    title: 'whatever comes, only those who are held leave, and nobody is forgotten',
+    title: 'under any sequence of operations only held entries are evicted, and none is forgotten',
     run: async (subject) => {
       for (const capacity of [1, 2, 3, CAPACITY]) {
         const held = driver(subject, 'entries', capacity)
@@ -205,7 +205,7 @@ export const evictionCases: readonly Case<EvictionSubject>[] = [
   },
   {
     id: 'reads',
-    title: 'an entry that is read after each arrival outlives ten times as many strangers as fit',
+    title: 'an entry that is read after each insertion outlives ten times as many others as fit',
     run: async (subject) => {
       const held = driver(subject)
       const favourite = held.add(scatter(1_000_000))
@@ -219,7 +219,7 @@ export const evictionCases: readonly Case<EvictionSubject>[] = [
   },
   {
     id: 'use',
-    title: 'to be written again is a use',
+    title: 'rewriting an entry counts as a use',
     run: async (subject) => {
       const held = driver(subject)
       const favourite = held.add(scatter(1_000_000))
@@ -232,7 +232,7 @@ export const evictionCases: readonly Case<EvictionSubject>[] = [
   },
   {
     id: 'grow',
-    title: 'growth forgets nobody, and new slots count',
+    title: 'growth forgets no entry, and new slots count',
     run: async (subject) => {
       const held = driver(subject, 'entries', 2000)
       for (let key = 0; key < 2000; key++) {

@@ -137,7 +137,7 @@ const cases: readonly Case<JobStoreSubject>[] = [
     },
   ),
 
-  jobCase('next', 'tells how long until the next one, so that nobody has to ask often', async ({ store }) => {
+  jobCase('next', 'tells how long until the next job, so that runners need not ask often', async ({ store }) => {
     assert.equal((await take(store)).nextInMs, undefined)
     await store.add(job('b', { inMs: MINUTE }))
     const { jobs, nextInMs = 0 } = await take(store)
@@ -190,7 +190,7 @@ const cases: readonly Case<JobStoreSubject>[] = [
 
   jobCase(
     'lease-renewed',
-    'a renewed lease holds; an ended one that nobody took may still complete',
+    'a renewed lease holds; an ended lease that was not taken over may still complete',
     async ({ store }) => {
       await store.add(job('a'))
       await take(store, 1, 'l1', 10_000)
@@ -215,7 +215,7 @@ const cases: readonly Case<JobStoreSubject>[] = [
 
   jobCase(
     'again',
-    'a run that is over waits for its next time as if it were new, for whoever holds it alone',
+    'only the holder of a run that is over can make it wait for its next time, as if it were new',
     async ({ store, again }) => {
       await store.add(job('a'))
       await take(store)

@@ -162,7 +162,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'external-keys',
-    title: "G1: with tiers beside its own, forgetting a key raises the floor of those tiers, and nobody else's",
+    title: 'G1: with tiers beside its own, forgetting a key raises the floor of those tiers, and no other floor',
     run: (subject) =>
       using(
         subject,

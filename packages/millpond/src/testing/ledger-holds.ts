@@ -1,4 +1,4 @@
-// Cases about holds: what a source is about to write is stored by nobody else, and told when the one who holds it never
+// Cases about holds: no other caller stores what a source is about to write, and it is invalidated if the holder never
 // comes back. Part of the ledger suite.
 import assert from 'node:assert/strict'
 import type { LedgerStore, Settled, Snapshot, Tail } from '../core/contracts.ts'
@@ -102,7 +102,8 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'hold-two',
-    title: 'G16: of two who hold a key neither value stays, whoever ends first; only when both have ended is it free',
+    title:
+      'G16: of two holders of a key neither value stays, in either order; the key is free only when both have ended',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         await ledger.pull('ns')
@@ -188,7 +189,7 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
   {
     id: 'hold-runs-out',
     title:
-      'G16: a hold that nobody ends becomes a step that names what it held, once, and what was loaded meanwhile is invalid',
+      'G16: a hold that is never ended becomes a step that names what it held, once, and what was loaded meanwhile is invalid',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         await ledger.pull('ns')

@@ -121,7 +121,7 @@ export const leaseCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'lease-many-race',
-    title: 'G11: who asks for the same keys in another order waits for nobody, and each key has one holder',
+    title: 'G11: two who ask for the same keys in another order do not block each other, and each key has one holder',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         if (ledger.leaseAll === undefined) return ONE_BY_ONE

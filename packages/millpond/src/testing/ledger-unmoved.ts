@@ -130,7 +130,7 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'stands-hold',
-    title: 'G16: a namespace in which a hold has run out has to be pulled, also when nobody has moved anything',
+    title: 'G16: a namespace in which a hold has run out has to be pulled, even if nothing else has moved',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         if (one.ledger.unmoved === undefined) return BY_PULL

@@ -95,8 +95,8 @@ export const FAULTS = [
 export const OTHER_FAULTS = ['none', 'link-torn', 'link-garbled', 'file-locked'] as const
 
 /**
- * A Redis server that answers -OOM to what writes; -READONLY, as a replica of nobody; -LOADING, where it holds enough
- * to load for long.
+ * A Redis server that answers -OOM to writes; -READONLY, as a replica without a master; -LOADING, if it holds enough
+ * data to load for long.
  */
 export const ANSWER_FAULTS = ['server-full', 'server-readonly', 'server-loading'] as const
 
@@ -164,7 +164,7 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
   },
   'server-readonly': async (field) => {
     const command = commandOf(field)
-    // Port 1 of this host: nobody is there, so its data stay.
+    // Port 1 of this host: nothing listens there, so the server keeps its data.
     await command('REPLICAOF', '127.0.0.1', 1)
     await field.sleep(between(field, 200, 2500)).finally(() => command('REPLICAOF', 'NO', 'ONE'))
   },

@@ -234,32 +234,36 @@ const nodeStoreCases: readonly Case<NodeStoreSubject>[] = [
     await store.putSettings('c', 'shop', { revision: 'v1', text: state })
     assert.equal((await other.getSettings('c', 'shop'))?.text, state)
   }),
-  nodeCase('follow', 'requests, settings and answers wake who follows, and nobody else', async ({ store, other }) => {
-    if (store.follow === undefined) return
-    const woken = { inbox: 0, asker: 0, elsewhere: 0 }
-    const stops = [
-      other.follow?.('c', '', () => woken.inbox++),
-      other.follow?.('c', 'asker', () => woken.asker++),
-      other.follow?.('elsewhere', '', () => woken.elsewhere++),
-    ]
-    await until('the followers are there', async () => {
-      await store.post('c', request(`warm-${Math.random()}`), 1000)
-      await store.reply('c', request('warm'), { id: 'a', boot: 'b', text: '1' }, 1000)
-      return woken.inbox > 0 && woken.asker > 0
-    })
-    await pause(200)
-    const before = { ...woken }
-    await store.post('c', request('r'), MINUTE)
-    await until('a request wakes', () => woken.inbox > before.inbox)
-    const posted = woken.inbox
-    await store.putSettings('c', 'shop', { revision: 'v1', text: '1' })
-    await until('settings wake', () => woken.inbox > posted)
-    await store.reply('c', request('r'), { id: 'a', boot: 'b1', text: '1' }, MINUTE)
-    await until('an answer wakes the asker', () => woken.asker > before.asker)
-    for (const stop of stops) stop?.()
-    const after = { ...woken }
-    await store.post('c', request('last'), MINUTE)
-    await pause(100)
-    assert.deepEqual(woken, after)
-  }),
+  nodeCase(
+    'follow',
+    'requests, settings and answers wake those who follow, and no others',
+    async ({ store, other }) => {
+      if (store.follow === undefined) return
+      const woken = { inbox: 0, asker: 0, elsewhere: 0 }
+      const stops = [
+        other.follow?.('c', '', () => woken.inbox++),
+        other.follow?.('c', 'asker', () => woken.asker++),
+        other.follow?.('elsewhere', '', () => woken.elsewhere++),
+      ]
+      await until('the followers are there', async () => {
+        await store.post('c', request(`warm-${Math.random()}`), 1000)
+        await store.reply('c', request('warm'), { id: 'a', boot: 'b', text: '1' }, 1000)
+        return woken.inbox > 0 && woken.asker > 0
+      })
+      await pause(200)
+      const before = { ...woken }
+      await store.post('c', request('r'), MINUTE)
+      await until('a request wakes', () => woken.inbox > before.inbox)
+      const posted = woken.inbox
+      await store.putSettings('c', 'shop', { revision: 'v1', text: '1' })
+      await until('settings wake', () => woken.inbox > posted)
+      await store.reply('c', request('r'), { id: 'a', boot: 'b1', text: '1' }, MINUTE)
+      await until('an answer wakes the asker', () => woken.asker > before.asker)
+      for (const stop of stops) stop?.()
+      const after = { ...woken }
+      await store.post('c', request('last'), MINUTE)
+      await pause(100)
+      assert.deepEqual(woken, after)
+    },
+  ),
 ]

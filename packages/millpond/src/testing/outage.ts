@@ -230,7 +230,7 @@ export const outageCases: readonly Case<OutageSubject>[] = [
   {
     id: 'reconnecting',
     title:
-      'closing while it is gone ends in time; what was under way settles with a typed error, and nobody connects when the server is back',
+      'closing while it is gone ends in time; calls under way settle with a typed error, and no connection is made when the server is back',
     run: (subject) =>
       using(subject, async (tier) => {
         await works(tier)

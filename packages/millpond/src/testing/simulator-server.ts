@@ -79,7 +79,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
 
   function readOne(key: string): Stored | undefined {
     const stored = entries.get(key)
-    // Nobody's change to the bytes may change what is stored.
+    // A caller that changes the bytes must not change what is stored.
     if (stored === undefined || stored.expiresAt > now()) return stored && { ...stored, body: stored.body.slice() }
     entries.delete(key)
     return undefined

@@ -55,9 +55,9 @@ export class World {
    * cache's.
    */
   readonly #writers = new Set<Writer>()
-  /** What has committed and told nobody. Should its process die, somebody must repair it. */
+  /** Writes that have committed but are not reported yet. If their process dies, another must repair them. */
   readonly #untold = new Set<Writer>()
-  /** Writes through whose hold stands: should their process die, nobody else has to repair what they leave. */
+  /** Write-through writes whose hold stands: if their process dies, no other has to repair what they leave. */
   readonly #held = new Set<Writer>()
   readonly #clock = fakeClock()
   #ms = 1000

@@ -13,8 +13,7 @@ const BATCH = 50
 export const boundCases: readonly Case<TierSubject>[] = [
   {
     id: 'bounded',
-    title:
-      'what is written beyond the bounds takes the place of what is old, whoever writes, and never more than a twentieth lies above',
+    title: 'entries beyond the bounds replace old ones, from any writer, and at most a twentieth exceeds the bounds',
     run: async (subject) => {
       assert.ok(subject.openBounded, 'the subject has no openBounded(): give one, or skip the case with a reason')
       const [tier, peer] = await subject.openBounded()

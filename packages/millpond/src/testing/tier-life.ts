@@ -29,7 +29,7 @@ export const lifeCases: readonly Case<TierSubject>[] = [
   },
   {
     id: 'cancelled',
-    title: 'a call that nobody waits for any more settles all the same, and the tier goes on',
+    title: 'a call whose caller has given up settles all the same, and the tier goes on',
     run: (subject) =>
       using(subject, async (tier) => {
         const signal = AbortSignal.abort()

@@ -65,7 +65,7 @@ export class Sequences {
     return length > 0 ? before : 0
   }
 
-  /** All misses of a namespace form one stream, whoever reads. */
+  /** All misses of a namespace form one stream, across all readers. */
   #learnMiss(hash: number, seed: number): void {
     const cell = this.#contexts.find(~seed)
     this.#link(this.#missed, cell, hash)

@@ -69,7 +69,7 @@ export class RateBreaker {
     return { era: this.#era, isTry }
   }
 
-  /** `isGood` undefined: nobody knows, since its caller has left. */
+  /** `isGood` undefined: the outcome is not known, since the caller has left. */
   ended({ era, isTry }: Pass, isGood: boolean | undefined, ms: number): void {
     if (era !== this.#era) return
     const isSlow = ms >= this.#policy.slowMs

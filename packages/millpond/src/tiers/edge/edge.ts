@@ -299,7 +299,7 @@ export class Edge implements LedgerRegions {
     } catch (error) {
       throw new MillpondError(
         'TIER_FAILED',
-        `edge: the region ${show(region.name)} could not be set to ${standing}: its stores do not answer, so it serves no one at the moment`,
+        `edge: the region ${show(region.name)} could not be set to ${standing}: its stores do not answer, so it serves no reads at the moment`,
         { cause: error },
       )
     }

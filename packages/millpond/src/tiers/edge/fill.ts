@@ -73,7 +73,7 @@ export class Fill {
       for (const space of spaces) await this.#fillSpace(space)
       await alone(async () => {
         await standing.ask()
-        // Not an error: nothing has been sent, so no one has to wait until it may have arrived.
+        // Not an error: nothing has been sent, so there is no late arrival to wait for.
         if (!this.#goesOn) return
         await serve()
         this.#isDone = true

@@ -169,6 +169,6 @@ function busy({ name }: Region): MillpondError {
 }
 
 function silent({ name }: Region, cause: unknown): MillpondError {
-  const why = `edge: the state of ${show(name)} could not be changed: its stores do not answer (${reasonOf(cause)}), so it serves no one at the moment`
+  const why = `edge: the state of ${show(name)} could not be changed: its stores do not answer (${reasonOf(cause)}), so it serves no reads at the moment`
   return new MillpondError('TIER_FAILED', why, { cause })
 }

@@ -2,7 +2,7 @@
 // keys themselves.
 //
 // Two keys with the same 64-bit hash replace each other; comparing the key in the record detects this. The hash is
-// seeded with a secret of this process, so that nobody can choose colliding keys.
+// seeded with a secret of this process, so that an attacker cannot choose colliding keys.
 import { randomBytes } from 'node:crypto'
 
 /** A place in the log. */

@@ -169,7 +169,7 @@ export class PostgresLedger implements LedgerStore {
     return this.#followers.add(namespace, wake)
   }
 
-  /** Of an epoch that has ended nobody asks any more, and the sweep removes it. */
+  /** A report of an ended epoch is never asked for, and the sweep removes it. */
   async report(namespace: string, id: string, position: Position): Promise<void> {
     await this.#run(`report ${namespace}`, this.#statements.report, [position.epoch, id, position.seq])
   }

@@ -191,8 +191,8 @@ export function nodeRedisClass(create: Create): RedisClientClass {
 }
 
 /**
- * It may have ended by itself, which its `destroy` calls an error; and one that still connects must not be an error
- * that nobody hears.
+ * A client may have ended by itself, and `destroy` then throws; one that is still connecting must not emit an unhandled
+ * error.
  */
 function end(client: NodeRedisClient): void {
   client.on('error', () => {})

@@ -1,9 +1,8 @@
 // Entries in a cluster: each on the server of its own slot, apart from the ledger's record.
 //
-// The ledger has spoken before anything is dropped or written here, and readers judge by it: a drop or a write that
-// fails or comes late leaves an entry that nobody trusts, because the ledger keeps its key targets (as for tiers beside
-// its own). What must not happen is that a late write lies over a later one: so every write names its number, and the
-// server compares.
+// The ledger has advanced before anything is dropped or written here, and readers judge by it: a drop or a write that
+// fails or comes late leaves an entry that no reader trusts, because the ledger keeps its key targets (as for tiers
+// beside its own). A late write must not replace a later one: so every write names its number, and the server compares.
 
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'

@@ -69,7 +69,7 @@ export class ClusterNodes {
     if (this.#map === undefined) throw this.#down ?? new Error('no server of the list answered')
   }
 
-  /** @throws Error where nobody serves the slot. */
+  /** @throws Error if no server serves the slot. */
   ownerOf(slot: number): ServerName {
     const server = this.#map?.owners[slot]
     if (server !== undefined) return server

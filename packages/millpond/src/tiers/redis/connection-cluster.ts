@@ -215,7 +215,7 @@ export class ClusterConnection implements Connection {
   }
 }
 
-/** Whoever asked has been told that it failed: so it is not sent. */
+/** A command whose caller has been told that it failed is not sent. */
 function inTime(isOver: () => boolean): void {
   if (isOver()) throw new Error('the connection took too long')
 }

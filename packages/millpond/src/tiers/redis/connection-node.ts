@@ -57,7 +57,7 @@ export class NodeConnection implements Connection {
     if (this.#closed) return Promise.reject(this.#failed(code, what, undefined))
     if (this.#client === undefined) this.#connect()
     const wire = this.#wire
-    // The first attempt is waited for; later ones are not: whoever asks while the server is down is told so.
+    // The first attempt is waited for; later ones are not: a command fails at once while the server is down.
     if (wire === undefined && this.#hasTried) return Promise.reject(this.#failed(code, what, this.#down))
     if (wire?.isSilent)
       return Promise.reject(this.#failed(code, what, new Error(`no answer for ${Math.round(wire.silentMs)} ms`)))
@@ -70,7 +70,7 @@ export class NodeConnection implements Connection {
       })
       const onNext = (): Promise<T> =>
         this.#nextWire().then((next) => {
-          // Whoever asked has been told that it failed: so it is not sent.
+          // The caller has been told that it failed, so it is not sent.
           if (isOver) throw new Error('the connection took too long')
           return talk(next)
         })
@@ -185,8 +185,8 @@ export class NodeConnection implements Connection {
   }
 
   /**
-   * A deadline was missed. While nothing at all comes back, nobody else waits; after a while the connection is given
-   * up.
+   * A deadline was missed. While nothing at all comes back, further commands fail at once; after a while the connection
+   * is given up.
    */
   #suspect(): void {
     const wire = this.#wire

@@ -1,9 +1,9 @@
-// Listens to what the sentinels announce: a new master is known at once, also while the old one still answers as if it
-// were one.
+// Listens to what the sentinels announce, so that a new master is known at once, even while the old one still answers
+// as if it were the master.
 //
-// A master that the sentinels have demoted closes its connections when it hears of it; until then (it was frozen, or on
-// the wrong side of a cut) it may go on for seconds. Whoever can reach a sentinel leaves it now. Only a hint: the
-// connection asks the sentinels itself.
+// A demoted master closes its connections when it hears of its demotion; until then (it was frozen, or on the wrong
+// side of a partition) it may go on for seconds. A process that can reach a sentinel leaves it now. An announcement is
+// only a hint: the connection asks the sentinels itself.
 import { isError } from '../../core/errors.ts'
 import { letGo } from '../../wrap/let-go.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'

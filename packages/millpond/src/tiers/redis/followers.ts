@@ -1,5 +1,5 @@
-// The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its
-// failures are nobody's.
+// The connection that listens: opened for the first follower, closed with the last. Only hints come over it, so its
+// failures are ignored.
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient } from './client.ts'
 import type { Hear } from './out-of-step.ts'

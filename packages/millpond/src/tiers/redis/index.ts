@@ -31,7 +31,7 @@ export interface RedisTier extends Tier {
 const FAILED = 'TIER_FAILED'
 /** Keys in one command; a batch above it takes more round trips, so that the server serves others between. */
 const STEP = 2000
-/** An empty batch asks nobody. */
+/** The result of an empty batch, which sends no command. */
 const NOTHING = Promise.resolve(undefined)
 
 /**

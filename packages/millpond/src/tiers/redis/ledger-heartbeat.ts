@@ -1,9 +1,9 @@
-// Which processes live, said once a second for all namespaces, and how far each is in those that it uses.
+// Which processes are alive, reported once a second for all namespaces, and the position of each in those that it uses.
 //
 // One hash "id <milliseconds>" for the key prefix, and one hash for each process: n the number of the last heartbeat;
-// <namespace> "<number> <epoch>". A process touches both every second, so that a server which evicts what nobody
-// touches keeps them; whichever of the two is lost, it hears so with its next heartbeat and says all again. A cluster
-// has none, since no step may touch two slots: there each namespace is reported by itself (`ledger-report.ts`).
+// <namespace> "<number> <epoch>". A process touches both every second, so that a server that evicts untouched keys
+// keeps them; if either is lost, the process learns so with its next heartbeat and reports everything again. A cluster
+// has neither, since no step may touch two slots: there each namespace is reported by itself (`ledger-report.ts`).
 import { MILLISECONDS, script } from './script.ts'
 
 /** Far longer than any silence after which a process counts as ended: what is left of a fleet that ended. */

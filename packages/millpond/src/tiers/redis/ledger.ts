@@ -166,7 +166,7 @@ export class RedisLedger implements LedgerStore {
         args.push(asOf.epoch, asOf.seq, target, lease ?? '', timeToLive(expiresAt, now), store(asOf, body, expiresAt))
       }
       const verdicts = list(await run(wire, COMMIT, keys, args))
-      // Lost, and nobody has moved it since: the next question begins an epoch.
+      // The record is lost, and no step has created a new one since: the next question begins an epoch.
       if (verdicts.includes(-1)) this.#standing?.forget(namespace)
       return verdicts.map((verdict) => verdict === 1)
     })

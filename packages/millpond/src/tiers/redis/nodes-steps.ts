@@ -8,7 +8,7 @@
 //   5 revisions  by name
 //   6 settings   by name: JSON
 //   7 replies to one request, by node id: "<boot> <JSON>"
-// All but settings go by themselves when nobody uses the channel.
+// All but the settings expire when the channel is not used.
 import { MAX_REQUESTS } from '../../core/nodes.ts'
 import { MILLISECONDS, type Script, script } from './script.ts'
 

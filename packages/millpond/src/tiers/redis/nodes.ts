@@ -113,7 +113,7 @@ function marksOf(reply: unknown): NodeMark[] {
     .sort(byId)
 }
 
-/** What nobody who keeps this contract has written has no id: the channel counts it. */
+/** A request that was not written under this contract gets no id: the channel ignores and counts it. */
 function requestOf(text: string, leftMs: number): StoredRequest {
   try {
     const parts: unknown = JSON.parse(text)

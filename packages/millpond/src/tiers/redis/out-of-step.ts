@@ -1,22 +1,22 @@
-// A guard between ioredis and what a server says: nothing that comes over a damaged stream, or from a proxy that is out
-// of step, may end the process.
+// A guard between ioredis and the server's answers: nothing that comes over a damaged stream, or from a proxy that is
+// out of step, may end the process.
 //
-// ioredis (5.11 and 6.0) reads the answer to SUBSCRIBE, a message and what nobody asked for without looking: where one
-// of them is a null it throws out of a listener of its own, which nobody can catch. So every answer is given to us
-// under the name of a command that it reads nothing of. That way a connection that asks is left where something comes
-// that nobody asked for, since what comes next may be the answer to another's question; and one that listens never
-// enters ioredis's subscriber mode. A client without a queue that can be seen, or with other things in it, takes care
-// of itself, and its messages are heard as it tells them.
+// ioredis (5.11 and 6.0) reads an answer to SUBSCRIBE, a message and an unrequested answer without a check: if one of
+// them is null, it throws from a listener of its own, where the error cannot be caught. So every answer is given to us
+// under the name of a command whose answers ioredis does not read. A connection for commands is left as soon as
+// something unrequested comes, since what follows may be the answer to another command; and one that listens never
+// enters ioredis's subscriber mode. A client without a visible queue, or with other things in it, is left alone, and
+// its messages are taken as it emits them.
 import { Duplex } from 'node:stream'
 import type { RedisClient } from './client.ts'
 
 /**
- * So many in one piece of what was received are passed over. The client empties its queue in a loop of its own, which
- * must end.
+ * The most unrequested answers in one received chunk that are passed over. The client empties its queue in a loop of
+ * its own, which must end.
  */
 const MOST = 100_000
 
-/** A message of a channel. Of a damaged stream: anything. */
+/** Takes a message of a channel; from a damaged stream, anything. */
 export type Hear = (channel: unknown, text: unknown) => void
 
 interface Item {
@@ -31,21 +31,21 @@ interface Command {
 }
 
 interface Queue {
-  /** Of a client that is made otherwise: anything. */
+  /** Anything, if the client is built differently. */
   shift(): unknown
   unshift(item: Item): unknown
 }
 
-/** What the client takes for the command that was answered. */
-const NOBODYS: Item = { command: { name: 'unasked', args: [], resolve() {}, reject() {} } }
+/** What the client takes for the command that an unrequested answer belongs to. */
+const UNREQUESTED: Item = { command: { name: 'unasked', args: [], resolve() {}, reject() {} } }
 
-/** Puts the guard before a client's queue. With `hear` the client listens: it is told every message. */
+/** Puts the guard before a client's queue. With `hear` the client listens, and `hear` gets every message. */
 export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
-  // Behind the guard this never comes.
+  // Never emitted behind the guard.
   if (hear !== undefined) client.on('messageBuffer', hear)
   const first: unknown = Reflect.get(client, 'commandQueue')
   if (!isQueue(first)) return
-  /** How many may be passed over; 0 while the client empties its queue by itself. */
+  /** How many more may be passed over; 0 while the client empties its queue by itself. */
   let passes = 0
   let hasLeft = false
   const leave = (): void => {
@@ -64,7 +64,7 @@ export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
       passes -= 1
       if (listener !== undefined) return listener.answerTo(undefined, queue)
       leave()
-      return NOBODYS
+      return UNREQUESTED
     }
     return queue
   }
@@ -125,7 +125,7 @@ class Listener {
     } else if (said === 'subscribe' || said === 'unsubscribe') {
       if (asked !== undefined) this.#count(asked, queue)
     } else if (asked === undefined || /^(un)?subscribe$/i.test(asked.command.name)) {
-      // Whoever asked is told that the connection has ended.
+      // Its caller is told that the connection has ended.
       if (asked !== undefined) queue.unshift(asked)
       this.#leave()
     } else asked.command.resolve(answer)

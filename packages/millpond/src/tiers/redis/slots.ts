@@ -29,7 +29,7 @@ function tagOf(name: string): string {
 export type ServerName = string
 
 export interface SlotMap {
-  /** The master of each slot; undefined where nobody serves it. */
+  /** The master of each slot; undefined where no server serves it. */
   readonly owners: (ServerName | undefined)[]
   readonly masters: ReadonlySet<ServerName>
   readonly replicas: ReadonlySet<ServerName>

@@ -22,7 +22,7 @@ interface Moment {
   readonly wall: number
 }
 
-/** Positions of namespaces that nobody asks about any more are forgotten above so many. */
+/** Above this many, the positions of namespaces that are no longer asked about are forgotten. */
 const SPARE = 1000
 
 export class Standing {

@@ -68,7 +68,7 @@ export function recordChange(
   const line = collapse(file, ns, change)
   let record: LedgerRecord = { ...before, seq }
   if (line.mode === 'delete' && line.targets.some((target) => target.kind === 'all')) {
-    // Everything older is invalid: older targets have nothing left to say, and whoever follows needs this line alone.
+    // Everything older is invalid: older targets mean nothing any more, and followers need this line alone.
     forget(file, ns)
     record = { ...record, floor: seq }
   }

@@ -296,7 +296,10 @@ function leaseOf(
   return row === undefined || row === null ? undefined : { id: textIn(row, 'id'), until: numberIn(row, 'until') }
 }
 
-/** It keeps nobody away any more, and a commit that is said twice is answered alike, until its time is over. */
+/**
+ * The lease excludes no other holder any more, and a repeated commit gets the same answer until the lease's time is
+ * over.
+ */
 function endWithCommit(file: CacheFile, ns: string, { key, id }: LeaseAsk): void {
   file.sql('UPDATE lease SET id = ? WHERE ns = ? AND key = ? AND id = ?').run(COMMITTED + id, ns, key, id)
 }

@@ -1,15 +1,15 @@
-// Where namespaces stand in the file: read once, and again when they have moved.
+// The positions of namespaces in the file: read once, and again when they have moved.
 //
-// Triggers number every change of a record, whoever makes it, in the transaction that makes it: a namespace stands while
-// it has no higher number than when it was read. So what a question reads grows with what has moved since the one
-// before, and with nothing else that is written to the file. Numbers and records are read in one transaction, so that
-// what is remembered is of that moment.
+// Triggers number every change of a record, by any process, in the transaction that makes it: a namespace has not moved
+// while its number is not higher than when it was read. So what a question reads grows only with what has moved since
+// the last one, not with anything else that is written to the file. Numbers and records are read in one transaction, so
+// that what is remembered is of one moment.
 import type { LedgerPlace } from '../../core/contracts.ts'
 import { numberIn, textIn, texts } from '../../core/sqlite.ts'
 import type { CacheFile } from './file.ts'
 import { findRecord, type LedgerRecord } from './ledger-rows.ts'
 
-/** Namespaces that nobody asks about any more are forgotten above so many. */
+/** Above this many, namespaces that are no longer asked about are forgotten. */
 const SPARE = 1000
 
 export class Standing {
