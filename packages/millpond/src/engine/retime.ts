@@ -36,7 +36,9 @@ export async function expire(space: Space, key: string, reason: RemovalReason): 
   return forget(space, { keys: [key], mode: 'expire', reason })
 }
 
-/** The entry as held by the far tiers, or by memory if there are none, if it may be accepted. Not a read: it is not counted. */
+/**
+ * The entry as held by the far tiers, or by memory if there are none, if it may be accepted. Not counted as a read.
+ */
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
   const far = space.far.length === 0 ? undefined : (await readFar(space, [key], false, true)).found[0]

@@ -37,8 +37,8 @@ interface Told {
 
 /**
  * Counts reads by any verb, of each key: `get`, `getOrSet`, `getMany` and the like, in all namespaces; of caches that
- * share the plug-in, together. A stale value that was returned is a hit, a call that joins a running load is neither, as
- * in `cache.stats()`. `report()` gives hits, misses and their ratio.
+ * share the plug-in, together. A stale value that was returned is a hit, a call that joins a running load is neither,
+ * as in `cache.stats()`. `report()` gives hits, misses and their ratio.
  */
 export function hitRatioPlugin(): {
   readonly name: 'hitRatio'
