@@ -60,12 +60,24 @@ function exportsOf({ file }, program) {
 /** @param {ts.Symbol} symbol @param {ts.TypeChecker} checker */
 const targetOf = (symbol, checker) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol)
 
-/** Options of a client, which says itself what they are. */
-const ELSEWHERE = ['RedisClientOptions']
+/** Types of another library, which documents their members. */
+const ELSEWHERE = ['RedisClientOptions', 'StandardSchema']
+
+/** Entry points of which every member of every type has a docstring; elsewhere those of options have. */
+const DOCUMENTED_WHOLE = [
+  'millpond',
+  'millpond/codec',
+  'millpond/invalidate',
+  'millpond/jobs',
+  'millpond/memory',
+  'millpond/nodes',
+  'millpond/options',
+  'millpond/tier',
+]
 
 /**
- * What has no words and needs them: classes, functions and constants, each member of options, and at the front door
- * whatever there is. Other members say what they are in their name and type, where they say no more.
+ * What has no docstring and needs one: classes, functions and constants, each member of options, and in the entry
+ * points above every type and member. A member with one possible value (`kind: 'hit'`) says what it is.
  * @param {readonly Entry[]} entries @param {ts.Program} [program]
  */
 export function wordless(entries, program = programOf(entries.map(({ file }) => file))) {
@@ -76,15 +88,25 @@ export function wordless(entries, program = programOf(entries.map(({ file }) => 
       const isType = symbol.declarations?.every(
         (one) => ts.isInterfaceDeclaration(one) || ts.isTypeAliasDeclaration(one),
       )
+      const isWhole = DOCUMENTED_WHOLE.includes(entry.subpath)
       const lacking = hasWords(symbol) || (isType && entry.subpath !== 'millpond') ? [] : [name]
-      if (!name.endsWith('Options') || ELSEWHERE.includes(name)) return lacking
-      const members = [...(symbol.members ?? [])].filter(
-        ([, one]) => one.flags & (ts.SymbolFlags.Property | ts.SymbolFlags.Method),
-      )
-      return [...lacking, ...members.filter(([, one]) => !hasWords(one)).map(([member]) => `${name}.${member}`)]
+      if (!(isWhole || name.endsWith('Options')) || ELSEWHERE.includes(name)) return lacking
+      const members = [...(symbol.members ?? [])].filter(([, one]) => isPublicMember(one) && !hasWords(one))
+      return [...lacking, ...members.map(([member]) => `${name}.${member}`)]
     }),
   )
   return [...new Set(faults)]
+}
+
+/** @param {ts.Symbol} member */
+function isPublicMember({ flags, declarations = [] }) {
+  if (!(flags & (ts.SymbolFlags.Property | ts.SymbolFlags.Method | ts.SymbolFlags.Accessor))) return false
+  return !declarations.some(
+    (one) =>
+      ts.getCombinedModifierFlags(one) & ts.ModifierFlags.Private ||
+      (ts.isPropertySignature(one) && one.type !== undefined && ts.isLiteralTypeNode(one.type)) ||
+      (ts.isPropertyDeclaration(one) && ts.isPrivateIdentifier(one.name)),
+  )
 }
 
 /**

@@ -129,16 +129,22 @@ export interface PoolOptions {
 }
 /** @throws Error, which are no words about the function */
 export declare function open(): void
-export interface Pool { readonly open: boolean }
+export interface Pool {
+  readonly kind: 'pool'
+  readonly open: boolean
+  close(): void
+}
 /** Words. */
 export declare const limit: number
 `)
   const behind = wordless([{ subpath: 'p/b', file }])
   const front = wordless([{ subpath: 'millpond', file }])
+  const room = wordless([{ subpath: 'millpond/jobs', file }])
   remove()
   expect(behind.sort()).toEqual(['PoolOptions.name', 'open'])
-  // Types, too, at the front door.
-  expect(front.sort()).toEqual(['Pool', 'PoolOptions.name', 'open'])
+  // In these, members of every type, other than constants; at the front door types, too.
+  expect(room.sort()).toEqual(['Pool.close', 'Pool.open', 'PoolOptions.name', 'open'])
+  expect(front.sort()).toEqual(['Pool', 'Pool.close', 'Pool.open', 'PoolOptions.name', 'open'])
 })
 
 it('fails for what the registry says of a package that users get, and tells what it says of others', () => {

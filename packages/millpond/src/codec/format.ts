@@ -7,6 +7,7 @@ import type { CodecLimits } from './limits.ts'
 export interface Written {
   /** The format's number for this way of writing, 0 to 255. */
   readonly number: number
+  /** The encoded value. */
   readonly bytes: string | Uint8Array
 }
 
@@ -20,6 +21,7 @@ export type Read =
 
 /** A way to write values. Numbers 0 to 15 are JSON's. */
 export interface ValueFormat {
+  /** As shown to operators: `json`. */
   readonly name: string
   /** The numbers that it reads. */
   readonly numbers: readonly number[]

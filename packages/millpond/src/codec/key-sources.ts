@@ -112,6 +112,7 @@ export function environmentKeyring(
 export interface KeyService {
   /** Encrypts the key; the result may be kept in a file or an image. */
   wrap(key: Uint8Array): Promise<Uint8Array>
+  /** Decrypts what `wrap` has encrypted. */
   unwrap(wrapped: Uint8Array): Promise<Uint8Array>
 }
 

@@ -17,9 +17,11 @@ export interface RotateAfter {
 
 /** A rotation that has been decided. */
 export interface KeyRotation {
+  /** The id of the new key. */
   readonly id: string
   /** Epoch milliseconds from which it encrypts. */
   readonly activeFrom: number
+  /** Why: the current key is too old, has encrypted too much, or a rotation was requested. */
   readonly because: 'age' | 'use' | 'asked'
 }
 

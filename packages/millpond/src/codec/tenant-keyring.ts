@@ -62,7 +62,9 @@ export interface RewrapOptions {
 
 /** What `rewrap` has found and done so far. */
 export interface Rewrapped {
+  /** Tenants that were looked at. */
   readonly seen: number
+  /** Tenants whose key was wrapped anew. */
   readonly rewrapped: number
   /** Tenants with a key that was modified, or whose wrapping key is not in the ring. */
   readonly unreadable: number

@@ -56,6 +56,7 @@ export interface Transform {
    * The inverse; undefined for input that is invalid, or whose result would exceed `maxBytes`. Throwing means the same.
    */
   undo(bytes: Uint8Array, context: TransformContext, maxBytes: number): Uint8Array | undefined
+  /** The asynchronous form of `undo`. Default: `undo`. */
   undoLater?(bytes: Uint8Array, context: TransformContext, maxBytes: number): Promise<Uint8Array | undefined>
 }
 

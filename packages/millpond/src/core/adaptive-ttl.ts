@@ -2,6 +2,7 @@
 
 /** A value that a loader has just returned. */
 export interface LoadedValue {
+  /** The namespace: `cache.name`. */
   readonly namespace: string
   /** Encoded. */
   readonly key: string
@@ -15,7 +16,9 @@ export interface LoadedValue {
 
 /** A TTL, and what it is based on. */
 export interface ChosenTtl {
+  /** Milliseconds. */
   readonly ttlMs: number
+  /** The reason, for people. */
   readonly why: string
 }
 

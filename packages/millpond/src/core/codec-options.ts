@@ -21,6 +21,7 @@ export interface CodecLimits {
 export interface KeyRing {
   /** The id of the current key. */
   readonly current: string
+  /** The ids of all its keys. */
   readonly ids: readonly string[]
   /** Since when that key has been current, epoch milliseconds; undefined if unknown. Default: unknown. */
   since?(id: string): number | undefined

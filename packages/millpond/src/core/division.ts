@@ -8,6 +8,7 @@ import { type Ahead, DEFAULT_POLICY, type LoadOptions, type LoadPolicy, resolveP
 export interface ArmSettings {
   /** Above 0. */
   readonly ttl?: Duration | undefined
+  /** As in `LoadOptions`. */
   readonly refreshAhead?: LoadOptions['refreshAhead'] | undefined
 }
 
@@ -21,6 +22,7 @@ export interface Division {
    * ahead: must be fast and deterministic.
    */
   readonly armOf: (hash: number) => number
+  /** The settings of each arm; `armOf` returns an index of it. */
   readonly arms: readonly ArmSettings[]
   /** Only this namespace and its tenants. Default: all. */
   readonly namespace?: string | undefined

@@ -6,6 +6,7 @@ import type { Target } from './ledger.ts'
 
 /** The events, with the argument of each listener. Keys are encoded keys; `namespace` is the value of `cache.name`. */
 export interface CacheEvents {
+  /** A read found a fresh entry. `tier`: `memory`, or the name of a tier below. */
   hit: { key: string; namespace: string; tier: string }
   /**
    * Once for each key and call that no tier could answer; not for a call that joins a running load. `at`, `receipt`:
@@ -13,10 +14,15 @@ export interface CacheEvents {
    * known.
    */
   miss: { key: string; namespace: string; cause: MissCause; at?: number; receipt?: string; detail?: string }
+  /** A read was answered with a stale value. */
   stale: { key: string; namespace: string; tier: string }
+  /** A loader returned a value after `ms`. */
   load: { key: string; namespace: string; ms: number }
+  /** A loader failed; the error reaches its callers unchanged. */
   loadError: { key: string; namespace: string; error: unknown }
+  /** An entry was written. */
   set: { key: string; namespace: string }
+  /** An entry was deleted by its key. */
   delete: { key: string; namespace: string }
   /**
    * An entry has left memory. Called after the step that removed it; not for a value that a new one replaces, nor for a
@@ -36,6 +42,7 @@ export interface CacheEvents {
     targets: readonly Target[]
     isOwn: boolean
   }
+  /** A call to a tier failed. `verb`: the tier's method. */
   tierError: { tier: string; verb: string; error: unknown }
   /** A healthy tier did not store an entry: it is too large for it, for example. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
@@ -46,7 +53,12 @@ export interface CacheEvents {
    * destroyed), `no_answer` (of its key store), `replayed` (older than its place).
    */
   rejected: { key: string; namespace: string; tier: string; why: Rejection }
+  /** The breaker of a tier has changed state. */
   breaker: { tier: string; state: 'closed' | 'open' | 'half-open' }
+  /**
+   * The ledger stopped or began to answer (`down`, `up`), or its history was lost (`epoch`, `gap`): everything held in
+   * this process is then invalid.
+   */
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
   /** Settings were changed at runtime. `namespace` is the one whose `configure` was called. */
   settings: { namespace: string; changes: readonly { setting: string; from: unknown; to: unknown }[] }
@@ -110,6 +122,7 @@ export interface CacheEvents {
     retryMs?: number
     error?: unknown
   }
+  /** A problem that affects no caller: of a listener, a recorder, an option. */
   warning: { message: string; error?: unknown }
 }
 /** The names of the events that `cache.on` takes. */

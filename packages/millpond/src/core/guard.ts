@@ -98,21 +98,31 @@ export type GuardState = 'closed' | 'open' | 'half-open'
 
 /** The counts of a guard since the start. */
 export interface GuardStats {
+  /** Its name. */
   readonly guard: string
+  /** The state of its breaker. */
   readonly state: GuardState
-  /** Running calls, and those that wait for their turn. */
+  /** Calls that are running now. */
   readonly running: number
+  /** Calls that wait for their turn. */
   readonly waiting: number
-  /** Within the window of the breaker: 0 to 1. */
+  /** The share of failed calls within the window of the breaker, 0 to 1. */
   readonly errorRate: number
+  /** The share of slow calls within the window of the breaker, 0 to 1. */
   readonly slowRate: number
+  /** Calls made to the source, each retry included. */
   readonly calls: number
+  /** Calls that failed or timed out. */
   readonly failed: number
+  /** Calls that took longer than `breaker.slowAfter`. */
   readonly slow: number
+  /** Calls that were made again after a failure: included in the calls. */
   readonly retried: number
+  /** Calls for which the replica was asked as well. */
   readonly hedged: number
-  /** Refused because the breaker was open, and because the queue was full. */
+  /** Calls that were refused because the breaker was open. */
   readonly refusedOpen: number
+  /** Calls that were refused because the queue was full. */
   readonly refusedBusy: number
   /** How often the breaker has opened. */
   readonly opened: number
@@ -120,7 +130,9 @@ export interface GuardStats {
 
 /** Protects a source. */
 export interface SourceGuard {
+  /** As shown in metrics and errors. */
   readonly name: string
+  /** The state of its breaker. */
   readonly state: GuardState
   /**
    * Makes a call. Its error passes unchanged.
@@ -140,5 +152,6 @@ export interface SourceGuard {
   trip(): void
   /** Closes it now, and resets its counts. */
   reset(): void
+  /** Its counts since it was created. */
   stats(): GuardStats
 }

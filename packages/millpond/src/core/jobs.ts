@@ -6,14 +6,17 @@ export type JobState = 'waiting' | 'running' | 'done' | 'failed'
 
 /** A job as stored in the table. Times are epoch milliseconds of the store's clock (the server's, if there is one). */
 export interface Job {
+  /** Given when it was added, or random. */
   readonly id: string
   /** The kind that selects its handler. */
   readonly kind: string
   /** JSON. */
   readonly payload: string
+  /** Where it is in its life. */
   readonly state: JobState
   /** When it was first due. */
   readonly dueAt: number
+  /** When it was added. */
   readonly createdAt: number
   /** How often it was claimed. */
   readonly attempts: number
@@ -27,13 +30,18 @@ export interface Job {
 export type JobDue = { readonly inMs: number } | { readonly at: number }
 
 export interface NewJob {
+  /** Adding the same id again changes nothing. */
   readonly id: string
+  /** The kind that selects its handler. */
   readonly kind: string
+  /** JSON. */
   readonly payload: string
+  /** When it is to run. */
   readonly due: JobDue
 }
 
 export interface Claimed {
+  /** The claimed jobs, the longest due first. */
   readonly jobs: readonly Job[]
   /**
    * Milliseconds until the next job of these kinds may be claimed, 0 if there are more now; `undefined`: none is
@@ -109,7 +117,9 @@ export type JobDay = (typeof DAYS)[number]
  * next day.
  */
 export interface JobWindow {
+  /** The time of day at which it begins: `'22:00'`. */
   readonly from: string
+  /** The time of day at which it ends, exclusive. */
   readonly to: string
   /** The days on which it begins. Default: every day. */
   readonly days?: readonly JobDay[] | undefined

@@ -2,6 +2,7 @@
 
 /** A place in a namespace's history. Positions of two epochs cannot be compared. */
 export interface Position {
+  /** An id of the history: a new one begins when the ledger has lost its record. */
   readonly epoch: string
   /** Counts invalidations and writes within the epoch, from 0. */
   readonly seq: number
@@ -16,10 +17,13 @@ export type Target =
 
 /** One numbered step of the log: what to invalidate, never a value. */
 export interface Line {
+  /** The number of the step within its epoch. */
   readonly seq: number
+  /** The keys, tags and patterns to invalidate. */
   readonly targets: readonly Target[]
   /** `expire`: entries become stale instead of invalid. */
   readonly mode: 'delete' | 'expire'
+  /** Shown in events, logs and explanations of later misses. */
   readonly reason: string
   /** Receipt id. */
   readonly id: string

@@ -9,7 +9,9 @@ export const MAX_REQUESTS = 1000
 
 /** A running node in a channel. `boot` is new with each start; the id may be the same. */
 export interface NodeMark {
+  /** The node's id. */
   readonly id: string
+  /** The id of its current run. */
   readonly boot: string
   /** Since the store last heard from it, in milliseconds by the store's own clock. */
   readonly ageMs: number
@@ -28,6 +30,7 @@ export interface NodeBeat extends Omit<NodeMark, 'ageMs'> {
 export interface StoredNode extends NodeMark, NodeBeat {}
 
 export interface NodeRequest {
+  /** The request's id. */
   readonly id: string
   /** The boot of the asker, which follows by this name. */
   readonly from: string
@@ -52,13 +55,16 @@ export interface Inbox {
 }
 
 export interface StoredReply {
+  /** The id of the node that answered. */
   readonly id: string
+  /** Its boot. */
   readonly boot: string
   /** JSON. */
   readonly text: string
 }
 
 export interface StoredSettings {
+  /** Differs for every stored document. */
   readonly revision: string
   /** JSON. */
   readonly text: string
@@ -107,6 +113,7 @@ export interface NodeStore {
    * `false`: it is not. Documents cannot be removed: that could not be told from a store that was emptied.
    */
   putSettings(channel: string, name: string, settings: StoredSettings, ifRevision?: string): Promise<boolean>
+  /** The settings document of that name; undefined if there is none. */
   getSettings(channel: string, name: string): Promise<StoredSettings | undefined>
   /**
    * Calls `wake` soon after something was posted: requests and settings with `''`, answers with the asker's boot. A

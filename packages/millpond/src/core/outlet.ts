@@ -7,8 +7,11 @@ import type { Target } from './ledger.ts'
 export interface OutletLine {
   /** Of the receipt, or of the write. Redelivered under the same id. */
   readonly id: string
+  /** As in the receipt. */
   readonly reason: RemovalReason
+  /** `expire`: entries may still be served as stale. */
   readonly mode: 'delete' | 'expire'
+  /** The invalidated keys, tags and patterns. */
   readonly targets: readonly Target[]
   /** For a write: its tags. Missing after a crash. */
   readonly tags?: readonly string[]
@@ -20,6 +23,7 @@ export interface OutletLine {
 
 /** One delivery to an outlet: lines of one namespace, in the order in which they happened. */
 export interface OutletBatch {
+  /** The namespace: `cache.name`. */
   readonly namespace: string
   /** Oldest first. */
   readonly lines: readonly OutletLine[]
@@ -75,6 +79,7 @@ export interface Outlet {
 
 /** A receipt's information on an outlet. */
 export interface OutletReceipt {
+  /** The name of the outlet. */
   readonly name: string
   /** `false`: not delivered in time; it is retried. */
   readonly ok: boolean

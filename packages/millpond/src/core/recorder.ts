@@ -16,12 +16,14 @@ export interface Recorder {
    * below.
    */
   hit?(hash: number, bytes: number, key: string, namespace: string, tier: string): void
+  /** A read that no tier could answer, with the cause. */
   miss?(hash: number, cause: MissCause, key: string, namespace: string): void
   /**
    * A loader returned a value within `ms`. `valueHash` differs from the last one if the value has changed. `ttlMs`: how
    * long it is fresh from now on; 0 if it is not to be stored.
    */
   load?(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void
+  /** An entry was written. `bytes`: its weight in memory. `ttlMs`: how long it is fresh from now on. */
   set?(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void
   /** A reader with a session (`cache.for({ session })`) is about to read the key: `session` is its number. */
   context?(hash: number, session: number, key: string, namespace: string): void

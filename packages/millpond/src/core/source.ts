@@ -10,6 +10,7 @@ export interface SourceContext {
   readonly key: string
   /** Aborted when no caller waits any more, or at the hard timeout. */
   readonly signal: AbortSignal
+  /** Adds tags to the entry. */
   addTags(...tags: string[]): void
   /** Another TTL for this value: see `LoadContext`. */
   setTtl(ttl: Duration): void
@@ -37,18 +38,26 @@ export interface SourceOptions {
 
 /** A family of keys and its loader, as registered. */
 export interface Source extends Omit<SourceOptions, 'guard'> {
+  /** The namespace in which it is registered: `cache.name`. */
   readonly namespace: string
   /** A beginning of string keys, or the first parts of tuples. */
   readonly prefix: Key
+  /** As shown to operators. */
   readonly name: string
+  /** Loads one value. */
   readonly load: SourceLoad
+  /** Protects the source, if one was given. */
   readonly guard?: SourceGuard
 }
 
 /** A source as operators see it. */
 export interface SourceView {
+  /** The namespace in which it is registered: `cache.name`. */
   readonly namespace: string
+  /** A beginning of string keys, or the first parts of tuples. */
   readonly prefix: Key
+  /** As registered. */
   readonly name: string
+  /** Whether it can load several keys in one call. */
   readonly loads_many: boolean
 }

@@ -39,6 +39,7 @@ export type WarmList<T> =
 
 /** Keys, loaded where they are missing. */
 export interface WarmKeys extends WarmPlanOptions, WarmStore {
+  /** The keys to load. */
   readonly keys: WarmList<Key>
   /** Loads one. Default: the loader registered for the key. `undefined`: not found, and nothing is stored. */
   readonly load?: ((key: Key, context: { readonly signal: AbortSignal }) => unknown) | undefined
@@ -46,31 +47,39 @@ export interface WarmKeys extends WarmPlanOptions, WarmStore {
 
 /** Given values. */
 export interface WarmValues extends WarmPlanOptions, WarmStore {
+  /** The keys with their values. */
   readonly values: WarmList<readonly [Key, unknown]>
 }
 
 /** Records of a collection, by their ids. */
 export interface WarmCollection extends WarmPlanOptions {
+  /** The name of the collection. */
   readonly collection: string
+  /** The ids of the records: a list, or a function or iterable that yields them. */
   readonly ids: WarmList<unknown>
 }
 
 /** Rows of a model, by its registered warmer. */
 export interface WarmModel extends WarmPlanOptions, WarmStore {
   readonly kind: 'model'
+  /** The name of the model. */
   readonly model: string
+  /** Which rows: passed to the warmer as given. */
   readonly filters?: Readonly<Record<string, unknown>>
+  /** Which related rows: passed to the warmer as given. */
   readonly include?: unknown
 }
 
 /** Views of the service itself, each by its warmer. */
 export interface WarmViews extends WarmPlanOptions, WarmStore {
   readonly kind: 'view'
+  /** The views to warm. */
   readonly views: readonly WarmView[]
 }
 
 /** A view, as its warmer is registered. */
 export interface WarmView {
+  /** Its name, as in `warming.register('view', name, …)`. */
   readonly view_name: string
   /** Default `GET`. */
   readonly method?: string
@@ -79,11 +88,13 @@ export interface WarmView {
 /** Endpoints of the service itself, each by its warmer, or by the one that `data` names. */
 export interface WarmApi extends WarmPlanOptions, WarmStore {
   readonly kind: 'api'
+  /** The endpoints to warm. */
   readonly endpoints: readonly WarmEndpoint[]
 }
 
 /** An endpoint, as its warmer is registered. */
 export interface WarmEndpoint {
+  /** Its name, as in `warming.register('api', name, …)`. */
   readonly endpoint: string
   /** The name of another warmer, which several endpoints may share. */
   readonly data?: string
@@ -162,7 +173,9 @@ export interface WarmOptions {
 
 /** The result of one plan. */
 export interface WarmPlanReport {
+  /** The name of the plan. */
   readonly name: string
+  /** The priority of the plan. */
   readonly priority: WarmPriority
   /** Loaded or stored. */
   readonly warmed: number
@@ -170,6 +183,7 @@ export interface WarmPlanReport {
   readonly fresh: number
   /** Not found at the source. */
   readonly empty: number
+  /** Loads that failed. */
   readonly failed: number
   /** Different messages of failures, the first ten. */
   readonly errors: readonly string[]
@@ -177,18 +191,25 @@ export interface WarmPlanReport {
   readonly state: 'done' | 'aborted' | 'error_threshold' | 'failed'
   /** The sum of its load times: the load on the source, in milliseconds. */
   readonly load_ms: number
+  /** How long the plan took, in milliseconds. */
   readonly ms: number
 }
 
 /** The result of a run: the sums over its plans. Times in milliseconds. */
 export interface WarmReport {
+  /** The result of each plan. */
   readonly plans: readonly WarmPlanReport[]
+  /** Loaded or stored. */
   readonly warmed: number
+  /** Already fresh. */
   readonly fresh: number
+  /** Not found at the source. */
   readonly empty: number
+  /** Loads that failed. */
   readonly failed: number
   /** The share of everything tried or found fresh that is now cached, 0 to 1; 1 if there was nothing to do. */
   readonly success_rate: number
+  /** How long the run took. */
   readonly ms: number
 }
 
@@ -200,6 +221,7 @@ export interface Prefetched {
   readonly present: number
   /** Not found at the source. */
   readonly empty: number
+  /** Loads that failed. */
   readonly failed: number
   /** Without a registered loader, or skipped since many loads were running. */
   readonly skipped: number
@@ -233,16 +255,21 @@ export interface WarmScheduleOptions extends WarmOptions {
 
 /** A plan of a schedule, as operators see it. Times are epoch milliseconds. */
 export interface ScheduledWarming {
+  /** The name of the plan. */
   readonly name: string
+  /** Its priority. */
   readonly priority: WarmPriority
   /** For those with an interval. */
   readonly every_ms?: number
+  /** For those with a cron expression. */
   readonly cron?: string
+  /** When it is due next. */
   readonly next_at: number
   /** In this process. Another one may have run it since. */
   readonly last?: { readonly at: number; readonly report: WarmReport }
   /** Of runs in this process. */
   readonly runs: number
+  /** Runs in this process of which the plan failed or ended early. */
   readonly failed_runs: number
 }
 
@@ -262,5 +289,6 @@ export interface Warming {
   start(options: WarmScheduleOptions): void
   /** Ends the schedule; resolves when a running run has ended. */
   stop(): Promise<void>
+  /** The plans of the running schedule; empty without one. */
   readonly schedule: readonly ScheduledWarming[]
 }

@@ -17,6 +17,7 @@ import { refreshBehind } from './start-loads.ts'
 
 /** A value with its source: `tier` may also be `loader`. */
 export interface LoadedEntry<T> extends EntryFacts {
+  /** The value that was found or loaded. */
   readonly value: T
   /** Stale: returned because stale values are permitted. */
   readonly isStale: boolean

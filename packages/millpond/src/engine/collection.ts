@@ -40,6 +40,7 @@ export interface CollectionContext {
   readonly key: string
   /** Aborted when no caller waits any more, or at the hard timeout. */
   readonly signal: AbortSignal
+  /** Adds tags to the entry. */
   addTags(...tags: string[]): void
   /** Another TTL for this value: see `LoadContext`. */
   setTtl(ttl: Duration): void
@@ -58,7 +59,9 @@ export interface StoreContext {
 
 /** One write of several. */
 export interface CollectionWrite<Id, T> {
+  /** The id of the record. */
   readonly id: Id
+  /** The value to store. */
   readonly value: T
   /** As `StoreContext.number`. */
   readonly number: number
@@ -90,7 +93,9 @@ export interface WriteStreamOptions {
 
 /** The used part of an ioredis client. */
 export interface WriteStreamClient {
+  /** Sends a command; strings in the answer are decoded. */
   call(command: string, args: (string | number | Uint8Array)[]): Promise<unknown>
+  /** Sends a command; strings in the answer are bytes. */
   callBuffer(command: string, args: (string | number | Uint8Array)[]): Promise<unknown>
 }
 
@@ -233,11 +238,15 @@ export interface CollectionWriteOptions extends EntryOptions {
 
 /** A write that the source refuses: a dead letter. */
 export interface CollectionDeadLetter<Id> {
+  /** The encoded key. */
   readonly key: string
   /** Absent if the bytes of the journal cannot be read any more; they are kept all the same. */
   readonly id?: Id
+  /** Whether the value was to be stored or removed; absent if unreadable. */
   readonly kind?: 'set' | 'remove'
+  /** The value that was to be stored. */
   readonly value?: unknown
+  /** The message of the source's last error. */
   readonly error: string
 }
 
@@ -245,6 +254,7 @@ export interface CollectionDeadLetter<Id> {
  * Dead letters: kept in the journal, across restarts, until they are retried or dropped, or their key is written again.
  */
 export interface DeadLetters<Id> {
+  /** All that this process holds. */
   list(): readonly CollectionDeadLetter<Id>[]
   /** Queues the id's again. `false`: there is none, or it is unreadable. */
   retry(id: Id): boolean
@@ -254,6 +264,7 @@ export interface DeadLetters<Id> {
 
 /** A collection with its source. Created by `cache.collection`. */
 export interface Collection<Id, T> {
+  /** As given to `cache.collection`. */
   readonly name: string
   /** How writes are handled, in its first spelling. */
   readonly write: 'cache-aside' | 'write-through' | 'write-around' | 'write-behind'
@@ -283,5 +294,6 @@ export interface Collection<Id, T> {
   refresh(id: Id, options?: LoadOptions): Promise<T | undefined>
   /** Sends queued writes, and resolves when they have reached the source or become dead letters. */
   flush(): Promise<void>
+  /** The writes that the source has refused. */
   readonly deadLetters: DeadLetters<Id>
 }

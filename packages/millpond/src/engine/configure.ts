@@ -44,22 +44,27 @@ export interface TierChanges {
   readonly enabled?: boolean | undefined
   /** How long the tier keeps an entry, as a multiple of the entry's TTL; for memory at most 1. */
   readonly ttlFactor?: number | undefined
+  /** The longest that the tier keeps an entry. */
   readonly ttl?: Duration | undefined
-  /** Not for memory. */
+  /** How many reads an entry needs in this tier before it is copied to the tiers above. Not for memory. */
   readonly promoteAfter?: number | undefined
-  /** Not for memory. */
+  /** The longest that a call to the tier may take. Not for memory. */
   readonly timeout?: Duration | undefined
-  /** Not for memory. */
+  /** When the tier is left alone, and for how long. Not for memory. */
   readonly breaker?: BreakerOptions | undefined
   /** Only for memory, like the next three. Shrinking and another policy take effect in steps of at most 5 ms. */
   readonly maxEntries?: number | undefined
+  /** As in `memory()`. */
   readonly maxBytes?: number | string | undefined
+  /** The eviction policy, as in `memory()`. */
   readonly policy?: PolicyName | EvictionFactory | undefined
+  /** As in `memory()`; `false`: never. */
   readonly pressure?: number | false | undefined
 }
 
 /** The changes of `configure`; what is left out stays. */
 export interface Changes {
+  /** The defaults of entries: of this namespace, or of the whole cache. */
   readonly defaults?: DefaultChanges | undefined
   /** By the tier's name in `describe()` and metrics. Tiers belong to the whole cache: not allowed in a namespace. */
   readonly tiers?: Readonly<Record<string, TierChanges>> | undefined
@@ -86,6 +91,7 @@ export interface ConfigureOptions {
 export interface Configured {
   /** Only what differs. */
   readonly changes: readonly SettingChange[]
+  /** Nothing was changed. */
   readonly isDryRun: boolean
   /** For each namespace that was cleared. */
   readonly dropped: readonly Receipt[]
@@ -93,8 +99,11 @@ export interface Configured {
 
 /** One setting by its path in `describe()`: `defaults.ttl_seconds`, `tiers.redis.timeout_seconds`. */
 export interface SettingChange {
+  /** The path of the setting. */
   readonly setting: string
+  /** The value before. */
   readonly from: unknown
+  /** The value from now on. */
   readonly to: unknown
 }
 

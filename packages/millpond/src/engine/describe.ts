@@ -20,31 +20,49 @@ export type Amount = number | 'unlimited'
 
 /** The defaults in force, in seconds. */
 export interface DescribedDefaults {
+  /** How long an entry is fresh. */
   readonly ttl_seconds: Amount
+  /** How long an expired entry may be served while it is loaded anew. */
   readonly stale_for_seconds: Amount
+  /** How long an expired entry may be served if its loader fails or is slow. */
   readonly stale_if_error_seconds: Amount
+  /** The largest share of a TTL that is subtracted at random, 0 to 1. */
   readonly jitter: number
+  /** The tags of every entry. */
   readonly tags: readonly string[]
+  /** What is evicted first. */
   readonly priority: Priority
+  /** With a stale value available: how long to wait for the loader. */
   readonly timeout_soft_seconds: Amount
+  /** The longest that a loader may take. */
   readonly timeout_hard_seconds: Amount
   /** A share; an object if there is more. */
   readonly refresh_ahead: number | RefreshAhead
   /** `null`: like any other value. */
   readonly negative_ttl_seconds: Amount | null
+  /** How long a loader's error is remembered; 0: not at all. */
   readonly error_ttl_seconds: Amount
+  /** What reads may return. */
   readonly consistency: Consistency
+  /** The scope of single flight: over all processes, within each, or none. */
   readonly single_flight: SingleFlight
 }
 
 /** The settings of the memory tier. */
 export interface DescribedMemory {
+  /** Always `memory`. */
   readonly name: 'memory'
+  /** Always `process`. */
   readonly scope: 'process'
+  /** Whether it is read and written. */
   readonly enabled: boolean
+  /** How long it keeps an entry, as a share of the entry's TTL. */
   readonly ttl_factor: number
+  /** The longest that it keeps an entry. */
   readonly ttl_seconds: Amount
+  /** The most entries. */
   readonly max_entries: Amount
+  /** The most memory, in megabytes. */
   readonly max_size_mb: Amount
   /** One of the library's, or a custom one by its name. */
   readonly policy: PolicyName | (string & {})
@@ -54,16 +72,27 @@ export interface DescribedMemory {
 
 /** The settings of a tier below memory. */
 export interface DescribedTier {
+  /** As shown to operators. */
   readonly name: string
+  /** Who sees its entries. */
   readonly scope: Scope
+  /** Whether it survives a restart of the process. */
   readonly durable: boolean
+  /** Whether it holds the ledger. */
   readonly holds_ledger: boolean
+  /** Whether it is read and written. */
   readonly enabled: boolean
+  /** How long it keeps an entry, as a multiple of the entry's TTL. */
   readonly ttl_factor: number
+  /** The longest that it keeps an entry. */
   readonly ttl_seconds: Amount
+  /** How many reads an entry needs in this tier before it is copied to the tiers above. */
   readonly promote_after: number
+  /** The longest that a call may take. */
   readonly timeout_seconds: Amount
+  /** After how many failures in a row it is left alone. */
   readonly breaker_threshold: number
+  /** How long it is left alone. */
   readonly breaker_open_seconds: Amount
   /** Its limits. */
   readonly limits: {
@@ -79,6 +108,7 @@ export interface DescribedTier {
 
 /** A rule of `route`, as given. */
 export interface DescribedRule {
+  /** Which entries it concerns. Absent: all. */
   readonly when?: {
     readonly namespace?: string | readonly string[]
     readonly priority?: Priority | readonly Priority[]
@@ -86,13 +116,17 @@ export interface DescribedRule {
     readonly min_bytes?: Amount
     readonly max_bytes?: Amount
   }
+  /** The tiers in which these are stored. */
   readonly tiers?: readonly string[]
+  /** The tiers in which these are not stored. */
   readonly except?: readonly string[]
 }
 
 /** The settings of a cache in force, in names and units for JSON. */
 export interface CacheDescription {
+  /** The name of the cache. */
   readonly name: string
+  /** The settings of entries, unless a namespace or a call says otherwise. */
   readonly defaults: DescribedDefaults
   /** Fastest first. */
   readonly tiers: readonly (DescribedMemory | DescribedTier)[]
@@ -100,9 +134,13 @@ export interface CacheDescription {
   readonly route: readonly DescribedRule[]
   /** The tier that holds it; `memory` if this process is alone. */
   readonly ledger: string
+  /** How long memory may be trusted after the last answer of the ledger: `maxStale`. */
   readonly max_stale_seconds: Amount
+  /** The longest that a read waits for all tiers together: `readBudget`. */
   readonly read_budget_seconds: Amount
+  /** Whether dependencies between entries are recorded: `dependencies`. */
   readonly dependencies: Dependencies
+  /** The names of the plug-ins. */
   readonly plugins: readonly string[]
   /** The open namespaces of this process, each with its entries' settings. */
   readonly namespaces: readonly { readonly name: string; readonly defaults: DescribedDefaults }[]

@@ -8,11 +8,13 @@ export interface ErasureSubject {
   readonly tenant?: string | undefined
   /** Of this namespace: entries that carry one of them, and whatever was computed from those entries. */
   readonly tags?: readonly string[] | undefined
+  /** Entries of this namespace under one of these keys, and whatever was computed from those entries. */
   readonly keys?: readonly Key[] | undefined
 }
 
 /** A queued write that will no longer reach its source. */
 export interface ErasedWrite {
+  /** The name of the collection. */
   readonly collection: string
   /** The encoded key. */
   readonly key: string
@@ -32,6 +34,7 @@ export type Eraser = (isMeant: ErasurePredicate) => Promise<readonly ErasedWrite
 
 /** The result of an erasure in one tier. */
 export interface ErasedTier {
+  /** The name of the tier. */
   readonly name: string
   /**
    * `proven`: everything there was searched, or identified one by one, after all processes had applied it. `shredded`:
@@ -57,6 +60,7 @@ export interface Erased {
   readonly namespaces: readonly string[]
   /** The invalidation of each: processes name it in their event `erased`. */
   readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
+  /** The result in each tier. */
   readonly tiers: readonly ErasedTier[]
   /**
    * Queued writes and dead letters of this process that were dropped; other processes report theirs by the event
@@ -67,5 +71,6 @@ export interface Erased {
   readonly keys: ShreddedKeys | undefined
   /** Processes that have not acknowledged in time. Nothing is served from their memory; erase again. */
   readonly unheard: readonly string[]
+  /** How long it took, in milliseconds. */
   readonly ms: number
 }

@@ -5,6 +5,7 @@ import type { Space } from './space.ts'
 
 /** The examination of one tier. */
 export interface ExaminedTier {
+  /** The name of the tier. */
   readonly tier: string
   /** False: a step failed. */
   readonly ok: boolean

@@ -17,8 +17,11 @@ import { storageKey } from './storage-key.ts'
 
 /** A tier's entry of a key. */
 export interface TierExplanation {
+  /** `memory`, or the name of a tier below. */
   readonly tier: string
+  /** Who sees its entries. */
   readonly scope: Scope
+  /** Of its entry; `unavailable`: the tier did not answer. */
   readonly state: 'fresh' | 'stale' | 'expired' | 'invalid' | 'absent' | 'unavailable'
   /** Why it cannot answer; undefined if it can. */
   readonly cause?: MissCause
@@ -28,11 +31,17 @@ export interface TierExplanation {
   readonly receipt?: string
   /** Details: the tag, the pattern, the error; for `unknown`, why it is not known. */
   readonly detail?: string
+  /** Milliseconds since the entry was made. */
   readonly ageMs?: number
+  /** Milliseconds until it expires; 0 if it has. */
   readonly ttlMs?: number
+  /** Its size: estimated in memory, stored in a tier below. */
   readonly bytes?: number
+  /** Reads in memory since it was stored, at least approximately. */
   readonly hits?: number
+  /** The tags of the entry. */
   readonly tags?: readonly string[]
+  /** The ledger's position at which it was last known to be valid. */
   readonly asOf?: Position
   /** The region where it was made, if the tier has several. */
   readonly region?: string
@@ -40,7 +49,9 @@ export interface TierExplanation {
 
 /** Why a key hits or misses, and each tier's entry. */
 export interface Explanation {
+  /** The encoded key. */
   readonly key: string
+  /** The key as tiers below memory have it. */
   readonly storageKey: string
   /** The result of a read now, without a loader. */
   readonly verdict: 'hit' | 'stale' | 'miss'
@@ -50,12 +61,17 @@ export interface Explanation {
   readonly region?: string
   /** Why it misses; undefined on a hit. With the details of its tier. */
   readonly cause?: MissCause
+  /** Since when, if remembered: epoch milliseconds. */
   readonly at?: number
+  /** The invalidation that removed or invalidated it, if remembered. */
   readonly receipt?: string
+  /** Details of the cause: the tag, the pattern, the error. */
   readonly detail?: string
+  /** Whether this process loads the key now. */
   readonly isLoading: boolean
   /** The guard of its family's source, if one is registered with a guard: whether a load would be permitted. */
   readonly source?: Pick<GuardStats, 'guard' | 'state' | 'running' | 'waiting' | 'errorRate' | 'slowRate'>
+  /** The ledger as this process sees it. `pending`: invalidations that have not reached it yet. */
   readonly ledger: {
     readonly position: Position
     readonly isTrusted: boolean
@@ -67,6 +83,7 @@ export interface Explanation {
    * forgotten.
    */
   readonly chosenTtl?: ChosenTtl
+  /** Each tier's entry, fastest first. */
   readonly tiers: readonly TierExplanation[]
 }
 

@@ -8,6 +8,7 @@ import type { Found } from './found.ts'
 export interface EntryFacts {
   /** `memory`, or a far tier's name. */
   readonly tier: string
+  /** When it was made. */
   readonly createdAt: number
   /** Since it was made. */
   readonly ageMs: number
@@ -23,12 +24,15 @@ export interface EntryFacts {
   readonly hits?: number
   /** What it weighs in memory, estimated (key, value and bookkeeping), or the bytes that a tier below stores. */
   readonly bytes?: number
+  /** Its tags. */
   readonly tags: readonly string[]
   /** What it was stored with; absent: `medium`. */
   readonly priority?: Priority
   /** The ledger's position at which it was last known to be valid. */
   readonly version: Position
+  /** Whether its bytes are compressed; absent in memory. */
   readonly isCompressed?: boolean
+  /** Whether its bytes are encrypted; absent in memory. */
   readonly isEncrypted?: boolean
 }
 

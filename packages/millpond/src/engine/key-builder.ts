@@ -7,7 +7,9 @@ import { check, checkOptions, listOf, record, required, type Shape, text } from 
 export interface KeyParts {
   /** Increasing it abandons all older entries: `'v2'`, or 2 for the same. Default `v1`. */
   readonly version?: string | number | undefined
+  /** What kind of value: `'deal_stats'`. */
   readonly prefix: string
+  /** Of what: an id, a name. */
   readonly identifier: string | number
   /** Positional (`[30, 'open']`) or named (`{ days: 30 }`, order does not matter). */
   readonly parameters?: readonly ParameterValue[] | Readonly<Record<string, ParameterValue>> | undefined

@@ -4,6 +4,7 @@ import type { CacheEvents } from '../core/events.ts'
 
 /** A call that plug-ins wrap. */
 export interface Operation {
+  /** The name of the cache's method. */
   readonly verb: string
   /** As passed by the caller; for a model's change, the resulting criteria. */
   readonly args: readonly unknown[]
@@ -13,7 +14,9 @@ export interface Operation {
 
 /** Runs around an operation: calls `next` once, and returns its result (or changes it, at its own risk). */
 export interface Plugin {
+  /** As shown in `describe()`. */
   readonly name: string
+  /** Called instead of the operation: calls `next` to carry it out. */
   around(operation: Operation, next: () => Promise<unknown>): Promise<unknown>
   /**
    * Called once for each cache, before its first operation: for a plug-in that also listens to events (what was a hit,
@@ -26,6 +29,7 @@ export interface Plugin {
 
 /** The part of a cache that `attached` receives. */
 export interface PluggedCache {
+  /** The name of the cache. */
   readonly name: string
   /** Events of all namespaces; returns a function that stops it. */
   on<E extends keyof CacheEvents>(event: E, listener: (detail: CacheEvents[E]) => unknown): () => void

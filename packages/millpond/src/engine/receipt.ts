@@ -7,9 +7,13 @@ import type { CascadePlan } from '../invalidate/relations.ts'
 
 /** The result of an invalidation. */
 export interface Receipt {
+  /** Names this invalidation in events, logs and explanations of later misses. */
   readonly id: string
+  /** Why: as given, or by what kind of call. */
   readonly reason: RemovalReason
+  /** `expire`: entries may still be served as stale, where that is permitted. */
   readonly mode: 'delete' | 'expire'
+  /** The keys, tags and patterns that were invalidated. */
   readonly targets: readonly Target[]
   /** The ledger's position after it: a read that has seen this position has seen the invalidation. */
   readonly position: Position
@@ -20,6 +24,7 @@ export interface Receipt {
   readonly removed: number
   /** Whether `removed` is the whole effect. */
   readonly isExact: boolean
+  /** The result in each tier. */
   readonly tiers: readonly TierReceipt[]
   /** The outlets it was delivered to; see `outlets` of `createCache`. */
   readonly outlets: readonly OutletReceipt[]
@@ -30,6 +35,7 @@ export interface Receipt {
    * elsewhere.
    */
   readonly isApplied: boolean
+  /** How long it took, in milliseconds. */
   readonly ms: number
   /**
    * Waits until every live process and every other region has applied it, and outlets that accepted it have finished.
@@ -42,9 +48,11 @@ export interface Receipt {
 
 /** The result of an invalidation in one tier. */
 export interface TierReceipt {
+  /** The name of the tier. */
   readonly name: string
   /** `false`: the tier did not answer; its copies are not accepted. */
   readonly ok: boolean
+  /** Entries that were removed from it at once. */
   readonly removed: number
 }
 
@@ -57,12 +65,15 @@ export interface RegionReceipt {
 
 /** What an invalidation would do. */
 export interface DryRun {
+  /** The number of entries that would be removed or expired. */
   readonly wouldRemove: number
   /** `false`: some tier cannot be listed, or the walk was cut short; there may be more. */
   readonly isExact: boolean
   /** Some of the keys, at most 100. */
   readonly keys: readonly string[]
+  /** The tags that would be invalidated. */
   readonly tags: readonly string[]
+  /** The patterns that would be invalidated. */
   readonly patterns: readonly string[]
   /** Models included through relations, if a model was named. */
   readonly cascade: CascadePlan | undefined

@@ -27,18 +27,22 @@ export interface SpaceStats extends CacheStats {
   /** Their estimated size: keys, values and bookkeeping. */
   readonly bytes: number
   readonly loadJoins: number
+  /** Loads in the background, of entries that were still served. */
   readonly refreshes: number
   /** Values that were loaded ahead of readers (`prefetch`): included in the loads, but not in the reads. */
   readonly prefetches: number
   /** Times a load waited for another process that was loading the same key. */
   readonly leaseWaits: number
+  /** Invalidations requested in this process. */
   readonly invalidations: number
   readonly youngEvictions: number
+  /** The state of the ledger, and the position that is known here. */
   readonly ledger: LedgerStats & { readonly epoch: string; readonly position: number; readonly isLocal: boolean }
 }
 
 /** The activity of a namespace, without its statistics: reading those is expensive for thousands of namespaces. */
 export interface NamespaceActivity {
+  /** The namespace: `cache.name`. */
   readonly namespace: string
   /** Hits and misses. */
   readonly reads: number
@@ -54,7 +58,9 @@ export interface InfoOptions {
 
 /** The whole cache in one object: configuration, tiers, health and figures. */
 export interface CacheInfo {
+  /** The name of the cache. */
   readonly name: string
+  /** The most important settings. Absent durations: without limit. */
   readonly config: {
     /** Absent: without limit. */
     readonly ttlMs?: number
@@ -63,6 +69,7 @@ export interface CacheInfo {
     readonly ledger: string
     readonly consistency: Consistency
   }
+  /** The tiers, fastest first; `level` counts from 1. */
   readonly cacheLevels: readonly {
     readonly level: number
     readonly name: string
@@ -71,6 +78,7 @@ export interface CacheInfo {
     /** Limits of a tier below memory, over all users of its store; absent if it has none. */
     readonly bounds?: TierBounds
   }[]
+  /** Over all namespaces since the start. Rates from 0 to 1; `totalOperations` counts reads, writes and deletions. */
   readonly metrics: {
     readonly hitRate: number
     readonly l1HitRate: number
@@ -78,6 +86,7 @@ export interface CacheInfo {
     readonly p95GetTimeMs: number
     readonly totalOperations: number
   }
+  /** The memory tier; undefined without one. */
   readonly memory:
     | {
         readonly entries: number
@@ -89,7 +98,9 @@ export interface CacheInfo {
         readonly evictions: Counts<RemovalReason>
       }
     | undefined
+  /** The state of each tier's breaker, by the tier's name. */
   readonly circuitBreaker: Readonly<Record<string, BreakerState>>
+  /** `degraded`: the breaker of a tier or a guard is not closed, or the ledger does not answer. */
   readonly health: 'ok' | 'degraded'
   /**
    * Over all namespaces: whether the ledger answers each of them, and how many invalidations have not reached it yet.
@@ -101,6 +112,7 @@ export interface CacheInfo {
   readonly guards: readonly GuardStats[]
   /** Jobs of `cache.jobs` run by this process, by kind and by name of repeated jobs; the latter also if not run yet. */
   readonly jobs: readonly JobFigures[]
+  /** The counters of each open namespace. */
   readonly namespaces: readonly SpaceStats[]
 }
 

@@ -10,6 +10,7 @@ import { checkOpen, type Space } from './space.ts'
 
 /** The keys and tags that a transaction changes. */
 export interface TransactionTargets {
+  /** Keys of entries that the transaction changes. */
   readonly keys?: readonly Key[] | undefined
   /**
    * Tags of entries that the transaction changes without knowing their keys: lists, counts. Invalidated before and

@@ -16,15 +16,20 @@ import { type CascadePlan, Relations } from './relations.ts'
 
 /** What to invalidate: any combination of these. */
 export interface Criteria {
+  /** One key. */
   readonly key?: Key | undefined
+  /** Several keys. */
   readonly keys?: readonly Key[] | undefined
+  /** Every entry that carries this tag. */
   readonly tag?: string | undefined
+  /** Every entry that carries one of these tags. */
   readonly tags?: readonly string[] | undefined
   /**
    * A glob (`user:*`), a string that begins with `^` (a regular expression), or a RegExp. Matched against original
    * keys; a tuple is its JSON, see `prefix`.
    */
   readonly pattern?: string | RegExp | undefined
+  /** Several patterns: entries that match one of them. */
   readonly patterns?: readonly (string | RegExp)[] | undefined
   /**
    * A family of keys: `['user']` is every tuple that begins like this, itself included; `'user:'` every string. Stored
@@ -57,15 +62,18 @@ export interface CriteriaParts {
 export interface Resolved {
   /** Encoded keys. */
   readonly keys: readonly string[]
+  /** Entries that carry one of these. */
   readonly tags: readonly string[]
   /** Canonical texts. */
   readonly patterns: readonly string[]
+  /** Everything in the namespace. */
   readonly all: boolean
   /**
    * Epoch milliseconds: only entries created before it. A ledger line cannot express this: find the entries (`selects`)
    * and invalidate their keys.
    */
   readonly createdBefore: number | undefined
+  /** The reason for the receipt. */
   readonly reason: RemovalReason
   /** Lists were given, and all of them were empty: nothing to do. */
   readonly isEmpty: boolean

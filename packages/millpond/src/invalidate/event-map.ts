@@ -23,7 +23,9 @@ const OPTIONS: Shape<EventMapOptions<unknown, unknown>> = {
 
 /** The used part of an emitter: Node's EventEmitter, mitt and many others. */
 export interface Emitter {
+  /** Adds a listener. */
   on(event: string, listener: (payload: unknown) => void): unknown
+  /** Removes a listener. */
   off(event: string, listener: (payload: unknown) => void): unknown
 }
 

@@ -29,6 +29,7 @@ const OPTIONS: Shape<ModelEventsOptions<unknown>> = {
 
 /** The changes of one transaction. Belongs to one caller; not for use after `commit` or `rollback`. */
 export interface TransactionChanges<R> {
+  /** Notes a change of a row, or, without an id, of any rows of the model. */
   modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): void
   /** The tags that `commit` would invalidate now. */
   tags(): readonly string[]

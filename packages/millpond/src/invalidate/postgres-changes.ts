@@ -20,15 +20,21 @@ import type { ChangeKind } from './relations.ts'
 
 /** A dedicated connected client of pg: `const client = new pg.Client(url); await client.connect()`. */
 export interface ListenClient {
+  /** Runs a statement. */
   query(text: string): Promise<unknown>
+  /** Adds a listener for `notification`, `error` and `end`. */
   on(event: string, listener: (...args: never[]) => void): unknown
+  /** Closes the connection. */
   end(): Promise<void>
 }
 
 /** A notified change; without an id any rows of the model may have changed. */
 export interface TableChange {
+  /** The model of the changed table. */
   readonly model: string
+  /** The id of the changed row. */
   readonly id?: string
+  /** Whether rows were created, updated or deleted. */
   readonly kind: ChangeKind
 }
 
@@ -63,6 +69,7 @@ export interface ChangesFollower {
   readonly isListening: boolean
   /** How often it had to start again. */
   readonly gaps: number
+  /** Ends it, with its connection. */
   close(): Promise<void>
 }
 

@@ -26,6 +26,7 @@ export const WATCHED_TABLE: Shape<WatchedTable> = {
 export interface PostgresChangesSql {
   /** Channel of the notifications: letters, digits, `_`. Default `millpond_changes`. */
   readonly channel?: string | undefined
+  /** The tables that get a trigger. */
   readonly tables: readonly WatchedTable[]
 }
 

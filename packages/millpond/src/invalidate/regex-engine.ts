@@ -7,6 +7,7 @@ import { loadPackage } from '../core/packages.ts'
  * backreferences). Never V8's own engine, which backtracks.
  */
 export interface RegexEngine {
+  /** As shown in errors: `re2js`. */
   readonly name: string
   /** Throws an `Error` with the reason if the expression cannot be run. */
   compile(source: string): LinearRegex

@@ -2,11 +2,13 @@
 
 /** One row or model to invalidate, and why. */
 export interface CascadeStep {
+  /** The name of the model. */
   readonly model: string
   /** Absent: the whole model. */
   readonly id?: string
   /** The model whose relation led here; absent for the change itself. */
   readonly by?: string
+  /** The number of relations between the change and this step; 0 for the change itself. */
   readonly depth: number
 }
 

@@ -19,12 +19,15 @@ export type ChangeKind = 'save' | 'delete'
  * ids; `undefined`: unknown, so all rows.
  */
 export interface RelatedModel {
+  /** The name of the related model. */
   readonly model: string
+  /** Which of its rows. Absent: all. */
   readonly id?: 'same' | ((id: string) => ModelId | readonly ModelId[] | undefined)
 }
 
 /** A plain related tag. */
 export interface RelatedTag {
+  /** The tag to invalidate. */
   readonly tag: string
 }
 
@@ -56,7 +59,9 @@ export interface RelationLimits {
 
 /** The effects of a change. A dry run shows them. */
 export interface CascadePlan {
+  /** The tags to invalidate. */
   readonly tags: readonly string[]
+  /** Why: the rows and models that the relations lead to. */
   readonly steps: readonly CascadeStep[]
   /** Models invalidated whole because too many of their rows, or rows without end, were named. */
   readonly widened: readonly string[]

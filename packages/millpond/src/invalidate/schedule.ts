@@ -22,6 +22,7 @@ import type { Relations } from './relations.ts'
 
 /** The part of the jobs' runner that is used. */
 export interface JobQueue {
+  /** Adds a job, and resolves with its id. */
   add(
     kind: string,
     payload: unknown,
@@ -52,7 +53,9 @@ export interface ScheduleOptions {
 
 /** Exactly one of them. A past time means at once. */
 export interface ScheduleTime {
+  /** How long from now. */
   readonly in?: Duration | undefined
+  /** The time: epoch milliseconds or a Date. */
   readonly at?: number | Date | undefined
   /** Scheduling the same id again changes nothing. Default: random. */
   readonly id?: string | undefined
@@ -109,8 +112,11 @@ function checkTime(when: unknown): void {
 
 /** The criteria of a due job. */
 export interface DueInvalidation {
+  /** The namespace to invalidate in. */
   readonly namespace: string
+  /** As scheduled. */
   readonly criteria: Criteria
+  /** `expire`: entries become stale instead of invalid. */
   readonly mode: 'delete' | 'expire'
   /** The job's id: the same for each attempt. */
   readonly id: string

@@ -45,6 +45,7 @@ export interface NoteOptions {
 
 /** The result of a check of the table. */
 export interface Settled {
+  /** Rows whose invalidations were applied, and that were removed. */
   readonly applied: number
   /** Rows that remain: they could not be applied, or not be read. */
   readonly left: number
@@ -54,6 +55,7 @@ export interface Settled {
 export interface TransactionOutbox {
   /** Creates the table if it does not exist. Its statement is `sql`, for your own migrations. */
   install(): Promise<void>
+  /** The statement that creates the table. */
   readonly sql: string
   /**
    * Records a transaction's invalidations, by a statement of that transaction. @throws MillpondError `OPTION_INVALID`
@@ -67,6 +69,7 @@ export interface TransactionOutbox {
   settle(): Promise<Settled>
   /** Settles repeatedly, until `stop`. The timer does not keep the process alive. */
   start(): void
+  /** Ends `start`; resolves when a running check has ended. */
   stop(): Promise<void>
 }
 

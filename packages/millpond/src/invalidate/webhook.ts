@@ -39,7 +39,9 @@ export interface WebhookOptions<R> {
 }
 
 export interface WebhookAnswer {
+  /** The HTTP status. */
   readonly status: number
+  /** The response's headers. */
   readonly headers: Readonly<Record<string, string>>
   /** JSON. */
   readonly body: string

@@ -16,6 +16,7 @@ import { JOB_COLUMNS, jobOf } from './sql-row.ts'
 
 /** The used part of pg's Pool (or Client). */
 export interface PostgresJobsPool {
+  /** Runs a statement with parameters. */
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
 }
 

@@ -19,6 +19,7 @@ import { stateOf } from './sql-row.ts'
 
 /** The used part of an ioredis client (Redis or Cluster): arbitrary commands. */
 export interface RedisJobsClient {
+  /** Sends a command. */
   call(command: string, args: (string | number)[]): Promise<unknown>
 }
 

@@ -25,11 +25,13 @@ export type RepeatHandler = (context: JobContext) => Promise<unknown> | unknown
 
 /** A finished run. Times in milliseconds, by the clock of the table. */
 export interface RepeatedRun {
+  /** When it was due, epoch milliseconds. */
   readonly dueAt: number
   /** How long after its due time its last attempt began. */
   readonly lateMs: number
   /** The duration of the last attempt. */
   readonly ms: number
+  /** How often it was tried. */
   readonly attempts: number
   /** The error of the last attempt; absent if it succeeded. */
   readonly error?: string
@@ -37,7 +39,9 @@ export interface RepeatedRun {
 
 /** A repeated job over all processes that share the table. */
 export interface RepeatedJob {
+  /** The name under which it was registered. */
   readonly name: string
+  /** The id of its row in the table. */
   readonly id: string
   /** `undefined`: it is not in the table (yet), or never due again. */
   readonly state: JobState | undefined

@@ -5,6 +5,7 @@ import type { Job, JobDue, JobStore } from '../core/jobs.ts'
 import { errorText } from './checks.ts'
 
 export interface JobContext {
+  /** The job's id. */
   readonly id: string
   /**
    * When it was first due, epoch milliseconds of the table's clock: together with the id it identifies one run of a

@@ -11,7 +11,9 @@ import { jobOf } from './sql-row.ts'
 
 /** The used part of libsql, better-sqlite3 and node:sqlite. */
 export interface SqliteJobsDatabase {
+  /** Runs statements without a result. */
   exec(sql: string): unknown
+  /** Prepares a statement. */
   prepare(sql: string): SqliteJobsStatement
 }
 

@@ -6,26 +6,39 @@
  * another process runs it.
  */
 export interface JobEvent {
+  /** The job's id. */
   readonly id: string
   /** The kind, or the name of a repeated job. */
   readonly job: string
+  /** What has happened. */
   readonly state: 'late' | 'began' | 'done' | 'retried' | 'failed' | 'lost'
+  /** The number of the attempt, from 1. */
   readonly attempt: number
   /** How long after its due time it begins: for `late` and `began`. */
   readonly lateMs?: number
+  /** How long the attempt took, in milliseconds. */
   readonly ms?: number
+  /** How long until the next attempt, in milliseconds. */
   readonly retryMs?: number
+  /** Why the attempt failed. */
   readonly error?: unknown
 }
 
 /** Of one kind, or one repeated job, in this process since it started. */
 export interface JobFigures {
+  /** The kind, or the name of a repeated job. */
   readonly job: string
+  /** Runs under way. */
   readonly running: number
+  /** Runs that have succeeded. */
   readonly done: number
+  /** Attempts that failed and were followed by another. */
   readonly retried: number
+  /** Runs whose last attempt failed. */
   readonly failed: number
+  /** Runs that began later than they may. */
   readonly late: number
+  /** Runs whose lease expired. */
   readonly lost: number
 }
 

@@ -3,6 +3,7 @@ import type { MemorySpace } from '../core/contracts.ts'
 import { Turns } from './turns.ts'
 
 export interface HotKey {
+  /** The encoded key. */
   readonly key: string
   /** Reads since it was stored, as far as the policy counts them: at most 255. */
   readonly hits: number

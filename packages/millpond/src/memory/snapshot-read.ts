@@ -16,6 +16,7 @@ export interface SnapshotItem extends Pick<SnapshotEntry, 'space' | 'asOf' | 'hi
 /** A valid snapshot. */
 export interface OpenSnapshot {
   readonly kind: 'open'
+  /** What the snapshot says of itself. */
   readonly meta: SnapshotMeta
   /** The number of entries. */
   readonly count: number

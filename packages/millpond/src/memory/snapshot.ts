@@ -15,6 +15,7 @@ import { frame, MAGIC } from './snapshot-frames.ts'
  * known to be valid.
  */
 export interface SnapshotEntry extends EncodedParts {
+  /** The name of its key space. */
   readonly space: string
   /** Restore it only if the ledger has this epoch and judges the position valid. */
   readonly asOf: Position
@@ -36,6 +37,7 @@ export interface SnapshotMeta {
 
 /** The content of a finished snapshot. */
 export interface SnapshotWritten {
+  /** The number of entries. */
   readonly entries: number
   /** The size of the file. */
   readonly bytes: number

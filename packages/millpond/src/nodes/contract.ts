@@ -13,7 +13,9 @@ export interface NodeView extends NodeMark {
 }
 
 export interface AppliedSettings {
+  /** The revision of the document that this node last applied or refused. */
   readonly revision: string
+  /** Why it could not be applied. */
   readonly error?: string
 }
 
@@ -24,9 +26,11 @@ export interface AppliedSettings {
 export type AnswerStatus = 'answered' | 'failed' | 'refused' | 'late' | 'left' | 'unknown'
 
 export interface NodeAnswer {
+  /** The node's id. */
   readonly id: string
   /** Empty for `unknown`. */
   readonly boot: string
+  /** Whether it answered, and how. */
   readonly status: AnswerStatus
   /** The result of the handler. */
   readonly body?: unknown
@@ -43,6 +47,7 @@ export interface Answers {
   readonly nodes: readonly NodeAnswer[]
   /** Every expected node has answered, or is gone for good. */
   readonly isComplete: boolean
+  /** The ids of nodes that are expected to answer but are silent. */
   readonly late: readonly string[]
 }
 
@@ -58,6 +63,7 @@ export interface RequestContext {
   readonly from: string
   /** Aborted at the deadline: the answer is no longer awaited. */
   readonly signal: AbortSignal
+  /** The time until the deadline, in milliseconds. */
   readonly leftMs: number
 }
 
@@ -68,6 +74,7 @@ export type RequestHandler = (body: unknown, context: RequestContext) => unknown
 export type SettingsHandler = (document: unknown, revision: string) => unknown
 
 export interface NodeCounters {
+  /** Announcements that this node is alive. */
   beats: number
   /** Failed steps of the store. */
   failures: number
@@ -78,7 +85,10 @@ export interface NodeCounters {
 }
 
 export interface NodeWarning {
+  /** What has happened. */
   readonly kind: 'unreachable' | 'reachable' | 'id-taken' | 'report' | 'settings'
+  /** For people. */
   readonly message: string
+  /** The error, if there was one. */
   readonly cause?: unknown
 }

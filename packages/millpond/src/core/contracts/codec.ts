@@ -56,7 +56,9 @@ export interface Sealed {
  * state at that time.
  */
 export interface Codec {
+  /** The bytes of an entry, as a tier stores them. */
   encode(entry: EncodedParts, context?: CodecContext): Uint8Array | Promise<Uint8Array>
+  /** The entry of stored bytes, or undefined. */
   decode(bytes: Uint8Array, context?: CodecContext): DecodedParts | undefined | Promise<DecodedParts | undefined>
   /**
    * The most array elements, fields, Map keys and values, Set members of one value that it writes; memory applies it

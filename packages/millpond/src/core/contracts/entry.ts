@@ -51,7 +51,9 @@ export interface Entry<V = unknown> {
 
 /** An entry as a far tier stores it: bytes, and what the tier itself needs. */
 export interface Stored {
+  /** The ledger's position at which it was last known to be valid. */
   readonly asOf: Position
+  /** The entry as the codec encoded it. */
   readonly body: Uint8Array
   /** Epoch milliseconds after which the tier may forget it; `Infinity` for never. */
   readonly expiresAt: number
@@ -60,5 +62,6 @@ export interface Stored {
 }
 
 export interface TierItem extends Stored {
+  /** The storage key. */
   readonly key: string
 }

@@ -14,6 +14,7 @@ export interface Eviction {
    * May be replaced by a larger array in `grow`.
    */
   readonly marks?: Uint8Array
+  /** See `marks`. */
   readonly markLimit?: number
   /** The entry in `slot` was read. With `marks`, called only for a mark above the limit. */
   hit(slot: number): void

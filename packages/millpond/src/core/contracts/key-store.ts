@@ -17,5 +17,6 @@ export interface KeyStore {
   put(tenant: string, record: string, before: string | undefined): Promise<boolean>
   /** The tenants that have a record, in steps. */
   list(): AsyncIterable<readonly string[]>
+  /** Closes what it has opened itself. */
   close(): Promise<void>
 }

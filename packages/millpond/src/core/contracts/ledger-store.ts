@@ -7,8 +7,11 @@ import type { PeerRegion, Regions } from './regions.ts'
  * What an advance does besides incrementing the number, in the same step if the ledger's own tier holds the entries.
  */
 export interface Change {
+  /** The keys, tags and patterns to invalidate. */
   readonly targets: readonly Target[]
+  /** `expire`: entries become stale instead of invalid. */
   readonly mode: 'delete' | 'expire'
+  /** Shown in events, logs and explanations of later misses. */
   readonly reason: RemovalReason
   /** Receipt id, shown in logs and `explain`. */
   readonly id: string
@@ -50,6 +53,7 @@ export interface Settled {
 }
 
 export interface Advanced {
+  /** The position of the step. */
   readonly position: Position
   /** How many of `drop` existed. */
   readonly dropped: number
@@ -62,6 +66,7 @@ export interface Advanced {
 /** Everything in force: for a process without a position. */
 export interface Snapshot {
   readonly kind: 'snapshot'
+  /** The position that it describes. */
   readonly position: Position
   /** Entries below it are invalid, whatever else is known. */
   readonly floor: number
@@ -70,20 +75,26 @@ export interface Snapshot {
    * ledger's own) are invalid. Never less than what was answered before in this epoch.
    */
   readonly outerFloor: number
+  /** The targets in force, as lines. */
   readonly lines: readonly Line[]
 }
 
 /** Everything after the asked position, without a gap. */
 export interface Tail {
   readonly kind: 'tail'
+  /** The position that the lines lead to. */
   readonly position: Position
+  /** As in a snapshot. */
   readonly floor: number
+  /** As in a snapshot. */
   readonly outerFloor: number
+  /** The lines, in the order of their numbers. */
   readonly lines: readonly Line[]
 }
 
 /** One of many leases that are requested, or released, together. */
 export interface LeaseAsk {
+  /** The storage key. */
   readonly key: string
   /** The caller's id. */
   readonly id: string
@@ -93,7 +104,9 @@ export type LeaseAnswer = { readonly granted: true } | { readonly granted: false
 
 /** A namespace, and the position up to which a process has applied its lines. */
 export interface LedgerPlace {
+  /** The name of the namespace. */
   readonly namespace: string
+  /** The position of the process in it. */
   readonly position: Position
 }
 
@@ -112,6 +125,7 @@ export interface Heartbeat {
  * Rejects with `LEDGER_UNREACHABLE` if the store does not answer in time.
  */
 export interface LedgerStore {
+  /** Which processes share it. */
   readonly scope: Scope
   /**
    * Lines after `from`, or a snapshot if `from` is absent, of another epoch, or older than the log.
@@ -137,6 +151,7 @@ export interface LedgerStore {
    * again (renew).
    */
   lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer>
+  /** Ends the lease of the key, if `id` holds it. */
   release(namespace: string, key: string, id: string): Promise<void>
   /**
    * `lease` for a few hundred keys in one round trip, as if they were requested one after another; each has its own
@@ -179,6 +194,7 @@ export interface LedgerStore {
 
 /** The regions that receive a ledger's steps. */
 export interface LedgerRegions extends Regions {
+  /** The names of the other regions. */
   readonly others: readonly string[]
   /** How long an invalidation waits for the others before its receipt says which have applied it. */
   readonly waitMs: number
@@ -193,6 +209,7 @@ export interface LedgerRegions extends Regions {
 
 /** A process that uses the ledger, as it last reported. */
 export interface LedgerNode {
+  /** The process's id. */
   readonly id: string
   /** Every line up to it is applied there. */
   readonly seq: number

@@ -9,6 +9,7 @@ export type RegionState = 'serving' | 'drained' | 'filling'
 
 /** What is known of another region. */
 export interface PeerRegion {
+  /** Its name. */
   readonly region: string
   /**
    * Milliseconds since all of its invalidations were last known here, for the namespace that lags most; undefined if it
@@ -48,6 +49,7 @@ export interface FillProgress {
   readonly copied: number
   /** Bytes of their bodies. */
   readonly bytes: number
+  /** Everything was copied, and the region serves reads. */
   readonly isDone: boolean
   /** Why it ended before it was done. */
   readonly error?: string
@@ -65,6 +67,7 @@ export interface DrainRegionOptions {
 
 /** The result of a drain. */
 export interface Drained {
+  /** The name of the drained region. */
   readonly region: string
   /**
    * Every other region has applied all of its invalidations in the namespaces that this process has open: its processes

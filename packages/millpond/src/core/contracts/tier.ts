@@ -33,6 +33,7 @@ export interface TierLimits {
 
 /** The capacity of a tier, over all users of its store; beyond it entries are evicted. */
 export interface TierBounds {
+  /** The most entries. */
   readonly maxEntries?: number
   /** As `usage` counts them. */
   readonly maxBytes?: number
@@ -40,7 +41,9 @@ export interface TierBounds {
 
 /** The contents of a tier. */
 export interface TierUsage {
+  /** The number of entries. */
   readonly entries?: number
+  /** The bytes of its entries. */
   readonly bytes?: number
   /** Entries evicted for lack of space, since the store was created. */
   readonly evicted?: number
@@ -48,6 +51,7 @@ export interface TierUsage {
 
 /** A store of a tier that consists of several, as seen by this process; counted since it joined the tier. */
 export interface TierMember {
+  /** Its name within the tier. */
   readonly name: string
   /** Its share of the keys, relative to the weights of the others. */
   readonly weight: number
@@ -68,11 +72,9 @@ export interface TierMember {
   readonly failures: number
   /** Copies that it lacked, or had in an older version, as a read has shown, and that were repaired. */
   readonly repaired: number
-  /**
-   * Copies that moves and repairs of the whole ring, as far as this process does them, have written to it, and removed
-   * from it.
-   */
+  /** Copies that moves and repairs of the whole ring, as far as this process does them, have written to it. */
   readonly movedIn: number
+  /** Copies that they have removed from it. */
   readonly movedOut: number
 }
 
@@ -87,6 +89,7 @@ export interface TierStep {
   readonly at: string
   /** `warning`: it works, but not as it should. */
   readonly verdict: 'ok' | 'warning' | 'failed'
+  /** How long it took, in milliseconds. */
   readonly ms: number
   /** What was found. */
   readonly detail?: string
@@ -120,17 +123,22 @@ export type Refusal = 'too_large' | 'key_too_long' | 'full' | 'unsupported'
 export interface Tier {
   /** As shown to operators: `redis`, `sqlite`. */
   readonly name: string
+  /** Who sees its entries: this process, this host, or every process. */
   readonly scope: Scope
   /** Survives a restart of the process. */
   readonly durable: boolean
+  /**
+   * What it accepts: the sizes of keys, items and batches, and the number of concurrent calls. Absent: no known limits.
+   */
   readonly limits?: TierLimits
-  /** Absent: no known limits. */
+  /** Its capacity, in entries and bytes. Absent: no known bounds. */
   readonly bounds?: TierBounds
   /**
    * The location of its entries, a text for each store: tiers with one in common are one store, which cannot hold two
    * copies of anything. Contains no secrets. Absent: unknown.
    */
   readonly places?: readonly string[]
+  /** The entries of the keys, in their order; `undefined` for each that is absent, expired or unreadable. */
   read(keys: readonly string[], call?: TierCall): Promise<(Stored | undefined)[]>
   /** Resolves with nothing if everything was stored, else for each item why it was not, `undefined` if it was. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
