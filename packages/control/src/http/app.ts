@@ -5,7 +5,6 @@ import { Hono } from 'hono'
 import { may, type Principal } from '../access/roles.ts'
 import { isOwnWrite, principalOfSession, secretIn, WRITE_HEADER } from '../access/sessions.ts'
 import { principalOf } from '../access/tokens.ts'
-import { appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { isError } from '../is-error.ts'
 import { once } from './idempotency.ts'
@@ -13,6 +12,7 @@ import { parse } from './parse.ts'
 import { invalid, Problem, problemReply } from './problem.ts'
 import type { Rates } from './rates.ts'
 import type { Refusals } from './refusals.ts'
+import { lacks, refuse } from './refuse.ts'
 import type { Call, Reply, Route } from './route.ts'
 import { isStorable } from './storable.ts'
 
@@ -114,20 +114,8 @@ async function run(
   const caller = { actor: principal.name, via: principal.via, address, requestId }
   if (route.scope !== 'any' && !may(principal, route.scope)) {
     const { method, path } = route
-    await control.store.write((tx) =>
-      appendAudit(control.store, tx, {
-        ...caller,
-        kind: 'access',
-        action: `${method} ${route.base === undefined ? '' : `${route.base}/`}${path}`,
-        target: requestPath(request),
-        outcome: 'refused',
-      }),
-    )
-    throw new Problem(
-      403,
-      'forbidden',
-      `this needs the permission ${route.scope}, which the role ${principal.role} or this token does not have`,
-    )
+    const action = `${method} ${route.base === undefined ? '' : `${route.base}/`}${path}`
+    await refuse(control.store, caller, { action, target: requestPath(request) }, lacks(principal, route.scope))
   }
   if (principal.via === 'session' && request.method !== 'GET' && request.method !== 'HEAD' && !isOwnWrite(request))
     throw new Problem(

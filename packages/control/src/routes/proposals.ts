@@ -2,10 +2,10 @@
 // approved or rejected by somebody else. What is approved is sent as a request of the approver's own.
 import { z } from 'zod'
 import { may, type Principal, type Scope } from '../access/roles.ts'
-import { appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { invalid, Problem } from '../http/problem.ts'
+import { lacks, refuse } from '../http/refuse.ts'
 import { type Call, defineRoute, json, type Route } from '../http/route.ts'
 import { type Act, digestOf, proposable } from '../proposals/act.ts'
 import { isInvalidation, type Preview, previewOf, type Send } from '../proposals/preview.ts'
@@ -117,28 +117,23 @@ async function seenOf({ store }: Control, principal: Principal, asked: Asked): P
   }
 }
 
-/** Its own permission, at the moment of the call; a refusal is on record. @throws Problem 403 */
-async function refuseOthers(call: Call, row: ProposalRow, isOwnAllowed: boolean): Promise<void> {
+/**
+ * Refuses a caller who may not decide on the proposal now.
+ * @throws Problem 403, recorded in the audit log
+ */
+async function checkMayDecide(call: Call, row: ProposalRow, isOwnAllowed: boolean): Promise<void> {
   const own = isOwn(call.principal, row)
   if (own && isOwnAllowed) return
   if (!own && may(call.principal, row.scope as Scope)) return
-  const { store } = call.control
-  await store.write((tx) =>
-    appendAudit(store, tx, {
-      ...call.caller,
-      kind: 'access',
-      action: `proposal ${row.method} ${row.path}`,
-      target: row.id,
-      outcome: 'refused',
-    }),
-  )
-  throw own
+  const problem = own
     ? new Problem(403, 'own_proposal', `${row.id} was proposed by ${row.actor}: somebody else has to approve it`)
-    : new Problem(
-        403,
-        'forbidden',
-        `this needs the permission ${row.scope}, which the role ${call.principal.role} or this token does not have`,
-      )
+    : lacks(call.principal, row.scope)
+  await refuse(
+    call.control.store,
+    call.caller,
+    { action: `proposal ${row.method} ${row.path}`, target: row.id },
+    problem,
+  )
 }
 
 /**
@@ -244,7 +239,7 @@ export function proposalRoutes(
       async handle(call) {
         const { control, principal } = call
         const row = await oneOf(call)
-        await refuseOthers(call, row, false)
+        await checkMayDecide(call, row, false)
         const { before, version: _, ...shown } = await look(call, row)
         if (shown.plan_id !== null) await bind(control, shown.plan_id, row.id)
         const now = await control.store.now()
@@ -273,7 +268,7 @@ export function proposalRoutes(
       async handle(call) {
         const { control, principal, caller, body } = call
         const row = await oneOf(call)
-        await refuseOthers(call, row, false)
+        await checkMayDecide(call, row, false)
         const act = actOf(row)
         const { method, path, query, ...more } = await approved(control, call, row, act, look)
         await claim(control.store, row, caller, body.note ?? null, body.digest)
@@ -303,7 +298,7 @@ export function proposalRoutes(
       async handle(call) {
         const { control, principal, caller, body } = call
         const row = await oneOf(call)
-        await refuseOthers(call, row, true)
+        await checkMayDecide(call, row, true)
         await reject(control.store, row, caller, body.note ?? null)
         return json(200, viewOf(await oneOf(call), principal, await control.store.now()))
       },
