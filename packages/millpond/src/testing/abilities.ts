@@ -1,4 +1,4 @@
-// What tiers say that they can do, as a table in Markdown.
+// The declared abilities of tiers, as a table in Markdown.
 import type { Tier } from '../core/contracts.ts'
 
 const HEAD = [
@@ -12,7 +12,7 @@ const HEAD = [
   'largest body',
 ]
 
-/** One line a tier, in the order given; nothing is connected or read. */
+/** One row per tier, in the order given; nothing is connected or read. */
 export function tierAbilities(tiers: readonly Tier[]): string {
   const lines = [HEAD, ...tiers.map(abilitiesOf)]
   const widths = HEAD.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
@@ -37,7 +37,7 @@ function abilitiesOf(tier: Tier): readonly string[] {
   ]
 }
 
-/** As it is set up. */
+/** The bounds that it is configured with. */
 function boundedBy({ bounds = {} }: Tier): string {
   const by = [
     ...(bounds.maxEntries === undefined ? [] : ['entries']),

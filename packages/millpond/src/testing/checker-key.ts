@@ -1,4 +1,4 @@
-// Judges the history of one key: what each read had to show, and what it showed.
+// Judges the history of one key: what each read had to return, and what it did return.
 import { countBelow, groupBy } from './group.ts'
 import type { Operation } from './history.ts'
 
@@ -20,7 +20,7 @@ export type Rule =
 
 export interface Violation {
   readonly rule: Rule
-  /** What GUARANTEES.md calls it. */
+  /** The id of the violated guarantee. */
   readonly guarantee: string
   readonly key?: string
   /** One sentence for people. */
@@ -30,7 +30,7 @@ export interface Violation {
   readonly because?: Operation
 }
 
-/** From `at` on a read must show at least `version`. */
+/** From `at` on a read must return at least `version`. */
 export interface Bound {
   readonly at: number
   readonly version: number
@@ -57,7 +57,7 @@ export interface KeyJudgement {
   report(violation: Violation): void
   /** It looks like a violation of a time bound, but the process was starved. */
   suspect(): void
-  /** Another process showed an old value this long after the ack. */
+  /** Another process returned an old value this long after the ack. */
   staleFor(ms: number): void
   /** A step back that no acked change forbids. */
   unackedStepBack(): void
@@ -69,7 +69,7 @@ export interface KeyJudgement {
 interface Timeline {
   readonly bounds: readonly Bound[]
   readonly floors: readonly number[]
-  /** How many lie strictly before the cursor's instant. Instants only grow. */
+  /** How many bounds lie strictly before the cursor's instant, which only grows. */
   passed: number
 }
 
@@ -110,7 +110,7 @@ interface Seen {
 interface ProcessView {
   readonly acked: Timeline
   readonly refused: Timeline
-  /** Its reads in the order in which they ended. */
+  /** The process's reads in the order in which they ended. */
   readonly seen: readonly Seen[]
   passed: number
   newest: number
@@ -160,7 +160,7 @@ function viewsOf(history: KeyHistory, reads: readonly Operation[]): Map<string, 
   return views
 }
 
-/** What each read showed, and which acked change that reflects. */
+/** What each read returned, and which acked change that reflects. */
 function seenInOrder(history: KeyHistory, reads: readonly Operation[]): (Seen & { readonly process: string })[] {
   const acks = timeline(history.acked)
   const versions: number[] = []
@@ -177,7 +177,7 @@ function seenInOrder(history: KeyHistory, reads: readonly Operation[]): (Seen & 
     })
 }
 
-/** The value was made for this key, and before it was shown. */
+/** The value was made for this key, and before it was returned. */
 function judgeOrigin(history: KeyHistory, read: Operation, version: number, judgement: KeyJudgement): boolean {
   const { key } = history
   const blame = (rule: Rule, what: string) => judgement.report({ rule, guarantee: 'G10', key, what, operation: read })
@@ -254,7 +254,7 @@ interface OrderContext {
   readonly judgement: KeyJudgement
 }
 
-/** G7: having shown an acked change, a process never steps back behind it. */
+/** G7: once a process has returned an acked change, it never returns an older value. */
 function judgeOrder(key: string, read: Operation, version: number, { view, stale, judgement }: OrderContext): void {
   for (let done = view.seen[view.passed]; done !== undefined && done.at < read.start; done = view.seen[view.passed]) {
     view.newest = Math.max(view.newest, done.version)
@@ -286,7 +286,7 @@ function judgeConvergence(history: KeyHistory, read: Operation, version: number,
   judgement.report({ rule: 'diverged', guarantee: 'G9', key: history.key, what, operation: read })
 }
 
-/** Keeps the list sorted; versions come almost in order, so that the end is nearly always the place. */
+/** Inserts in order; versions come almost in order, so the place is nearly always the end. */
 function insert(sorted: number[], version: number): void {
   const last = sorted.at(-1)
   if (last === undefined || last <= version) sorted.push(version)

@@ -9,7 +9,7 @@ export interface LagJudge {
   starvedMs(process: string, from: number, to: number): number
   /** Starved time over all time recorded, 0 to 1. */
   readonly starvedShare: number
-  /** How much of the span the process was stopped by somebody else. */
+  /** How much of the span the process was stopped from outside. */
   frozenMs(process: string, from: number, to: number): number
 }
 
@@ -42,7 +42,7 @@ export function judgeLag(lags: readonly Lag[], freezes: readonly Freeze[], limit
     const first = list?.[0]
     const last = list?.at(-1)
     if (list === undefined || first === undefined || last === undefined || to > last.end) return true
-    // What lies before the record began is the process's start, when it held nothing.
+    // Before the record began the process was starting, and held nothing.
     let covered = Math.max(from, first.start)
     for (let at = lastBefore(list, covered); at < list.length; at++) {
       const window = list[at]
@@ -64,7 +64,7 @@ export function judgeLag(lags: readonly Lag[], freezes: readonly Freeze[], limit
   return { starved, starvedMs, starvedShare: totalMs > 0 ? starvedInAll / totalMs : 0, frozenMs }
 }
 
-/** Index of the last window that starts at or before the instant, 0 when there is none. */
+/** Index of the last window that starts at or before the instant; 0 if there is none. */
 function lastBefore(list: readonly Lag[], at: number): number {
   let low = 0
   let high = list.length

@@ -1,4 +1,4 @@
-// Judges that a process loads a key once at a time (G11), as far as the outside can tell.
+// Judges that a process runs one load of a key at a time (G11), as far as this can be observed from outside.
 import type { Violation } from './checker-key.ts'
 import { countBelow, groupBy } from './group.ts'
 import { isRead, type Load, type Operation, type Sweep } from './history.ts'

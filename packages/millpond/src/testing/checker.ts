@@ -1,10 +1,11 @@
 /*
  * Judges a history: several processes read and changed one cache while a truth store ordered the writes of each key.
  *
- * A change that acked binds: it began after the truth had committed version v of a key, so every read of that key that
- * begins after the ack must show v or later; in the process that got the ack at once (G2), in another within B (G3). A
- * change that was refused binds its own process alike (G5). Everything else follows from comparing reads with bounds in
- * time order. The checker knows nothing of how the cache works, only what it promised. O(n log n) in the lines.
+ * An acknowledged change is a bound: it began after the truth had committed version v of a key, so every read of that
+ * key that begins after the ack must return v or later; in the process that got the ack at once (G2), in another within
+ * B (G3). A refused change bounds its own process in the same way (G5). Everything else follows from comparing reads
+ * with bounds in time order. The checker knows nothing of how the cache works, only what it promises. O(n log n) in the
+ * lines.
  */
 import { type Bound, judgeKey, type Rule, type Violation } from './checker-key.ts'
 import { judgeLag, type LagJudge } from './checker-lag.ts'
@@ -30,28 +31,28 @@ export interface Limits {
   readonly convergeMs?: number
   /** An operation that takes longer hangs, milliseconds. Default 10000. */
   readonly hangMs?: number
-  /** Event-loop lag from which times are not judged, milliseconds. Default 50. */
+  /** Event-loop lag at or above which times are not judged, milliseconds. Default 50. */
   readonly lagMs?: number
-  /** Share of starved time from which a run without a finding counts as not run. Default 0.1. */
+  /** Share of starved time at or above which a run without a finding counts as not run. Default 0.1. */
   readonly starvedShare?: number
   /** Codes that a change may be refused with. */
   readonly codes?: readonly string[]
-  /** Codes that a read may be refused with: those that the caller asked for. A failing tier is none. */
+  /** Codes that a read may be refused with: those that the caller asked for. A failing tier is not one of them. */
   readonly readCodes?: readonly string[]
-  /** Judge by these rules alone. Default: all. */
+  /** Apply only these rules. Default: all. */
   readonly rules?: readonly Rule[]
   /**
-   * Processes of several regions: between two of them an old value may be shown for `lagMs`, and what was acked in one
-   * binds the other from then on. Default: one region.
+   * Processes of several regions: between two of them an old value may be returned for `lagMs`, and what was acked in
+   * one is a bound in the other from then on. Default: one region.
    */
   readonly regions?: { readonly of: (process: string) => string; readonly lagMs: number }
-  /** Findings that are kept whole; all are counted. Default 100. */
+  /** How many findings are kept whole; all are counted. Default 100. */
   readonly keep?: number
 }
 
 export interface Verdict {
   /**
-   * `violated` when anything was found; `starved` when nothing was but too little could be judged: it counts as not
+   * `violated`: something was found. `starved`: nothing was found, but too little could be judged, so it counts as not
    * run.
    */
   readonly outcome: 'clean' | 'violated' | 'starved'
@@ -68,12 +69,12 @@ export interface Verdict {
     readonly loads: number
     /** Reads by which convergence was judged. */
     readonly converged: number
-    /** Would be violations of a time bound, had the process not been starved. */
+    /** Violations of a time bound that are excused because the process was starved. */
     readonly suspects: number
     /** Steps back that no acked change forbids: allowed (G7), worth knowing. */
     readonly unackedStepsBack: number
   }
-  /** How old what other processes showed after an ack was, milliseconds, within the bound. */
+  /** How old the values were that other processes returned after an ack, within the bound, milliseconds. */
   readonly staleMs: { readonly count: number; readonly median: number; readonly p99: number; readonly max: number }
   readonly starvedShare: number
 }
@@ -190,7 +191,7 @@ function sort(lines: Iterable<HistoryLine>): Sorted {
   return sorted
 }
 
-/** The truth store numbers the writes of a key 1, 2, 3, ... as time goes. Anything else is not a history. */
+/** The truth store numbers the writes of a key 1, 2, 3, ... in order of time. Anything else is not a history. */
 function inOrder(key: string, commits: Commit[]): Commit[] {
   commits.sort((a, b) => a.version - b.version)
   commits.forEach((commit, index) => {
@@ -203,7 +204,7 @@ function inOrder(key: string, commits: Commit[]): Commit[] {
   return commits
 }
 
-/** What each change obliges the reads of each key to show. */
+/** The bounds that changes set for the reads of each key. */
 function boundsOf(sorted: Sorted): Map<string, { acked: Bound[]; refused: Bound[] }> {
   const bounds = new Map<string, { acked: Bound[]; refused: Bound[] }>()
   const times = new Map<string, number[]>()
@@ -227,8 +228,8 @@ function boundsOf(sorted: Sorted): Map<string, { acked: Bound[]; refused: Bound[
 }
 
 /**
- * As a region is bound by them: by what was acked elsewhere so much later that its own bound comes to the lag between
- * regions.
+ * The bounds as they apply in a region: those from other regions later by `lagMs - boundMs`, so that `boundMs`, which
+ * is added when a read is judged, makes it the lag between regions.
  */
 function boundsIn(
   region: string,
@@ -247,7 +248,7 @@ function keysOf(change: Operation, sorted: Sorted): readonly string[] {
   return keys
 }
 
-/** Nothing pends for ever, and nothing fails in a way that a program could not tell apart. */
+/** No operation is pending for ever, and none fails with an unknown code. */
 function judgeEnd(
   operation: Operation,
   lag: LagJudge,
@@ -258,7 +259,7 @@ function judgeEnd(
   const took = operation.end - operation.start - lag.frozenMs(operation.process, operation.start, operation.end)
   if (took > hangMs) {
     const what = `${operation.op} ${operation.pending ? 'still pends after' : 'took'} ${took.toFixed(0)} ms`
-    // What it waited for a processor, it did not hang.
+    // Time spent waiting for a processor does not count as hanging.
     if (took - lag.starvedMs(operation.process, operation.start, operation.end) > hangMs)
       report({ ...about, rule: 'hang', guarantee: 'G14', what })
     else suspect()
@@ -281,8 +282,8 @@ function spread(values: number[]): Verdict['staleMs'] {
 }
 
 /**
- * The lines that a violation is understood by: its key's, from shortly before the change it should have shown to its
- * own end, without what other processes read.
+ * The lines that explain a violation: those of its key, from shortly before the change that should have been visible to
+ * the end of the violating read, without the reads of other processes.
  */
 export function focusHistory(lines: Iterable<HistoryLine>, violation: Violation, aroundMs = 50): HistoryLine[] {
   const { operation, because, key } = violation
@@ -309,7 +310,7 @@ export function focusHistory(lines: Iterable<HistoryLine>, violation: Violation,
   )
 }
 
-/** Of a run of reads that showed the same, the first and the last say everything. */
+/** Of consecutive reads with the same result, the first and the last are enough. */
 function thin(lines: readonly HistoryLine[], keep: Operation): HistoryLine[] {
   const reads = lines.filter((line): line is Operation => line.kind === 'op' && isRead(line))
   const same = (a: Operation | undefined, b: Operation) => a?.version === b.version && a?.acked === b.acked

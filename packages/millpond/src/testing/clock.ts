@@ -1,4 +1,5 @@
-// A clock that moves only when a test says so: wall, monotonic and coarse time apart, timers in order.
+// A clock that moves only when a test says so, with separate wall, monotonic and coarse time, and timers that run in
+// order.
 import { check, checkOptions, type Shape, whole } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 
@@ -11,9 +12,9 @@ export interface FakeClockOptions {
   readonly tickMs?: number | undefined
 }
 
-/** A `Clock` under a test's hand. Milliseconds everywhere. */
+/** A `Clock` that a test controls. All times in milliseconds. */
 export interface FakeClock extends Clock {
-  /** Time passes and the event loop turns: due timers run in order of their time, then of their making. */
+  /** Time passes and the event loop turns: due timers run in order of their time, then of their creation. */
   advance(ms: number): void
   /** As `advance`, but lets promises settle before, between and after the timers. */
   run(ms: number): Promise<void>
@@ -24,19 +25,16 @@ export interface FakeClock extends Clock {
   stall(ms: number): void
   /**
    * The wall steps (an operator, NTP); negative steps back, and listeners of `onSetBack` are told. Monotonic time and
-   * timers do not notice.
+   * timers are not affected.
    */
   jump(ms: number): void
   /** The machine sleeps: the wall moves, monotonic time and timers stand. */
   suspend(ms: number): void
-  /** The wall stands still from now on while monotonic time goes on; the answer lets it go again. */
+  /** Stops wall time while monotonic time goes on; returns a function that lets it run again. */
   freezeWall(): () => void
-  /**
-   * Monotonic time (and with it every timer) stands still from now on while the wall goes on; the answer lets it go
-   * again.
-   */
+  /** Stops monotonic time (and every timer) while wall time goes on; returns a function that lets it run again. */
   freezeMonotonic(): () => void
-  /** Timers that wait. */
+  /** The number of waiting timers. */
   readonly pending: number
 }
 
@@ -86,7 +84,7 @@ export function fakeClock(options: FakeClockOptions = {}): FakeClock {
     return first
   }
 
-  /** Moves to the next timer within `left` ms and runs it; answers what is left, or undefined when none was due. */
+  /** Moves to the next timer within `left` ms and runs it; returns the time left, or undefined if none was due. */
   function step(left: number): number | undefined {
     const timer = next()
     if (timer === undefined) return undefined

@@ -1,4 +1,4 @@
-// The conformance suite of eviction policies: what `Eviction` promises, for every implementation alike.
+// The conformance suite of eviction policies: what `Eviction` promises, for every implementation.
 import assert from 'node:assert/strict'
 import type { Eviction, EvictionFactory } from '../core/contracts.ts'
 import { seededRandom } from './random.ts'
@@ -8,7 +8,7 @@ import { type Case, type Runner, register } from './runner.ts'
 export interface EvictionSubject {
   readonly name: string
   readonly factory: EvictionFactory
-  /** Cases that this policy cannot pass, each with the reason. */
+  /** Ids of cases that this policy cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
 }
 
@@ -18,8 +18,8 @@ export function describeEviction(runner: Runner, subject: EvictionSubject): void
 }
 
 /**
- * What a store does around a policy, and nothing else: slots, marks, weights. Every answer of the policy is checked
- * against what is held. Also of use for simulations.
+ * The part of a store that surrounds a policy: slots, marks, weights. Every answer of the policy is checked against
+ * what is held. Also useful for simulations.
  */
 export class EvictionDriver {
   readonly policy: Eviction
@@ -85,7 +85,10 @@ export class EvictionDriver {
     this.#leave(slot)
   }
 
-  /** The slot that left, or -1. Throws when the policy names one that is not held, or none while some are. */
+  /**
+   * Evicts, and returns the slot, or -1. Throws if the policy names a slot that is not held, or none while some are
+   * held.
+   */
   victim(): number {
     const slot = this.policy.victim()
     if (this.held.size === 0) assert.equal(slot, -1, 'an empty policy has no victim')
@@ -244,7 +247,7 @@ export const evictionCases: readonly Case<EvictionSubject>[] = [
   },
   {
     id: 'resize',
-    title: 'another budget keeps everybody until somebody must leave',
+    title: 'another budget keeps every entry until one must be evicted',
     run: async (subject) => {
       const held = driver(subject)
       fill(held, CAPACITY)
@@ -258,7 +261,7 @@ export const evictionCases: readonly Case<EvictionSubject>[] = [
   },
   {
     id: 'clear',
-    title: 'clear forgets everybody, and work goes on',
+    title: 'clear forgets every entry, and the policy goes on working',
     run: async (subject) => {
       const held = driver(subject)
       churn(held, 3, CAPACITY, () => 1)

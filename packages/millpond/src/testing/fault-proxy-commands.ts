@@ -13,7 +13,7 @@ export interface CommandCounter {
   feed(bytes: Uint8Array): void
 }
 
-/** `onCommand` hears each command's name as soon as the name has passed. */
+/** `onCommand` is called with each command's name as soon as the name has passed. */
 export function countCommands(onCommand?: (name: string) => void): CommandCounter {
   const commands = new Map<string, number>()
   let line = ''
@@ -57,7 +57,7 @@ export function countCommands(onCommand?: (name: string) => void): CommandCounte
     else count(word)
   }
 
-  /** Takes bytes of the argument under way; answers where the next line begins. */
+  /** Consumes bytes of the current argument; returns where the next line begins. */
   function argument(bytes: Uint8Array, from: number): number {
     const end = Math.min(bytes.length, from + skip)
     if (isName) {

@@ -1,4 +1,4 @@
-// One direction of one connection through the fault proxy, and what each fault means to it.
+// One direction of one connection through the fault proxy, and the effect of each fault on it.
 import type { Socket } from 'node:net'
 import type { Random } from './random.ts'
 
@@ -6,8 +6,8 @@ import type { Random } from './random.ts'
 export type Direction = 'up' | 'down'
 
 /**
- * What the proxy does to the connections it concerns. Times in milliseconds. Where a direction may be named, absent
- * means both.
+ * What the proxy does to the connections that a fault applies to. Times in milliseconds. If a direction may be named,
+ * absent means both.
  *
  * - `refuse`: nothing listens; open connections are reset.
  * - `reset`: each connection, open or new, is reset.

@@ -40,9 +40,11 @@ export interface FaultProxy {
   readonly port: number
   /** `redis://127.0.0.1:port`, or with another scheme. */
   url(scheme?: string): string
-  /** Replaces the fault in force. `where` chooses the connections it concerns (not heeded by `refuse`); default all. */
+  /**
+   * Replaces the fault in force. `where` chooses the connections that it applies to (ignored by `refuse`); default all.
+   */
   set(fault: Fault, where?: (connection: ProxyConnection) => boolean): Promise<void>
-  /** Ends the fault. Rejects when the port cannot be had again after `refuse`. */
+  /** Ends the fault. Rejects if the port cannot be taken again after `refuse`. */
   heal(): Promise<void>
   /** The connections that are open now. */
   readonly connections: readonly ProxyConnection[]
@@ -195,7 +197,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   }
 
   /**
-   * Over is what has said its end in both directions: one that still holds an end back would otherwise never say it.
+   * A connection is over when its end was passed on in both directions: a lane that still holds an end back would
+   * otherwise never pass it on.
    */
   function ended(connection: Connection, one: Lane): void {
     one.isOver = true

@@ -4,20 +4,20 @@ import { checkOptions, fn, required, type Shape, text } from '../core/checks.ts'
 import { isError } from '../core/errors.ts'
 import { type ChangeOp, type HistoryLine, historyTime, type Operation, type ReadOp } from './history.ts'
 
-/** What a cached value must tell about itself, so that a read can be judged. */
+/** What a cached value must contain, so that a read of it can be judged. */
 export interface Versioned {
   readonly key: string
   readonly version: number
 }
 
 export interface RecorderOptions {
-  /** The name of this process's life. */
+  /** The name of this run of the process. */
   readonly process: string
-  /** Takes finished lines, a few at a time: write them down at once, a kill may come next. */
+  /** Gets finished lines, a few at a time: write them at once, since a kill may come next. */
   readonly write: (lines: readonly HistoryLine[]) => void
 }
 
-/** What a change aims at: keys, a tag, or neither for `clear`. */
+/** The target of a change: keys, a tag, or neither for `clear`. */
 export interface ChangeTarget {
   /** Each key gets a line of its own. For `set`, with the version that is stored. */
   readonly keys?: readonly { readonly key: string; readonly version?: number }[]
@@ -27,9 +27,11 @@ export interface ChangeTarget {
 export type ReadWork = () => Promise<Versioned | undefined> | Versioned | undefined
 
 export interface HistoryRecorder {
-  /** Runs a read and answers what it answered; a rejection is recorded and becomes `undefined`. */
+  /** Runs a read and returns its result; a rejection is recorded and becomes `undefined`. */
   read(lane: number, op: ReadOp, key: string, work: ReadWork, strong?: boolean): Promise<Versioned | undefined>
-  /** Runs a change; answers whether it acked. `isApplied` looks at what it resolved with. A rejection is recorded. */
+  /**
+   * Runs a change; resolves with whether it was acknowledged. `isApplied` judges its result. A rejection is recorded.
+   */
   change<R>(
     lane: number,
     op: ChangeOp,
@@ -37,11 +39,11 @@ export interface HistoryRecorder {
     work: () => Promise<R>,
     isApplied?: (result: R) => boolean,
   ): Promise<boolean>
-  /** Runs a loader's work and notes it. */
+  /** Runs a loader and records it. */
   load<R>(key: string, work: () => Promise<R>): Promise<R>
-  /** Writes what is finished. */
+  /** Writes the finished lines. */
   flush(): void
-  /** Writes what still pends as pending, and ends. */
+  /** Writes unfinished operations as pending, and ends. */
   close(): void
 }
 
@@ -136,7 +138,7 @@ export function recordHistory(options: RecorderOptions): HistoryRecorder {
   }
 }
 
-/** Measures how late a 10 ms timer is, and tells the worst of each 100 ms. */
+/** Measures how late a 10 ms timer is, and reports the worst of each 100 ms. */
 function sampleLag(process: string, tell: (line: HistoryLine) => void): () => void {
   let start = historyTime()
   let last = start
@@ -158,7 +160,7 @@ function sampleLag(process: string, tell: (line: HistoryLine) => void): () => vo
   }
 }
 
-/** An error as a history line holds it. */
+/** An error as it is written to a history line. */
 export function describeError(error: unknown): NonNullable<Operation['error']> {
   if (!isError(error)) return { name: typeof error, message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined

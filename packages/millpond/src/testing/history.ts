@@ -1,8 +1,8 @@
-// The words of a history: what several processes did to one cache, and when, on one clock.
+// The lines of a history: what several processes did to one cache, and when, on one clock.
 
 /**
- * Milliseconds on a clock that all processes of the host share and that never steps: compare freely, across processes
- * too.
+ * Milliseconds on a clock that all processes of the host share and that never steps, so times are comparable across
+ * processes.
  */
 export function historyTime(): number {
   return Number(process.hrtime.bigint()) / 1e6
@@ -14,13 +14,13 @@ export type ChangeOp = 'set' | 'delete' | 'invalidateTags' | 'clear'
 /** One finished operation on the cache; a pending one is written when its record closes. */
 export interface Operation {
   readonly kind: 'op'
-  /** A process's life: one that was killed and started again has another name. */
+  /** One run of a process: a process that was killed and started again has another name. */
   readonly process: string
   readonly lane: number
   readonly op: ReadOp | ChangeOp
   readonly key?: string
   readonly tag?: string
-  /** A read that asked for strong consistency: it must show what any process had acked before it began. */
+  /** A read that asked for strong consistency: it must reflect what any process had acked before it began. */
   readonly strong?: true
   /** Reads: the version that came back, absent for a miss. `set`: the version that was stored. */
   readonly version?: number
@@ -61,7 +61,7 @@ export interface Lag {
   readonly lagMs: number
 }
 
-/** The process was stopped by somebody else (SIGSTOP): its lag in this time is the fault under test, not starvation. */
+/** The process was stopped from outside (SIGSTOP): its lag in this time is the fault under test, not starvation. */
 export interface Freeze {
   readonly kind: 'freeze'
   readonly process: string
@@ -69,7 +69,7 @@ export interface Freeze {
   readonly end: number
 }
 
-/** Which keys a tag stands on; must precede what uses it. */
+/** Which keys carry a tag; must precede the lines that use it. */
 export interface TagPlan {
   readonly kind: 'tag'
   readonly tag: string
@@ -82,19 +82,19 @@ export interface Quiet {
   readonly at: number
 }
 
-/** A fault was in force. For the reader; the rules hold under faults as they do without. */
+/** A fault was in force. For readers of the history; the rules hold under faults as they do without. */
 export interface FaultSpan {
   readonly kind: 'fault'
   readonly name: string
-  /** How exactly. */
+  /** Details. */
   readonly how?: string
   readonly start: number
   readonly end: number
 }
 
 /**
- * A step that no operation tells of made stale, or forgot, everything in the process's region: a region's first, or one
- * for want of another region's answer.
+ * A step without an operation of its own made everything in the process's region stale, or invalid: the region's first
+ * step, or one for lack of another region's answer.
  */
 export interface Sweep {
   readonly kind: 'sweep'

@@ -1,4 +1,4 @@
-// The conformance suite of job stores: what `JobStore` promises, for every place where jobs may be kept.
+// The conformance suite of job stores: what `JobStore` promises, for every store of jobs.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { Duration } from '../core/duration.ts'
@@ -6,7 +6,7 @@ import { MillpondError } from '../core/errors.ts'
 import type { Claimed, Job, JobStore } from '../core/jobs.ts'
 import { type Case, type Runner, register, until } from './runner.ts'
 
-/** A store on an empty queue, and others beside it. */
+/** A store on an empty queue, and further ones. */
 export interface OpenJobStore {
   readonly store: JobStore
   /** Another one on the same queue, as a second process would have it. */
@@ -18,11 +18,11 @@ export interface OpenJobStore {
 /** The store under test. */
 export interface JobStoreSubject {
   readonly name: string
-  /** Called once a case. */
+  /** Called once per case. */
   readonly open: (options?: { readonly keepDone?: Duration; readonly keepFailed?: Duration }) => Promise<OpenJobStore>
-  /** Ends what the case has opened. */
+  /** Closes what the case has opened. */
   readonly close?: () => Promise<void>
-  /** Cases that this store cannot pass, each with the reason. */
+  /** Ids of cases that this store cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
 }
 
@@ -43,7 +43,7 @@ const ids = (jobs: readonly Job[]): string[] => jobs.map((one) => one.id)
 const take = (store: JobStore, limit = 10, lease = 'l1', ms = MINUTE): Promise<Claimed> =>
   store.claim(['mail'], limit, lease, ms)
 
-/** Retention is given where a case needs it short. */
+/** `retention` is given if a case needs it short. */
 function jobCase(
   id: string,
   title: string,
@@ -95,7 +95,7 @@ const cases: readonly Case<JobStoreSubject>[] = [
 
   jobCase(
     'forgotten',
-    'a done id is free again after keepDone, a failed one after keepFailed',
+    'the id of a done job is free again after keepDone, that of a failed one after keepFailed',
     async ({ store }) => {
       await store.add(job('a'))
       await store.add(job('b'))
@@ -116,7 +116,7 @@ const cases: readonly Case<JobStoreSubject>[] = [
 
   jobCase(
     'due',
-    'claims what is due, the longest due first, of the asked kinds only, within the limit',
+    'claims due jobs, the longest due first, of the requested kinds only, up to the limit',
     async ({ store }) => {
       const now = Date.now()
       await store.add(job('late', { at: now - 1000 }))
@@ -297,7 +297,7 @@ const cases: readonly Case<JobStoreSubject>[] = [
   }),
 ]
 
-/** The one job, as soon as it can be had. */
+/** Claims the one job as soon as it is due. */
 async function taking(store: JobStore, lease: string): Promise<Job> {
   let taken: Job | undefined
   await until('the job can be taken', async () => {

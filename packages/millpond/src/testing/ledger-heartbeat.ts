@@ -1,5 +1,5 @@
-// Cases about heartbeats: that a process lives, said once for all its namespaces. Part of the ledger suite; a store
-// without them has nothing to prove.
+// Cases about heartbeats: a process reports that it is alive once for all its namespaces. Part of the ledger suite; a
+// store without them has nothing to prove.
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Heartbeat, LedgerPlace, LedgerStore } from '../core/contracts.ts'
@@ -8,7 +8,7 @@ import { type Case, until } from './runner.ts'
 
 const WITHOUT = 'each namespace is reported by itself'
 
-/** With another process where there can be one. */
+/** With another process, if the subject can open one. */
 const withAnother = (
   subject: LedgerSubject,
   body: (one: Beating, two: Beating) => Promise<string | undefined>,
@@ -41,7 +41,7 @@ const beat = (count: number, moved: readonly LedgerPlace[] = [], left: readonly 
 export const heartbeatCases: readonly Case<LedgerSubject>[] = [
   {
     id: 'heartbeat',
-    title: 'what a process says of many namespaces at once is known of each, however many they are, and so is leaving',
+    title: 'a report for many namespaces at once applies to each of them, however many, and so does leaving',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         const names = Array.from({ length: 1100 }, (_, at) => `n${at}`)
@@ -66,7 +66,7 @@ export const heartbeatCases: readonly Case<LedgerSubject>[] = [
   {
     id: 'heartbeat-stuck',
     title:
-      'G3: a heartbeat says that a process lives and nothing of where it is: a namespace in which it stands still has not gone on',
+      'G3: a heartbeat reports that a process is alive, not its position: a namespace that it does not report keeps its position',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         const [stuck, moves] = await Promise.all(['stuck', 'moves'].map((name) => placeOf(one, name)))
@@ -86,7 +86,7 @@ export const heartbeatCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'heartbeat-silent',
-    title: 'a process whose heart stands still leaves all its namespaces, and comes back where it says that it is',
+    title: 'a process without heartbeats leaves all its namespaces, and comes back with the positions that it reports',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         const places = await Promise.all(['a', 'b'].map((name) => placeOf(one, name)))
@@ -101,7 +101,7 @@ export const heartbeatCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'heartbeat-late',
-    title: 'G3: a heartbeat that arrives after a later one neither takes a process back nor makes it leave',
+    title: 'G3: a heartbeat that arrives after a later one neither sets a process back nor makes it leave',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         const before = await placeOf(one, 'a')
@@ -119,7 +119,7 @@ export const heartbeatCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'heartbeat-epoch',
-    title: 'G6: who has said where it was in an epoch that has ended is not among those of the next one',
+    title: 'G6: a process that reported a position of an ended epoch is not among the nodes of the next one',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         if (subject.loseRecord === undefined) return 'no record of this store can be lost'

@@ -1,4 +1,4 @@
-// Cases about long histories: what a ledger may forget and what it must say when it does. Part of the ledger suite.
+// Cases about long histories: what a ledger may forget, and what it must answer then. Part of the ledger suite.
 import assert from 'node:assert/strict'
 import type { Snapshot, Tail } from '../core/contracts.ts'
 import type { Line, Target } from '../core/ledger.ts'
@@ -6,7 +6,7 @@ import { bodies, change, commitItem, key, type LedgerSubject, numberOf, pattern,
 import { seededRandom } from './random.ts'
 import type { Case } from './runner.ts'
 
-/** What a fresh reader of `answer` would say of an entry: by the rule of the ledger and nothing else. */
+/** Whether a fresh reader of `answer` accepts an entry, by the rule of the ledger alone. */
 function isAccepted(
   answer: Pick<Snapshot | Tail, 'floor' | 'lines'>,
   targets: readonly Target[],
@@ -18,18 +18,18 @@ function isAccepted(
   )
 }
 
-/** The same of an entry in a tier beside the ledger's own. */
+/** The same for an entry in a tier besides the ledger's own. */
 function isAcceptedApart(answer: Snapshot | Tail, targets: readonly Target[], seq: number): boolean {
   return seq >= answer.outerFloor && isAccepted(answer, targets, seq)
 }
 
-/** Longer than a busy machine takes from a question to the commit of what was loaded. */
+/** Longer than a busy machine takes from a question to the commit of a load. */
 const WINDOW_MS = 400
 
 export const historyCases: readonly Case<LedgerSubject>[] = [
   {
     id: 'short-log',
-    title: 'G4: who is further behind than the log reaches gets a snapshot, never a gap',
+    title: 'G4: a process that is further behind than the log reaches gets a snapshot, never a gap',
     run: (subject) =>
       using(
         subject,
@@ -80,7 +80,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'keys-pruned',
-    title: 'G1: a key that is forgotten leaves the floor, and refuses every load from before',
+    title: 'G1: forgetting a key does not raise the floor, and every older load is refused',
     run: (subject) =>
       using(
         subject,
@@ -226,10 +226,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
         await ledger.advance('ns', change([pattern('one too many')], { mode: 'expire' }))
         const answer = await ledger.pull('ns')
         assert.ok(Math.max(answer.floor, numberOf(answer, { kind: 'all' })) >= 66)
-        assert.ok(
-          answer.lines.flatMap((line) => line.targets).length <= 3,
-          'the older patterns have nothing left to say',
-        )
+        assert.ok(answer.lines.flatMap((line) => line.targets).length <= 3, 'the older patterns mean nothing any more')
         const asked = await ledger.pull('ns', start)
         assert.ok(Math.max(asked.floor, numberOf(asked, { kind: 'all' })) >= 66)
         assert.deepEqual(
@@ -280,7 +277,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
   },
 ]
 
-/** Random changes; after each few, a fresh and a following reader are compared with a record that forgets nothing. */
+/** Random changes; every few steps a fresh and a following reader are compared with a record that forgets nothing. */
 async function replay(seed: number, ledger: Parameters<Parameters<typeof using>[1]>[1]): Promise<void> {
   const random = seededRandom(seed)
   const names = Array.from({ length: 12 }, (_, index) => `n${index}`)
@@ -333,7 +330,7 @@ async function replay(seed: number, ledger: Parameters<Parameters<typeof using>[
       if (Math.max(cleared, truth.get(JSON.stringify(asked.key)) ?? 0) > asked.seq)
         assert.equal(stored, false, `seed ${seed}, step ${step}: ${JSON.stringify(asked)} committed`)
     }
-    // The newest position is always acceptable: forgetting may never invalidate what nothing concerns.
+    // The newest position is always acceptable: forgetting must never invalidate an entry that no step names.
     assert.equal(isAccepted(fresh, [key('untouched'), tag('untouched')], step), true)
     assert.deepEqual(await ledger.commit('ns', [commitItem('untouched', position)]), [true])
   }

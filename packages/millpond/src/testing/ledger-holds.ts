@@ -35,7 +35,7 @@ const ending = ({ epoch, seq }: Position, count = 1): Settled => ({
 const hold = async (ledger: LedgerStore, targets: readonly Target[], ms = LONG_MS): Promise<Position> =>
   (await ledger.advance('ns', change(targets, { hold: ms }))).position
 
-/** Asks until the ledger has moved beyond the position. */
+/** Pulls until the ledger has moved beyond the position. */
 async function untilMoved(ledger: LedgerStore, from: Position): Promise<Snapshot | Tail> {
   let answer = await ledger.pull('ns', from)
   await until('the hold to run out', async () => {
@@ -69,7 +69,7 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         )
         assert.deepEqual(other.stored, [true, false])
         assert.deepEqual(await bodies(tier, ['a', 'b', 'd']), [undefined, 'set', 'set'])
-        // That write moved the key: whose value it is now, only the source knows.
+        // That write moved the key: only the source knows now which value is current.
         const overtaken = await ledger.advance(
           'ns',
           change([key('a'), tag('a')], { write: [entry('a', 'mine')], settles: ending(held, 2) }),
@@ -148,7 +148,7 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
           ),
           [true, false, true],
         )
-        // Delivered again, it finds its targets moved.
+        // When the step is delivered again, its targets have moved.
         assert.deepEqual((await ledger.advance('ns', step)).stored, [false, false, false])
         assert.deepEqual(await bodies(tier, ['a', 'c']), [undefined, undefined])
         const foreign = await ledger.advance(
@@ -219,13 +219,13 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'hold-runs-out-in-a-step',
-    title: 'G16: a step of somebody else turns a hold that has run out into targets too, before its own',
+    title: 'G16: a step of another process also turns a hold that has run out into targets, before its own',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         const start = (await ledger.pull('ns')).position
         const held = await hold(ledger, [key('a')], SHORT_MS)
         let moved = await ledger.advance('ns', change([key('other')]))
-        // A busy machine may have been slower than the hold is long: then this step was the one.
+        // On a busy machine the hold may already have run out: then this step was the one.
         if (moved.position.seq === held.seq + 1) {
           await until('the hold to run out', async () => {
             const before = moved.position
@@ -248,7 +248,7 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'hold-stands-until-told',
-    title: 'G16: a hold that has run out stands until somebody has made it a step',
+    title: 'G16: a hold that has run out stands until some process has made it a step',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         await ledger.pull('ns')
@@ -334,7 +334,7 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'peer-hold',
-    title: 'G16: another process is refused what is held, and turns into targets what the holder left behind',
+    title: 'G16: another process cannot store what is held, and turns what the holder left behind into targets',
     run: (subject) =>
       usingTwo(subject, async (one, two) => {
         const start = (await two.ledger.pull('ns')).position

@@ -27,7 +27,7 @@ export const leaseCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'lease-race',
-    title: 'G11: of many who ask at once one is granted',
+    title: 'G11: of many concurrent requests one is granted',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         const answers = await Promise.all(
@@ -71,7 +71,7 @@ export const leaseCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'lease-commit-again',
-    title: 'a commit that is said once more, since its answer was late, is answered alike while the lease lasts',
+    title: 'a commit that is repeated, since its answer was late, gets the same answer while the lease lasts',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         const { position } = await ledger.pull('ns')
@@ -87,7 +87,7 @@ export const leaseCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'lease-many',
-    title: 'G11: many in one step are granted and refused each by itself, and only holders give them back',
+    title: 'G11: each lease of a batch is granted or refused by itself, and only holders release them',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         if (ledger.leaseAll === undefined || ledger.releaseAll === undefined) return ONE_BY_ONE

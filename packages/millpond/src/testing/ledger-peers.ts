@@ -54,14 +54,14 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'follow',
-    title: 'I7: a follower is woken soon after the namespace moves, and no more once it stopped',
+    title: 'I7: a follower is woken soon after the namespace moves, and not after it has stopped',
     run: (subject) =>
       usingTwo(subject, async (one, two) => {
         assert.ok(two.ledger.follow, 'the ledger has no follow(): implement it, or skip the case with a reason')
         await two.ledger.pull('ns')
         let woken = 0
         const stop = two.ledger.follow('ns', () => woken++)
-        // A subscription may take a moment to stand: moves go on until the first is noticed.
+        // A subscription may take a moment to be ready: moves go on until the first is noticed.
         await until('the follower to be woken', async () => {
           await one.ledger.advance('ns', change([key('k')]))
           return woken > 0
@@ -102,7 +102,7 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'rolled-back',
-    title: 'G24: who has seen a later number than the record holds is told of a new epoch',
+    title: 'G24: a process that has seen a later number than the record holds is told of a new epoch',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         const { position } = await ledger.pull('ns')
@@ -113,7 +113,7 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'nodes',
-    title: 'which process has applied which position; who falls silent leaves',
+    title: 'tells which process has applied which position; a silent process leaves',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         if (ledger.report === undefined || ledger.nodes === undefined) return 'the store keeps no reports'
@@ -127,7 +127,7 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         await ledger.report('ns', 'of another time', { epoch: 'of-another-time', seq: 9 })
         await ledger.report('other', 'elsewhere', (await ledger.pull('other')).position)
         const nodes = [...(await ledger.nodes('ns'))].sort((a, b) => a.seq - b.seq)
-        // Who has said nothing for 3 s is silent.
+        // A process without a report for 3 s is silent.
         if (performance.now() - began > 2500) throw new Error('not within 2500 ms: what two processes have reported')
         assert.deepEqual(
           nodes.map(({ id, seq }) => ({ id, seq })),

@@ -60,7 +60,7 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'write-expired',
-    title: 'an entry written past its deadline is not there',
+    title: 'an entry that is written after its deadline is absent',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         const { position } = await ledger.pull('ns')
@@ -92,7 +92,7 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         assert.deepEqual(advanced.stored, [true, false])
         assert.equal(advanced.position.seq, 2)
         assert.deepEqual(await bodies(tier, ['still', 'moved']), ['late', undefined], 'what is not stored is dropped')
-        // Own moves count like others': from the position that the step has answered it may be tried again.
+        // Moves of its own count too: the write may be tried again from the position that the step returned.
         const again = await ledger.advance('ns', { ...late, unmovedSince: advanced.position })
         assert.deepEqual(again.stored, [true, true])
         assert.deepEqual(await bodies(tier, ['still', 'moved']), ['late', 'late'])
@@ -121,7 +121,7 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
   {
     id: 'unmoved-twice',
     title:
-      'G9: a step that is delivered again does not lie over a newer write; an expiry counts as a move; neighbours are left alone',
+      'G9: a step that is delivered again does not overwrite a newer write; an expiry counts as a move; other keys are not affected',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         const write = (name: string, body: string) => ({
@@ -186,8 +186,7 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         await ledger.advance('ns', change([tag('two')], { mode: 'expire' }))
         const third = await ledger.advance('ns', step(second.position, [tag('other')]))
         assert.deepEqual(third.stored, [false, true, false], 'an expired tag')
-        // What the step itself moves is no other's move, and from the position that it has answered it may be tried
-        // again.
+        // The step's own moves do not count against it, and it may be tried again from the position that it returned.
         assert.deepEqual((await ledger.advance('ns', step(third.position, [tag('other')]))).stored, [true, true, true])
         return undefined
       }),

@@ -1,11 +1,11 @@
-// What the ledger suite asks of its subject, and the words that its cases are written in.
+// What the ledger suite needs of its subject, and helpers that its cases share.
 import assert from 'node:assert/strict'
 import type { Change, CommitItem, LedgerStore, Snapshot, Tail, Tier } from '../core/contracts.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 
-/** What a test may ask for instead of the defaults. */
+/** Settings that a test may use instead of the defaults. */
 export interface LedgerTuning {
-  /** How many targets and lines are kept; how old they may get, in milliseconds. */
+  /** How many targets and lines are kept; how long they are kept, in milliseconds. */
   readonly targets?: number
   readonly windowMs?: number
   readonly externalTiers?: boolean
@@ -14,10 +14,10 @@ export interface LedgerTuning {
 /** The ledger under test. */
 export interface LedgerSubject {
   readonly name: string
-  /** A new tier with an empty ledger. Called once a case; the case closes what it opened. */
+  /** A new tier with an empty ledger. Called once per case; the case closes what it opened. */
   readonly open: (tuning?: LedgerTuning) => Promise<Tier & { readonly ledger: LedgerStore }>
   /**
-   * Another handle on the store of `open`'s last answer, as a second process would have it. Needed unless `peers` is
+   * Another handle on the store that `open` returned last, as a second process would have it. Needed unless `peers` is
    * skipped.
    */
   readonly again?: (tuning?: LedgerTuning) => Promise<Tier & { readonly ledger: LedgerStore }>
@@ -26,7 +26,7 @@ export interface LedgerSubject {
    * `record-lost` is skipped.
    */
   readonly loseRecord?: (namespace: string) => Promise<void>
-  /** Cases that this ledger cannot pass, each with the reason. */
+  /** Ids of cases that this ledger cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
 }
 
@@ -39,7 +39,7 @@ export const all: Target = { kind: 'all' }
 
 let receipts = 0
 
-/** A change that only moves the number, unless more is said. */
+/** A change that only advances the number, unless `more` says otherwise. */
 export function change(targets: readonly Target[], more: Partial<Change> = {}): Change {
   return { targets, mode: 'delete', reason: 'manual', id: `receipt-${receipts++}`, drop: [], write: [], ...more }
 }

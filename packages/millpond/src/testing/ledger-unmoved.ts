@@ -15,7 +15,7 @@ import {
 } from './ledger-subject.ts'
 import { type Case, until } from './runner.ts'
 
-/** Asks by `pull` for each that is not known to stand, until all are: a store may have to begin with some. */
+/** Pulls each namespace that is not confirmed, until all are: a store may need a pull first for some. */
 async function settle(ledger: LedgerStore, names: readonly string[]): Promise<LedgerPlace[]> {
   const places = await Promise.all(names.map((name) => pulled(ledger, name)))
   for (let tries = 0; tries < 5; tries++) {
@@ -27,7 +27,7 @@ async function settle(ledger: LedgerStore, names: readonly string[]): Promise<Le
   assert.fail(`${names} are not confirmed, though nothing moves`)
 }
 
-/** With another process where there can be one. */
+/** With another process, if the subject can open one. */
 const withAnother = (
   subject: LedgerSubject,
   body: (one: LedgerTier, two: LedgerTier) => Promise<string | undefined>,
@@ -62,7 +62,7 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
   {
     id: 'stands',
     title:
-      'G1: one question says of many namespaces that they stand where they did, and of each that another process has moved, by whatever step, that it does not',
+      'G1: one question confirms many namespaces that have not moved, and none that another process has moved, by any kind of step',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         if (one.ledger.unmoved === undefined) return BY_PULL
@@ -84,7 +84,7 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'stands-own',
-    title: 'G1: a step of its own moves a namespace as any does',
+    title: 'G1: a step of the same process moves a namespace like any other',
     run: (subject) =>
       using(subject, async (_tier, ledger): Promise<string | undefined> => {
         if (ledger.unmoved === undefined) return BY_PULL
@@ -96,7 +96,7 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
           assert.deepEqual(
             await ledger.unmoved(places),
             [false, true],
-            'somebody else has pulled: this position is the old one all the same',
+            'another process has pulled, but this position is still the old one',
           )
           places.splice(0, 2, ...(await settle(ledger, ['a', 'b'])))
         }
@@ -136,7 +136,7 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
         if (one.ledger.unmoved === undefined) return BY_PULL
         await two.ledger.advance('a', change([key('h')], { hold: 120 }))
         const places = await settle(one.ledger, ['a'])
-        // Asked as a process asks: by a pull only where this says no.
+        // Asks as a process does: with a pull only if the answer is false.
         await until('the hold to run out', async () => (await one.ledger.unmoved?.(places))?.[0] === false)
         const from = places[0]?.position
         await until(
@@ -162,7 +162,7 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'stands-lost',
-    title: 'G6: where a record is lost, the epoch that another process begins is a move',
+    title: 'G6: if a record is lost, the epoch that another process begins counts as a move',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
         const { loseRecord } = subject

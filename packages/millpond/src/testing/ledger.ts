@@ -1,4 +1,4 @@
-// The conformance suite of ledger stores: what `LedgerStore` promises, for every implementation alike.
+// The conformance suite of ledger stores: what `LedgerStore` promises, for every implementation.
 import { basicCases } from './ledger-basics.ts'
 import { commitCases } from './ledger-commits.ts'
 import { heartbeatCases } from './ledger-heartbeat.ts'
