@@ -1,11 +1,11 @@
-// The faults that histories are recorded under: one blow at a time against a server, the links to it, or the processes
+// The faults under which histories are recorded: one at a time, against a server, the links to it, or the processes
 // that use it.
 import type { Fault, FaultProxy } from './fault-proxy.ts'
 import type { HistoryLine } from './history.ts'
 import { historyTime } from './history.ts'
 import type { Random } from './random.ts'
 
-/** A server that can be hurt: what the project's own test services offer. */
+/** A server that faults are injected into, as the project's own test services offer it. */
 export interface Patient {
   /** SIGSTOP and SIGCONT. */
   pause(): void
@@ -13,15 +13,15 @@ export interface Patient {
   /** SIGKILL. */
   kill(): Promise<void>
   restart(options?: { empty?: boolean }): Promise<void>
-  /** Makes what it holds now the state that a later restart finds. */
+  /** Saves its contents as the state that a later restart finds. */
   save(): Promise<void>
-  /** One command of Redis, by a user who may do everything. Needed by the faults that are answers of the server. */
+  /** Sends one Redis command, as a user with all permissions. Needed by the faults that are answers of the server. */
   command?(...words: (string | number)[]): Promise<unknown>
 }
 
 /**
- * Servers of which one takes another's place: a Sentinel group, a cluster. Each resolves once the group says that it is
- * well.
+ * Servers of which one can replace another: a Sentinel group, a cluster. Each method resolves once the group reports
+ * that it is healthy.
  */
 export interface PatientGroup {
   /**
@@ -29,16 +29,16 @@ export interface PatientGroup {
    * replica.
    */
   failOver(how: 'killed' | 'frozen'): Promise<void>
-  /** The slot of the ledger's record moves to another master, which takes about `ms` beside the moving itself. */
+  /** The slot of the ledger's record moves to another master, which takes about `ms` longer than the move itself. */
   migrate?(ms: number): Promise<void>
 }
 
-/** Stores that are one tier together, and what may be done to their ring while it runs. */
+/** Stores that form one tier, and the changes that their ring supports while it runs. */
 export interface PatientRing {
   readonly nodes: readonly Patient[]
   /**
-   * In every process: a spare node comes (`added`) or a node leaves (`removed`), and `undone` makes it as it was
-   * before; or a node is given another weight. Resolves when all have been told.
+   * In every process: a spare node joins (`added`), a node leaves (`removed`), or a node gets another weight
+   * (`reweighed`); `undone` restores the ring. Resolves when all processes have been told.
    */
   change(how: 'added' | 'removed' | 'reweighed' | 'undone'): Promise<void>
 }
@@ -46,36 +46,36 @@ export interface PatientRing {
 /** Regions with a server each, and the links by which the processes of one reach the servers of the others. */
 export interface PatientRegions {
   readonly servers: readonly Patient[]
-  /** Those of each region's processes. */
+  /** The links of each region's processes. */
   readonly links: readonly (readonly FaultProxy[])[]
 }
 
 /** A process that takes part in a history. */
 export interface Participant {
-  /** The name of its present life. */
+  /** The name of its current run. */
   readonly name: string
   readonly pid: number
-  /** SIGKILL, and a new life under a new name. */
+  /** SIGKILL, then a new start under a new name. */
   replace(): Promise<void>
 }
 
 export interface Battlefield {
   readonly random: Random
   readonly participants: readonly Participant[]
-  /** One per participant, in their order; empty where there is no server. */
+  /** One per participant, in their order; empty if there is no server. */
   readonly links: readonly FaultProxy[]
   readonly server?: Patient
   readonly group?: PatientGroup
   readonly ring?: PatientRing
   readonly regions?: PatientRegions
-  /** Holds the shared file's write lock while `hold` runs, where the shared tier is a file. */
+  /** Holds the write lock of the shared file for `ms`, if the shared tier is a file. */
   readonly lockFile?: (ms: number) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
-  /** Takes the lines that say what was done. */
+  /** Gets the lines that record the fault. */
   readonly note: (line: HistoryLine) => void
 }
 
-/** The faults that a nemesis can bring about. */
+/** The faults that a nemesis can cause. */
 export const FAULTS = [
   'server-paused',
   'server-emptied',
@@ -88,9 +88,9 @@ export const FAULTS = [
 ] as const
 
 /**
- * Beyond the eight of every plan: nothing at all; connections that end in the middle of a word; bytes that change on
- * the way, which TCP's checksum or TLS keep from happening, and by which only values may be judged; a file that
- * somebody else locks.
+ * Besides the eight of every plan: no fault at all; connections that end in the middle of a message; bytes that change
+ * on the way (which TCP's checksum or TLS normally prevent, so only values may be judged under it); a file that another
+ * process locks.
  */
 export const OTHER_FAULTS = ['none', 'link-torn', 'link-garbled', 'file-locked'] as const
 
@@ -100,10 +100,10 @@ export const OTHER_FAULTS = ['none', 'link-torn', 'link-garbled', 'file-locked']
  */
 export const ANSWER_FAULTS = ['server-full', 'server-readonly', 'server-loading'] as const
 
-/** A server restarted with all it had; what groups of servers go through. */
+/** A server restarted with all its data; faults of groups of servers. */
 export const GROUP_FAULTS = ['server-restarted', 'master-killed', 'master-frozen', 'slot-migrated'] as const
 
-/** What a ring of stores goes through. */
+/** Faults of a ring of stores. */
 export const RING_FAULTS = [
   'node-killed',
   'node-frozen',
@@ -114,7 +114,7 @@ export const RING_FAULTS = [
 ] as const
 
 /**
- * What regions go through: the links cut one way or both ways, for longer than regions may lag at times; slow links; a
+ * Faults of regions: the links cut in one or both directions, sometimes for longer than regions may lag; slow links; a
  * region's server full, or emptied.
  */
 export const REGION_FAULTS = ['region-deaf', 'region-cut', 'region-slow', 'region-full', 'region-wiped'] as const
@@ -127,14 +127,14 @@ export type FaultName =
   | (typeof RING_FAULTS)[number]
   | (typeof REGION_FAULTS)[number]
 
-/** Strikes once and heals. Resolves when everything works again. */
+/** Causes the fault once, and heals it. Resolves when everything works again. */
 export async function strike(name: FaultName, field: Battlefield): Promise<void> {
   const start = historyTime()
   const how = await BLOWS[name](field)
   field.note({ kind: 'fault', name, ...(typeof how === 'string' ? { how } : {}), start, end: historyTime() })
 }
 
-/** Resolves with how exactly it struck, where that was drawn. */
+/** Resolves with the details that were drawn at random, if any. */
 const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
   none: (field) => field.sleep(500),
   'server-paused': async (field) => {
@@ -176,7 +176,7 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
     if (migrate === undefined) throw new Error('there are no slots to migrate')
     await migrate(between(field, 0, 1000))
   },
-  // It comes back with what it had some time before.
+  // The node comes back with the data that it had some time before.
   'node-killed': async (field) => {
     const node = nodeOf(field)
     await node.save()
@@ -255,7 +255,7 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
   },
 }
 
-/** On one link or all of them; on every connection, or on those that follow the log alone. */
+/** On one link or all of them; on every connection, or only on those that follow the log. */
 async function faultyLinks(field: Battlefield, fault: Fault): Promise<string> {
   const one = field.random.chance(0.6) ? field.random.below(field.links.length) : undefined
   const links = one === undefined ? field.links : field.links.slice(one, one + 1)

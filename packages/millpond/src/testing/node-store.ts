@@ -1,4 +1,4 @@
-// The conformance suite of node stores: what `NodeStore` promises, for every place where nodes may meet.
+// The conformance suite of node stores: what `NodeStore` promises, for every implementation.
 import assert from 'node:assert/strict'
 import { MAX_NODE_TEXT, MAX_REQUESTS, type NodeBeat, type NodeStore } from '../core/nodes.ts'
 import { type Case, type Runner, register, until } from './runner.ts'
@@ -6,13 +6,13 @@ import { type Case, type Runner, register, until } from './runner.ts'
 /** The store under test. */
 export interface NodeStoreSubject {
   readonly name: string
-  /** A store on an empty place. Called once a case. */
+  /** A new, empty store. Called once per case. */
   readonly open: () => Promise<NodeStore>
-  /** Another store on the place of `open`'s last answer, as a second process would have it. */
+  /** Another handle on the store that `open` returned last, as a second process would have it. */
   readonly again: () => Promise<NodeStore>
-  /** Ends what the case has opened. */
+  /** Closes what the case has opened. */
   readonly close: () => Promise<void>
-  /** Cases that this store cannot pass, each with the reason. */
+  /** Ids of cases that this store cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
 }
 
@@ -105,7 +105,7 @@ const nodeStoreCases: readonly Case<NodeStoreSubject>[] = [
   }),
   nodeCase(
     'inbox',
-    'a request reaches everybody once, in order, and not those who came after it',
+    'a request reaches every node once, in order, but none that joined after it',
     async ({ store, other }) => {
       const first = await store.inbox('c')
       const second = await other.inbox('c')
@@ -196,7 +196,7 @@ const nodeStoreCases: readonly Case<NodeStoreSubject>[] = [
   }),
   nodeCase(
     'settings',
-    'a document stands until it is replaced, and everybody sees its revision',
+    'a document stays until it is replaced, and every node sees its revision',
     async ({ store, other }) => {
       assert.equal(await store.getSettings('c', 'shop'), undefined)
       assert.equal(await store.putSettings('c', 'shop', { revision: 'v1', text: '{"a":"ä\\u0000"}' }), true)

@@ -1,4 +1,4 @@
-// The outage suite of tiers: what a tier on a server owes while the server or the way to it fails.
+// The outage suite of tiers: what a tier on a server must do while the server or the network fails.
 import assert from 'node:assert/strict'
 import type { Tier } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -12,14 +12,14 @@ import { item } from './tier.ts'
 export interface OutageSubject {
   readonly name: string
   /**
-   * A new tier that reaches the server through `link`. Called once a case; the case closes it. A silent server is to be
-   * given up within a second.
+   * A new tier that reaches the server through `link`. Called once per case; the case closes it. It must give up a
+   * silent server within a second.
    */
   readonly open: () => Promise<Tier>
-  /** The server, and the proxy in front of it. Healthy before each case, and made so again behind it. */
+  /** The server, and the proxy in front of it. Healthy before each case, and healed after it. */
   readonly server: () => Pick<Patient, 'pause' | 'resume' | 'kill' | 'restart'>
   readonly link: () => FaultProxy
-  /** Cases that this tier cannot pass, each with the reason. */
+  /** Ids of cases that this tier cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
 }
 
@@ -28,7 +28,10 @@ export function describeOutage(runner: Runner, subject: OutageSubject): void {
   register(runner, `${subject.name} in an outage`, subject, outageCases, subject.skips ?? {})
 }
 
-/** A call to a silent server ends within it; time in which the event loop came late does not count. */
+/**
+ * A call to a silent server ends within this time, in milliseconds; time in which the event loop was late does not
+ * count.
+ */
 const SOON_MS = 1500
 const BACK_MS = 15_000
 const BURST = 2000
@@ -47,7 +50,7 @@ async function using(subject: OutageSubject, body: (tier: Tier) => Promise<void>
   }
 }
 
-/** Every verb fails with a typed error, in time; so does the ledger, where the tier keeps one. */
+/** Every verb fails with a typed error, in time, and so does the ledger, if the tier holds one. */
 async function failsInTime(tier: Tier): Promise<void> {
   const waited = stopwatch()
   const pulled = tier.ledger?.pull('ns').then(() => 'an answer', codeOf)
@@ -63,8 +66,8 @@ async function failsInTime(tier: Tier): Promise<void> {
 }
 
 /**
- * A signal takes a moment: what was asked meanwhile may still be answered. Answers how long the first waited that was
- * not.
+ * A signal takes a moment, so calls made meanwhile may still be answered. Returns how long the first call waited that
+ * was not.
  */
 async function freeze(subject: OutageSubject, tier: Tier): Promise<number> {
   subject.server().pause()
@@ -85,7 +88,7 @@ async function freeze(subject: OutageSubject, tier: Tier): Promise<number> {
   return waitedMs
 }
 
-/** One deadline each would be 20 of them. */
+/** With one deadline each this would take 20 of them. */
 async function failsAtOnce(tier: Tier, deadlineMs: number): Promise<void> {
   const waited = stopwatch()
   for (let call = 0; call < 20; call++) assert.ok(isTyped(await tier.read(['k']).catch((error: unknown) => error)))
@@ -107,7 +110,7 @@ const isBack = (tier: Tier): Promise<void> =>
     BACK_MS,
   )
 
-/** Of several connections each may be found lost by a call of its own. */
+/** Each of several connections may need a call of its own to be found lost. */
 async function works(tier: Tier): Promise<void> {
   const isStored = async (): Promise<boolean> => {
     await tier.write([item('after', 'after')])
@@ -126,7 +129,7 @@ async function works(tier: Tier): Promise<void> {
   )
 }
 
-/** Every obligation. */
+/** All cases. */
 export const outageCases: readonly Case<OutageSubject>[] = [
   {
     id: 'absent',
@@ -246,7 +249,7 @@ export const outageCases: readonly Case<OutageSubject>[] = [
           assert.ok(isTyped(outcome), `expected a typed failure, not ${outcome}`)
         await subject.link().heal()
         assert.equal(codeOf(await tier.read(['k']).catch((error: unknown) => error)), 'CLOSED')
-        // What would connect anew has had its time when another has.
+        // By the time that another tier has connected, a closed one would have reconnected too.
         const another = await subject.open()
         try {
           await isBack(another)

@@ -1,11 +1,11 @@
-// Small seeded random numbers, so that a run can be told again from its seed.
+// A small seeded random number generator, so that a run can be repeated from its seed.
 
 export interface Random {
   /** In [0, 1). */
   next(): number
   /** A whole number in [0, below). */
   below(below: number): number
-  /** One of the items. Throws a `RangeError` on an empty list. */
+  /** One of the items. Throws a `RangeError` for an empty list. */
   pick<T>(items: readonly T[]): T
   /** True with this probability. */
   chance(probability: number): boolean

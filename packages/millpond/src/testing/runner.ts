@@ -17,9 +17,7 @@ export interface RunnerIt {
 export interface Case<S> {
   readonly id: string
   readonly title: string
-  /**
-   * May resolve with a text: the reason why there was nothing to prove, where a contract lets the subject do without.
-   */
+  /** May resolve with a text: why there was nothing to prove, if the feature is optional in the contract. */
   readonly run: (subject: S) => Promise<unknown>
 }
 
@@ -54,13 +52,13 @@ export function register<S>(
   })
 }
 
-/** vitest and node:test let a running test say so; with others it passes. */
+/** Vitest and node:test let a running test skip itself; with other runners it passes. */
 function skipIn(context: unknown, reason: string): void {
   const skip: unknown = context instanceof Object ? Reflect.get(context, 'skip') : undefined
   if (typeof skip === 'function') skip.call(context, reason)
 }
 
-/** Asks again until `check` holds; fails with `what` after `ms`. For effects that have a deadline and no event. */
+/** Repeats `check` until it is true; fails with `what` after `ms`. For effects that have a deadline but no event. */
 export async function until(what: string, check: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
   const end = performance.now() + ms
   while (!(await check())) {

@@ -1,4 +1,4 @@
-// The ledger in its plainest form: one object, no I/O, nothing clever. What real stores must agree with.
+// The ledger in its simplest form: one object, no I/O, no optimisation. Real stores must agree with it.
 import type { Advanced, Change, CommitItem, LeaseAnswer, Snapshot, Stored, Tail } from '../core/contracts.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 
@@ -7,7 +7,7 @@ export interface LedgerRecordOptions {
   readonly targets?: number | undefined
   /** How long lines and key targets are kept, milliseconds. Default 120000. */
   readonly windowMs?: number | undefined
-  /** Entries also lie in tiers that an advance does not drop from. Default false. */
+  /** Entries are also in tiers that an advance does not drop from. Default false. */
   readonly externalTiers?: boolean | undefined
 }
 
@@ -28,7 +28,7 @@ interface Hold {
 
 const MAX_PATTERNS = 64
 
-/** One namespace's record, in one epoch. Every method is one step. Entries live in the map that is handed in. */
+/** One namespace's record, in one epoch. Every method is one step. Entries are in the map that is passed in. */
 export class LedgerRecord {
   readonly epoch: string
   #seq = 0
@@ -173,7 +173,7 @@ export class LedgerRecord {
     this.#holds = this.#holds.filter((hold) => hold.targets.size > 0)
   }
 
-  /** What ran out is not known to have been told: it moves now. */
+  /** A hold that has run out may not have been reported: its targets move now. */
   #expireHolds(now: number): void {
     const over = this.#holds.filter(({ until }) => until <= now)
     if (over.length === 0) return
@@ -239,8 +239,8 @@ export class LedgerRecord {
   }
 
   /**
-   * The steps that recorded them dropped the entries, so only a load from before could bring one back: it is refused.
-   * Who keeps copies is told how far.
+   * The steps that recorded them dropped the entries, so only an older load could bring one back, and that is refused.
+   * Tiers with copies are told up to which number.
    */
   #forgetKeys(upTo: number): void {
     this.#forget(({ target, seq }) => target.kind === 'key' && seq <= upTo)

@@ -1,4 +1,4 @@
-// The links between simulated processes and the shared tier: whole, or cut until they are healed.
+// The links between simulated processes and the shared tier: intact, or cut until they are healed.
 import { type Transport, unreachable } from './simulator-server.ts'
 import type { Steps } from './simulator-steps.ts'
 
@@ -21,7 +21,7 @@ export class Links {
     }))
   }
 
-  /** There and back are a step each; a link that is cut holds or fails what travels. */
+  /** Each direction is one step; a link that is cut holds messages back or fails them. */
   transport(process: number, name: string): Transport {
     const pass = async (owner: string, label: string, what: string): Promise<void> => {
       await this.#steps.step(owner, label)

@@ -1,4 +1,4 @@
-// What a simulation is told to do: lanes of operations, and what happens to the world meanwhile.
+// The program of a simulation: lanes of operations, and what happens to the world meanwhile.
 import type { Clock, Tier } from '../core/contracts.ts'
 import type { FakeClock } from './clock.ts'
 import type { SimulatedServer } from './simulator-server.ts'
@@ -10,7 +10,7 @@ interface SimulatedLease {
   release(): void
 }
 
-/** What a simulation needs of a cache. `createCache` answers one. */
+/** The part of a cache that a simulation uses. `createCache` returns one. */
 export interface SimulatedCache {
   peek(key: string): unknown
   get(key: string): Promise<unknown>
@@ -42,9 +42,9 @@ export interface SimulatedCache {
 
 export type LaneStep =
   | { readonly do: 'get' | 'peek' | 'strong'; readonly key: string }
-  /** Its loader, when it runs, waits so many milliseconds between reading the truth and returning. Default 0. */
+  /** If its loader runs, it waits `slowMs` milliseconds between reading the truth and returning. Default 0. */
   | { readonly do: 'getOrSet'; readonly key: string; readonly slowMs?: number }
-  /** The same by hand: where the key is missing, the truth is read under a lease, and set. */
+  /** The same by hand: if the key is missing, the truth is read under a lease, and set. */
   | { readonly do: 'lease'; readonly key: string; readonly slowMs?: number }
   /**
    * The truth commits, then the cache is told in this way until it acks. `through`: it is told before, too, and the key
@@ -52,29 +52,29 @@ export type LaneStep =
    */
   | { readonly do: 'write'; readonly key: string; readonly tell: 'delete' | 'set' | 'tag' | 'clear' }
   /**
-   * The cache is told before the truth commits, too, and the key is held meanwhile. The source takes so many
+   * The cache is told before the truth commits, too, and the key is held meanwhile. The source takes `slowMs`
    * milliseconds to commit. Default 0.
    */
   | { readonly do: 'write'; readonly key: string; readonly tell: 'through'; readonly slowMs?: number }
   /** An invalidation without a write. */
   | { readonly do: 'forget'; readonly key: string }
-  /** As long as a timer of the process takes; what follows runs in the timer's own turn. */
+  /** Waits for a timer of the process; what follows runs in the timer's own turn. */
   | { readonly do: 'wait'; readonly ms: number }
 
 export type WorldStep =
-  /** Time jumps ahead of everything that is under way. */
+  /** Time jumps ahead of everything in progress. */
   | { readonly world: 'pass'; readonly ms: number }
-  /** As long as it takes until so much time has passed by itself: time passes when nothing else can happen. */
+  /** Waits until this much time has passed by itself: time passes when nothing else can happen. */
   | { readonly world: 'wait'; readonly ms: number }
   | { readonly world: 'save' }
   | { readonly world: 'restart'; readonly how: 'empty' | 'saved' }
   | { readonly world: 'lose-record' }
-  /** `held`: what travels waits for the heal. `reset`: it fails. */
+  /** `held`: messages wait for the heal. `reset`: they fail. */
   | { readonly world: 'cut'; readonly process: number; readonly how: 'held' | 'reset' }
   | { readonly world: 'heal'; readonly process: number }
   /** Time passes for all but this process, which is stopped. */
   | { readonly world: 'freeze'; readonly process: number; readonly ms: number }
-  /** SIGKILL, and a new life. */
+  /** SIGKILL, then a new start. */
   | { readonly world: 'kill'; readonly process: number }
 
 export interface Simulation {

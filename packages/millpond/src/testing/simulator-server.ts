@@ -11,13 +11,13 @@ export interface SimulatedServerOptions extends LedgerRecordOptions {
   readonly now?: (() => number) | undefined
   /** Who sees it. Default `shared`. */
   readonly scope?: Scope | undefined
-  /** What an epoch belongs to. `record`, a defect: it comes back with old data. Default `server`. */
+  /** What an epoch belongs to. `record` is a planted defect: the epoch comes back with old data. Default `server`. */
   readonly epochOf?: 'server' | 'record' | undefined
 }
 
 /**
- * How calls travel: `send` before the server acts, `back` before the caller hears of it. Both may reject or never
- * resolve.
+ * How calls travel: `send` runs before the server acts, `back` before the caller gets the answer. Both may reject or
+ * never resolve.
  */
 export interface Transport {
   send(what: string): Promise<void>
@@ -27,15 +27,15 @@ export interface Transport {
 }
 
 export interface SimulatedServer {
-  /** A tier over a link. Many may exist at a time, as processes have them. */
+  /** A tier over a link. Several may exist at a time, one per process. */
   connect(transport?: Transport): Tier & { readonly ledger: LedgerStore }
-  /** Remembers everything as it is now. */
+  /** Saves the current state. */
   save(): void
-  /** Killed and started again: a new identity, empty or with what was saved. */
+  /** Kills and starts it again: a new identity, empty or with the saved state. */
   restart(how: 'empty' | 'saved'): void
   /** Destroys one namespace's record, or all, as an eviction would. */
   loseRecord(namespace?: string): void
-  /** Entries as they are stored. */
+  /** The stored entries. */
   readonly entries: ReadonlyMap<string, Stored>
 }
 
@@ -61,7 +61,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
   let savedRecords: readonly (readonly [string, LedgerRecord])[] = []
   let external = options.externalTiers ?? false
 
-  /** A record of this life of the server, or the beginning of a new epoch. */
+  /** The record of this run of the server, or a new one with a new epoch. */
   function recordOf(namespace: string): LedgerRecord {
     const known = records.get(namespace)
     if (external) known?.coverOtherTiers()
@@ -191,7 +191,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
 
 const namesOf = (asks: readonly LeaseAsk[]): string => asks.map(({ key }) => key).join(', ')
 
-/** What a call over a broken link ends with. */
+/** The error of a call over a broken link. */
 export function unreachable(what: string): MillpondError {
   const code = ['read', 'write', 'drop', 'clear', 'scan', 'usage'].includes(what) ? 'TIER_FAILED' : 'LEDGER_UNREACHABLE'
   return new MillpondError(code, `simulated: ${what}: the link is down`)

@@ -1,5 +1,4 @@
-// Decides what happens next: every place where two processes could overtake each other is a step that waits to be
-// chosen.
+// Decides what happens next: every point where processes could overtake each other is a step that waits to be chosen.
 
 /** Chooses among `count` steps that could happen now, the oldest first: 0 to count-1. */
 export type Choose = (count: number) => number
@@ -10,10 +9,10 @@ export interface Steps {
   /** The owner's steps are not chosen until `go`. */
   stop(owner: string): void
   go(owner: string): void
-  /** The owner is gone: its steps never happen. */
+  /** The owner was killed: its steps never happen. */
   drop(owner: string): void
   /**
-   * Lets chosen steps happen until `isDone`; calls `idle` when none can, which answers whether that could change
+   * Lets chosen steps happen until `isDone`; calls `idle` when none can, which returns whether that has changed
    * anything.
    */
   drive(choose: Choose, isDone: () => boolean, idle: () => boolean): Promise<void>
@@ -27,7 +26,7 @@ interface Waiting {
   readonly happen: () => void
 }
 
-/** The first choice, always: what came first happens first. */
+/** Always the first choice: steps happen in the order in which they came. */
 export const inOrder: Choose = () => 0
 
 export function openSteps(limit = 20_000): Steps {

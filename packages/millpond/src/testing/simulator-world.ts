@@ -1,4 +1,4 @@
-// The simulated world: lives of processes, the links between them and the shared tier, the truth, and the passing of
+// The simulated world: runs of processes, the links between them and the shared tier, the truth, and the passing of
 // time.
 import { type FakeClock, fakeClock } from './clock.ts'
 import type { ChangeOp, HistoryLine, Operation, ReadOp } from './history.ts'
@@ -22,7 +22,7 @@ const RETRY_MS = 60
 const HOLD_MS = 300
 const MAX_SIMULATED_MS = 60_000
 
-/** One life of a process. */
+/** One run of a process. */
 interface Life {
   readonly name: string
   readonly cache: SimulatedCache
@@ -51,8 +51,8 @@ export class World {
   readonly #frozen = new Set<number>()
   readonly #versions = new Map<string, number>()
   /**
-   * Who is between commit and ack. A `set` writes alone: two values at a time would be the application's race, not the
-   * cache's.
+   * The writers between commit and ack. A `set` writes alone: two values at a time would be a race of the application,
+   * not of the cache.
    */
   readonly #writers = new Set<Writer>()
   /** Writes that have committed but are not reported yet. If their process dies, another must repair them. */
@@ -115,7 +115,7 @@ export class World {
     this.#links.healAll()
   }
 
-  /** Repairs what died untold, waits, and reads everything everywhere. */
+  /** Repairs writes whose process died before it reported them, waits, and reads every key in every process. */
   async calmDown(): Promise<void> {
     const orphans = [...this.#untold].map(({ key }) => key)
     const first = this.#life(0)
@@ -130,7 +130,7 @@ export class World {
     await Promise.all(this.#lives.map(({ cache }) => cache.close()))
   }
 
-  /** What still pends is written as pending. */
+  /** Writes unfinished operations as pending. */
   finish(): HistoryLine[] {
     const end = this.#now()
     for (const draft of this.#pending) this.#lines.push({ ...draft, end, acked: false, pending: true })
@@ -195,7 +195,7 @@ export class World {
     const entry = await cache.getEntry(key, { lease: true })
     if (entry.kind !== 'miss') return entry.value
     const value = await this.#load(life, key, slowMs)
-    // Without the ledger it is stored nowhere, and has been read all the same.
+    // Without the ledger the value is stored nowhere, but it has been read.
     await cache.set(key, value, { tags: [TAG], ttl: TTL_MS, lease: entry.lease }).catch(() => {})
     return value
   }
@@ -248,7 +248,7 @@ export class World {
         await cache.transaction({ keys: [key], hold: HOLD_MS }, async (transaction) => {
           await this.steps.step(life.name, `commits ${key}`)
           if (slowMs > 0) await new Promise<void>((resolve) => life.clock.after(slowMs, resolve))
-          // Nothing protects what reaches the source when the hold is over, but the process itself.
+          // Only the process itself can repair a write that reaches the source after its hold is over.
           if (this.#ms - began >= HOLD_MS) this.#untold.add(writer)
           version = (this.#versions.get(key) ?? 0) + 1
           this.#versions.set(key, version)
@@ -336,7 +336,7 @@ export class World {
     else this.#links.cut(event.process, event.how)
   }
 
-  /** Another life of the server outdates loads: two loads at a time are no fault then. */
+  /** A restart of the server outdates loads: two loads at a time are not a violation then. */
   #disturb(work: () => void): void {
     work()
     // Holds end with their epoch.
@@ -365,7 +365,7 @@ export class World {
     this.#lines.push({ kind: 'freeze', process: name, start, end: this.#now() })
     this.#frozen.delete(process)
     this.steps.go(name)
-    // What comes first when it goes on, timers or what was under way, is anybody's guess.
+    // When it goes on, either its timers or the steps in progress may come first.
     void this.steps.step(name, 'timers').then(() => clock.run(0))
   }
 
@@ -376,7 +376,7 @@ export class World {
     for (const writers of [this.#writers, this.#held])
       for (const writer of writers) if (writer.life === life.name) writers.delete(writer)
     life.kill()
-    // What it had in progress may still take effect, and will not be reported.
+    // Its operations in progress may still take effect, but will not be reported.
     this.#lines.push({ kind: 'fault', name: 'killed', start: this.#ms, end: this.#ms })
     this.#lives[process] = this.#bear(process)
   }

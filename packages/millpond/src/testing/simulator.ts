@@ -15,7 +15,7 @@ export interface SimulationResult {
   readonly verdict: Verdict
   readonly lines: readonly HistoryLine[]
   readonly trace: readonly string[]
-  /** It ended by itself: no lane waits for ever. */
+  /** It ended by itself: no lane is stuck. */
   readonly ended: boolean
 }
 

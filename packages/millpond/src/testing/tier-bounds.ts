@@ -1,11 +1,10 @@
-// The bounds of a tier that has any: kept while it is filled, by itself and by a peer at once, and at the cost of the
-// old.
+// The bounds of a tier, if it has any: kept while it and a peer fill it at the same time, by evicting old entries.
 import assert from 'node:assert/strict'
 import type { Tier, TierItem } from '../core/contracts.ts'
 import type { Case } from './runner.ts'
 import { item, readAll, refusalsIn, type TierSubject, text } from './tier-subject.ts'
 
-/** What a tier may hold beyond its bounds while several write. */
+/** How far a tier may exceed its bounds while several write. */
 const SHARE = 1.05
 const BODY = 1000
 const BATCH = 50
@@ -39,7 +38,7 @@ export const boundCases: readonly Case<TierSubject>[] = [
         const { entries = holds, evicted = 1 } = (await tier.usage?.()) ?? {}
         assert.ok(entries > holds / 3, `of some ${holds} entries that fit, ${entries} were left`)
         assert.ok(evicted > 0, 'usage() tells of no entry that had to leave')
-        // What it counts as gone is gone from its count.
+        // Removed entries are no longer counted.
         await tier.clear('')
         assert.equal((await tier.usage?.())?.entries ?? 0, 0)
       } finally {

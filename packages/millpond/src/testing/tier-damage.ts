@@ -1,10 +1,10 @@
-// A record of a tier in which a bit has changed.
+// Records of a tier in which a bit has changed.
 import assert from 'node:assert/strict'
 import type { Tier, TierItem } from '../core/contracts.ts'
 import type { Case } from './runner.ts'
 import { item, readOne, type TierSubject, text, using } from './tier-subject.ts'
 
-/** An entry that a step of the ledger stores, where the tier keeps one: its position is given there. */
+/** An entry stored by a step of the ledger, if the tier holds one: the step gives it its position. */
 async function stepped({ ledger }: Tier): Promise<TierItem[]> {
   if (ledger === undefined) return []
   const { key, body, expiresAt } = item('stepped', 'body', Date.now() + 3_600_000)
@@ -48,7 +48,7 @@ export const damageCases: readonly Case<TierSubject>[] = [
               stored++
               const answer = await readOne(tier, key)
               if (answer === undefined) continue
-              // A damaged body is the reader's to find: it carries a checksum of its own.
+              // A damaged body is detected by the reader: it has a checksum of its own.
               const where = `bit ${bit} of part ${at}`
               assert.deepEqual(answer.asOf, asOf, where)
               assert.equal(answer.expiresAt, expiresAt, where)
@@ -56,7 +56,7 @@ export const damageCases: readonly Case<TierSubject>[] = [
             }
           }
           assert.ok(stored > 100, 'hardly a bit could be flipped')
-          // A store sweeps away what a flipped deadline has made look over.
+          // A store may sweep an entry that looks expired because of a flipped deadline.
           await tier.drop([key])
           assert.equal(await record.store(key, parts), true)
           assert.equal(text(await readOne(tier, key)), 'body')

@@ -1,4 +1,4 @@
-// What a tier gives back: every byte, in order, of every key.
+// What a tier returns: every byte, in order, of every key.
 import assert from 'node:assert/strict'
 import type { Case } from './runner.ts'
 import {

@@ -1,4 +1,4 @@
-// A tier among others: calls at once, a second process, a restart, the end.
+// The life of a tier: concurrent calls, a second process, a restart, closing.
 import assert from 'node:assert/strict'
 import { MillpondError } from '../core/errors.ts'
 import type { Case } from './runner.ts'

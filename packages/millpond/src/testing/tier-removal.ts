@@ -1,4 +1,4 @@
-// What a tier lets go of, and how it lists what it has.
+// How a tier removes entries, and how it lists them.
 import assert from 'node:assert/strict'
 import type { Case } from './runner.ts'
 import { fitting, item, listed, oddKeys, readOne, type TierSubject, text, using, writeAll } from './tier-subject.ts'

@@ -1,15 +1,15 @@
-// What the cases of the tiers' suite stand on: the subject, its items, and reading and writing in calls as large as it
-// takes.
+// What the cases of the tier suite share: the subject, its items, and reading and writing in calls as large as it
+// accepts.
 import assert from 'node:assert/strict'
 import type { Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 
 /** The tier under test. */
 export interface TierSubject {
   readonly name: string
-  /** A new tier on an empty store. Called once a case; the case closes what it opened. */
+  /** A new tier on an empty store. Called once per case; the case closes what it opened. */
   readonly open: () => Promise<Tier>
   /**
-   * Another tier on the store of `open`'s last answer, as a second process would have it. Needed unless `peer` and
+   * Another tier on the store that `open` returned last, as a second process would have it. Needed unless `peer` and
    * `durable` are skipped.
    */
   readonly again?: () => Promise<Tier>
@@ -18,23 +18,22 @@ export interface TierSubject {
    * some MB. Needed unless `bounded` is skipped.
    */
   readonly openBounded?: () => Promise<readonly [Tier, Tier]>
-  /** Stored records as they lie in the store. Needed unless `every-bit` is skipped. */
+  /** Access to records as they are stored. Needed unless `every-bit` is skipped. */
   readonly record?: StoredRecord
-  /** Cases that this tier cannot pass, each with the reason. */
+  /** Ids of cases that this tier cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
 }
 
-/** The record of a key, all of it: one part, or one for each column that holds something. */
+/** The whole record of a key: one part, or one for each non-empty column. */
 export interface StoredRecord {
   load(key: string): Promise<readonly Uint8Array[]>
   /**
-   * Puts other parts in its place, also where the key has no record any more; `false` where the store cannot hold such
-   * parts.
+   * Replaces it with other parts, even if the key has no record any more; `false` if the store cannot hold such parts.
    */
   store(key: string, parts: readonly Uint8Array[]): Promise<boolean>
 }
 
-/** Keys that careless stores confuse, refuse or damage. All well-formed, none longer than 512 characters. */
+/** Keys that careless stores confuse, refuse or damage. All are well-formed and at most 512 characters long. */
 export const oddKeys: readonly string[] = [
   'a',
   'A',
@@ -97,7 +96,7 @@ export const oddKeys: readonly string[] = [
 
 export const epoch = 'e0'
 
-/** An item whose body is all its own. */
+/** An item with a unique body. */
 export function item(
   key: string,
   body: Uint8Array | string = `body of ${key}`,
@@ -133,7 +132,7 @@ export async function again(subject: TierSubject): Promise<Tier> {
   return subject.again()
 }
 
-/** In calls that are as large as the tier takes. */
+/** In calls as large as the tier accepts. */
 async function inCalls<T, A>(tier: Tier, items: readonly T[], call: (some: readonly T[]) => Promise<A>): Promise<A[]> {
   const most = tier.limits?.items ?? items.length
   const answers: A[] = []
@@ -148,7 +147,7 @@ export const readAll = async (tier: Tier, keys: readonly string[]): Promise<(Sto
 export const dropAll = async (tier: Tier, keys: readonly string[]): Promise<number> =>
   (await inCalls(tier, keys, (some) => tier.drop(some))).reduce((sum, count) => sum + count, 0)
 
-/** Those that the tier takes. */
+/** The keys that the tier accepts. */
 export const fitting = (tier: Tier, keys: readonly string[]): readonly string[] =>
   keys.filter((key) => Buffer.byteLength(key) <= (tier.limits?.keyBytes ?? Number.POSITIVE_INFINITY))
 

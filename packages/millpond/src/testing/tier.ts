@@ -1,4 +1,4 @@
-// The conformance suite of tiers: what `Tier` promises, for every implementation alike.
+// The conformance suite of tiers: what `Tier` promises, for every implementation.
 import { type Case, type Runner, register } from './runner.ts'
 import { boundCases } from './tier-bounds.ts'
 import { damageCases } from './tier-damage.ts'
@@ -15,7 +15,7 @@ export function describeTier(runner: Runner, subject: TierSubject): void {
   register(runner, `${subject.name} keeps the Tier contract`, subject, tierCases, subject.skips ?? {})
 }
 
-/** Every obligation. */
+/** All cases. */
 export const tierCases: readonly Case<TierSubject>[] = [
   ...entryCases,
   ...boundCases,
