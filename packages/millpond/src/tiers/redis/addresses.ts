@@ -1,16 +1,16 @@
-// Where servers are: URLs, names and lists, checked. Secrets never reach a message.
+// The addresses of servers: URLs, names and lists, checked. Secrets never appear in a message.
 import { MillpondError, show } from '../../core/errors.ts'
 import { parseServerUrl, wrongUrl } from '../url.ts'
 import type { RedisClientOptions } from './client.ts'
 
-/** A server of a list. */
+/** One server of a list. */
 export interface RedisHost {
   readonly host: string
   /** Default 6379, of a sentinel 26379. */
   readonly port?: number
 }
 
-/** Where to connect and as whom, in the words of ioredis. */
+/** Where to connect and as which user, in the terms of ioredis. */
 export type Address = Pick<
   RedisClientOptions,
   | 'host'
@@ -75,7 +75,7 @@ export function byName(options: {
   return { host: checkHost(host, 'host'), port: checkPort(port, 'port') }
 }
 
-/** @throws MillpondError `OPTION_INVALID` for anything but a list of at least one host. */
+/** @throws MillpondError `OPTION_INVALID` unless it is a list of at least one host. */
 export function hostList(list: unknown, option: string, defaultPort: number): { host: string; port: number }[] {
   if (!Array.isArray(list) || list.length === 0) {
     throw new MillpondError(

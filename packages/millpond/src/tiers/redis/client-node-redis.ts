@@ -1,14 +1,14 @@
-// The client of node-redis (`redis` on npm), in the verbs that are used of a client.
+// Adapts the client of node-redis (`redis` on npm) to the interface that the tier uses.
 //
-// Each attempt to connect is a client of its own, which never comes back by itself: when and how often is said here, as
-// it is told.
+// Each attempt to connect uses a client of its own, which never reconnects by itself: this adapter does, when and as
+// often as its options say.
 
 import { afterAwake } from '../../core/awake.ts'
 import { isError } from '../../core/errors.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 
-/** What is used of a client of node-redis 5 or 6. */
+/** The used part of a client of node-redis 5 or 6. */
 export interface NodeRedisClient {
   readonly isOpen: boolean
   connect(): Promise<unknown>
@@ -26,7 +26,7 @@ export interface NodeRedisClient {
 type Create = (options: object) => NodeRedisClient
 type Listener = (...told: never[]) => void
 
-/** Texts as they are on the wire: simple ones and those with a length. */
+/** Strings as bytes: bulk and simple ones. */
 const AS_BYTES = { typeMapping: { 36: Buffer, 43: Buffer } }
 const AT_ONCE = { cork: () => {}, uncork: () => {} }
 
@@ -36,7 +36,7 @@ export function isNodeRedis(client: unknown): client is NodeRedisClient {
   )
 }
 
-/** A client that spreads commands over servers, or asks sentinels, by itself. */
+/** Whether the client distributes commands over servers, or asks sentinels, by itself. */
 export function isGroup(client: NodeRedisClient): boolean {
   return 'slots' in client || 'getSentinelNode' in client
 }
@@ -49,7 +49,7 @@ function hasVerbs(client: unknown, verbs: readonly string[]): boolean {
   )
 }
 
-/** Clients like the given one, whose options say how to reach the server. */
+/** Makes clients like the given one, whose options say how to reach the server. */
 export function likeNodeRedis(client: NodeRedisClient): RedisClient {
   const options: { readonly socket?: object; readonly database?: number } = Reflect.get(client, 'options') ?? {}
   const Client = nodeRedisClass((own) => client.duplicate({ ...own, socket: { ...options.socket, ...socketIn(own) } }))
@@ -85,7 +85,7 @@ export function nodeRedisClass(create: Create): RedisClientClass {
     async connect(): Promise<void> {
       this.status = 'connecting'
       let client: NodeRedisClient | undefined
-      // The socket has its own deadline; this is for a server that takes it and says nothing.
+      // The socket has its own deadline; this one is for a server that accepts the connection and stays silent.
       const ms = 2 * (this.options.connectTimeout ?? 1000)
       const cancel = afterAwake(ms, () => {
         if (this.status === 'connecting') this.#lose(client, new Error(`no connection within ${ms} ms`), true)
@@ -142,7 +142,7 @@ export function nodeRedisClass(create: Create): RedisClientClass {
       return this.#send([command, ...args.map((one) => (typeof one === 'number' ? String(one) : one))])
     }
 
-    /** What is sent within one turn goes out together anyway. */
+    /** Commands sent within one turn go out together anyway. */
     pipeline(commands: unknown[][]): { exec(): Promise<[Error | null, unknown][]> } {
       const sent = ([, command, ...args]: unknown[]): Promise<[Error | null, unknown]> =>
         this.#send([String(command), ...args.map((one) => (Buffer.isBuffer(one) ? one : String(one)))]).then(
@@ -161,7 +161,7 @@ export function nodeRedisClass(create: Create): RedisClientClass {
       return this.#live().sendCommand(args, AS_BYTES)
     }
 
-    /** Once for each connection, however often and by whatever it is told that it has ended. */
+    /** Runs once for each connection, however often its end is reported. */
     #lose(client: NodeRedisClient | undefined, error: Error | undefined, isComingBack: boolean): void {
       const isOver = this.status === 'end' || this.status === 'reconnecting'
       if (client !== this.#client || (isOver && isComingBack)) return

@@ -1,8 +1,8 @@
-// What is used of a client library: one connection to one server, and how to make another. The classes `Redis` of
-// ioredis 5 and 6 are such clients.
+// The used part of a client library: one connection to one server, and how to make another. The `Redis` classes of
+// ioredis 5 and 6 have this form.
 import type { ConnectionOptions } from 'node:tls'
 
-/** What a connection is told when it is made, in the words of ioredis. What a version does not know does nothing. */
+/** The options of a connection, in the terms of ioredis. A version ignores those that it does not know. */
 export interface RedisClientOptions {
   readonly host?: string
   readonly port?: number
@@ -23,7 +23,7 @@ export interface RedisClientOptions {
   readonly failoverDetector?: boolean
   readonly lazyConnect?: boolean
   readonly keyPrefix?: string
-  /** Of version 6. */
+  /** For version 6. */
   readonly protocol?: 2
   readonly connectTimeout?: number
   readonly disconnectTimeout?: number
@@ -40,9 +40,9 @@ export interface RedisClientOptions {
 
 export interface RedisClient {
   readonly status: string
-  /** A client that spreads commands over servers by itself. */
+  /** Whether it distributes commands over servers by itself. */
   readonly isCluster: boolean
-  /** How it was made. */
+  /** The options that it was made with. */
   readonly options: {
     readonly db?: number | undefined
     readonly sentinels?:
@@ -56,12 +56,13 @@ export interface RedisClient {
   }
   readonly stream: { cork(): void; uncork(): void; unref(): unknown }
   connect(): Promise<unknown>
-  /** `true`: and comes back. */
+  /** `true`: it reconnects. */
   disconnect(reconnect?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'connect' | 'reconnecting' | 'ready' | 'close' | 'end', listener: () => void): unknown
   /**
-   * Bytes, or text; of a damaged stream anything: for `message` ioredis would make text of it, outside of every call.
+   * Gets bytes or text; from a damaged stream, anything. (For `message` ioredis would decode it, outside of every
+   * call.)
    */
   on(event: 'messageBuffer', listener: (channel: unknown, text: unknown) => void): unknown
   select(db: number): Promise<unknown>
@@ -69,10 +70,10 @@ export interface RedisClient {
   ping(): Promise<unknown>
   subscribe(...channels: string[]): Promise<unknown>
   unsubscribe(...channels: string[]): Promise<unknown>
-  /** Any command; texts of the answer are bytes. */
+  /** Sends any command; strings in the answer are bytes. */
   callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown>
   pipeline(commands: unknown[][]): { exec(): Promise<[error: Error | null, answer: unknown][] | null> }
-  /** Another one of its kind, with other options. */
+  /** Another client of the same kind, with other options. */
   duplicate(options: RedisClientOptions): RedisClient
 }
 

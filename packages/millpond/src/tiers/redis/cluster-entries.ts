@@ -25,11 +25,11 @@ export class ClusterEntries {
     this.#names = names
   }
 
-  /** What a server did not answer counts as absent, unless none did. */
+  /** Keys of a server that did not answer count as absent, unless none did. */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const commands = keys.map((key): KeyCommand => {
       const name = this.#names.entry(key)
-      // A key of another type is no error to MGET.
+      // MGET does not fail for a key of another type.
       return { key: name, words: ['MGET', name] }
     })
     const replies = await this.#connection.each('read', FAILED, commands)
@@ -58,9 +58,7 @@ export class ClusterEntries {
     }
   }
 
-  /**
-   * After the ledger has moved: drops, then writes, as far as the servers answer.
-   */
+  /** After the ledger has advanced: drops, then writes, as far as the servers answer. */
   async settle(
     what: string,
     code: ErrorCode,

@@ -1,12 +1,12 @@
-// The servers of a cluster: a connection to each master, and the map of the slots, asked for when it is old or seems
-// wrong.
+// The servers of a cluster: a connection to each master, and the slot map, which is requested again when it is old or
+// seems wrong.
 import type { RedisClientClass } from './client.ts'
 import { closed, failed, reasonOf } from './connection.ts'
 import { NodeConnection } from './connection-node.ts'
 import type { RedisSettings } from './options.ts'
 import { addressOf, type Redirection, readSlots, type ServerName, type SlotMap } from './slots.ts'
 
-/** How old the map may get while all is well, and how often it is asked for in trouble. */
+/** The maximum age of the map in normal operation, and the pause between requests for it in trouble. */
 const MAP_MS = 5000
 const TROUBLE_MS = 100
 /** Servers asked for the map at a time. */
@@ -26,7 +26,7 @@ export class ClusterNodes {
   #turn = 0
   #closed = false
 
-  /** Connects when first asked, not before. `adopted` is told each new map. */
+  /** Connects with the first call, not before. `adopted` gets each new map. */
   constructor(settings: RedisSettings, client: RedisClientClass, adopted: (map: SlotMap) => void) {
     this.#settings = settings
     this.#Client = client
@@ -55,7 +55,7 @@ export class ClusterNodes {
     return node
   }
 
-  /** The first map is waited for; later ones are not: then there is nothing to wait for. */
+  /** Waits for the first map; undefined afterwards, since later maps are not waited for. */
   ready(): Promise<void> | undefined {
     if (this.#map === undefined) return this.#firstMap()
     if (performance.now() - this.#askedAt > MAP_MS) void this.#refresh()
@@ -77,14 +77,14 @@ export class ClusterNodes {
     throw new Error(`no server serves the slot ${slot}`)
   }
 
-  /** A server said where the slot is: remembered, where it is there to stay. */
+  /** A server named the owner of the slot: noted, if the move is permanent (MOVED). */
   follow({ kind, slot, server }: Redirection): void {
     if (kind === 'ask') return
     if (this.#map !== undefined) this.#map.owners[slot] = server
     this.trouble()
   }
 
-  /** Something went wrong that a newer map may explain. */
+  /** A failure that a newer map may explain. */
   trouble(): void {
     void this.#refresh()
   }
@@ -99,7 +99,7 @@ export class ClusterNodes {
     return this.#asking
   }
 
-  /** Those that are up first, each time another of them; a few at a time, and the first answer counts. */
+  /** Asks a few servers at a time, those that are up first and others each time; the first answer counts. */
   async #ask(): Promise<void> {
     const known = [...new Set([...(this.#map?.masters ?? []), ...this.#seeds, ...(this.#map?.replicas ?? [])])]
     const up = rotated(

@@ -1,21 +1,21 @@
-// The client library, told to do what the connection needs and nothing of its own accord.
+// A client of the library, configured to do nothing of its own accord.
 import { letGo } from '../../wrap/let-go.ts'
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 import type { Address, RedisSettings } from './options.ts'
 import { type Hear, leaveWhenOutOfStep } from './out-of-step.ts'
 
-/** Between attempts to connect, in milliseconds: grows from the first to the last. */
+/** Pause between attempts to connect, in milliseconds: grows from the first to the last. */
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2000
-/** A group that elects a new master is worth asking more often. */
+/** A group that is electing a new master is asked more often. */
 const LAST_ELECTION_MS = 500
-/** How long a connection of ours that ends waits for the other side to end it too, which a dead one never does. */
+/** How long a closing connection waits for the other side to close, which a dead one never does. */
 const DISCONNECT_MS = 100
 
 /**
- * A client that connects when told and comes back after `retry` milliseconds (`null`: never); it queues nothing and
- * sends nothing twice. The caller chooses the database: a failing SELECT would be passed over, and the commands go to
- * database 0. With `hear` it is one that listens.
+ * A client that connects on request and reconnects after `retry` milliseconds (`null`: never); it queues nothing and
+ * sends nothing twice. The caller selects the database: the client would ignore a failing SELECT, and send the commands
+ * to database 0. With `hear` the client listens for messages.
  */
 export function createClient(
   settings: RedisSettings,
@@ -42,9 +42,9 @@ export function createClient(
     retryStrategy: retry,
     role: 'master',
     sentinelCommandTimeout: commandMs,
-    // Asked in vain, it ends, and we come back: its own pause would keep the process alive.
+    // If no sentinel answers, the client ends and we reconnect: its own pause would keep the process alive.
     sentinelRetryStrategy: () => null,
-    // Ours (`SentinelWatch`): the client's own would write to the console.
+    // We have our own (`SentinelWatch`): the client's would write to the console.
     failoverDetector: false,
   } satisfies RedisClientOptions
   const client = template === undefined ? new Client({ ...address, ...options }) : template.duplicate(options)
@@ -57,8 +57,8 @@ export function createClient(
 }
 
 /**
- * The client asks sentinels over connections that take none of our options, and holds the process for two seconds after
- * each: longer than the pause until it asks again, so that it would never end while no sentinel answers.
+ * The client asks sentinels over connections that take none of our options, and keeps the process alive for two seconds
+ * after each: longer than the pause until it asks again, so that the process would never end while no sentinel answers.
  */
 function leaveSentinelsSoon(client: RedisClient): void {
   const connector: unknown = Reflect.get(client, 'connector')
@@ -78,7 +78,7 @@ export function retryDelay(attempts: number, isElection: boolean): number {
   return Math.round(delay * (0.75 + Math.random() / 2))
 }
 
-/** What the sentinels are asked with, where the settings name any. */
+/** The options for connections to the sentinels, if the settings name any. */
 export function sentinelsOf({ address, template }: RedisSettings): Address | undefined {
   if (address.sentinels !== undefined) return address
   const { sentinels, name, sentinelUsername, sentinelPassword, sentinelTLS } = template?.options ?? {}

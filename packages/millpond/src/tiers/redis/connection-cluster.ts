@@ -1,10 +1,10 @@
 // The connections to a Redis Cluster: one `NodeConnection` for each master, so that each knows its server's run id, and
 // a map of the slots.
 //
-// Nothing is ever sent twice of our own accord. A command goes to another server only when the one that was asked did
-// nothing but name it (MOVED, ASK) or did nothing at all (TRYAGAIN): a step of the ledger that may have been taken must
-// not be taken again, least of all by a promoted replica with the run id of the server it came after. While a master is
-// down its slots fail at once, and the other servers are asked for the map until somebody serves them again.
+// Nothing is ever sent twice of our own accord. A command goes to another server only if the first one did nothing but
+// name it (MOVED, ASK) or did nothing at all (TRYAGAIN): a ledger step that may have been carried out must not be
+// repeated, least of all by a promoted replica with the run id of its predecessor. While a master is down its slots
+// fail at once, and the other servers are asked for the map until somebody serves them again.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
@@ -20,7 +20,7 @@ import type { Hear } from './out-of-step.ts'
 import { addressOf, redirectionOf, type ServerName, slotOf } from './slots.ts'
 
 const MAX_REDIRECTIONS = 16
-/** Keys in motion between two servers: asked again after so long. */
+/** Pause before a command is repeated whose keys are moving between two servers. */
 const TRY_AGAIN_MS = 20
 
 export class ClusterConnection implements Connection {
@@ -77,8 +77,8 @@ export class ClusterConnection implements Connection {
   }
 
   /**
-   * Sends each command to its server, one pipeline for each server, in parallel. Answers in the order of the commands,
-   * a `MillpondError` in the place of what a server did not answer; rejects when none did.
+   * Sends each command to its server, one pipeline per server, in parallel. Returns answers in the order of the
+   * commands, with a `MillpondError` for each that a server did not answer; rejects if none did.
    */
   async each(what: string, code: ErrorCode, commands: readonly KeyCommand[]): Promise<unknown[]> {
     const answers: unknown[] = new Array(commands.length).fill(undefined)
@@ -96,7 +96,7 @@ export class ClusterConnection implements Connection {
     }
     for (const index of open) answers[index] = expired ?? failed(code, what, new Error('redirected too many times'))
     if (answers.every((answer) => answer instanceof MillpondError)) throw answers[0]
-    // What comes late changes nothing that was answered.
+    // A copy: late answers must not change what was returned.
     return [...answers]
   }
 
@@ -170,7 +170,7 @@ export class ClusterConnection implements Connection {
     open.delete(index)
   }
 
-  /** Where the command must go instead, or undefined when this is its answer. */
+  /** Where the command must be sent instead, or undefined if this is its answer. */
   #judge(reply: unknown, place: Place | undefined, command: KeyCommand | undefined): Place | undefined {
     if (!isError(reply) || place === undefined) return undefined
     if (reply.message.startsWith('NOSCRIPT') && place.isKnown && command?.otherwise !== undefined)
@@ -199,13 +199,13 @@ export class ClusterConnection implements Connection {
     })
   }
 
-  /** A server that left the cluster was closed, the tier was not. */
+  /** The connection to a server that left the cluster was closed, but the tier was not. */
   #asOwn(what: string, code: ErrorCode, error: unknown): unknown {
     const isLeft = error instanceof MillpondError && error.code === 'CLOSED' && !this.#closed
     return isLeft ? failed(code, what, new Error('the server left the cluster')) : error
   }
 
-  /** Any server passes on what is published on another; each attempt tries the next. */
+  /** Every server passes on messages published on another; each attempt tries the next server. */
   #listener(hear: Hear): RedisClient {
     const { servers } = this.#nodes
     const server = servers[this.#turn++ % servers.length] ?? ''

@@ -1,9 +1,9 @@
-// The connection to one Redis: known to be up or down at every moment, with our own deadline on each exchange, whatever
-// the client does.
+// The connection to one Redis server: known to be up or down at every moment, with a deadline of ours for each
+// exchange, whatever the client does.
 //
-// "Up" means that the server on this very connection has told its run id: every script carries it, so a server that was
-// replaced behind the same address cannot be taken for the old one. A wire belongs to one connection; when that ends,
-// the wire is dead, and nothing that was begun on it continues on the next.
+// "Up" means that the server has sent its run id over this very connection: every script carries the run id, so a
+// server that was replaced behind the same address cannot be mistaken for the old one. A wire belongs to one
+// connection; when that ends, the wire is dead, and nothing that was begun on it continues on the next.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { unheld } from '../../core/unheld.ts'
@@ -17,7 +17,7 @@ import { Followers } from './followers.ts'
 import type { RedisSettings } from './options.ts'
 import type { Hear } from './out-of-step.ts'
 
-/** How long a connection may be silent after a missed deadline before it is given up for a new one. */
+/** How long a connection may be silent after a missed deadline before it is replaced. */
 const SILENT_MS = 1000
 
 export class NodeConnection implements Connection {
@@ -34,7 +34,7 @@ export class NodeConnection implements Connection {
   readonly #waiting = new Set<(wire: LiveWire | undefined) => void>()
   readonly #deadlines: Deadlines
   readonly #followers: Followers
-  /** Where Sentinel names the master. */
+  /** If Sentinel names the master. */
   readonly #watch: SentinelWatch | undefined
 
   /** Connects with the first exchange, not before. */
@@ -94,7 +94,7 @@ export class NodeConnection implements Connection {
     })
   }
 
-  /** Known to be there. */
+  /** Whether the server is known to be reachable. */
   get isUp(): boolean {
     return this.#wire !== undefined && !this.#wire.isSilent
   }
@@ -103,7 +103,7 @@ export class NodeConnection implements Connection {
     return this.#closed ? () => {} : this.#followers.add(channel, wake)
   }
 
-  /** Lets what is under way end; each of these has its deadline. */
+  /** Lets running exchanges end; each has its deadline. */
   async close(): Promise<void> {
     this.#closed = true
     this.#followers.close()
@@ -128,21 +128,21 @@ export class NodeConnection implements Connection {
     this.#client = client
     client.on('error', (error) => {
       this.#down = error
-      // While no sentinel answers there is no connection that could close.
+      // While no sentinel answers there is no connection to close.
       if (this.#watch !== undefined && this.#wire === undefined) this.#lose(this.#watch.explain(error))
     })
     client.on('close', () => this.#lose(this.#down ?? new Error('the connection was closed')))
     client.on('ready', () => void this.#greet(client))
-    // Of sentinels that do not answer, or told to stop while it asks them, the client does not come back by itself.
+    // The client does not reconnect by itself if the sentinels do not answer, or if it is stopped while it asks them.
     client.on('end', () => {
       if (!this.#closed) unheld(setTimeout(() => client.connect().catch(() => {}), this.#nextDelay()))
     })
     this.#watch?.start()
-    // The events tell the same as the rejection.
+    // The events report the same as the rejection.
     client.connect().catch(() => {})
   }
 
-  /** Nothing is sent on a new connection before the database is chosen, the run id known and the data loaded. */
+  /** Nothing is sent on a new connection before the database is selected, the run id known and the data loaded. */
   async #greet(client: RedisClient): Promise<void> {
     const timer = setTimeout(() => client.disconnect(true), this.#settings.connectMs)
     try {
@@ -203,17 +203,17 @@ export class NodeConnection implements Connection {
     return createClient(this.#settings, this.#Client, () => (this.#closed ? null : this.#nextDelay()), hear)
   }
 
-  /** Grows until a server has been greeted: one that accepts and then refuses is no reason to hurry. */
+  /** Grows until a server has been greeted: a server that accepts and then refuses is not retried any faster. */
   #nextDelay(): number {
     return retryDelay(this.#attempts++, this.#watch !== undefined)
   }
 
-  /** The sentinels named another master. */
+  /** The sentinels have named another master. */
   #moveOn(): void {
     this.#followers.reconnect()
     this.#attempts = 0
     if (this.#wire !== undefined) this.#lose(new Error('the sentinels named another master'))
-    // Also one that is being greeted. One that still asks the sentinels will be told.
+    // Also while it is being greeted. A client that still asks the sentinels gets the new master from them.
     if (this.#client?.status === 'ready' || this.#client?.status === 'connect') this.#client.disconnect(true)
   }
 
@@ -222,7 +222,7 @@ export class NodeConnection implements Connection {
   }
 }
 
-/** A demoted master answers so: the next connection may find the new one. */
+/** The answer of a demoted master: the next connection may find the new one. */
 function isReadOnly(error: unknown): boolean {
   return isError(error) && /^(READONLY|MASTERDOWN)/.test(error.message)
 }

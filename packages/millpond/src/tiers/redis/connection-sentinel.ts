@@ -29,7 +29,7 @@ export class SentinelWatch {
     this.#moved = moved
   }
 
-  /** Does nothing when it runs already. */
+  /** Does nothing if it is running already. */
   start(): void {
     if (this.#clients.length > 0) return
     for (const { host, port } of this.#group.sentinels ?? []) {
@@ -63,7 +63,7 @@ export class SentinelWatch {
     }
   }
 
-  /** The client says of a refused certificate no more than that the connection was closed. */
+  /** For a refused certificate the client only reports that the connection was closed. */
   explain(error: unknown): unknown {
     if (this.#trouble === undefined || !isError(error) || !error.message.includes('Connection is closed')) return error
     return new Error(`no sentinel could be asked: ${this.#trouble.message}`, { cause: this.#trouble })
@@ -73,7 +73,7 @@ export class SentinelWatch {
     for (const client of this.#clients.splice(0)) client.disconnect()
   }
 
-  /** `<name> <old host> <old port> <new host> <new port>`: every sentinel says the same, and once is enough. */
+  /** `<name> <old host> <old port> <new host> <new port>`: every sentinel announces the same, and once is enough. */
   #hear(text: string): void {
     if (text === this.#last || !text.startsWith(`${this.#group.name} `)) return
     this.#last = text

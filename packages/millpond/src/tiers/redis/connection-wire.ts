@@ -28,9 +28,7 @@ export class LiveWire implements Wire {
     return this.#client.callBuffer(command, args)
   }
 
-  /**
-   * What is said within one turn goes out as one write: a write for each command costs more than all the rest of it.
-   */
+  /** Commands of one turn go out as one write: a write for each command costs more than everything else about it. */
   #gather(): void {
     if (this.#isGathering) return
     const { stream } = this.#client
@@ -51,14 +49,14 @@ export class LiveWire implements Wire {
   async settleAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
     if (!this.isAlive) throw new Error('the connection was lost meanwhile')
     const [first] = commands
-    // A pipeline of one costs three times a command.
+    // A pipeline of one command costs three times as much as the command.
     if (commands.length < 2)
       return first === undefined ? [] : [await this.#client.callBuffer(first[0], first.slice(1)).catch(asAnswer)]
     const answers = await this.#client.pipeline(commands.map((command) => ['callBuffer', ...command])).exec()
     return (answers ?? []).map(([error, answer]) => error ?? answer)
   }
 
-  /** Tells whether the server has been silent for as long as one deadline. */
+  /** Whether the server has been silent for as long as one deadline. */
   suspect(ms: number): boolean {
     if (!this.isSilent) this.isSilent = this.silentMs >= ms
     return this.isSilent

@@ -1,4 +1,4 @@
-// What the tier and its ledger need of the servers: one, one that Sentinel names, or a Cluster.
+// What the tier and its ledger need of the servers: of one, of one that Sentinel names, or of a Cluster.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../../core/packages.ts'
@@ -15,16 +15,16 @@ export interface Wire {
   call(command: string, args: Argument[]): Promise<unknown>
   /** Several commands in one round trip; rejects with the first error. */
   callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]>
-  /** Several commands in one round trip; an error stands in the place of its answer. */
+  /** Several commands in one round trip; an error is returned in place of the answer. */
   settleAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]>
 }
 
 export interface Connection {
   /**
-   * Runs one exchange within the deadline, with the server that holds `key`; in a cluster all that `talk` names must
-   * lie in that key's slot, and `talk` runs again where the first server did nothing but name another. Rejects at once
-   * while the server is known to be down. `isRead`: it changes nothing, and may run a second time within its deadline
-   * where its connection was lost under it.
+   * Runs one exchange within the deadline, with the server that holds `key`; in a cluster all keys that `talk` names
+   * must be in that key's slot, and `talk` runs again if the first server only named another. Rejects at once while the
+   * server is known to be down. `isRead`: it changes nothing, and may run a second time within its deadline if its
+   * connection was lost.
    */
   exchange<T>(
     what: string,
@@ -39,8 +39,8 @@ export interface Connection {
 }
 
 /**
- * The class of the caller's own client, else that of the first package that is there.
- * @throws MillpondError `OPTION_INVALID` when a package is needed and none is installed.
+ * The class of the caller's own client, or else of the first installed package. @throws MillpondError `OPTION_INVALID`
+ * if a package is needed and none is installed.
  */
 export function clientClass({ template, drivers }: Pick<RedisSettings, 'template' | 'drivers'>): RedisClientClass {
   if (template !== undefined) return template.constructor as RedisClientClass
@@ -49,7 +49,7 @@ export function clientClass({ template, drivers }: Pick<RedisSettings, 'template
     try {
       return classOf(driver, loadPackage(driver))
     } catch (error) {
-      // One that is there and fails is no reason to leave the tier out.
+      // An installed package that fails to load is reported, rather than treated as missing.
       if (cause === undefined || isNotInstalled(cause)) cause = error
     }
   }
@@ -70,7 +70,7 @@ function classOf(driver: RedisDriver, found: unknown): RedisClientClass {
   return nodeRedisClass((found as { readonly createClient: (options: object) => NodeRedisClient }).createClient)
 }
 
-/** What a caller gets to see of a failure. */
+/** A failure as callers see it. */
 export function failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
   return new MillpondError(
     code,
@@ -85,13 +85,13 @@ export function closed(what: string): MillpondError {
   return new MillpondError('CLOSED', `[redis] ${what}: the tier is closed`)
 }
 
-/** The client hangs the failed command on its errors, and so passwords (AUTH) and values would reach logs. */
+/** The client attaches the failed command to its errors, so that passwords (AUTH) and values would reach logs. */
 function withoutCommand(error: unknown): unknown {
   if (isError(error)) Reflect.deleteProperty(error, 'command')
   return error
 }
 
-/** What the server or the socket itself said. */
+/** The message of the server or the socket itself. */
 export function messageOf(error: unknown): string {
   const cause = reasonOf(error)
   return isError(cause) ? cause.message : ''

@@ -1,4 +1,4 @@
-// Deadlines of many exchanges that all have the same length, on one timer: the first begun is the first due.
+// Deadlines of many exchanges, all of the same length, on one timer: the first begun is the first due.
 import { afterAwake } from '../../core/awake.ts'
 import { Chain, type Link } from '../../core/chain.ts'
 import { unheld } from '../../core/unheld.ts'
@@ -13,15 +13,15 @@ export type Deadline = Link<Running>
 
 export class Deadlines {
   readonly #ms: number
-  /** In the order of their beginning, which is the order of their ends. */
+  /** In order of their beginning, which is also the order in which they are due. */
   readonly #running = new Chain<Running>()
   #isArmed = false
-  /** How long this process has stood still while somebody waited. */
+  /** How long this process has been paused in total while exchanges were running. */
   #pausedMs = 0
   #idle: (() => void) | undefined
   /**
-   * It outlives the exchange that set it, since the next one needs it again; it keeps the process alive while somebody
-   * waits, and no longer.
+   * It outlives the exchange that set it, since the next one needs it again; it keeps the process alive only while an
+   * exchange is running.
    */
   #timer: ReturnType<typeof setTimeout> | undefined
   readonly #clock = {

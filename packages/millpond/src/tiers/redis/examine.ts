@@ -1,5 +1,5 @@
-// The Redis tier examined: each server that the options name, over connections of their own; of sentinels and of a
-// cluster also what they say of the servers.
+// Examines the Redis tier: each server that the options name, over separate connections; for sentinels and clusters
+// also what they report of the servers.
 
 import type { TierStep } from '../../core/contracts.ts'
 import { isError } from '../../core/errors.ts'
@@ -10,7 +10,7 @@ import { createClient, sentinelsOf } from './connection-client.ts'
 import type { RedisSettings } from './options.ts'
 
 const LEAST = [6, 2] as const
-/** Beyond it a server is as good as full. */
+/** Above this share of its memory a server counts as full. */
 const NEARLY_FULL = 0.95
 
 /** Never rejects. */
@@ -50,7 +50,7 @@ async function server(
   await speak(examination, settings, Client, to === undefined ? 'the server of the client' : nameOf(to), isCluster)
 }
 
-/** Undefined where the caller's own client does not tell where it goes. */
+/** Undefined if the caller's own client does not reveal its address. */
 function destinationOf({ address, template }: RedisSettings): Destination | undefined {
   const from: object = template?.options ?? address
   const [host, port, path, tls] = ['host', 'port', 'path', 'tls'].map((name): unknown => Reflect.get(from, name))

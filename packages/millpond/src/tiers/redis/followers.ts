@@ -32,10 +32,10 @@ export class Followers {
     }
   }
 
-  /** The server is the wrong one now. */
+  /** The server is no longer the right one. */
   reconnect(): void {
-    // One that is still asking for a server will be told of the new one; told to stop there, the client would never
-    // come back.
+    // A client that is still asking the sentinels will get the new server from them; if stopped now, it would never
+    // reconnect.
     if (this.#client?.status === 'ready' || this.#client?.status === 'connect') this.#client.disconnect(true)
   }
 
@@ -55,7 +55,7 @@ export class Followers {
     client.connect().catch(() => {})
   }
 
-  /** The client has ended and does not come back: another takes its place. */
+  /** Replaces a client that has ended and does not reconnect. */
   #replace(client: RedisClient): void {
     if (this.#client !== client) return
     this.#client = undefined
@@ -63,7 +63,7 @@ export class Followers {
     if (channel !== undefined) this.#listen(channel)
   }
 
-  /** Once it stands, everybody is woken: something may have come before. */
+  /** Wakes every follower once the subscription is established: messages may have been missed before. */
   async #subscribe(client: RedisClient, channels: string[]): Promise<void> {
     try {
       if (channels.length > 0) await client.subscribe(...channels)

@@ -1,5 +1,5 @@
-// The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the
-// same.
+// The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey works the
+// same way.
 import type { LedgerStore, Stored, Tier, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { restore } from '../record-head.ts'
@@ -29,7 +29,9 @@ export interface RedisTier extends Tier {
 }
 
 const FAILED = 'TIER_FAILED'
-/** Keys in one command; a batch above it takes more round trips, so that the server serves others between. */
+/**
+ * The most keys in one command; a larger batch takes several round trips, so that the server serves others in between.
+ */
 const STEP = 2000
 /** The result of an empty batch, which sends no command. */
 const NOTHING = Promise.resolve(undefined)
@@ -39,8 +41,8 @@ const NOTHING = Promise.resolve(undefined)
  * Cluster (`cluster`), through ioredis or node-redis.
  *
  * A promoted replica is a new epoch: memory is dropped and loads under way are not stored. In a cluster an invalidation
- * and a write are two steps, the ledger's record first: its master decides, and an entry that the second step did not
- * reach is not trusted.
+ * and a write are two steps each, the ledger's record first: its master decides, and an entry that the second step did
+ * not reach is not trusted.
  *
  * Connects with the first command, not before. A command takes at most `commandTimeout` (250 ms); while the server is
  * known to be down calls reject at once, and the connection comes back by itself. Whether the server keeps its data
@@ -99,7 +101,7 @@ class RedisServerTier implements RedisTier {
     this.nodes = redisNodes(connection, names)
   }
 
-  /** One step is its own promise: a promise around it would cost two more turns. */
+  /** A single step is returned as it is: a promise around it would cost two more turns. */
   read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     return keys.length <= STEP ? this.#readStep(keys) : this.#readSteps(keys)
   }
@@ -138,7 +140,7 @@ class RedisServerTier implements RedisTier {
     return dropped
   }
 
-  /** By SCAN: the server is never held up, and what is written meanwhile may stay (the ledger invalidates it). */
+  /** By SCAN, which never blocks the server; entries written meanwhile may stay (the ledger invalidates them). */
   async clear(prefix: string): Promise<number> {
     let removed = 0
     for await (const names of scanNames(this.#connection, 'clear', this.#names.match(prefix)))
@@ -165,7 +167,7 @@ class RedisServerTier implements RedisTier {
   }
 }
 
-/** In a cluster. */
+/** The tier in a cluster. */
 class RedisClusterTier implements RedisTier {
   readonly name = 'redis'
   readonly scope = 'shared'
@@ -222,7 +224,7 @@ class RedisClusterTier implements RedisTier {
   }
 }
 
-/** An empty batch is one empty step, so that a closed tier still says so. */
+/** An empty batch is one empty step, so that a closed tier still rejects. */
 function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
   if (items.length <= STEP) yield items
   else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)

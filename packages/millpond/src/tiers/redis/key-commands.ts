@@ -1,14 +1,14 @@
-// Commands for servers of a cluster, each for the one that holds its key.
+// Commands for the servers of a cluster, each for the server that holds its key.
 import { isError } from '../../core/errors.ts'
 import type { Argument, Wire } from './connection.ts'
 import type { Script } from './script.ts'
 import type { ServerName } from './slots.ts'
 
-/** A command for the server that holds `key`. With a script it is that script on that key. */
+/** A command for the server that holds `key`. With a script: that script, on that key. */
 export interface KeyCommand {
   readonly key: string
   readonly words: readonly [string, ...Argument[]]
-  /** Sent instead of the words where the server does not know the script of EVALSHA. */
+  /** Sent instead of `words` if the server does not know the script of EVALSHA. */
   readonly otherwise?: readonly [string, ...Argument[]]
 }
 
@@ -27,12 +27,12 @@ export async function runOne(wire: Wire, { words: [command, ...args], otherwise 
   }
 }
 
-/** Where a command goes next. */
+/** Where a command is sent next. */
 export interface Place {
   readonly server: ServerName
-  /** The slot is only on its way to that server. */
+  /** The slot is being migrated to that server. */
   readonly isAsking: boolean
-  /** The server knows the script, as far as we know. */
+  /** The server is assumed to know the script. */
   readonly isKnown: boolean
 }
 
@@ -48,7 +48,7 @@ export function byServer(places: ReadonlyMap<number, Place>): Map<ServerName, nu
   return groups
 }
 
-/** What is sent for a command: two lines where the slot is on its way. */
+/** The lines that are sent for a command: two if the slot is being migrated. */
 export function linesFor(
   command: KeyCommand | undefined,
   place: Place | undefined,
@@ -58,7 +58,7 @@ export function linesFor(
   return place?.isAsking ? [['ASKING'], words] : [words]
 }
 
-/** Says before each command that the server may serve a slot that is only on its way to it. */
+/** Sends ASKING before each command, so that the server serves a slot that is being migrated to it. */
 export class AskingWire implements Wire {
   readonly serverId: string
   readonly #wire: Wire

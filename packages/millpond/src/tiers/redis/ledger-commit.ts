@@ -17,8 +17,7 @@ end
 
 /**
  * KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key
- * target, lease, milliseconds to live, stored form. Answers for each 1 where it was stored, and -1 where there is no
- * record.
+ * target, lease, milliseconds to live, stored form. Answers for each 1 if it was stored, and -1 if there is no record.
  */
 export const COMMIT = step(`${MAY_COMMIT}
 local R = find()
@@ -38,8 +37,8 @@ return out
 `)
 
 /**
- * COMMIT where the entries lie elsewhere: judges only. KEYS after the record: the lease of each item. ARGV for each
- * item: epoch, number, key target, lease.
+ * COMMIT if the entries are elsewhere: judges only. KEYS after the record: the lease of each item. ARGV for each item:
+ * epoch, number, key target, lease.
  */
 export const JUDGE = step(`${MAY_COMMIT}
 local R = find()
@@ -52,9 +51,9 @@ return out
 `)
 
 /**
- * KEYS: an entry that lies apart from the record. ARGV: epoch, number, milliseconds to live, stored form. A write may
- * arrive late: it never lies over an entry of a later number. Numbers of two epochs cannot be compared, and readers
- * trust only one of them. Answers 1 where it was stored.
+ * KEYS: an entry that is stored apart from the record. ARGV: epoch, number, milliseconds to live, stored form. A write
+ * may arrive late: it never replaces an entry of a later number. Numbers of two epochs cannot be compared, and readers
+ * trust only one of them. Answers 1 if it was stored.
  */
 export const PUT = script(`
 local old = redis.pcall('GETRANGE', KEYS[1], 0, 99)

@@ -6,13 +6,13 @@
 // has neither, since no step may touch two slots: there each namespace is reported by itself (`ledger-report.ts`).
 import { MILLISECONDS, script } from './script.ts'
 
-/** Far longer than any silence after which a process counts as ended: what is left of a fleet that ended. */
+/** Far longer than any silence after which a process counts as ended: the remains of an ended fleet expire after it. */
 const KEPT_MS = 60_000
 
 /**
  * KEYS: the heartbeats, the process. ARGV: id, after how many milliseconds of silence a process has ended, number of
  * the heartbeat, how many namespaces have moved, name and position of each, then the names of those that it left.
- * Answers 0 where nothing of before was known. A process that comes clears away those that have ended.
+ * Answers 0 if nothing from before was known. A process that joins removes those that have ended.
  */
 export const HEARTBEAT = script(`${MILLISECONDS}
 local now = milliseconds()
@@ -32,7 +32,7 @@ end
 return (came == 0 and count) and 1 or 0
 `)
 
-/** KEYS: the heartbeats. ARGV: as above. Answers id and milliseconds of silence of each that lives, in turn. */
+/** KEYS: the heartbeats. ARGV: as above. Answers id and milliseconds of silence of each living process, in turn. */
 export const LIVING = script(`${MILLISECONDS}
 local now = milliseconds()
 local all = redis.call('HGETALL', KEYS[1])
@@ -48,8 +48,8 @@ return out
 `)
 
 /**
- * KEYS: the record, then the processes. ARGV: run id, the namespace. Answers for each process its number in the
- * current epoch, -1 where it is not in the namespace.
+ * KEYS: the record, then the processes. ARGV: run id, the namespace. Answers for each process its number in the current
+ * epoch, or -1 if it does not use the namespace.
  */
 export const POSITIONS = script(`
 local r = redis.call('HMGET', KEYS[1], 'e', 'id')

@@ -2,7 +2,7 @@
 import { script } from './script.ts'
 
 /**
- * KEYS: leases, all of one namespace. ARGV: milliseconds, and the id of who asks for each. Answers for each -1 when
+ * KEYS: leases, all of one namespace. ARGV: milliseconds, then the requesting id for each. Answers for each -1 if
  * granted, else how long the holder has left.
  */
 export const LEASE = script(`

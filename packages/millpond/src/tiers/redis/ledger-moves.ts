@@ -1,4 +1,4 @@
-// The moves of all ledgers under one key prefix of a server, in their order: what one question asks for all namespaces.
+// The moves of all ledgers under one key prefix of a server, in order: they answer one question for all namespaces.
 //
 // One hash, so that it is lost as a whole or not at all: v "<move> <run id>": the last move, and the server that wrote
 // it; a move is "<number>.<stamp>" <number % MOVES> "<move> <namespace> <epoch> <number of the record>": one of the
@@ -7,7 +7,10 @@
 // number are not taken for one. A cluster has none, since no script may touch two slots: the record's own name stands
 // in its place.
 
-/** Moves that are remembered. Who asks ten times a second and misses more has to ask for every namespace. */
+/**
+ * How many moves are remembered. A process that asks ten times a second and misses more has to ask about every
+ * namespace.
+ */
 export const MOVES = 256
 
 /**

@@ -1,4 +1,4 @@
-// What a process asks of the ledger's record: the lines since a number, or all that is in force.
+// Reads the ledger's record: the lines since a number, or everything in force.
 import { HOLDS, MOVING, step, TARGETS_IN } from './ledger-record.ts'
 import { script } from './script.ts'
 

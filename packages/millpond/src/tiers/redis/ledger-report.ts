@@ -1,10 +1,10 @@
-// Who uses a ledger in a cluster, and up to where each has applied its lines.
+// Which processes use a ledger in a cluster, and up to which number each has applied its lines.
 import { MILLISECONDS, script } from './script.ts'
 
 /**
  * KEYS: the nodes of a namespace, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, after how many
- * milliseconds of silence a node is gone, epoch, number. A node that comes clears away those that are gone: so the hash
- * holds what was live when the last one came, and itself goes when all are silent.
+ * milliseconds of silence a node is gone, epoch, number. A node that joins removes those that are gone: so the hash
+ * holds those that were alive when the last one joined, and expires when all are silent.
  */
 export const REPORT = script(`${MILLISECONDS}
 local now = milliseconds()

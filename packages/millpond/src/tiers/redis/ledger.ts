@@ -1,4 +1,4 @@
-// The ledger on Redis: one hash a namespace, every step one script, followed by publish and subscribe.
+// The ledger on Redis: one hash per namespace, one script per step, followed by publish and subscribe.
 import { randomBytes } from 'node:crypto'
 import type {
   Advanced,
@@ -31,11 +31,11 @@ import { list, run, whole } from './script.ts'
 import { momentNow, Standing } from './standing.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
-/** Targets gathered in one step of the server: a few milliseconds. */
+/** The most targets that one step of the server gathers: a few milliseconds. */
 const MAX_AT_ONCE = 5000
-/** After so long a silence a process counts as ended. */
+/** A process that is silent for this long counts as ended. */
 const NODE_MS = 3000
-/** Namespaces of one step of a heartbeat: well below a millisecond of the server. */
+/** The most namespaces in one step of a heartbeat: well below a millisecond of the server. */
 const BEAT_AT_ONCE = 500
 
 export class RedisLedger implements LedgerStore {
@@ -44,9 +44,9 @@ export class RedisLedger implements LedgerStore {
   readonly #names: Names
   readonly #retain: Retain
   readonly #pages: PagedSnapshots
-  /** In a cluster: the entries lie apart from the record, and change after it. */
+  /** In a cluster: the entries are apart from the record, and change after it. */
   readonly #entries: ClusterEntries | undefined
-  /** Not in a cluster: its records lie on many servers. */
+  /** Not in a cluster: its records are on many servers. */
   readonly #standing: Standing | undefined
   readonly unmoved: LedgerStore['unmoved']
   readonly heartbeat: LedgerStore['heartbeat']
@@ -64,7 +64,7 @@ export class RedisLedger implements LedgerStore {
     this.#standing = standing
     this.heartbeat = standing && ((id, beat) => this.#beat(id, beat))
     this.unmoved = standing && ((places) => this.#unmoved(standing, places))
-    // No step drops the entries of a cluster for certain: they count as copies in another tier.
+    // In a cluster no step is certain to drop the entries: they count as copies in another tier.
     this.#external = retain.externalTiers || entries !== undefined
   }
 
@@ -91,7 +91,7 @@ export class RedisLedger implements LedgerStore {
     }
     const { stored: allowed, ...advanced } = await this.#advance(namespace, { ...change, drop: [] })
     const isAllowed = (index: number): boolean => allowed[index] ?? true
-    // What may not be written is dropped, as a single server does.
+    // Entries that may not be written are dropped, as on a single server.
     const items = write.map((item, index) => ({
       ...item,
       asOf: advanced.position,
@@ -172,10 +172,7 @@ export class RedisLedger implements LedgerStore {
     })
   }
 
-  /**
-   * The verdict is the ledger's. An entry whose server does not answer is valid and not there, like one that was
-   * evicted.
-   */
+  /** The verdict is the ledger's. An entry whose server does not answer is valid but absent, like an evicted one. */
   async #commitApart(namespace: string, items: readonly CommitItem[], entries: ClusterEntries): Promise<boolean[]> {
     const record = this.#names.record(namespace)
     const keys = [record, ...items.map(({ target }) => this.#names.lease(namespace, target))]
@@ -251,7 +248,7 @@ export class RedisLedger implements LedgerStore {
   async nodes(namespace: string): Promise<readonly LedgerNode[]> {
     const keys = [this.#names.record(namespace), this.#names.nodes(namespace)]
     const talk = async (wire: Wire): Promise<LedgerNode[]> => {
-      // Beside heartbeats those who report as before there were any: processes of an earlier program.
+      // Besides heartbeats, reports in the older form, from processes of an earlier version.
       const [reported, living] = await Promise.all([
         run(wire, NODES, keys, [wire.serverId, NODE_MS]),
         this.heartbeat === undefined ? [] : run(wire, LIVING, [this.#names.heartbeats()], [NODE_MS]),
@@ -287,7 +284,7 @@ export class RedisLedger implements LedgerStore {
     return standing.unmoved(places, (talk) => this.#connection.exchange('unmoved', FAILED, talk))
   }
 
-  /** In a cluster the moves would lie in another slot. */
+  /** In a cluster the moves would be in another slot. */
   #movesOf(record: string): string {
     return this.#standing === undefined ? record : this.#names.moves()
   }
@@ -305,13 +302,13 @@ export class RedisLedger implements LedgerStore {
     return { lines: linesOf(readPairs(targets), 0), next: next === '0' ? undefined : next }
   }
 
-  /** A new epoch's name goes along with every step: scripts have no randomness of their own. */
+  /** Every step brings the name for a new epoch: scripts have no randomness of their own. */
   #common(wire: Wire): Argument[] {
     return [wire.serverId, randomBytes(9).toString('base64url'), this.#external ? '1' : '0']
   }
 }
 
-/** A namespace among the fields of a process, one of which has a name of its own. */
+/** The field of a namespace in a process's hash, distinct from the field `n`. */
 const fieldOf = (namespace: string): string => `:${namespace}`
 
 /** @param texts id, number and milliseconds of silence, in turn. */

@@ -1,5 +1,5 @@
-// Lines and targets as the record holds them, and back. What cannot be read concerns everything: it can only forget too
-// much.
+// Lines and targets to the form of the record, and back. A line that cannot be read counts as a clear, which can only
+// invalidate too much.
 import type { Change } from '../../core/contracts.ts'
 import { type Line, stampedId, type Target } from '../../core/ledger.ts'
 import type { PullReply } from '../paged-snapshots.ts'
@@ -15,7 +15,7 @@ export function lineText(change: Change, targets: readonly string[]): string {
   return JSON.stringify({ t: targets, m: change.mode === 'delete' ? 'd' : 'x', r: change.reason, i: change.id })
 }
 
-/** @throws Error when the reply is not the script's. */
+/** @throws Error if the reply does not have the script's form. */
 export function readReply(reply: unknown): PullReply {
   if (!Array.isArray(reply)) throw new Error('the script answered no list')
   const [kind, epoch, number, lowest, commits, ...rest] = reply.map(String)
@@ -37,7 +37,7 @@ export function readReply(reply: unknown): PullReply {
   return { kind: 'snapshot', position, floor, outerFloor, lines: linesOf(readPairs(rest[0]), floor) }
 }
 
-/** Field and value in turn. @throws Error when it is not the script's. */
+/** Field and value in turn. @throws Error if the reply does not have the script's form. */
 export function readPairs(text: unknown): string[] {
   const pairs = parse(String(text))
   if (!Array.isArray(pairs)) throw new Error('the script answered no targets')
@@ -57,9 +57,9 @@ function readLine(text: string, seq: number): Line {
 }
 
 /**
- * Targets as lines, grouped by number and mode, in the order of their numbers. What the floor covers is left out. Why
- * and by whom is known while the log holds the line, and not kept with each target; but for the stamp of keys that were
- * written sealed.
+ * Targets as lines, grouped by number and mode, in the order of their numbers, without those that the floor covers.
+ * Reason and id are known only while the log holds the line, and not kept with each target, except for the stamp of
+ * keys that were written sealed.
  */
 export function linesOf(pairs: readonly string[], floor: number): Line[] {
   const lines = new Map<string, Line & { readonly targets: Target[] }>()

@@ -1,11 +1,12 @@
-// The names of keys and channels. A kind letter keeps entries, records and leases apart, whatever the storage keys are.
+// The names of keys and channels. A kind letter keeps entries, records and leases apart, whatever the storage keys
+// contain.
 
 /**
- * The braces are a hash tag: in a cluster a namespace's record and leases share a slot. What would end the tag early is
- * encoded.
+ * The braces are a hash tag: in a cluster a namespace's record and leases share a slot. Characters that would end the
+ * tag early are encoded.
  */
 function slot(namespace: string): string {
-  // An empty tag would be none.
+  // An empty tag would not count as a tag.
   return `{${namespace.replace(/[%{}]/g, encodeURIComponent) || '%'}}`
 }
 
@@ -35,12 +36,12 @@ export class Names {
     return `${this.#prefix}l:moves`
   }
 
-  /** When the heart of each process last beat. */
+  /** When each process last sent a heartbeat. */
   heartbeats(): string {
     return `${this.#prefix}l:heartbeats`
   }
 
-  /** How far a process is, in each namespace that it uses. */
+  /** The position of a process in each namespace that it uses. */
   process(id: string): string {
     return `${this.#prefix}p:${id}`
   }
@@ -57,7 +58,7 @@ export class Names {
     return `${this.#prefix}c:${slot(namespace)}`
   }
 
-  /** A part of a node channel. Nothing else of that slot may be named here: its parts are changed together. */
+  /** A part of a node channel. No other name belongs in that slot: its parts are changed together. */
   meeting(channel: string, part: string): string {
     return `${this.#prefix}m:${slot(channel)}:${part}`
   }

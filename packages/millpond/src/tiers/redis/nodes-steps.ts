@@ -39,7 +39,7 @@ end
 
 const step = (body: string): Script => script(PRELUDE + body)
 
-/** ARGV: id, boot, late, forget, state, 1 when it joins. */
+/** ARGV: id, boot, late, forget, state, 1 if it joins. */
 export const BEAT = step(`
 local held = head(redis.call('HGET', nodes, ARGV[1]))
 if ARGV[6] == '0' and held and not held.isOver and held.boot ~= ARGV[2] then return 0 end
@@ -105,8 +105,8 @@ return { known[1], num(last), names, out }
 `)
 
 /**
- * ARGV: a mark in case there is none, ttl, request, channel to wake, its message. Answers the nodes there are, or
- * nothing where the inbox is full.
+ * ARGV: a mark in case there is none, ttl, request, channel to wake, its message. Answers the known nodes, or nothing
+ * if the inbox is full.
  */
 export const POST = step(`
 local known = redis.call('HMGET', inbox, 'mark', 'seq', 'first')
@@ -149,7 +149,7 @@ export const REPLIES = step(`
 return { redis.call('HGETALL', replies), marks() }
 `)
 
-/** ARGV: name, 1 to compare, the revision to stand, revision, JSON, channel to wake. */
+/** ARGV: name, 1 to compare, the expected revision, revision, JSON, channel to wake. */
 export const PUT_SETTINGS = step(`
 if ARGV[2] == '1' and (redis.call('HGET', revisions, ARGV[1]) or '') ~= ARGV[3] then return 0 end
 redis.call('HSET', revisions, ARGV[1], ARGV[4])

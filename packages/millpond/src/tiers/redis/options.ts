@@ -1,4 +1,4 @@
-// The options of the Redis tier, checked once. Secrets never reach a message.
+// The options of the Redis tier, checked once. Secrets never appear in a message.
 import type { ConnectionOptions } from 'node:tls'
 import {
   type Check,
@@ -35,31 +35,31 @@ export interface RedisTierOptions {
   /** A Unix socket instead of host and port. */
   readonly path?: string | undefined
   /**
-   * The sentinels of a group, instead of one server: the master that they name is used, and followed. Port 26379 by
-   * default.
+   * The sentinels of a group, instead of one server: the master that they name is used, also after it changes. Port
+   * 26379 by default.
    */
   readonly sentinels?: readonly RedisHost[] | undefined
-  /** What the sentinels call the master. Needed with `sentinels`. */
+  /** The name of the master in the sentinels' configuration. Required with `sentinels`. */
   readonly name?: string | undefined
-  /** The user at the Sentinels. */
+  /** The user name for the sentinels. */
   readonly sentinelUsername?: string | undefined
-  /** The password at the Sentinels. */
+  /** The password for the sentinels. */
   readonly sentinelPassword?: string | undefined
-  /** TLS to the sentinels; `tls` is for the servers that they name. Default off. */
+  /** TLS to the sentinels; `tls` is for the servers that they name. Default: off. */
   readonly sentinelTls?: boolean | ConnectionOptions | undefined
   /** Some servers of a Redis Cluster, instead of one server: the others are found through them. */
   readonly cluster?: readonly RedisHost[] | undefined
-  /** Default 0, the only one of a cluster. */
+  /** The number of the database. Default 0, the only one in a cluster. */
   readonly db?: number | undefined
-  /** The user at the server, where the URL names none. */
+  /** The user name for the server, if the URL contains none. */
   readonly username?: string | undefined
-  /** The password at the server, where the URL has none. */
+  /** The password for the server, if the URL contains none. */
   readonly password?: string | undefined
   /** `true`, or the options of `tls.connect`. Default: on for `rediss://`. */
   readonly tls?: boolean | ConnectionOptions | undefined
   /**
-   * A client of ioredis 5 or 6, or of node-redis 5 or 6, or one like it, whose options are used for connections of our
-   * own; the client itself stays yours.
+   * A client of ioredis 5 or 6, or of node-redis 5 or 6, or a compatible one. Its options are used for the tier's own
+   * connections; the client itself is not used, and not closed.
    */
   readonly client?: RedisClient | NodeRedisClient | undefined
   /**
@@ -67,9 +67,9 @@ export interface RedisTierOptions {
    * is installed.
    */
   readonly driver?: RedisDriver | undefined
-  /** What every key begins with. Default `millpond:`. */
+  /** The prefix of every key and channel. Default `millpond:`. */
   readonly keyPrefix?: string | undefined
-  /** The longest a command may take before it is given up. Default 250 ms. */
+  /** The longest that a command may take before it is given up. Default `'250ms'`. */
   readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
   readonly connectTimeout?: Duration | undefined
@@ -81,7 +81,7 @@ export interface RedisSettings {
   readonly address: Address
   readonly template: RedisClient | undefined
   readonly drivers: readonly RedisDriver[]
-  /** Where to ask for the servers of a cluster. */
+  /** Servers that are asked for the others of a cluster. */
   readonly cluster: readonly { readonly host: string; readonly port: number }[] | undefined
   readonly db: number
   readonly keyPrefix: string
@@ -120,12 +120,11 @@ const OPTIONS: Shape<RedisTierOptions> = {
   connectTimeout: duration,
   retain: checkedElsewhere,
 }
-/** Ways to say where the servers are: one of them. */
+/** The options that say where the servers are, of which one is given. */
 const WAYS = ['url', 'client', 'sentinels', 'cluster', 'host', 'port', 'path'] as const
 
 /**
- * @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its
- * secrets.
+ * @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, with the option's name and its value without secrets.
  */
 export function resolveRedis(options: RedisTierOptions): RedisSettings {
   checkOptions<RedisTierOptions>(options, OPTIONS, 'redis')
@@ -173,7 +172,7 @@ const isList = (at: Address | readonly Required<RedisHost>[]): at is readonly Re
 
 function checkWay(options: RedisTierOptions): void {
   const [way, other] = WAYS.filter((name) => options[name] !== undefined)
-  // Host and port go together; with a path they mean nothing.
+  // Host and port may be combined, but not with a path.
   if (way === undefined || other === undefined || way === 'host' || way === 'port') return
   const shown = other === 'client' ? '' : `${show(options[other])} `
   throw new MillpondError(

@@ -79,7 +79,7 @@ export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
   })
   client.on('connect', () => {
     hasLeft = false
-    // Before and after the client's own listener: only what was received can be unasked.
+    // Before and after the client's own listener: only received data can contain an unrequested answer.
     const stream: unknown = client.stream
     if (!(stream instanceof Duplex)) return
     stream.prependListener('data', () => {
@@ -92,8 +92,8 @@ export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
 }
 
 /**
- * What comes over a connection that has subscribed: messages, one answer for each channel named, and answers to what
- * was asked before.
+ * Reads what comes over a subscribed connection: messages, one answer for each channel named, and answers to earlier
+ * commands.
  */
 class Listener {
   readonly #hear: Hear
@@ -106,7 +106,7 @@ class Listener {
     this.#leave = leave
   }
 
-  /** Takes the next answer in the client's place. `asked`: whose it is, unless it is a message. */
+  /** Takes the next answer in place of the client. `asked`: the command that it answers, unless it is a message. */
   answerTo(asked: Item | undefined, queue: Queue): Item {
     const resolve = (answer: unknown): void => this.#take(answer, asked, queue)
     const reject = (error: unknown): void => {

@@ -1,9 +1,9 @@
-// Names in a server, step by step.
+// Lists the names in a server, step by step.
 import type { Connection } from './connection.ts'
 
 const SCAN_STEP = '1000'
 
-/** By SCAN: the server is never held up; a name that is there all the while comes at least once, and may come twice. */
+/** By SCAN, which never blocks the server; a name that exists throughout is returned at least once, perhaps twice. */
 export async function* scanNames(server: Connection, what: string, match: string): AsyncGenerator<Buffer[]> {
   let cursor = '0'
   do {

@@ -21,7 +21,7 @@ local function milliseconds()
 end
 `
 
-/** By its hash; with its text when the server does not know it yet. */
+/** Runs it by its hash, or with its text if the server does not know it yet. */
 export async function run(
   wire: Wire,
   script: Script,
@@ -41,7 +41,9 @@ export function list(reply: unknown): unknown[] {
   throw new Error('the script answered no list')
 }
 
-/** A number, its digits, or these as bytes. @throws Error for what else a damaged connection makes of it. */
+/**
+ * Reads a number, its digits, or these as bytes. @throws Error for anything else, as a damaged connection may bring it.
+ */
 export function whole(reply: unknown): number {
   const number = Array.isArray(reply) || !/^-?\d+$/.test(String(reply)) ? Number.NaN : Number(String(reply))
   if (Number.isSafeInteger(number)) return number

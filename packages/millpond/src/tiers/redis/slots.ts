@@ -1,7 +1,7 @@
 // Which server holds a key in a cluster: the slot of a name, and the map of slots to masters.
 //
-// A slot is CRC16 (XMODEM) of the name modulo 16384, or of what stands between its first `{` and the next `}` where
-// that is not empty (Redis Cluster specification, "Key distribution model").
+// A slot is CRC16 (XMODEM) of the name modulo 16384, or of the part between its first `{` and the next `}` if that is
+// not empty (Redis Cluster specification, "Key distribution model").
 
 export const SLOTS = 16_384
 
@@ -25,7 +25,7 @@ function tagOf(name: string): string {
   return end > start + 1 ? name.slice(start + 1, end) : name
 }
 
-/** Host and port as the servers write them in redirections: what stands after the last colon is the port. */
+/** Host and port as servers write them in redirections: the part after the last colon is the port. */
 export type ServerName = string
 
 export interface SlotMap {
@@ -36,8 +36,8 @@ export interface SlotMap {
 }
 
 /**
- * Reads what CLUSTER SLOTS answered; `asked` stands in where a server does not know its own address.
- * Undefined when it serves no slot: a server that belongs to no cluster yet.
+ * Reads what CLUSTER SLOTS answered; `asked` is used for a server that does not know its own address. Undefined if it
+ * serves no slot: the server does not belong to a cluster yet.
  */
 export function readSlots(reply: unknown, asked: string): SlotMap | undefined {
   if (!Array.isArray(reply)) return undefined
@@ -71,7 +71,7 @@ export function addressOf(server: ServerName): { host: string; port: number } {
   return { host: server.slice(0, colon), port: Number(server.slice(colon + 1)) }
 }
 
-/** Where a server sends those who ask it for another's slot. */
+/** A server's answer to a command for a slot of another server. */
 export interface Redirection {
   readonly kind: 'moved' | 'ask'
   readonly slot: number

@@ -1,9 +1,9 @@
-// Where namespaces stand, as far as this process knows: from the moves that others told (`ledger-moves.ts`), and from
-// what was pulled.
+// The positions of namespaces as far as this process knows them: from the moves that others recorded
+// (`ledger-moves.ts`), and from pulls.
 //
-// Known is where a namespace stood at the last move that was read. While that is still the last one, nothing has moved.
-// When it is not, the moves since are read, and must begin with the one that we know, by its stamp: else it is another
-// history (a lost hash, a server that went back), and nothing is known any more.
+// What is known is each namespace's position at the last move that was read. While that is still the last move, nothing
+// has moved. Otherwise the moves since then are read, and must begin with the known one, by its stamp: if they do not,
+// it is another history (a lost hash, a server with older data), and nothing is known any more.
 import { createHash } from 'node:crypto'
 import type { LedgerPlace } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
@@ -13,7 +13,7 @@ import { list } from './script.ts'
 
 interface Pulled {
   readonly position: Position
-  /** The last move when it was pulled. */
+  /** The last move at the time of the pull. */
   readonly last: string
 }
 
@@ -35,8 +35,8 @@ export class Standing {
   readonly #known = new Map<string, Position>()
   readonly #pulled = new Map<string, Pulled>()
   /**
-   * When the first hold of a namespace runs out, which `pull` makes a move: by both clocks, since the monotonic one may
-   * stand still while the machine sleeps.
+   * When the first hold of a namespace runs out, which `pull` turns into a move: by both clocks, since the monotonic
+   * one may stand still while the machine sleeps.
    */
   readonly #due = new Map<string, Moment>()
   readonly #tags = new Map<string, string>()
@@ -48,8 +48,8 @@ export class Standing {
   }
 
   /**
-   * What `pull` was answered: the position, the last move at that moment, and how long the first hold lasted at least
-   * from `asked` on (less than 0: there is none).
+   * Notes the answer of a `pull`: the position, the last move at that moment, and how long the first hold lasted at
+   * least from `asked` on (less than 0: there is none).
    */
   pulled({ serverId }: Wire, namespace: string, position: Position, last: string, dueMs: number, asked: Moment): void {
     this.#isWith(serverId)
@@ -62,7 +62,7 @@ export class Standing {
     else this.#pulled.set(tag, { position, last })
   }
 
-  /** Where it stands is not known any more. */
+  /** Its position is not known any more. */
   forget(namespace: string): void {
     const tag = this.#tagOf(namespace)
     this.#known.delete(tag)
@@ -70,8 +70,7 @@ export class Standing {
   }
 
   /**
-   * @param exchange runs what is said on a live connection. One question at a time: what is known belongs to one
-   * moment.
+   * @param exchange runs an exchange on a live connection. One question at a time: what is known belongs to one moment.
    */
   unmoved(
     places: readonly LedgerPlace[],
@@ -83,7 +82,7 @@ export class Standing {
   }
 
   async #ask(wire: Wire, places: readonly LedgerPlace[]): Promise<boolean[]> {
-    // An answer may come when its deadline is over and the next question on its way.
+    // An answer may come after its deadline, when the next question is already under way.
     const turn = ++this.#turn
     this.#isWith(wire.serverId)
     const call = async (command: string, ...fields: string[]): Promise<unknown> => {
@@ -103,7 +102,7 @@ export class Standing {
     return places.map((place) => this.#stands(place, now))
   }
 
-  /** What is known of one server says nothing of another. */
+  /** Knowledge of one server does not apply to another. */
   #isWith(serverId: string): void {
     if (serverId === this.#serverId) return
     this.#serverId = serverId
@@ -118,7 +117,7 @@ export class Standing {
     return known !== undefined && known.epoch === position.epoch && known.seq === position.seq
   }
 
-  /** From the last known move to the one given, both included; undefined where they are not one history. */
+  /** The moves from the last known one to the given one, both included; undefined if they are not one history. */
   async #movesSince(last: string, read: (fields: string[]) => Promise<unknown>): Promise<string[][] | undefined> {
     const from = numberOf(this.#last)
     const to = numberOf(last)
@@ -129,7 +128,7 @@ export class Standing {
     return isOne && moves[0]?.[0] === moveOf(this.#last) && moves.at(-1)?.[0] === moveOf(last) ? moves : undefined
   }
 
-  /** Nothing is known but what was pulled at this very move. */
+  /** Starts again, with only what was pulled at this very move. */
   #begin(last: string | undefined): void {
     this.#last = last
     this.#known.clear()
@@ -169,7 +168,7 @@ export class Standing {
     for (const [namespace, tag] of this.#tags) if (!asked.has(tag)) this.#tags.delete(namespace)
   }
 
-  /** As the moves call it. */
+  /** The namespace's name in the moves. */
   #tagOf(namespace: string): string {
     const known = this.#tags.get(namespace)
     if (known !== undefined) return known
