@@ -1,4 +1,4 @@
-// Deadlines as stores keep them.
+// Deadlines as they are stored.
 
 /** The largest time of a Date; anything later means never. */
 const LAST_INSTANT = 8.64e15

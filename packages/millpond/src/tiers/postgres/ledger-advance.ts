@@ -3,10 +3,7 @@
 import { MAX_PATTERNS } from '../retain.ts'
 import { NOW, PLANS } from './ledger-record.ts'
 
-/**
- * Which of the items may be written: a position that is one and the same for all lets the server look their moves up at
- * once.
- */
+/** Which of the items may be written. If all share one position, the server looks up their moves at once. */
 const judge = (s: string, epoch: string, since: string, ends: string): string => `
       SELECT array_agg(u.kind IS DISTINCT FROM 'k' OR (
         (NOT v_holds OR NOT EXISTS (

@@ -1,4 +1,4 @@
-// What a process asks of the ledger: the lines since a number, or all that is in force.
+// Reads the ledger: the lines since a number, or everything in force.
 import { identityIn, NOW, PLANS } from './ledger-record.ts'
 
 /** @param s the schema's name, quoted. */

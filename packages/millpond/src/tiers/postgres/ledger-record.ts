@@ -1,5 +1,5 @@
-// The ledger's record as the functions on the server see it, and what every step begins with: each is one statement,
-// one transaction and one round trip.
+// The ledger's record as the functions on the server see it, and the beginning that all steps share: each step is one
+// statement, one transaction and one round trip.
 //
 // A namespace has one lock: `advance` and `begin` hold it alone, `commit` shares it. It is an advisory lock, held to
 // the end of the transaction: fair in its order, where row locks let a stream of sharers pass a waiting writer, and
@@ -11,19 +11,19 @@
 export const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 
 /**
- * Every statement has one good plan, by index: no planning each time, and none that was made while a table was small. A
- * scan that is the only way all the same is estimated at billions, for which the server would compile the plan with
+ * Every statement has one good plan, by index: it is not planned each time, nor with a plan made while a table was
+ * small. A scan that cannot be avoided is estimated at billions of rows, for which the server would compile the plan in
  * each session: so that is off, too.
  */
 export const PLANS = 'SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off'
 
-/** The life of the server that a record is bound to (see `schema.ts`). */
+/** The run of the server that a record is bound to (see `schema.ts`). */
 export const identityIn = (s: string): string =>
   `(SELECT m.id || '/' || extract(epoch FROM pg_postmaster_start_time()) || '/' || d.oid || '/' || pg_relation_filenode('${s}.ledger')
     FROM ${s}.server m, pg_catalog.pg_database d WHERE d.datname = current_database())`
 
 /**
- * Takes the namespace's lock, and begins a new epoch where the record is invalid.
+ * Takes the namespace's lock, and begins a new epoch if the record is invalid.
  * @param s the schema's name, quoted.
  */
 export const recordFunctions = (s: string): string => `

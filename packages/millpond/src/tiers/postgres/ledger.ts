@@ -1,4 +1,4 @@
-// The ledger on PostgreSQL: one row a namespace, every step one statement, followed by LISTEN and NOTIFY.
+// The ledger on PostgreSQL: one row per namespace, one statement per step, followed by LISTEN and NOTIFY.
 import { randomBytes } from 'node:crypto'
 import type {
   Advanced,
@@ -23,9 +23,9 @@ import { lockKey } from './schema.ts'
 const FAILED = 'LEDGER_UNREACHABLE'
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 const NODE_MS = 3000
-/** The most targets of a snapshot: a process that comes new must have its answer within one deadline. */
+/** The most targets of a snapshot: a new process must get its answer within one deadline. */
 const MAX_SNAPSHOT = 20_000
-/** Longer than any window, and a number that the server takes. */
+/** Longer than any window, and a number that the server accepts. */
 const ALWAYS_MS = 1e15
 const ALL: Target = { kind: 'all' }
 
@@ -65,11 +65,11 @@ export class PostgresLedger implements LedgerStore {
         MAX_SNAPSHOT,
       ])
       if (rows[0] !== undefined) return readAnswer(rows[0])
-      // There is no record, or it is another server's, or somebody has seen a later number than it holds: a new epoch
+      // There is no record, or it is another server's, or a process has seen a later number than it holds: a new epoch
       // begins.
       await this.#run(what, this.#statements.begin, [this.#lock(namespace), ns, newEpoch(), this.#external, ...asked])
     }
-    // Only when others destroy the record as often as it is made.
+    // Only if others destroy the record as often as it is created.
     return readAnswer(
       (await this.#run(what, this.#statements.pull, [ns, null, 0, this.#external, MAX_TAIL, MAX_SNAPSHOT])).rows[0] ??
         [],
@@ -206,7 +206,7 @@ function statementsOf(s: string) {
       `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[] bigint text[] text bigint[]`)}`,
     ),
     commit: statement(`SELECT ${call('commit', `bigint bytea text[] bigint[] bytea[] text[] ${packed}`)}`),
-    // Everybody takes keys in their order: of two who wanted each other's, the server would end one.
+    // All processes lock keys in the same order: of two that waited for each other, the server would abort one.
     lease: statement(`SELECT a.ord, ${s}.lease($1::bytea, a.key, a.id, $4::bigint)
       FROM (SELECT * FROM unnest($2::bytea[], $3::text[]) WITH ORDINALITY AS u (key, id, ord) ORDER BY key, ord) AS a`),
     release: statement(`WITH held AS (
@@ -220,12 +220,12 @@ function statementsOf(s: string) {
   }
 }
 
-/** Random, so that no two histories share a name; used only where an epoch begins. */
+/** Random, so that no two histories share a name; used only if an epoch begins. */
 function newEpoch(): string {
   return randomBytes(9).toString('base64url')
 }
 
-/** -1 when granted, else how long the holder has left. */
+/** -1 if granted, else how long the holder has left. */
 function leaseAnswer(left: number | undefined): LeaseAnswer {
   if (left === undefined) throw new Error('the server did not answer for every lease')
   return left < 0 ? { granted: true } : { granted: false, leftMs: left }

@@ -1,4 +1,4 @@
-// The options of the PostgreSQL tier, validated once. Secrets never reach a message.
+// The options of the PostgreSQL tier, validated once. Secrets never appear in a message.
 import type { ConnectionOptions } from 'node:tls'
 import { checkedElsewhere, checkOptions, duration, flag, flagOr, type Shape, whole } from '../../core/checks.ts'
 import type { TierBounds } from '../../core/contracts.ts'

@@ -27,7 +27,10 @@ export function beat(file: CacheFile, id: string, { count, moved, left }: Heartb
   return isKnown
 }
 
-/** The processes in a namespace, as far as they are in its epoch; those of an earlier program have reported by time. */
+/**
+ * The processes of a namespace that are in its current epoch; processes of an earlier version report with a time
+ * instead.
+ */
 export function nodesIn(file: CacheFile, ns: string): LedgerNode[] {
   const now = Date.now()
   const rows = file
@@ -43,7 +46,7 @@ export function nodesIn(file: CacheFile, ns: string): LedgerNode[] {
   })
 }
 
-/** What processes that have ended left behind, of both kinds. */
+/** Deletes the rows of ended processes, in both tables. */
 function clearEnded(file: CacheFile, now: number): void {
   file.sql('DELETE FROM node WHERE at < ?').run(now - NODE_MS)
   file

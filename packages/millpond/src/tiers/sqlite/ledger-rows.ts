@@ -37,7 +37,7 @@ export function saveRecord(file: CacheFile, ns: string, record: LedgerRecord): v
   file.sql(sql).run(ns, record.epoch, record.seq, record.floor, record.commitFloor, record.external ? 1 : 0)
 }
 
-/** The record, or the beginning of a new epoch: random, so that no two histories share a name. Not saved. */
+/** The record, or one of a new epoch, with a random name, so that no two histories share one. Not saved. */
 export function recordOf(file: CacheFile, ns: string, external: boolean): LedgerRecord {
   const record = findRecord(file, ns)
   if (record === undefined) return newEpoch(file, ns, external)
@@ -55,7 +55,7 @@ function forget(file: CacheFile, ns: string): void {
   file.sql('DELETE FROM ledger_line WHERE ns = ?').run(ns)
 }
 
-/** Writes the line and what it puts in force; answers the record after it. */
+/** Writes the line and its targets; returns the record after it. */
 export function recordChange(
   file: CacheFile,
   ns: string,
@@ -111,7 +111,7 @@ function prune(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain
   return pruned
 }
 
-/** Lines beyond the window or the count leave, and with them the key targets of their time. */
+/** Removes lines beyond the window or the count, and with them the key targets of their time. */
 function pruneLog(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, now: number): LedgerRecord {
   const rows = file
     .sql(`SELECT ${numbers('seq', 'at')} FROM ledger_line WHERE ns = ? ORDER BY ledger_line.seq LIMIT 4`)
@@ -129,7 +129,9 @@ function pruneLog(file: CacheFile, ns: string, record: LedgerRecord, retain: Ret
   return { ...record, commitFloor: Math.max(record.commitFloor, upTo) }
 }
 
-/** Over the count, the oldest tenth leaves; the floor says so for all that it stood for. */
+/**
+ * Above the count, removes the oldest tenth; the floor (for keys the commit floor) rises to cover what it invalidated.
+ */
 function pruneTargets(
   file: CacheFile,
   ns: string,
@@ -160,11 +162,11 @@ export function nameIn(row: unknown): string {
   return decoder.decode(bytesIn(row, 'name'))
 }
 
-/** More than so many targets are read in pages, with the event loop's turns between. */
+/** More targets than this are read in pages, with turns of the event loop in between. */
 const MAX_AT_ONCE = 2000
 
 /**
- * Every target still in force, as lines in the order of their numbers; undefined when there are too many for one step.
+ * Every target still in force, as lines in the order of their numbers; undefined if there are too many for one step.
  */
 export function linesInForce(file: CacheFile, ns: string, floor: number): Line[] | undefined {
   const sql = `SELECT ${TARGET} FROM ledger_target WHERE ns = ? AND seq >= ? LIMIT ?`
@@ -208,7 +210,7 @@ function linesOf(rows: readonly unknown[]): Line[] {
   return [...lines.values()].sort((a, b) => a.seq - b.seq)
 }
 
-/** The log after `seq`; undefined when it does not reach back so far. */
+/** The log after `after`; undefined if it does not reach back that far. */
 export function linesAfter(file: CacheFile, ns: string, after: number, last: number): Line[] | undefined {
   if (after === last) return []
   const rows = file
@@ -226,7 +228,7 @@ export function linesAfter(file: CacheFile, ns: string, after: number, last: num
   }))
 }
 
-/** The last number of the target, in either mode; 0 when it never moved. */
+/** The last number of the target, in either mode; 0 if it never moved. */
 export function lastMove(file: CacheFile, ns: string, target: Target): number {
   // The sum keeps SQLite from walking the index by number instead of looking up the name.
   const sql = 'SELECT max(seq + 0) AS seq FROM ledger_target WHERE ns = ? AND kind = ? AND name = ?'
@@ -234,7 +236,7 @@ export function lastMove(file: CacheFile, ns: string, target: Target): number {
   return column(row, 'seq') === null ? 0 : numberIn(row, 'seq')
 }
 
-/** The last number of any pattern, in either mode; 0 when there is none. */
+/** The last number of any pattern, in either mode; 0 if there is none. */
 export function lastPattern(file: CacheFile, ns: string): number {
   const row = file.sql("SELECT max(seq + 0) AS seq FROM ledger_target WHERE ns = ? AND kind = 'pattern'").get(ns)
   return column(row, 'seq') === null ? 0 : numberIn(row, 'seq')
@@ -254,7 +256,7 @@ export function targetOf(kind: string, name: string): Target {
   if (kind === 'key') return { kind, key: name }
   if (kind === 'tag') return { kind, tag: name }
   if (kind === 'pattern') return { kind, pattern: name }
-  // What is not understood (a later version's kind) concerns everything: it can only forget too much.
+  // An unknown kind (of a later version) counts as a clear, which can only invalidate too much.
   return { kind: 'all' }
 }
 

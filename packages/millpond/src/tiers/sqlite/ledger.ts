@@ -41,9 +41,9 @@ import {
 import { Standing } from './standing.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
-/** What the id of a lease begins with once its entry is there. */
+/** Prefix of a lease's id once its entry is committed. */
 const COMMITTED = '+'
-/** Namespaces of one step of a heartbeat: a few milliseconds of the lock. */
+/** The most namespaces in one step of a heartbeat: a few milliseconds of the lock. */
 const BEAT_AT_ONCE = 200
 
 export class SqliteLedger implements LedgerStore {
@@ -92,8 +92,8 @@ export class SqliteLedger implements LedgerStore {
     if (known !== undefined) return known
     return this.#database.write(`pull ${namespace}`, FAILED, (file) => {
       const found = recordOf(file, namespace, this.#external)
-      // Somebody has seen a later number than the record holds: it was rolled back, so what it says cannot be
-      // continued.
+      // The process has seen a later number than the record holds: the record was rolled back, and its history cannot
+      // be continued.
       const current = isAhead(found, from) ? newEpoch(file, namespace, this.#external) : found
       const record = expireHolds(file, namespace, current, this.#database.settings.retain, Date.now())
       saveRecord(file, namespace, record)
@@ -141,7 +141,8 @@ export class SqliteLedger implements LedgerStore {
         return true
       })
       if (verdicts.includes(true)) enforceBounds(file, { maxEntries, maxBytes }, now)
-      // With the entry there the lease has done its work, and giving it back by itself would be one more transaction.
+      // Once the entry is stored the lease is not needed any more, and releasing it separately would be one more
+      // transaction.
       items.forEach(({ target, lease }, index) => {
         if (verdicts[index] && lease !== undefined) endWithCommit(file, namespace, { key: target, id: lease })
       })
@@ -159,7 +160,7 @@ export class SqliteLedger implements LedgerStore {
 
   async leaseAll(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<LeaseAnswer[]> {
     const what = `lease ${namespace}`
-    // Most who ask are refused, and being refused needs no lock.
+    // Most requests are refused, and refusing needs no lock.
     const looked = await this.#database.look(what, FAILED, (file) =>
       asks.map((ask) => heldByOther(file, namespace, ask, Date.now())),
     )
@@ -184,7 +185,7 @@ export class SqliteLedger implements LedgerStore {
 
   async releaseAll(namespace: string, asks: readonly LeaseAsk[]): Promise<void> {
     const what = `release ${namespace}`
-    // Most have ended with their entry's commit, and to see that needs no lock.
+    // Most leases have ended with their entry's commit, and seeing that needs no lock.
     const held = await this.#database.look(what, FAILED, (file) =>
       asks.filter(({ key, id }) => leaseOf(file, namespace, key)?.id === id),
     )
@@ -244,12 +245,12 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq || isHeld(file, ns, item.target)) return false
   if (item.lease === undefined) return true
   const lease = leaseOf(file, ns, item.target)
-  // It may be said once more where its answer was late.
+  // A commit may be repeated if its answer was late.
   return lease !== undefined && (lease.id === item.lease || lease.id === COMMITTED + item.lease) && lease.until > now
 }
 
 /**
- * For each entry to write, whether its key is free, and neither the key nor a tag has moved since the position that the
+ * For each entry to write: whether its key is free, and neither the key nor a tag has moved since the position that the
  * change names for it.
  */
 function mayWrite(

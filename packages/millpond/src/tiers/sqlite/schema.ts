@@ -6,8 +6,8 @@ export const APPLICATION_ID = 0x4d4c5044
 export const SCHEMA_VERSION = 7
 
 /**
- * The time of a report that holds for as long as its process has a heartbeat. Programs of schema version 5 that have
- * the file open still know no heartbeats: to them such a report never grows old, so they wait for who made it.
+ * The time of a report that holds for as long as its process has a heartbeat. Programs of schema version 5 that still
+ * have the file open know no heartbeats: to them such a report never gets old, so they wait for its process.
  */
 export const BY_HEARTBEAT = 8_000_000_000_000_000
 

@@ -19,7 +19,7 @@ export class Standing {
   /** `undefined`: there is no record. */
   readonly #known = new Map<string, LedgerRecord | undefined>()
 
-  /** Inside a transaction of its caller. */
+  /** Runs inside a transaction of its caller. */
   unmoved(file: CacheFile, places: readonly LedgerPlace[], isExternal: boolean): boolean[] {
     this.#forgetMoved(file)
     if (this.#known.size > places.length * 2 + SPARE) this.#known.clear()
@@ -31,7 +31,7 @@ export class Standing {
     )
     return places.map(({ namespace, position: { epoch, seq } }) => {
       const record = this.#recordOf(file, namespace)
-      // One that has to change first is pulled.
+      // A record that has to change first is pulled.
       if (record === undefined || (isExternal && !record.external)) return false
       return record.epoch === epoch && record.seq === seq && !due.has(namespace)
     })
