@@ -1,4 +1,4 @@
-// Awaited reads through: what a service writes, `await cache.getOrSet(key, loader)`, when the value is there.
+// Awaited read-through calls, as services write them: `await cache.getOrSet(key, loader)` for a cached value.
 import { ClientSideCache, GlideClient, TimeUnit } from '@valkey/valkey-glide'
 import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
@@ -24,7 +24,7 @@ export const AWAITED_ROWS = [
 export type AwaitedRow = (typeof AWAITED_ROWS)[number]
 
 interface AwaitedCache {
-  /** Loads many in one call, and sets many: where it can, else they are loaded, or set, side by side. */
+  /** Loads or sets many keys in one call; without it they are loaded, or set, concurrently. */
   getOrSetMany?(
     keys: readonly string[],
     load: (keys: readonly string[]) => Promise<readonly unknown[]>,
@@ -32,16 +32,16 @@ interface AwaitedCache {
   setMany?(entries: readonly (readonly [string, unknown])[]): Promise<unknown>
   getOrSet(key: string, load: () => Promise<unknown>): Promise<unknown>
   set(key: string, value: unknown): Promise<unknown>
-  /** Ends what would outlive the process. */
+  /** Ends everything that would keep the process alive. */
   close?(): Promise<void>
 }
 
 interface AwaitedContender {
   readonly name: string
   readonly note?: string
-  /** It has no `set` that could be compared. */
+  /** Only reads: it has no comparable `set`. */
   readonly rows?: 'reads'
-  /** It needs one beside it. */
+  /** The server that it needs. */
   readonly server?: 'redis'
   make(): AwaitedCache | Promise<AwaitedCache>
 }
@@ -50,7 +50,7 @@ const CAPACITY = 1_000
 /** Long enough for the clock of `process.cpuUsage`; a slow library does fewer rounds, not shorter ones. */
 const BATCH_MS = 80
 const BATCHES = 5
-/** Until V8's last compiler has done its work, as in `rows.ts`: a load runs through much more code than a hit. */
+/** Long enough for V8's last compiler to finish, as in `rows.ts`: a load runs much more code than a hit. */
 const WARM_MS = 1_500
 
 export const awaitedContenders: readonly AwaitedContender[] = [
@@ -204,7 +204,7 @@ export const awaitedContenders: readonly AwaitedContender[] = [
       const server = await startRedisServer()
       const client = await GlideClient.createClient({
         addresses: [{ host: '127.0.0.1', port: server.port }],
-        // Its 250 ms are for a machine that has nothing else to do.
+        // Its default of 250 ms is too short for a busy machine.
         requestTimeout: 5_000,
         clientSideCache: new ClientSideCache({ maxCacheKb: 4_096, entryTtlMs: TTL_MS, serverAssisted: true }),
       })
@@ -228,7 +228,7 @@ export const awaitedContenders: readonly AwaitedContender[] = [
   },
 ]
 
-/** Nanoseconds of CPU an operation, per row. */
+/** Nanoseconds of CPU per operation, per row. */
 export async function runAwaited(name: string): Promise<{ row: AwaitedRow; ns: number }[]> {
   const contender = awaitedContenders.find((one) => one.name === name)
   if (contender === undefined) throw new Error(`no awaited contender ${name}`)
@@ -287,7 +287,7 @@ function oneByOne({ set }: AwaitedCache): NonNullable<AwaitedCache['setMany']> {
   return (entries) => Promise.all(entries.map(([key, value]) => set(key, value)))
 }
 
-/** Nanoseconds of CPU an awaited operation. */
+/** Nanoseconds of CPU per awaited operation. */
 export async function measureAwaited(run: (i: number) => Promise<unknown>): Promise<number> {
   let count = 1_000
   let ns = 0

@@ -1,5 +1,5 @@
-// How soon another connection hears of an invalidation: a stream that is read with BLOCK, or a published hint and a
-// question to the ledger's hash. Usage: node bench/dist/bus.js redis://127.0.0.1:6379 (decision 0005)
+// How soon another connection learns of an invalidation: by a stream that is read with BLOCK, or by a published hint
+// and a query of the ledger's hash. Usage: node bench/dist/bus.js redis://127.0.0.1:6379 (decision 0005)
 import { Redis } from 'ioredis'
 
 const ROUNDS = 1000

@@ -1,16 +1,17 @@
-// Bytes per entry beside key and value: what the heap grows by when a full cache takes strings that exist already.
+// Bytes per entry besides key and value: how much the heap grows when a cache is filled with strings that exist
+// already.
 import type { Contender } from './contenders.ts'
 import { TTL_MS } from './contenders.ts'
 
 export interface Bytes {
-  /** Without and with a TTL; the second is absent where the library knows none. */
+  /** Without and with a TTL; the second is absent if the library has no TTLs. */
   readonly plain: number
   readonly ttl?: number
 }
 
 export async function bytesPerEntry(contender: Contender, capacity: number): Promise<Bytes> {
   const keys = Array.from({ length: capacity }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
-  // Compiled code is not counted as an entry: it is made before the first measurement.
+  // Runs before the first measurement, so that compiled code is not counted.
   await growth(contender, keys.slice(0, 2_000), undefined)
   const plain = await growth(contender, keys, undefined)
   return contender.ttl ? { plain, ttl: await growth(contender, keys, TTL_MS) } : { plain }

@@ -1,4 +1,4 @@
-// Gives each library its turn, round after round, each time in a process of its own.
+// Runs each library in turn, round after round, each time in a new process.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -46,7 +46,7 @@ export async function measureRound(
 ): Promise<void> {
   for (const size of plan.sizes) {
     progress(`round ${round + 1}: ${size} entries`)
-    // Every second round runs in reverse order, so that no case always follows the same neighbour.
+    // Every second round runs in reverse order, so that no library always follows the same one.
     const order = round % 2 === 0 ? plan.names : [...plan.names].reverse()
     for (const name of order) {
       const samples = await child<Sample[]>(['rows', name, `${size}`, ...plan.rows])

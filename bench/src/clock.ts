@@ -1,4 +1,4 @@
-// A clock for the bare store: the coarse field costs what it costs in the engine.
+// A clock for the bare store, whose coarse field costs the same as in the engine.
 import type { Clock } from 'millpond'
 
 class BenchClock implements Clock {

@@ -1,4 +1,4 @@
-// Many writes to few keys, at a steady pace: how many of them a real SQLite database sees, counted by itself.
+// Many writes to few keys, at a steady pace: how many of them reach a real SQLite database, by its own count.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,18 +20,18 @@ export interface Coalesced {
   readonly writes: number
   /** Acknowledged a second. */
   readonly acked: number
-  /** Of one core's time, by the process's own: writes, queue and source together. */
+  /** The share of one core, by the process's own CPU time: writes, queue and source together. */
   readonly ofCore: number
   /** Transactions of the source. */
   readonly calls: number
-  /** Rows that the database says have changed. */
+  /** Rows that have changed, as the database reports. */
   readonly written: number
 }
 
-/** A machine that stood still is not caught up with at once: what it could not do shows in the rate. */
+/** After a pause the machine does not catch up at once: the missed writes show in the rate. */
 const MOST_AT_ONCE = 1000
 
-/** @throws where the database has not the last write of each key at the end. */
+/** @throws if the database does not have the last write of each key at the end. */
 export async function coalesced({ perSecond, seconds, keys, told, isShared }: Pace): Promise<Coalesced> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const source = openSource(join(folder, 'source.db'))

@@ -6,7 +6,7 @@ const WORDS =
   )
 const word = (index: number): string => WORDS[(index * 7) % WORDS.length] ?? ''
 
-/** An answer of a shop: some fields, a list of rows, a text. What the goals are about. */
+/** A response of a shop: some fields, a list of rows, a text. The goals refer to it. */
 const deal = {
   id: 12345,
   title: 'A deal of the day: headphones that hear nothing',
@@ -67,7 +67,7 @@ const numbers = {
   ],
 }
 
-/** Rows of a database, whose times JSON cannot say. */
+/** Rows of a database, with dates, which JSON cannot represent. */
 const times = rows.slice(0, 18).map((row) => ({ ...row, createdAt: new Date(1_700_000_000_000 + row.id) }))
 
 export const VALUES = { deal, flat, nested: nested(4), rows, texts, numbers, times } as const

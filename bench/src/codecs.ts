@@ -1,5 +1,5 @@
-// What it takes to write a value as bytes and read it again: by format and shape of the value, beside plain JSON; and
-// what compression and encryption add for each KB.
+// The CPU time to write a value as bytes and read it again, by format and shape of the value, compared with plain JSON;
+// and the cost of compression and encryption per KB.
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Codec } from 'millpond'
@@ -16,7 +16,7 @@ interface Way {
   readonly read: () => unknown
 }
 
-/** CPU microseconds, the best of all rounds: what the machine does beside it only adds. */
+/** CPU microseconds, the best of all rounds, since other work of the machine can only add time. */
 interface Best {
   write: number
   read: number
@@ -86,7 +86,7 @@ const formatsOf = (): readonly (readonly [string, Codec])[] => [
   ['packed', valueCodec({ format: 'packed' })],
 ]
 
-/** Bytes to bytes: that is what a tier takes and gives. Of a time it makes a text. */
+/** From value to bytes and back, as for a tier. A Date becomes a string. */
 function plainJson(value: unknown): Way {
   const utf8 = Buffer.from(JSON.stringify(value))
   return {

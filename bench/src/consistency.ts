@@ -1,5 +1,5 @@
-// `npm run bench:consistency`: ours beside bentocache, cacheable and cache-manager where loads, invalidations,
-// processes and faults meet.
+// `npm run bench:consistency`: Millpond compared with bentocache, cacheable and cache-manager, with concurrent loads
+// and invalidations, several processes, and faults.
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -72,7 +72,8 @@ if (values.help) {
 }
 
 /**
- * Part after part; within a part each contender has its turn, so that what the machine does meanwhile hits all alike.
+ * One part after the other; within a part the contenders take turns, so that other work of the machine affects all of
+ * them equally.
  */
 async function compare(field: Field): Promise<Results> {
   const takers = contenders.filter((one) => one.name === 'millpond' || picked(values.only, one.name))
@@ -85,7 +86,7 @@ async function compare(field: Field): Promise<Results> {
         cells.get(contender.name)?.push(...found)
         for (const { row, text } of found) console.error(`${part}: ${contender.name}: ${row}: ${text}`)
       } catch (error) {
-        // One that fails leaves its cells empty; the others are still worth having.
+        // A contender that fails leaves its cells empty; the others go on.
         console.error(`${part}: ${contender.name}:`, error)
         process.exitCode = 1
       }
@@ -112,7 +113,7 @@ function machine(redis: RedisServer): string {
   return `${cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}, Redis ${redis.version}`
 }
 
-/** From the package itself: what is compared is what is installed. */
+/** From the package itself, so that it is the installed version. */
 function versionOf(name: string): string {
   let folder = new URL('.', import.meta.resolve(name))
   for (let up = 0; up < 5; up++, folder = new URL('..', folder)) {

@@ -1,4 +1,4 @@
-// Who is measured: each library as its own documentation would have one use it, behind two functions.
+// The measured libraries: each used as its own documentation recommends, behind two functions.
 import { SieveCache } from '@neophi/sieve-cache'
 import { CacheableMemory } from 'cacheable'
 import { createLRU } from 'lru.min'
@@ -12,7 +12,7 @@ import { newCache } from 'transitory'
 import { benchClock } from './clock.ts'
 import { flru } from './flru.ts'
 
-/** What the loops call. `get` answers undefined (or null) for a miss. */
+/** The interface that the loops call. `get` returns undefined (or null) for a miss. */
 export interface ContenderCache {
   get(key: string): unknown
   set(key: string, value: unknown): unknown
@@ -21,15 +21,15 @@ export interface ContenderCache {
 }
 
 export interface Contender {
-  /** As the table shows it. */
+  /** As shown in the table. */
   readonly name: string
   /** Ours are compared with the others, never with each other. */
   readonly ours?: true
   /** Only these rows; a library whose `set` is asynchronous has no place in the others. */
   readonly rows?: 'reads'
-  /** Knows deadlines. */
+  /** Whether it supports TTLs. */
   readonly ttl: boolean
-  /** What must be known to judge its figures. */
+  /** A remark that readers need to judge its figures. */
   readonly note?: string
   make(capacity: number, ttlMs: number | undefined): ContenderCache
 }

@@ -1,5 +1,5 @@
-// `npm run bench:doors`: each door over a cache of memory beside what it replaces, by its own verbs. CPU time of
-// awaited calls, one after the other.
+// `npm run bench:doors`: each adapter over a memory cache, compared with the library that it replaces, through the same
+// methods. CPU time of awaited calls, one after the other.
 import { parseArgs } from 'node:util'
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache'
 import { BentoCache, bentostore } from 'bentocache'
@@ -39,7 +39,7 @@ type Call = (key: string, at: number) => Promise<unknown>
 interface Contender {
   readonly get: Call
   readonly set: Call
-  /** Reads through: a hit. */
+  /** A read-through call that hits. */
   readonly wrap?: Call
 }
 interface Door {
@@ -109,7 +109,7 @@ function keyv(): Door {
   }
 }
 
-/** A memory with a bound, which copies what it holds: what cache-manager's own page puts beneath it. */
+/** A bounded memory store that copies its values, as cache-manager's documentation recommends. */
 function bounded(): Keyv {
   return new Keyv({ store: new CacheableMemory({ ttl: TTL_MS, lruSize: 2 * KEYS }) })
 }
@@ -175,7 +175,7 @@ function ocache(): Door {
   return { name: 'ocache, its memory', old: of(old as never), door: of(ocacheStorage(createCache({ name: 'ocache' }))) }
 }
 
-/** As cache-manager makes its own: values are not written as texts. */
+/** As cache-manager creates its own: values are not serialized. */
 function keyvPlain(): Door {
   const of = (store: Keyv): Contender => {
     store.serialize = undefined

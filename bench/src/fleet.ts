@@ -1,5 +1,5 @@
-// `npm run bench:fleet`: what trust costs a Redis and its clients, over the number of processes and of namespaces; and
-// what it costs them while invalidations come.
+// `npm run bench:fleet`: the cost of keeping memory trusted, for Redis and its clients, by number of processes and
+// namespaces, with and without invalidations.
 import { parseArgs } from 'node:util'
 import { startRedisServer } from './consistency/redis-server.ts'
 import { type Costs, costsOf, type Setting } from './fleet/measure.ts'

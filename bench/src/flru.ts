@@ -1,4 +1,4 @@
-// flru's own typing names a default export that its ES module has under another shape: one place to put that right.
+// The types of flru declare a default export that its ES module has in another form; corrected here.
 import { createRequire } from 'node:module'
 
 interface Flru<T> {

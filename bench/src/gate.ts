@@ -1,6 +1,6 @@
-// The regression gate: our cost over lru-cache, now and when the baseline was saved. Machines differ; ratios within one
-// round differ little. Round after round, in turn, until every row is decided or the time is up: what is not decided by
-// then is said to be so, and is neither kept nor lost.
+// The regression gate: our cost relative to lru-cache, now and when the baseline was saved. Machines differ; ratios
+// within one round differ little. Runs round after round until every row is decided or the time is up; rows that are
+// undecided by then are reported as such.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { measureInTurn, measureRound, type Plan } from './children.ts'
@@ -32,16 +32,16 @@ const PLAN: Plan = {
   isolated: [],
   bytesAt: 0,
 }
-/** What costs so many times the baseline's median, or less, is no loss. */
+/** Up to this multiple of the baseline's median a row does not count as a regression. */
 const TOLERANCE = 1.15
-/** With fewer rounds the least and the most do not hold the median in nine of ten cases. */
+/** With fewer rounds the least and the greatest sample do not enclose the median in nine of ten cases. */
 const LEAST_ROUNDS = 5
 const MOST_ROUNDS = 15
 
 export type Verdict = 'kept' | 'LOSS' | 'cannot tell'
 export const EXIT_CODES: Readonly<Record<Verdict, number>> = { kept: 0, LOSS: 1, 'cannot tell': 3 }
 
-/** Goes on for about so many minutes at most, but for the rounds without which nothing could be told. */
+/** Runs for about `minutes` at most, but at least as many rounds as a verdict needs. */
 export async function gate(minutes: number, progress: (line: string) => void): Promise<Verdict> {
   const baseline: Baseline = JSON.parse(await readFile(FILE, 'utf8'))
   const until = performance.now() + minutes * 60_000
@@ -109,8 +109,8 @@ export function compare(baseline: Baseline['ratios'], results: Pick<Results, 'ra
 }
 
 /**
- * Lost where even the least that the median may be is above the tolerance and above what the baseline spread over; kept
- * where even the most is not; between them nothing can be told.
+ * Lost if even the lower end of the median's interval exceeds the tolerance and the spread of the baseline; kept if
+ * even the upper end does not; otherwise undecided.
  */
 export function judge(before: Spread, now: Interval): Verdict {
   const limit = Math.max(before.median * TOLERANCE, before.high)
@@ -118,7 +118,7 @@ export function judge(before: Spread, now: Interval): Verdict {
   return now.most <= limit ? 'kept' : 'cannot tell'
 }
 
-/** A loss is one whatever else cannot be told. */
+/** One lost row decides, whatever is undecided. */
 export function verdictOf(lines: readonly Pick<Comparison, 'verdict'>[]): Verdict {
   if (lines.some(({ verdict }) => verdict === 'LOSS')) return 'LOSS'
   return lines.length > 0 && lines.every(({ verdict }) => verdict === 'kept') ? 'kept' : 'cannot tell'

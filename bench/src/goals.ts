@@ -1,9 +1,9 @@
-// The goals for the memory tier, beside what was measured.
+// The goals for the memory tier, with the measured values.
 import type { Results } from './results.ts'
 
 const SIZES = ['1000', '100000', '1000000']
 
-/** Goal, what is wanted, what was measured, whether it is met. */
+/** Name, goal, measured value, and whether it is met. */
 export function goalLines(results: Results): string[][] {
   const lines: string[][] = []
   for (const name of ['millpond', 'millpond store']) {

@@ -1,4 +1,4 @@
-// `npm run bench:growing`: what each step of docs/guide/growing.md brings, over a database of SQLite and a Redis; `--
+// `npm run bench:growing`: the effect of each step of docs/guide/growing.md, over a SQLite database and Redis; `--
 // --write` writes the table there.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'

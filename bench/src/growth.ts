@@ -1,12 +1,12 @@
-// `npm run bench -- --rows growth`: the longest single `set` while a cache grows from nothing, by the shape of its
-// keys, beside a Map and lru-cache.
+// `npm run bench -- --rows growth`: the longest single `set` while a cache grows from empty, by the shape of its keys,
+// compared with a Map and lru-cache.
 import { PerformanceObserver } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
 import { createMemoryStore } from 'millpond/memory'
 import { benchClock } from './clock.ts'
 import { printTable } from './table.ts'
 
-/** What is not a pause for anybody. */
+/** Shorter than this does not count as a pause. */
 const SHORT_MS = 1
 
 interface Pause {
@@ -15,7 +15,7 @@ interface Pause {
   readonly ms: number
 }
 
-/** When the collector ran, in milliseconds: it works for all that the process makes, and for no `set` alone. */
+/** When the garbage collector ran, in milliseconds: its work is for the whole process, not for a single `set`. */
 const collections: { readonly begin: number; readonly ms: number }[] = []
 const observer = new PerformanceObserver((list) => {
   for (const { startTime, duration } of list.getEntries()) collections.push({ begin: startTime, ms: duration })
@@ -95,7 +95,7 @@ async function growthRow(make: (capacity: number) => Add, key: (i: number) => st
     const ms = performance.now() - before
     if (ms >= SHORT_MS) pauses.push({ at, begin: before, ms })
   }
-  // The observer hears in a later turn.
+  // The observer is notified in a later turn.
   await new Promise((resolve) => setTimeout(resolve, 20))
   const own = pauses
     .map(({ at, begin, ms }) => ({ at, ms: ms - collected(begin, begin + ms) }))

@@ -1,4 +1,5 @@
-// `npm run bench:hit-ratio -- DIR`: how well each policy hits on recorded traffic, beside the clairvoyant optimum.
+// `npm run bench:hit-ratio -- DIR`: the hit ratio of each policy on recorded traffic, compared with the clairvoyant
+// optimum.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { policyByName } from 'millpond/memory'
@@ -162,7 +163,7 @@ function report(cells: readonly Cell[]): string {
   ])
 }
 
-/** Mean over the seeds, and half of what they are apart. */
+/** The mean over the seeds, and half of their range. */
 function shown(cell: Cell, column: Column): string {
   const spread = spreadOf(cell, column)
   return `${cell.ratios[column].toFixed(1)}${spread === undefined ? '' : ` ± ${spread.toFixed(1)}`}`

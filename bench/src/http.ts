@@ -1,4 +1,5 @@
-// `npm run bench:http`: stored answers per second of the server's own CPU time, over bare node:http in the same round.
+// `npm run bench:http`: cached responses per second of the server's own CPU time, relative to bare node:http in the
+// same round.
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +19,7 @@ const KINDS: Readonly<Record<string, string>> = {
   nginx: 'nginx of Debian, proxy_cache',
   varnish: 'Varnish of Debian',
 }
-/** Until what runs is compiled, however busy the machine is: by answers, not by time. */
+/** Enough for the code to be compiled, counted in responses rather than time, however busy the machine is. */
 const WARM_ANSWERS = 60_000
 const MOST_WARM_SECONDS = 30
 
@@ -37,13 +38,13 @@ const { values } = parseArgs({
 if (values.help) console.log(HELP)
 else await run()
 
-/** All run at the same time and are loaded in turn, so that what else the machine does meets all alike. */
+/** All run at the same time and are loaded in turn, so that other work of the machine affects all of them equally. */
 interface Contender {
   readonly kind: string
   readonly port: number
   readonly server: Running
   readonly rates: number[]
-  /** Over the bare server's rate in the same round. */
+  /** Relative to the bare server's rate in the same round. */
   readonly ratios: number[]
 }
 
@@ -63,7 +64,7 @@ async function run(): Promise<void> {
     }
     for (let round = 0; round < Number(values.rounds); round++) await runRound(contenders, round)
   } finally {
-    // Those that are not ours would go on without us.
+    // Foreign servers would outlive this process.
     for (const server of running) server.end()
   }
   const { model = 'unknown' } = cpus()[0] ?? {}
@@ -75,7 +76,7 @@ async function run(): Promise<void> {
     console.log(`| ${KINDS[kind]} | ${Math.round(median(rates))} | ${median(ratios).toFixed(2)} |`)
 }
 
-/** The slow ones have their time, too. */
+/** Slow servers get enough time, too. */
 async function warmUp(port: number): Promise<void> {
   let answers = 0
   for (let seconds = 0; seconds < MOST_WARM_SECONDS && answers < WARM_ANSWERS; seconds += 2)

@@ -1,5 +1,5 @@
-// `npm run bench:images`: pictures drawn from a seed, optimised, and what that saves and costs: bytes before and after,
-// and how alike they are.
+// `npm run bench:images`: images drawn from a seed and optimised, with the savings and the cost: bytes before and
+// after, and their similarity.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ const { values } = parseArgs({
 interface Row {
   readonly kind: Kind
   readonly before: number
-  /** The smallest variant at full width: what a browser of today loads. */
+  /** The smallest variant at full width: which a current browser loads. */
   readonly after: number
   readonly own: number
   readonly variants: number

@@ -34,7 +34,7 @@ const { values, positionals } = parseArgs({
 const seeds = Number(values.seeds)
 
 interface Part {
-  /** What one trace comes to. */
+  /** The cells of one trace. */
   readonly cells: (traffic: Traffic) => readonly unknown[]
   readonly lines: (cells: readonly never[]) => string[][]
   readonly judge: (cells: readonly never[]) => Row[]
@@ -48,7 +48,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   ttl: { cells: ttlCells, lines: ttlLines, judge: judgeTtls },
 }
 
-/** Needs no trace. */
+/** A part that needs no trace. */
 const RECORDER = 'recorder'
 
 const [folder] = positionals

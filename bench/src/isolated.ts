@@ -1,4 +1,4 @@
-// Objects that neither the giver nor a reader can change behind the cache's back: what each library asks for that.
+// The cost, per library, of values that neither the writer nor a reader can modify inside the cache.
 import { CacheableMemory } from 'cacheable'
 import { LRUCache } from 'lru-cache'
 import { createCache, memory } from 'millpond'
@@ -63,7 +63,7 @@ function datedRecord(i: number): object {
   return { ...record(i), createdAt: new Date(1_700_000_000_000 + i), updatedAt: new Date(1_750_000_000_000 + i) }
 }
 
-/** Some 300 bytes as JSON, two levels deep: a row with its relations. */
+/** About 300 bytes as JSON, two levels deep: a row with its relations. */
 function record(i: number): object {
   return {
     id: i,
@@ -80,7 +80,7 @@ function record(i: number): object {
   }
 }
 
-/** Each `set` is awaited, for all alike: ours is asynchronous. */
+/** Each `set` is awaited, for every library, since ours is asynchronous. */
 export async function runIsolated(name: string): Promise<{ row: IsolatedRow; ns: number }[]> {
   const contender = isolatedContenders.find((one) => one.name === name)
   if (contender === undefined) throw new Error(`no isolated contender ${name}`)

@@ -1,5 +1,5 @@
-// `npm run bench -- --rows journal`: the journal by itself, without the queue before it: appends a second of one core,
-// and appends that are synced beside the bare calls in the same folder.
+// `npm run bench -- --rows journal`: the journal by itself, without its queue: appends per second of one core, and
+// synced appends compared with the bare system calls in the same folder.
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,13 +8,13 @@ import { printTable } from './table.ts'
 const VALUE = new Uint8Array(200).fill(120)
 /** In each round. */
 const APPENDS = 40_000
-/** Asked for in one turn of the event loop, as a busy service does. */
+/** Requested in one turn of the event loop, as by a busy service. */
 const TOGETHER = 500
 const SYNCS = 200
 const ROUNDS = 5
 const GOALS = { perCore: 100_000, share: 0.5 }
 
-/** What is used of the journal. It is not public, so it is taken from where the library was built to. */
+/** The used part of the journal. It is not public, so it is imported from the library's build output. */
 interface OpenJournal {
   append(entries: readonly { readonly key: string; readonly body: Uint8Array }[]): Promise<readonly number[]>
   settle(key: string, number: number): void
@@ -80,7 +80,7 @@ interface Rate {
   readonly perCore: number
 }
 
-/** Each to a key of its own that is settled soon, as by a source that keeps up. */
+/** Each to a key of its own that is settled soon, as with a source that keeps up. */
 async function appends(journal: OpenJournal, count: number): Promise<Rate> {
   try {
     const began = performance.now()
@@ -97,7 +97,7 @@ async function appends(journal: OpenJournal, count: number): Promise<Rate> {
   }
 }
 
-/** No two share a sync. In turn, since a disk is not the same from one second to the next. */
+/** No two share a sync. They take turns, since a disk's speed varies from one second to the next. */
 async function besideBare(
   folder: string,
   journal: OpenJournal,

@@ -1,5 +1,5 @@
-// `npm run bench -- --rows keys`: a hit in memory by the shape of its key, beside a Map and lru-cache in the same
-// round, for keys that are at hand and keys that are built for the call.
+// `npm run bench -- --rows keys`: a memory hit by the shape of its key, compared with a Map and lru-cache in the same
+// round, for existing keys and for keys built for the call.
 import { LRUCache } from 'lru-cache'
 import { createCache, type Key, memory } from 'millpond'
 import { randomFrom, spread } from './numbers.ts'
@@ -30,7 +30,7 @@ const SHAPES: Readonly<Record<string, (i: number) => Key>> = {
   "tuple: ['user', 17], as JSON for the others": (i) => ['user', i],
 }
 
-/** What a cache of texts is asked with. */
+/** The key as a string, for caches that take no tuples. */
 const textOf = (key: Key): string => (typeof key === 'string' ? key : JSON.stringify(key))
 
 export async function benchKeyShapes(
@@ -50,7 +50,7 @@ export async function benchKeyShapes(
       progress(`keys: ${name}, ${size.toLocaleString('en')} entries`)
       const row = await shapeRow(make, size, rounds)
       rows.push([name, ...row])
-      // A large size takes minutes: who ends it has what was measured.
+      // A large size takes minutes: results so far are printed in case it is interrupted.
       progress(`  at hand ${row[0]}, built ${row[1]}, building alone ${row[2]}`)
     }
     console.log(`\n## ${size.toLocaleString('en')} entries\n`)
@@ -68,10 +68,9 @@ async function shapeRow(make: (i: number) => Key, size: number, rounds: number):
     map.set(textOf(make(i)), i)
   }
   const atHand = Array.from({ length: size }, (_, i) => make(i))
-  // Once as a whole, or the first reader of a key pays for putting it together.
+  // Reads every key once, so that its first timed reader does not pay for flattening the string.
   for (const key of atHand) if (!map.has(textOf(key))) throw new Error(`${key} is not there`)
-  // Drawn anew each time: in an order that repeats, which branches are taken could be learnt by the processor, for the
-  // small sizes.
+  // Drawn anew each time: with a repeating order the processor could learn the branches, for small sizes.
   const random = randomFrom(17)
   const order = Uint32Array.from({ length: HITS }, () => Math.floor(random() * size))
   let sum = 0

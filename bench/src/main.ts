@@ -1,5 +1,5 @@
-// `npm run bench`: ours beside the contenders, in one run, in turn, ratios first. `--gate` compares with the committed
-// baseline instead.
+// `npm run bench`: Millpond and the other libraries in one run, in turn, ratios first. `--gate` compares with the
+// committed baseline instead.
 import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { AWAITED_ROWS, awaitedContenders } from './awaited.ts'
@@ -117,7 +117,7 @@ async function bench(): Promise<void> {
   else print(results, sizes, rows)
 }
 
-/** What needs a server that is not here is left out before anything is measured, and named. */
+/** Rows that need a server that is not available are skipped before anything is measured, and named. */
 function awaitedHere(): string[] {
   const here = awaitedContenders.filter(({ name, server }) => {
     try {

@@ -11,7 +11,7 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
-/** `count` indices in 0 .. n-1, each drawn with a chance in proportion to 1 / rank^exponent. */
+/** `count` indices in 0 .. n-1, each drawn with a probability proportional to 1 / rank^exponent. */
 export function zipfDraws(n: number, count: number, exponent: number, random: () => number): Uint32Array {
   const sums = new Float64Array(n)
   let sum = 0
@@ -65,7 +65,7 @@ export function spread(samples: readonly number[]): Spread {
   return { median: at(0.5), low: at(0.25), high: at(0.75) }
 }
 
-/** Where the median of all that could be measured lies, in at least nine of ten cases. */
+/** An interval that contains the true median in at least nine of ten cases. */
 export interface Interval {
   readonly median: number
   readonly least: number
@@ -73,9 +73,9 @@ export interface Interval {
 }
 
 /**
- * By order statistics, whatever the distribution (Hahn and Meeker, *Statistical Intervals*, 5.2): the k-th least and
- * the k-th most, k as large as still holds the median with a chance of 0.9. Below five samples no two do, and nothing
- * is excluded.
+ * By order statistics, whatever the distribution (Hahn and Meeker, *Statistical Intervals*, 5.2): the k-th smallest and
+ * the k-th largest sample, with the largest k that still contains the median with probability 0.9. Below five samples
+ * no pair does, and nothing is excluded.
  */
 export function medianInterval(samples: readonly number[]): Interval {
   const sorted = [...samples].sort((a, b) => a - b)

@@ -1,6 +1,6 @@
 // `npm run bench:observer`: what watching costs a loaded service. The deals service runs under load as a process of its
 // own, with a CPU profile: first without viewers, then with six live viewers. The share of the observer is the time
-// under functions of the control plane and of what it calls, of all time in which the process worked..
+// under functions of the control plane and those that it calls, of all time in which the process worked..
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -36,7 +36,7 @@ const { values } = parseArgs({
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CLIENTS = 24
 const SLICE_MS = 1000
-/** In turns: looks a second, and what viewers may ask for at most. */
+/** In turns: looks per second, and the most that viewers may request. */
 const FASTER = { unseen: 10, seen: 4 }
 const BOUNDS = { unseen: 0.01, seen: 0.03 }
 /** At both ends of a run: streams open, the process ends. */
@@ -48,7 +48,7 @@ const OBSERVER = /\/packages\/control\/dist\//
 
 interface Run {
   readonly viewers: number
-  /** Of the time in which the process worked. */
+  /** The share of the time in which the process worked. */
   readonly share: number
   /** Of one core. */
   readonly busy: number
@@ -80,8 +80,8 @@ function told({ viewers, share, busy, requests }: Run): string {
 }
 
 /**
- * One service, whose control plane is let look and held still, a second each in turn: first with nobody looking, then
- * with viewers.
+ * One service, whose control plane is switched on and off, a second each in turn: first without viewers, then with
+ * viewers.
  */
 async function inTurn(turns: number, viewers: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-observer-'))
@@ -96,7 +96,7 @@ async function inTurn(turns: number, viewers: number): Promise<void> {
     const streams = Array.from({ length: viewers }, () =>
       watch(`${url}/api/admin/caching/stream/?hz=${FASTER.seen}`, headers, stop.signal),
     )
-    // What it takes to open them is not what it takes to watch.
+    // Opening the streams is not counted.
     await sleep(EDGE_S * 1000)
     const seen = await more(child, turns, FASTER.seen)
     stop.abort()
@@ -115,7 +115,7 @@ async function inTurn(turns: number, viewers: number): Promise<void> {
   }
 }
 
-/** By how much a request takes more in the watched slice of each pair. */
+/** How much more a request costs in the watched slice of each pair. */
 async function more(child: ChildProcess, pairs: number, faster: number): Promise<Interval> {
   const asked: Turns = { pairs, faster, sliceMs: SLICE_MS }
   child.send(asked)
@@ -187,8 +187,8 @@ function ready(child: ChildProcess): Promise<{ url: string; token: string }> {
 }
 
 /**
- * Each waits for its answer before it asks again: the service does as much as it can. Ends with the signal, and says
- * how many were answered.
+ * Each client waits for its answer before the next request, so the service runs at its limit. Ends with the signal, and
+ * returns the number of answers.
  */
 async function load(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<number> {
   let requests = 0
@@ -198,7 +198,7 @@ async function load(url: string, headers: Record<string, string>, signal: AbortS
         at % 3 === 0
           ? '/api/cached/users/dashboard/'
           : `/api/cached/organizations/${1 + (at % 40)}/${at % 3 === 1 ? 'info' : 'roles'}/`
-      // Nothing of the HTTP cache before the routes: the caches behind are to work.
+      // Bypasses the HTTP cache in front of the routes, so that the caches behind it work.
       await (await fetch(url + path, { headers: { ...headers, 'cache-token': '' } })).arrayBuffer()
       requests++
     }

@@ -1,4 +1,4 @@
-// `npm run bench:page`: takes the figures and writes docs/benchmarks.md and what the README states, from them alone.
+// `npm run bench:page`: measures, and writes docs/benchmarks.md and the figures in the README from the results alone.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +31,7 @@ const { values } = parseArgs({
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-// What it has started ends with it.
+// Child processes end with it.
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -54,7 +54,7 @@ async function write(sections: readonly Section[]): Promise<void> {
       `bench:page: ${section}${section === 'smart' && traces === undefined ? ': left as it is, for want of --traces DIR' : ''}`,
     )
     figures = { ...figures, ...(await take(section, { quick, traces, note, progress })) }
-    // What was taken is kept, whatever becomes of the next.
+    // Results are saved at once, in case the next part fails.
     writeFigures(figures, file)
   }
   writeFileSync(to === undefined ? join(ROOT, 'docs/benchmarks.md') : join(to, 'benchmarks.md'), renderPage(figures))

@@ -13,7 +13,7 @@ export interface Program {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Those that no test needs. */
+/** Programs that no test needs. */
 const COMPARED: ReadonlySet<string> = new Set(['wrk', 'nginx', 'varnish'])
 
 /** Throws an `Error` that says how to get it when it is not here. */

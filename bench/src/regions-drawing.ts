@@ -1,5 +1,5 @@
-// What became of simulated regions, as an SVG: how much each node holds, how long invalidations took, how far regions
-// were behind and how old answers were.
+// The results of simulated regions, as an SVG: entries per node, the delay of invalidations, how far regions were
+// behind and how old answers were.
 import { mean, type RegionsFleet, type RegionsPlan, type RegionsSample } from './regions-fleet.ts'
 
 const WIDTH = 960

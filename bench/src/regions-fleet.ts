@@ -1,5 +1,5 @@
-// Ten regions of ten nodes each on a clock of their own: the real tiers and caches over simulated stores and links,
-// while one region is cut off, heals, and a node joins in each.
+// Ten regions of ten nodes each on a simulated clock: the real tiers and caches over simulated stores and links, while
+// one region is cut off and heals, and a node joins in each.
 import { type Cache, createCache, memory } from 'millpond'
 import {
   type FakeClock,
@@ -18,7 +18,7 @@ export interface RegionsPlan {
   readonly nodes: number
   /** Products, each of which is read in every region. */
   readonly keys: number
-  /** Seconds in which one region is cut off, a node joins in each, and all ends. */
+  /** The seconds at which one region is cut off, a node joins in each, and the run ends. */
   readonly cut: number
   readonly heal: number
   readonly join: number
@@ -41,13 +41,13 @@ export interface RegionsFleet {
   /** Milliseconds from an ack to every other region's ledger, of connected pairs, in order. */
   readonly propagation: readonly number[]
   readonly samples: readonly RegionsSample[]
-  /** Of the region that is the fullest beside its mean. */
+  /** The fullest node of any region relative to the region's mean. */
   readonly fullest: number
-  /** Copies that have another owner after the joins, times the least. */
+  /** Copies that have another owner after the joins, as a multiple of the minimum. */
   readonly moved: number
   readonly reads: number
   readonly writes: number
-  /** How often a region has forgotten everything, beside what it does when it begins. */
+  /** How often a region has dropped everything, other than at its start. */
   readonly gaps: number
 }
 
@@ -115,7 +115,7 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
           ring.add({ name: `${place.name}-new`, tier: place.joining.connect(linkOf(clock, random, 1, () => false)) }),
         )
     }
-    // Answers that come when the second is over are still of it.
+    // Answers that arrive after the second still count for it.
     const sample = { second, lag: 0, cutLag: 0, staleness: 0 }
     samples.push(sample)
     for (let ms = 0; ms < 1000; ms += STEP_MS) {
@@ -132,7 +132,7 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
               .then((version) => {
                 reads++
                 const next = truth.get(key)?.at[version]
-                // It was committed before it was asked for, and not seen.
+                // It was committed before the read began, but not returned.
                 if (next !== undefined && next < asked) sample.staleness = Math.max(sample.staleness, asked - next)
               }),
           )
@@ -176,7 +176,7 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
 const hotOf = ({ keys }: RegionsPlan, random: Random): string =>
   `product:${random.below(random.below(2) === 0 ? Math.ceil(keys / 50) : keys)}`
 
-/** What is to be kept, and whether it is. */
+/** The expectations, and whether they are met. */
 export function judged({ sizes, propagation, samples, fullest, moved, reads, writes, gaps }: RegionsFleet): {
   readonly lines: readonly (readonly [string, string])[]
   readonly isKept: boolean
@@ -247,7 +247,7 @@ function ringOf(place: Place, clock: FakeClock, random: Random, ms: number, isCu
   })
 }
 
-/** A way takes its time, and a tenth of that more or less; nothing arrives where it is cut. */
+/** A message takes `ms`, a tenth more or less; it never arrives on a cut link. */
 function linkOf(clock: FakeClock, random: Random, ms: number, isCut: () => boolean) {
   const travel = (): Promise<void> =>
     isCut()
@@ -256,7 +256,7 @@ function linkOf(clock: FakeClock, random: Random, ms: number, isCut: () => boole
   return { send: travel, back: travel, push: travel }
 }
 
-/** When each ledger has heard of each write that can be told by its key. */
+/** When each ledger has received each write, for writes that can be identified by their key. */
 function watchLedgers(places: readonly Place[], clock: FakeClock) {
   const acks = new Map<number, { readonly from: Place; readonly at: number }>()
   const heard = new Map<Place, Map<number, number>>(places.map((place) => [place, new Map()]))

@@ -23,7 +23,7 @@ export class Results {
     return rounds.length === 0 ? undefined : spread(rounds)
   }
 
-  /** The cost over another's, round by round: what slows both alike does not show. */
+  /** The cost relative to another library's, round by round, so that what slows both equally cancels out. */
   ratio(group: string, name: string, row: string, over: string): Spread | undefined {
     const ratios = this.ratios(group, name, row, over)
     return ratios.length === 0 ? undefined : spread(ratios)
@@ -57,7 +57,7 @@ function child<V>(map: Map<string, Map<string, V>>, key: string): Map<string, V>
   return made
 }
 
-/** A table of one group: a line per library, the cheapest first by the mean of its ratios. */
+/** A table of one group: a row per library, the cheapest first by the mean of its ratios. */
 export function ratioTable(results: Results, group: string, rows: readonly string[], over: string): string[][] {
   const names = results.names(group)
   const used = rows.filter((row) => names.some((name) => results.ns(group, name, row) !== undefined))

@@ -1,4 +1,4 @@
-// What became of a simulated fleet, as an SVG: how much each node holds, and how placement and reads went.
+// The results of a simulated fleet, as an SVG: entries per node, placement and reads over time.
 import type { Fleet, Sample } from './ring-fleet.ts'
 
 const WIDTH = 960

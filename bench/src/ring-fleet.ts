@@ -1,4 +1,4 @@
-// A fleet of a hundred nodes on a clock of its own: the real tier over simulated stores and links, while nodes freeze,
+// A fleet of a hundred nodes on a simulated clock: the real tier over simulated stores and links, while nodes freeze,
 // come back, some of them empty, and others join.
 import {
   type FakeClock,
@@ -18,11 +18,11 @@ interface Node {
 
 export interface Sample {
   readonly second: number
-  /** Of the reads of that second: which part found its entry. */
+  /** The share of that second's reads that found their entry. */
   readonly found: number
-  /** Which part of all copies lies where it belongs. */
+  /** The share of all copies that are on their owners. */
   readonly placed: number
-  /** Milliseconds of the slowest hundredth of the reads. */
+  /** The 99th percentile of read times, in milliseconds. */
   readonly p99: number
 }
 

@@ -1,5 +1,5 @@
-// `npm run bench:ring`: how evenly, how steadily and how fast keys are placed, by ketama, by jump and by rendezvous
-// hashing; and a fleet of a hundred nodes.
+// `npm run bench:ring`: how evenly, stably and fast keys are placed, by ketama, by jump and by rendezvous hashing; and
+// a fleet of a hundred nodes.
 import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -17,13 +17,13 @@ const HELP = `usage: npm run bench:ring -- [options]
   --fleet FILE    simulate a fleet of 100 nodes in place of that, and draw what became of it into an SVG file
   --regions FILE  simulate 10 regions of 10 nodes each, and draw that`
 
-/** Answers the place of the key's node. */
+/** Returns the index of the key's node. */
 type Place = (key: number) => number
 interface Way {
   readonly name: string
   /** Nodes of one weight. */
   readonly ring: (names: readonly string[]) => Place
-  /** Takes out any node, not only the last. */
+  /** Whether any node can be removed, not only the last. */
   readonly removes: boolean
 }
 
@@ -151,7 +151,7 @@ function movedBetween(before: Int32Array, after: Int32Array): number {
   return before.filter((at, key) => after[key] !== at).length / before.length
 }
 
-/** Of CPU time for a choice, the best of seven rounds. */
+/** CPU time of one placement, the best of seven rounds. */
 function nanoseconds(ringOf: Way['ring'], nodes: number, count: number): string {
   const place = ringOf(Array.from({ length: nodes }, (_, at) => `10.0.${at}.1:6379`))
   const rounds = Array.from({ length: 7 }, () => {

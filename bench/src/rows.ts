@@ -1,16 +1,16 @@
-// The loops that are timed. One process runs one library only, so that every call site here sees one kind of object, as
-// in a service.
+// The timed loops. One process runs one library only, so that every call site here sees one kind of object, as in a
+// service.
 
 import type { Contender, ContenderCache } from './contenders.ts'
 import { TTL_MS } from './contenders.ts'
 import { randomFrom, shuffledDraws, zipfDraws } from './numbers.ts'
 
 /**
- * What pushes others out is measured twice: where nothing but sets has happened, and where the cache was read before.
- * A `Map` that is written to leaves its old tables behind, each of which references the next; once one of them has
- * outlived two minor collections, which it does while the cache is only read, all later ones are copied to the old
- * generation. Everything that keeps its keys in a `Map` then pays two to four times as much in small caches, as in a
- * service that reads between its writes.
+ * Sets that evict are measured twice: after nothing but sets, and after the cache was read. A `Map` that is written to
+ * leaves its old tables behind, each of which references the next; once one of them has outlived two minor collections,
+ * which it does while the cache is only read, all later ones are copied to the old generation. Everything that keeps
+ * its keys in a `Map` then pays two to four times as much in small caches, as in a service that reads between its
+ * writes.
  */
 export const ROWS = [
   'set + evict',
@@ -28,7 +28,9 @@ export type Row = (typeof ROWS)[number]
 
 export interface Sample {
   readonly row: Row
-  /** CPU nanoseconds an operation, user and system, of the whole process: the garbage collector's threads count. */
+  /**
+   * CPU nanoseconds per operation, user and system, of the whole process, including the garbage collector's threads.
+   */
   readonly ns: number
 }
 
@@ -41,7 +43,7 @@ const BATCH_MS = 60
  */
 const WARM_MS = 500
 const DRAWS = 1 << 20
-/** Keys built for them are enough work for the collector that whatever a cache keeps is in the old generation. */
+/** Building keys for them makes enough garbage that everything a cache keeps ends in the old generation. */
 const READS_BEFORE = 3_000_000
 
 /** 20 characters for any index below ten million, one byte each. */
@@ -49,12 +51,12 @@ function keyOf(index: number): string {
   return `user:profile:${1_000_000 + index}`
 }
 
-/** One flat string, as it comes out of a parser, and not a rope of two. */
+/** A flat string, as a parser returns it, not a rope of two. */
 function flatKey(index: number): string {
   return JSON.parse(`"${keyOf(index)}"`)
 }
 
-/** Every row of one library at one size. Throws when a loop did not see what it should have. */
+/** Every row of one library at one size. Throws if a loop did not see what it should have. */
 export async function runRows(contender: Contender, capacity: number, rows: readonly Row[]): Promise<Sample[]> {
   const samples: Sample[] = []
   for (const ttl of [false, true]) {
@@ -109,7 +111,7 @@ async function runWith(contender: Contender, capacity: number, ttl: boolean, row
   return samples
 }
 
-/** Puts every key in, and answers which share of them is held. */
+/** Stores every key, and returns the share that is held. */
 async function fill(cache: ContenderCache, keys: readonly string[], values: readonly string[]): Promise<number> {
   for (let i = 0; i < keys.length; i++) {
     const stored = cache.set(keys[i] as string, values[i & 1023])
@@ -151,11 +153,11 @@ function mixed(cache: ContenderCache, draws: Uint32Array, count: number, values:
   }
 }
 
-/** Nanoseconds of CPU an operation: the median over some batches, after a time of warming up. */
+/** CPU nanoseconds per operation: the median over some batches, after warming up. */
 export function measure(most: number, run: (count: number) => void): number {
   let count = Math.min(most, 10_000)
   let ns = 0
-  // Finds how many operations fill a batch meanwhile.
+  // Warming up also finds how many operations fill a batch.
   for (let warm = 0; warm < WARM_MS * 1e6; warm += ns * count) {
     ns = timed(count, run)
     if (ns * count < (BATCH_MS / 4) * 1e6) count = Math.min(most, count * 2)

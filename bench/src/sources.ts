@@ -1,5 +1,5 @@
-// `npm run bench -- --rows sources`: what acknowledging a write costs, and how many of the writes a SQLite database
-// sees. The journal by itself: journal.ts.
+// `npm run bench -- --rows sources`: the cost of acknowledging a write, and how many of the writes reach a SQLite
+// database. For the journal by itself see journal.ts.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,8 +13,8 @@ const VALUE = 'x'.repeat(200)
 const PACE = { perSecond: 10_000, seconds: 10, keys: 1000 } as const
 const GOALS = { fewer: 10, ofPace: 0.99 }
 /**
- * As it is told nothing, which is behind a journal; without one; sooner in the source; and of a cache with a tier that
- * all processes share, which sees every write at once.
+ * With the defaults, which use a journal; without a journal; with earlier writes to the source; and for a cache with a
+ * shared tier, which gets every write at once.
  */
 const COLLECTIONS: readonly {
   readonly name: string
@@ -29,7 +29,7 @@ const COLLECTIONS: readonly {
 
 interface Run {
   readonly perSecond: number
-  /** Of one core, by the process's own CPU time, so that what else the machine does counts little. */
+  /** Per second of one core, by the process's own CPU time, so that other work of the machine counts little. */
   readonly perCore: number
 }
 
@@ -75,7 +75,7 @@ export async function benchSources(progress: (line: string) => void): Promise<vo
   ])
 }
 
-/** Writes of 200 bytes to keys of their own, so many at a time, over a source that takes all at once. */
+/** Writes of 200 bytes to distinct keys, several at a time, over a source that accepts all at once. */
 async function acknowledged(durability: NonNullable<WriteBehindOptions['durability']>, writes: number): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const cache = createCache({ tiers: [memory({ maxEntries: 1000 })] })

@@ -13,7 +13,7 @@ const COUNT = 20_000
 const SETS = 2_000
 const WARM_UP = 5
 
-/** Written out, as a service or a driver makes them: none shares a part with another. */
+/** Built as a service or a driver would: none shares a part with another. */
 const VALUES: Readonly<Record<string, (i: number) => unknown>> = {
   'one field: { id }': (i) => ({ id: i }),
   'small row: 3 fields': (i) => ({ id: i, name: 'a name', active: true }),
@@ -44,7 +44,10 @@ const VALUES: Readonly<Record<string, (i: number) => unknown>> = {
   'a fraction': (i) => i + 0.5,
 }
 
-/** Bytes of a value of some shape with its place in the cache; what a set costs over storing its JSON text. */
+/**
+ * Bytes of a value of some shape with its bookkeeping in the cache; the cost of a set relative to storing its JSON
+ * text.
+ */
 export interface ValueFigures {
   readonly value: string
   readonly ours: number
@@ -56,7 +59,7 @@ export interface ValueFigures {
 
 type Spread = ReturnType<typeof spread>
 
-/** `isJson`: the figures, and nothing else. */
+/** `isJson`: prints only the figures, as JSON. */
 export async function benchValues(rounds: number, progress: (line: string) => void, isJson: boolean): Promise<void> {
   setFlagsFromString('--expose-gc')
   globalThis.gc = runInNewContext('gc')
@@ -114,7 +117,7 @@ const asJson =
 async function bytesOf(make: (i: number) => unknown): Promise<Pick<ValueFigures, 'ours' | 'lru' | 'json'>> {
   const bytes: number[] = []
   for (const open of [ours, lru, () => asJson(lru())]) {
-    // Compiled code and hidden classes are no values: they are made before the measure.
+    // Runs before the measurement, so that compiled code and hidden classes are not counted.
     await growth(open, make)
     bytes.push(await growth(open, make))
   }
