@@ -1,6 +1,6 @@
-// `npm run api`: what can be imported from each package, with its types and without its words, into docs/api; `--
-// --check` writes nothing and ends with 1 where that is another than what stands there, or something public has no
-// words. Made from the built declarations: look at what it changes as a user would.
+// `npm run api`: writes what can be imported from each package, with its types but without docstrings, into docs/api.
+// `-- --check` writes nothing, and exits with 1 if docs/api differs, or if something public has no docstring. Made from
+// the built declarations: read its changes as a user would.
 // @ts-check
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -17,8 +17,8 @@ const USAGE = `npm run api -- [--check]
 
 /**
  * The report of a package: a heading for each subpath with what it exports by name, and one for the types that these
- * are made of and that cannot be imported by name. Classes that only the library makes are left out, and what makes a
- * class.
+ * are made of and that cannot be imported by name. Constructors are left out, and classes that only the library
+ * constructs.
  * @param {readonly Entry[]} entries declarations @param {ts.Program} [program] in which they are
  */
 export function apiReport(entries, program = programOf(entries.map(({ file }) => file))) {
@@ -110,7 +110,7 @@ function isPublicMember({ flags, declarations = [] }) {
 }
 
 /**
- * The types in a folder that the declarations name, and what those name.
+ * The types in a folder that the declarations refer to, directly or through each other.
  * @param {readonly ts.Symbol[]} symbols @param {ts.TypeChecker} checker @param {string} folder
  */
 function namedBy(symbols, checker, folder) {
@@ -128,7 +128,7 @@ function namedBy(symbols, checker, folder) {
     }
     ts.forEachChild(node, visit)
   }
-  // A set that grows is walked to its new end.
+  // The set grows while it is iterated, and the loop reaches the new elements too.
   for (const symbol of found) for (const one of declarationsOf(symbol)) visit(one)
   return found
 }
@@ -140,7 +140,7 @@ const declarationsOf = (symbol) =>
     .map((one) => (ts.isVariableDeclaration(one) ? one.parent.parent : one))
 
 /**
- * Neither the language's declarations nor those of other packages are read: names are all that is asked for.
+ * Reads neither the declarations of the language nor those of other packages: only names are needed.
  * @param {readonly string[]} files
  */
 function programOf(files) {
@@ -182,7 +182,7 @@ function packages() {
   return { all, program: programOf(all.flatMap(({ entries }) => entries.map(({ file }) => file))) }
 }
 
-/** Whatever can be imported from any of the packages, by name. Needs what was built. */
+/** The names of everything that can be imported from any of the packages. Needs the build output. */
 export function publicNames() {
   const { all, program } = packages()
   return [
@@ -199,7 +199,7 @@ const reportOf = (one, entries, program) => ({
   report: `What can be imported, written by "npm run api".\n\n${apiReport(entries, program)}`,
 })
 
-/** What is exported and not announced, and what has no words. Needs what was built. */
+/** Exports that docs/api does not list, and those without a docstring. Needs the build output. */
 export function apiFaults() {
   const { all, program } = packages()
   return all.flatMap(({ one, entries }) => {

@@ -1,6 +1,6 @@
-// `npm run audit`: known weaknesses in what is installed. Fails on a high or critical one that users get. Where the
-// registry answers no audits, what users get is compared with the list in advisories.json, which has to be young and to
-// know each package.
+// `npm run audit`: known vulnerabilities in installed packages. Fails for a high or critical one in a package that
+// users get. If the registry answers no audits, the packages that users get are compared with the list in
+// advisories.json, which has to be recent and to cover each of them.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ const USAGE = `npm run audit -- [--all]
   Asks the registry for known weaknesses in what is installed. Fails on a high or critical one that users get. Where the registry gives no answer,
   scripts/advisories.json says what is known of the packages that users get.
   --all   also what only developers install; the registry alone can tell`
-/** Of the list: then somebody has to read the advisories again, and write the day. */
+/** The maximum age of the list: then the advisories have to be read again, and the date updated. */
 const OLD_DAYS = 180
 const BAD = ['high', 'critical']
 
@@ -22,7 +22,7 @@ const BAD = ['high', 'critical']
 /** @typedef {{ read: string, packages: readonly string[], advisories: readonly Advisory[] }} Known */
 
 /**
- * What the list says against these packages, a line each: `fault` fails, `note` does not.
+ * The advisories of the list for these packages, a line each: `fault` fails, `note` does not.
  * @param {Known} known @param {readonly { name: string, version: string }[]} packages that users get @param {number}
  * now
  */
@@ -44,7 +44,9 @@ export function judgedByList(known, packages, now) {
   return said
 }
 
-/** Whether all parts of a range hold: `>=7.0.0 <7.24.0`. @param {string} version @param {string} range */
+/**
+ * Whether the version satisfies all parts of a range: `>=7.0.0 <7.24.0`. @param {string} version @param {string} range
+ */
 function isIn(version, range) {
   return range.split(' ').every((part) => {
     const [, sign = '', bound = ''] = /^(<|>=|=)(\d+\.\d+\.\d+)$/.exec(part) ?? []
@@ -58,7 +60,7 @@ function isIn(version, range) {
 }
 
 /**
- * A version before another's release counts as that: what is said of 7.24.0 is said of 7.24.0-beta.
+ * A prerelease counts as its release: an advisory for 7.24.0 applies to 7.24.0-beta.
  * @param {string} a
  * @param {string} b
  */
@@ -103,9 +105,9 @@ function main() {
 }
 
 /**
- * What the registry says, a line each: what is severe is a `fault` where users get it, or where it is not said what
- * they get. npm counts what the private packages of this repository depend on, too, such as the libraries that the
- * bench compares.
+ * What the registry says, a line each: a severe one is a `fault` if users get the package, or if it is not known which
+ * packages they get. npm counts what the private packages of this repository depend on, too, such as the libraries that
+ * the bench compares.
  * @param {Readonly<Record<string, { severity: string, range: string, fixAvailable?: unknown, nodes?: readonly string[]
  * }>>} weaknesses by package
  * @param {readonly { name: string, version: string }[]} [packages] that users get

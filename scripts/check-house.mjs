@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { apiFaults } from './api.mjs'
 import { root } from './prepare.mjs'
 
-/** Names that a checkout may lie under and that say nothing about a machine. */
+/** Folder names that a checkout may be in and that reveal nothing about a machine. */
 const PLAIN = [
   '',
   'app',
@@ -32,8 +32,8 @@ const PLAIN = [
 ]
 
 /**
- * Paths that only one machine has. One right below the root is told by what lies in it: `/api` alone is an address as
- * well.
+ * Patterns of paths that only one machine has. A folder right below the root is recognized by its contents: `/api`
+ * alone may also be a URL path.
  * @param {string} checkout @param {string} home @param {(folder: string) => readonly string[]} [list]
  */
 export function machinePaths(checkout, home, list = namesIn) {
@@ -112,7 +112,7 @@ export function lockFaults({ packages }) {
 }
 
 /**
- * Looks for the name where Node would, from the inside out.
+ * Looks for the name where Node does, from the inside out.
  * @param {Record<string, unknown>} packages
  * @param {string} from
  * @param {string} name
@@ -125,14 +125,14 @@ function isLocked(packages, from, name) {
   return isLocked(packages, cut < 0 ? '' : from.slice(0, cut), name)
 }
 
-/** Hosts that npm is set to use here. */
+/** Patterns of the registry hosts that npm is configured to use. */
 function registryHosts() {
   const { stdout } = spawnSync('npm', ['config', 'get', 'registry'], { cwd: root, encoding: 'utf8' })
   return registryPatterns(stdout?.trim() ?? '')
 }
 
 /**
- * The public registry's own may be named, this machine's is everybody's, and one of a single word is a word.
+ * The public registry may be named, localhost is the same everywhere, and a host of a single word could be any word.
  * @param {string} url
  */
 export function registryPatterns(url) {
@@ -167,7 +167,7 @@ function read(file) {
     const bytes = readFileSync(join(root, file))
     return bytes.subarray(0, 8_000).includes(0) ? '' : bytes.toString()
   } catch {
-    // Removed, and not yet committed.
+    // Removed, but not yet committed.
     return ''
   }
 }

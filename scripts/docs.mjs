@@ -1,5 +1,5 @@
 // `npm run docs`: the docs site: guide, reference of everything public, decisions and benchmarks, with one search over
-// them; and llms.txt. Its packages are its own, so that nothing else has to install them.
+// them; and llms.txt. It has packages of its own, so that nothing else has to install them.
 // @ts-check
 import { join } from 'node:path'
 import { build, checkNode, install, npmIn, root, run } from './prepare.mjs'

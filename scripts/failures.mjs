@@ -1,5 +1,5 @@
-// A reporter of Vitest that says at the very end what failed and what the machine was too busy for, a line each: the
-// last lines of a log then say what to look at.
+// A Vitest reporter that lists at the very end what failed, and what the machine was too busy for, a line each: so the
+// last lines of a log say what to look at.
 // @ts-check
 import { relative } from 'node:path'
 import { root } from './prepare.mjs'
@@ -48,7 +48,7 @@ export function listFailures(files, unhandled) {
 }
 
 /**
- * What failed, or would have been judged, on a machine without CPU to spare (`fair-runner.mjs`).
+ * Tests that failed, or were not judged, for lack of CPU (`fair-runner.mjs`).
  * @param {readonly File[]} files
  * @returns {string[]}
  */

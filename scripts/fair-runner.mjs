@@ -1,29 +1,27 @@
-// A runner of Vitest that tells a fault of the product from a machine without CPU to spare: what such a machine made
-// fail counts as not run. And a suite that leaves its process changed fails itself, not the one after it.
+// A Vitest runner that tells faults of the product from a lack of CPU: a test that failed for lack of CPU counts as not
+// run. And a suite that leaves its process changed fails itself, rather than the next one.
 // @ts-check
 import { TestRunner } from 'vitest'
 import { watchProcess } from './left-behind.mjs'
 import { TICK_MS, watchWaiting } from './waiting.mjs'
 
 /**
- * What says that something did not come in time, in whichever suite; `expect(ms, 'in time')` says so of what it
- * expects.
+ * Messages that mean that something did not happen in time, in any suite; `expect(ms, 'in time')` adds this to an
+ * assertion.
  */
 const LATE =
   /timed out in \d+ms|^(?:\w+\.)?\w+: Timeout \d+ms exceeded|waited \d+ ms in vain|^not within \d+ ms: |^in time: |^Matcher did not succeed in time/
-/**
- * What the product itself gave up waiting for, or a client of the test's own (pg, ioredis), and no assertion expected.
- */
+/** Timeouts of the product itself, or of a client in the test (pg, ioredis), that no assertion expected. */
 const GIVEN_UP =
   /no (answer|connection) within \d+ ms|did not (answer|return) within \d+ ms|^(timeout expired|timeout exceeded when trying to connect|Query read timeout|Command timed out|connect ETIMEDOUT)$/
 
 /**
- * Only what did not come in time can be the machine's fault: what is wrong is wrong on every machine.
+ * Only lateness can be the machine's fault: a wrong result is wrong on every machine.
  * @param {{ name?: string, message: string, cause?: unknown }} error
  */
 function isLate({ name, message, cause }) {
   if (LATE.test(message) || (name !== 'AssertionError' && GIVEN_UP.test(message))) return true
-  // `expect.poll` tells of time in the cause alone.
+  // `expect.poll` mentions time only in the cause.
   return typeof cause === 'object' && cause !== null && LATE.test(String(Reflect.get(cause, 'message')))
 }
 
@@ -60,7 +58,7 @@ export const fairRunner = (watch) =>
     async onAfterRunSuite(suite) {
       await super.onAfterRunSuite(suite)
       if (suite.file === suite && this.config.isolate === false) this.#judgeProcess(suite)
-      // Its own failure is that of a hook; a test within was judged when it ended.
+      // A failure of the suite itself is that of a hook; its tests were judged when they ended.
       if (suite.result?.errors === undefined) return
       const note = this.#judge(suite)
       if (note !== undefined) console.error(`millpond: ${suite.name}: ${note}`)
@@ -87,7 +85,7 @@ export const fairRunner = (watch) =>
       if (excuse === undefined) return undefined
       const note = `not run: ${excuse}; it said: ${errors[0]?.message.split('\n', 1)[0]}`
       task.mode = 'skip'
-      // `note` is what Vitest's reporters show of a skip; its types do not have it.
+      // `note` is shown by Vitest's reporters for a skip, but missing from its types.
       task.result = Object.assign(
         { state: /** @type {const} */ ('skip'), duration: task.result.duration ?? 0 },
         { note, pending: true },

@@ -1,8 +1,7 @@
-// `npm run histories -- --minutes N --seed S`: records histories of several processes under faults, cell after cell,
-// and judges each.
-// @ts-check
-// Every cell of faults x write policies x scopes comes once before one comes again; the seed draws the order and
-// everything within.
+// `npm run histories -- --minutes N --seed S`: records histories of several processes under faults, one cell after the
+// other, and judges each.
+// @ts-check Every cell of faults x write policies x scopes runs once before any runs again; the seed determines the
+// order and everything within.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'

@@ -1,5 +1,5 @@
-// `npm run kills`: kills writers behind a journal or a stream, and the server that keeps the stream, for so long or so
-// often, and says what the source has lost. The long form of what the tests do.
+// `npm run kills`: kills writers behind a journal or a stream, and the server that keeps the stream, for a given time
+// or number of times, and reports what the source has lost. The long form of the tests.
 // @ts-check
 import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'
@@ -86,7 +86,7 @@ process.exit(failed ? 1 : 0)
 async function judged(durability, goesOn) {
   if (durability !== 'stream') return { ...(await killWriters({ durability, goesOn })), more: '' }
   const args = ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-min-size', '1mb']
-  // It reads its log anew after each kill, on a machine that may be busy with other things.
+  // The server reads its log again after each kill, on a machine that may be busy.
   const server = await startRedis({ args, patienceMs: 600_000 })
   try {
     const { serverKills, ...verdict } = await killStreamWriters({ server, goesOn })
@@ -96,7 +96,7 @@ async function judged(durability, goesOn) {
   }
 }
 
-/** In the end there is a pair under way, and what it left is drained. @param {number} until */
+/** Goes on while there is time for another pair and for draining what it leaves. @param {number} until */
 function goingOn(until) {
   let asked = performance.now()
   let longest = 0

@@ -1,7 +1,7 @@
-// What a suite leaves changed in its process, where the suites after it would stand on it.
+// Detects global state that a suite leaves changed in its process, for the suites after it.
 // @ts-check
 
-/** What everything in a process stands on, by the name it is known under. @type {Record<string, () => unknown>} */
+/** The globals that are watched, by name. @type {Record<string, () => unknown>} */
 const FOUNDATIONS = {
   Date: () => globalThis.Date,
   'Date.now': () => Date.now,
@@ -21,7 +21,7 @@ const FOUNDATIONS = {
   'the listeners of uncaughtException': () => process.listenerCount('uncaughtException'),
 }
 
-/** Takes down how things are; answers a function that names what has changed since. @returns {() => string[]} */
+/** Records the current state; returns a function that names what has changed since. @returns {() => string[]} */
 export function watchProcess() {
   const before = Object.entries(FOUNDATIONS).map(([name, read]) => /** @type {const} */ ([name, read, read()]))
   const env = { ...process.env }

@@ -1,12 +1,12 @@
-// The order of the suites: those that take longest begin first, so that none of them is left running alone at the end.
-// Vitest orders by what it remembers, and in a fresh clone by size, which says little about time.
+// The order of the suites: the longest begin first, so that none of them runs alone at the end. Vitest orders by
+// recorded durations, and in a fresh clone by size, which says little about time.
 // @ts-check
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { BaseSequencer } from 'vitest/node'
 import { root } from './prepare.mjs'
 
-/** Of each stage, ten seconds and more on two cores; in a stage that is short, three. */
+/** The suites of each stage that take ten seconds or more on two cores; in a short stage, three. */
 const LONGEST = [
   'packages/millpond/test/tiers/redis-sentinel.test.ts',
   'packages/millpond/test/tiers/postgres.test.ts',
@@ -83,8 +83,8 @@ export default class extends BaseSequencer {
   async sort(files) {
     const sorted = await super.sort(files)
     const ordered = longestFirst(sorted.map(({ moduleId }) => moduleId)).flatMap((at) => sorted[at] ?? [])
-    // Between two suites that share a process none of another project may stand: the process would end, and the library
-    // be loaded anew.
+    // Suites that share a process must not be separated by one of another project: the process would end, and the
+    // library be loaded again.
     const projects = [...new Set(ordered.map(({ project }) => project))].sort(
       (a, b) => Number(b.config.isolate === false) - Number(a.config.isolate === false),
     )

@@ -1,4 +1,4 @@
-// The other Nodes that Millpond promises to run on, by the npm package `node`, each installed once into the cache
+// The other Node versions that Millpond supports, from the npm package `node`, each installed once into the cache
 // folder.
 // @ts-check
 import { spawnSync } from 'node:child_process'
@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { npmCommand, root } from './prepare.mjs'
 
-/** The last of each line that is kept up, but for the one that this runs on. Raise them with the tools. */
+/** The latest of each maintained line, except the one that this runs on. Raise them together with the tools. */
 export const OTHER_NODES = ['22.23.3', '24.21.0'].filter(
   (one) => one.split('.')[0] !== process.versions.node.split('.')[0],
 )
@@ -18,7 +18,7 @@ export function bringNode(version) {
   if (existsSync(program)) return program
   mkdirSync(join(root, '.cache'), { recursive: true })
   const draft = mkdtempSync(join(root, '.cache', 'node-'))
-  // A project of its own, so that npm does not take this one's.
+  // A project of its own, so that npm does not use this one.
   writeFileSync(join(draft, 'package.json'), '{ "private": true }\n')
   const [file, args] = npmCommand([
     'install',

@@ -1,5 +1,5 @@
-// What every command needs first: the right Node, the packages of the lock file, the built output. Plain Node, no
-// dependency.
+// What every command needs first: the right Node, the packages of the lock file, the build output. Plain Node, without
+// dependencies.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -10,7 +10,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 const LOWEST = { major: 20, minor: 19 }
 
-/** Ends the process with one clear line when Node is too old. */
+/** Ends the process with one clear line if Node is too old. */
 export function checkNode(version = process.versions.node) {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > LOWEST.major || (major === LOWEST.major && minor >= LOWEST.minor)) return
@@ -19,7 +19,7 @@ export function checkNode(version = process.versions.node) {
   )
 }
 
-/** `npm ci`, unless what is installed is what the lock file asks for; false when it failed. */
+/** Runs `npm ci`, unless the packages of the lock file are installed already; false if it failed. */
 export function install() {
   return (
     isInstalled() ||
@@ -29,7 +29,7 @@ export function install() {
   )
 }
 
-/** The same for what has a lock file of its own. @param {string} folder */
+/** The same for a folder with a lock file of its own. @param {string} folder */
 export const npmIn = (folder) =>
   isInstalled(folder) ||
   step('installing packages of its own (npm ci)', () =>
@@ -37,7 +37,8 @@ export const npmIn = (folder) =>
   )
 
 /**
- * npm notes at the end of each install what it installed; packages for other platforms are asked for, but not there.
+ * npm records at the end of each install what it installed; packages for other platforms are in the lock file, but not
+ * installed.
  */
 function isInstalled(folder = root) {
   const asked = packages(join(folder, 'package-lock.json'))
@@ -57,12 +58,12 @@ function packages(path) {
 }
 
 /**
- * Compiles what changed, by the compiler in machine code (`typescript` has the API that TypeDoc and some tests use);
- * false when it failed.
+ * Compiles what has changed, with the native compiler (`typescript` has the API that TypeDoc and some tests use); false
+ * if it failed.
  * @param {string[]} [projects] folders with a tsconfig.json; all when absent
  */
 export function build(projects = references()) {
-  // The compiler trusts its notes and would not see that the output was removed.
+  // The compiler trusts its build info, and would not notice that the output was removed.
   for (const project of references()) {
     if (!existsSync(join(root, project, 'dist'))) rmSync(join(root, project, 'tsconfig.tsbuildinfo'), { force: true })
   }
@@ -75,7 +76,7 @@ export function build(projects = references()) {
   )
 }
 
-/** Who serves the dashboard's page: a build of these needs it. */
+/** Projects that serve the dashboard's page: building these needs it. */
 const PAGE_OF = ['packages/dashboard', 'apps/deals']
 
 /** @returns {string[]} */
@@ -85,7 +86,7 @@ const references = () =>
   )
 
 /**
- * The script behind a package's command, run by this very Node: works where `npx` and shells do not.
+ * The script behind a package's command, run by this same Node: works where `npx` and shells do not.
  * @param {string} name
  * @param {string} [command]
  */
@@ -96,7 +97,7 @@ export function tool(name, command = name) {
 }
 
 /**
- * Runs a command to its end with its output shown; false when it failed.
+ * Runs a command to its end, showing its output; false if it failed.
  * @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env]
  */
 export function run(command, args, env = process.env) {
@@ -110,7 +111,7 @@ export const npm = (args) => run(...npmCommand(args))
 
 /** @param {string[]} args @returns {[command: string, args: string[]]} */
 export function npmCommand(args) {
-  // npm names itself to the scripts it runs; started by hand, it is on PATH.
+  // npm passes its own path to the scripts it runs; otherwise it is found on PATH.
   const cli = process.env.npm_execpath
   return cli?.endsWith('.js') ? [process.execPath, [cli, ...args]] : ['npm', args]
 }

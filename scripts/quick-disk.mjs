@@ -1,5 +1,5 @@
-// Where tests lay their files: in memory, where the machine has a place for that and room to spare. What a disk of its
-// own takes to sync is not waited for then, and no deadline of 250 ms is missed for it.
+// Where tests put their files: in memory, if the machine has a file system for that with enough space. So tests do not
+// wait for a disk to sync, and miss no deadline of 250 ms because of it.
 // @ts-check
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
@@ -7,25 +7,25 @@ import { join } from 'node:path'
 
 const MEMORY = '/dev/shm'
 const PREFIX = 'millpond-run-'
-/** Bytes in that place, and of memory; a run has some 300 MB there at most, servers of its own included. */
+/** The required bytes there, and of free memory; a run uses some 300 MB there at most, including its servers. */
 const LEAST = { room: 2 * 2 ** 30, spare: 6 * 2 ** 30 }
 
 /**
- * The folder of this run, which is `TMPDIR` from now on, or undefined: there is no such place, it is small (as in many
- * containers), nothing can be run from it, or somebody has chosen another.
+ * The folder of this run, which is `TMPDIR` from now on; or undefined if there is no such file system, it is small (as
+ * in many containers), programs cannot run from it, or `TMPDIR` is set already.
  * @param {NodeJS.ProcessEnv} env
  */
 export function layInMemory(there = MEMORY, env = process.env, least = LEAST) {
   if (env.TMPDIR !== undefined) return undefined
   try {
     const { bavail, bsize } = statfsSync(there)
-    // Files there count against what a container may have.
+    // Files there count towards a container's memory limit.
     if (bavail * bsize < least.room || process.availableMemory() < least.spare) return undefined
     clearOld(there)
     const folder = mkdtempSync(join(there, `${PREFIX}${process.pid}-`))
-    // As any such place: some servers run as nobody.
+    // Writable for everyone, like any temporary folder: some servers run as the user nobody.
     chmodSync(folder, 0o1777)
-    // Servers have programs of their own in it.
+    // Some servers run programs from it.
     const program = join(folder, 'program')
     writeFileSync(program, '#!/bin/sh\nexit 0\n', { mode: 0o755 })
     execFileSync(program)
@@ -37,7 +37,7 @@ export function layInMemory(there = MEMORY, env = process.env, least = LEAST) {
   }
 }
 
-/** Of runs that were killed. @param {string} there */
+/** Removes the folders of runs that were killed. @param {string} there */
 function clearOld(there) {
   for (const name of readdirSync(there)) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]

@@ -1,5 +1,5 @@
-// `npm run ready`: what has to be so before anything is published: one version, its changes, where the code is, the API
-// as it was looked at, packages as users get them, and what they bring along.
+// `npm run ready`: checks everything that has to be true before publishing: one version, its changes, the repository's
+// address, the reviewed API, packages as users get them, and their dependencies.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -20,7 +20,7 @@ const USAGE = `npm run ready
  */
 
 /**
- * What is wrong, a line each.
+ * The faults, a line each.
  * @param {readonly (readonly [folder: string, Manifest])[]} packages
  * @param {string} changes of CHANGELOG.md
  */

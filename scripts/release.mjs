@@ -1,7 +1,6 @@
-// `npm run release`: which version comes next, by the changesets that lie in .changeset; raises it in every package,
-// and publishes what `npm run ready` has packed. All packages have one version: changesets' own command would make
-// 1.0.0 of any change, since packages that ask for each other's exact version as a peer are broken by whatever raises
-// it.
+// `npm run release`: tells which version comes next, by the changesets in .changeset; writes it into every package, and
+// publishes what `npm run ready` has packed. All packages have one version: changesets' own command would make 1.0.0 of
+// any change, since packages that ask for each other's exact version as a peer are broken by whatever raises it.
 // @ts-check
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +17,7 @@ const SIZES = /** @type {const} */ (['patch', 'minor', 'major'])
 /** @typedef {typeof SIZES[number]} Size */
 
 /**
- * What a changeset says: the packages and how much they change, and a line for people.
+ * Parses a changeset: the packages and how much they change, and a line for people.
  * @param {string} file @param {string} text @param {readonly string[]} names of the packages @returns {Size} the
  * largest
  */
@@ -68,7 +67,7 @@ export function nextVersion(changes, version, sizes) {
 }
 
 /**
- * The text of a manifest with another version, also where it asks for its siblings.
+ * The text of a manifest with another version, including its dependencies on sibling packages.
  * @param {string} text
  * @param {readonly string[]} names
  * @param {string} from
@@ -111,7 +110,7 @@ function write({ folders, names, files, changes, version, next = version }) {
   return npm(['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 
-/** What `ready` has packed, the library first: the others ask for it. */
+/** Publishes what `ready` has packed, the library first, since the others depend on it. */
 function publish() {
   if (!run(process.execPath, [join(root, 'scripts', 'ready.mjs')])) return false
   const folder = join(root, '.cache', 'ready')

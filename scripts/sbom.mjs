@@ -1,5 +1,5 @@
-// `npm run sbom`: what each published package brings along, as CycloneDX 1.6, from the lock file alone; into
-// `.cache/sbom`, or the folder that is named.
+// `npm run sbom`: the dependencies of each published package, as CycloneDX 1.6, from the lock file alone; into
+// `.cache/sbom`, or a given folder.
 // @ts-check
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ const USAGE = `npm run sbom -- [FOLDER]
  */
 
 /**
- * Optional packages of all platforms are in it; peers are the user's own choice, and are not.
+ * It includes optional packages of all platforms, but not peers, which are the user's choice.
  * @param {Record<string, Locked>} packages of the lock file @param {string} folder such as `packages/millpond` @param
  * {string} name
  */
@@ -101,7 +101,7 @@ function component(packages, path, name, type) {
   }
 }
 
-/** The packages of others that users of any package here get, by the lock file. */
+/** The packages of others that users of any package here get, according to the lock file. */
 export function broughtAlong() {
   /** @type {{ packages: Record<string, Locked> }} */
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))

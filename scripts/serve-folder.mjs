@@ -1,4 +1,4 @@
-// A server of static files on this machine, as `npm run docs -- --serve` needs one.
+// A local server of static files, for `npm run docs -- --serve`.
 // @ts-check
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -14,7 +14,7 @@ const TYPES = {
 }
 
 /**
- * The file that a path names: itself, the page of that name, or the folder's index. Nothing outside of the folder.
+ * The file that a path names: itself, the page of that name, or the folder's index. Never outside the folder.
  * @param {string} folder @param {string} pathname as in a URL
  */
 function fileOf(folder, pathname) {
@@ -31,7 +31,7 @@ function fileOf(folder, pathname) {
 }
 
 /**
- * Resolves with the server's address; rejects where it cannot listen.
+ * Resolves with the server's address; rejects if it cannot listen.
  * @param {string} folder with a `404.html` @param {number} port 0: a free one
  * @returns {Promise<{ url: string, close: () => void }>}
  */

@@ -1,5 +1,5 @@
-// Brings the servers that tests talk to: from PATH, else from Debian's packages into .cache/servers; needs no root and
-// starts nothing.
+// Finds or fetches the servers that tests need: from PATH, or else from Debian packages into .cache/servers; needs no
+// root and starts nothing.
 // @ts-check
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
@@ -68,7 +68,7 @@ export const wanted = {
     suites: 'the dashboard in a browser',
     install: 'apt-get install chromium, or brew install chromium',
   },
-  // Beside the Node that runs the tests, for what only a newer one has.
+  // Besides the Node that runs the tests, for features that only a newer one has.
   node24: {
     program: 'node',
     packages: [],
@@ -80,7 +80,7 @@ export const wanted = {
 }
 
 /**
- * What `npm run bench:http` loads with and stands beside, and no test needs.
+ * The load generator and the servers that `npm run bench:http` compares with; no test needs them.
  * @type {typeof wanted}
  */
 export const compared = {
@@ -111,7 +111,8 @@ export const compared = {
 }
 
 /**
- * What is used where somebody has it on the PATH, and not fetched: `permitted-absences.json` says why it may be absent.
+ * Programs that are used if they are on the PATH, but not fetched: `permitted-absences.json` says why they may be
+ * absent.
  * @type {typeof wanted}
  */
 export const sought = {
@@ -125,14 +126,14 @@ export const sought = {
 }
 
 /**
- * Of the servers that are wanted these alone, for a command that needs no more.
+ * Only these of the wanted servers, for a command that needs no more.
  * @param {readonly string[]} names
  * @returns {typeof wanted}
  */
 export const only = (names) => Object.fromEntries(Object.entries(wanted).filter(([name]) => names.includes(name)))
 
 /**
- * Finds or fetches every server and writes down where it is.
+ * Finds or fetches every server and records where it is.
  * @param {{ say?: (line: string) => void, fetch?: boolean, which?: typeof wanted }} [options]
  * @returns {Record<string, { path: string, version: string, libraries?: string }>} what is there; a server that is
  * missing has no entry
@@ -175,7 +176,7 @@ export function recorded() {
 }
 
 /**
- * What the tests would like and may go without, with the reason: nothing else may be absent where `CI` is set.
+ * The servers that tests can do without, with the reason: nothing else may be absent if `CI` is set.
  * @type {Record<string, string>}
  */
 export const permittedAbsences = JSON.parse(readFileSync(new URL('./permitted-absences.json', import.meta.url), 'utf8'))
@@ -206,7 +207,7 @@ function unpacked(name, server) {
 }
 
 /**
- * What the program says of itself; undefined when it does not run or is too old.
+ * The program's version; undefined if it does not run or is too old.
  * @param {(typeof wanted)[string]} server
  * @param {string} path
  * @param {string} [libraries]
@@ -235,8 +236,8 @@ const debian = () => process.platform === 'linux' && runs('apt-get') && runs('dp
 const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
 
 /**
- * Downloads the packages, then those of the libraries that the program still misses, and puts the whole in place by one
- * rename, so that two runs at a time or a run cut short leave nothing half done.
+ * Downloads the packages, then those of the libraries that the program still lacks, and moves everything into place
+ * with one rename, so that two runs at a time or a run cut short leave nothing half done.
  * @param {string} name @param {(typeof wanted)[string]} server
  */
 function download(name, server) {
@@ -263,7 +264,7 @@ function download(name, server) {
       if (further.length === 0)
         throw new Error(`${server.program} needs ${lacking.join(', ')}, in no package known here`)
       const owners = further.filter((one) => lacking.some((library) => ownsLibrary(one, library)))
-      // Where names no longer tell, everything that it depends on: slow, and right.
+      // If names no longer tell, everything that it depends on: slow, but correct.
       const next = owners.length > 0 ? owners : further
       fetchAndUnpack(next, draft, place)
       brought.push(...next)
@@ -283,7 +284,7 @@ function fetchAndUnpack(packages, draft, place) {
   try {
     aptGet(['download', ...packages], files)
   } catch (error) {
-    // No lists yet, or lists so old that their files are gone: fresh ones of our own, the system's stay as they are.
+    // There are no lists yet, or their files are gone: fetches lists of our own; the system's stay as they are.
     if (existsSync(lists)) throw error
     mkdirSync(join(lists, 'lists', 'partial'), { recursive: true })
     mkdirSync(join(lists, 'archives', 'partial'), { recursive: true })
@@ -312,7 +313,7 @@ function missingLibraries(path, folders) {
 }
 
 /**
- * Library packages that the packages need, however far removed, but for what the system has itself.
+ * Library packages that the packages depend on, transitively, without those that the system has.
  * @param {string[]} packages
  */
 function dependencies(packages) {
@@ -350,7 +351,7 @@ export function ownsLibrary(owner, library) {
   return stem !== '' && usual.includes(owner.replace(/t64$/, ''))
 }
 
-/** Libraries that live in a package of another name. @type {Record<string, (number: string) => string[]>} */
+/** Libraries that are in a package of another name. @type {Record<string, (number: string) => string[]>} */
 const ODD = {
   libvorbis: (number) => [`libvorbis${number}a`],
   libcrypto: (number) => [`libssl${number}`],
@@ -380,7 +381,7 @@ function libraryFolders(place) {
 
 /** @param {string} place @param {string} program */
 function findProgram(place, program) {
-  // What Debian puts into usr/bin of chromium is a script that knows one place only.
+  // Debian's usr/bin/chromium is a script that works in one place only.
   const folders = ['usr/lib/chromium', 'usr/bin', 'usr/sbin', 'bin', 'node_modules/node/bin'].map((folder) =>
     join(place, folder),
   )

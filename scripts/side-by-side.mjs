@@ -1,4 +1,4 @@
-// Runs checks side by side, a few at a time: what each printed comes in one piece, when it ends.
+// Runs checks concurrently, a few at a time; the output of each is printed in one piece when it ends.
 // @ts-check
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { root } from './prepare.mjs'
 /** @typedef {{ name: string, well: boolean, output: string, ms: number }} Outcome */
 
 /**
- * Begins no further check once one has failed, and waits for those under way.
+ * Starts no further check once one has failed, and waits for those that are running.
  * @param {readonly (readonly [name: string, check: Check])[]} checks @param {number} width how many at a time
  * @param {(outcome: Outcome) => void} onEnd
  */

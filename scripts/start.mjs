@@ -66,7 +66,7 @@ if (process.env.npm_lifecycle_event) endWithParent()
 process.argv = [process.execPath, path, ...args]
 await import(pathToFileURL(path).href).catch(refuse)
 
-/** What the source holds as its help, if it does. @param {{ help?: string }} program */
+/** The help text in the source file, if there is one. @param {{ help?: string }} program */
 function helpOf({ help }) {
   const source = help !== undefined && existsSync(join(root, help)) ? readFileSync(join(root, help), 'utf8') : ''
   return /^(?:export )?const (?:LOAD_)?HELP = `([^`$\\]*)`/m.exec(source)?.[1]
@@ -90,7 +90,7 @@ function checkArguments(help) {
   }
 }
 
-/** What an option is refused with that the program's own parsing does not know. @param {unknown} error */
+/** Refuses an option that Node's argument parser does not know. @param {unknown} error */
 function refuse(error) {
   if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('ERR_PARSE_ARGS_')) throw error
   end(error.message.replace(/\. To specify.*$/s, ''))
@@ -102,7 +102,7 @@ function end(why) {
   process.exit(2)
 }
 
-/** npm passes SIGTERM on to its shell, and the shell dies of it without a word to us. */
+/** npm passes SIGTERM to its shell, which ends without telling us. */
 function endWithParent() {
   const parent = process.ppid
   const timer = setInterval(() => {

@@ -1,4 +1,4 @@
-// What a test run adds up to, from Vitest's JSON report, and the one line that ends `npm test`.
+// The totals of a test run, from Vitest's JSON report, and the last line of `npm test`.
 // @ts-check
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Sums */
@@ -26,7 +26,7 @@ export function countTests(report, well) {
   }
 }
 
-/** What the last line adds up. @param {number} checks stages before the tests @param {Sums} sums */
+/** How the totals in the last line are made up. @param {number} checks stages before the tests @param {Sums} sums */
 export const explained = (checks, { passed, failed, skipped }) =>
   `${checks} checks (packages, build, format, types, doors, ...) and ${passed + failed + skipped - checks} tests; a skipped test says why in its title`
 

@@ -1,5 +1,5 @@
-// `npm test`: everything that must hold, tests last; stops where a check fails and ends with one line of sums.
-// `--static` (npm run check) leaves out the tests; other arguments go to Vitest.
+// `npm test`: all checks, then the tests; stops if a check fails, and ends with one line of totals. `--static` (npm run
+// check) leaves out the tests; other arguments go to Vitest.
 // @ts-check
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ if (args.includes('--help') || args.includes('-h')) {
   console.log(USAGE)
   process.exit(0)
 }
-// With CI set, tools colour what they print even into a file.
+// With CI set, tools colour their output even if it goes to a file.
 if (!process.stdout.isTTY) {
   process.env.NO_COLOR = '1'
   delete process.env.FORCE_COLOR
@@ -46,7 +46,9 @@ const node =
 /** @param {string} file @param {string[]} args @returns {[command: string, args: string[]]} */
 const script = (file, ...args) => [process.execPath, [join(root, 'scripts', file), ...args]]
 
-/** None writes what another reads; the longest come first. @type {[string, import('./side-by-side.mjs').Check][]} */
+/**
+ * No check writes what another reads; the longest come first. @type {[string, import('./side-by-side.mjs').Check][]}
+ */
 const stages = [
   ['types of tests and scripts (tsc)', (run) => run(...node('typescript-native', 'tsc')('-p', 'tsconfig.test.json'))],
   ['format and lint (biome)', (run) => run(...node('@biomejs/biome', 'biome')('check', '--error-on-warnings', '.'))],
@@ -64,7 +66,7 @@ const stages = [
 ]
 
 checkNode()
-// Beside the packages: both wait for the network.
+// Concurrently with the packages: both wait for the network.
 const fetched = onlyStatic ? undefined : fetchServers()
 stage('packages (npm ci)', install)
 await fetched
@@ -105,7 +107,7 @@ function stop() {
   finish()
 }
 
-/** What goes wrong shows where the servers are looked for, afterwards. */
+/** Errors show later, when the servers are looked for. */
 async function fetchServers() {
   const child = spawn(process.execPath, [join(root, 'scripts', 'servers.mjs'), '--quiet'], {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -149,7 +151,7 @@ function tests() {
   rmSync(report, { force: true })
   const reporters = ['--reporter=default', `--reporter=${failures}`, '--reporter=json', `--outputFile.json=${report}`]
   const begin = performance.now()
-  // What is covered is counted in sources.
+  // Coverage is measured on the sources.
   const onBuild = !filters.some((one) => one.startsWith('--coverage'))
   const well = run(...node('vitest')('run', ...reporters, ...filters), {
     ...process.env,

@@ -1,5 +1,5 @@
-// Before any test: the servers are found or fetched, and files of tests have a place that is gone afterwards, once,
-// however the tests were started.
+// Before any test: finds or fetches the servers, once, and makes a folder for the tests' files that is removed
+// afterwards.
 // @ts-check
 import { rmSync } from 'node:fs'
 import { layInMemory } from './quick-disk.mjs'
@@ -11,7 +11,7 @@ export default function setup() {
     console.log(
       `servers: no ${name}: ${wanted[name]?.suites} cannot be tested here. To have it: ${wanted[name]?.install}`,
     )
-  // Each project asks, and one is given it.
+  // Every project runs this; the folder is made once.
   const folder = layInMemory()
   return () => {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })

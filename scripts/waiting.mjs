@@ -1,14 +1,14 @@
-// How long this process wanted to run and could not: the one place that says whether a test was judged on a machine
-// with CPU to spare.
+// Measures how long this process was ready to run but had no processor, and decides whether a test had enough CPU to be
+// judged.
 // @ts-check
 import { readFileSync } from 'node:fs'
 
-/** Lag of the event loop from which the times of a window are not judged. */
+/** Lag of the event loop at or above which the times of a window are not judged. */
 const LIMIT_MS = 50
 const WINDOW_MS = 100
-/** Share of starved time from which a run counts as not run. */
+/** Share of starved time at or above which a run counts as not run. */
 const SHARE = 0.1
-/** A bound that was missed was missed shortly before the test says so. */
+/** A missed deadline was missed shortly before the test reports it. */
 const LAST_MS = 1000
 export const TICK_MS = 20
 
@@ -25,7 +25,7 @@ function readings() {
     waitedByScheduler()
     return { now, waited: waitedByScheduler }
   } catch {
-    // Not on Linux: all the time that it did not run. Where a timer is late, it did not sleep either.
+    // Not on Linux: all the time that the process did not run. If a timer is late, it was not sleeping either.
     return { now, waited: () => now() - (process.cpuUsage().user + process.cpuUsage().system) / 1000 }
   }
 }
@@ -34,8 +34,8 @@ function readings() {
 const waitedByScheduler = () => Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]) / 1e6
 
 /**
- * Takes down when the event loop was late for want of a processor; `tick` is to be called every `TICK_MS`. Lag of the
- * process's own making is not excused: it may be the very fault that a test is there to find.
+ * Records when the event loop was late for lack of a processor; `tick` has to be called every `TICK_MS`. Lag that the
+ * process causes itself is not excused: it may be the very fault that a test looks for.
  * @param {Readings} [source]
  */
 export function watchWaiting({ now, waited } = readings()) {
@@ -61,7 +61,7 @@ export function watchWaiting({ now, waited } = readings()) {
     now,
     tick,
     /**
-     * Why a test that began at `from` counts as not run, or `undefined` where its times can be judged.
+     * Why a test that began at `from` counts as not run; `undefined` if its times can be judged.
      * @param {number} from
      */
     excuse(from) {
