@@ -44,7 +44,8 @@ function runAll(files: readonly string[], report: string): ReadonlyMap<string, E
       ended.set(one.file, one)
     }
     if (status === 0 && stderr === '') continue
-    // What the runtime itself says does not pass through the program: it belongs to whoever was running, or ran last.
+    // Output of the runtime itself does not pass through the program: it is attributed to the example that was running,
+    // or ran last.
     const done = waiting.findLastIndex((file) => ended.has(file))
     const file =
       waiting[signal === null ? Math.max(0, done) : done + 1] ?? expect.fail(`after all examples: ${stderr}${signal}`)

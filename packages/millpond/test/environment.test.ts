@@ -67,7 +67,7 @@ it('T14: lets times to live follow the values, from the one that is said', async
   )
 })
 
-it('T14: an empty environment is memory alone, and what has no part in a cache is nobody’s', async () => {
+it('T14: an empty environment is memory alone, and variables of other programs are ignored', async () => {
   for (const env of [
     {},
     { PATH: '/bin', AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'x', CACHE_DIR: '/tmp', REDISCLOUD_URL: 'x' },

@@ -19,7 +19,7 @@ console.assert = (ok, ...rest) => {
 const end = (file, code) => appendFileSync(report, `${JSON.stringify({ file, said, code })}\n`)
 
 let current
-// Whoever waits for ever has been given an exit code by then.
+// An example that waits for ever has an exit code by then.
 const onExit = (code) => end(current, process.exitCode ?? code)
 process.on('exit', onExit)
 for (const file of files) {

@@ -187,7 +187,7 @@ test('memory alone, minified and compressed, is as small as the guide says', asy
   const kilobytes = compressed(outputFiles[0].contents)
   const stated = Number(/(\d+) kB minified and compressed/.exec(page)?.[1])
   expect(kilobytes).toBeLessThanOrEqual(stated)
-  // Nor does the page say more than is true: whoever makes it smaller says so.
+  // The page must not state much more either: update it when the bundle gets smaller.
   expect(kilobytes).toBeGreaterThan(stated * 0.9)
 })
 

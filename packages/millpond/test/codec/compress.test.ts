@@ -202,7 +202,7 @@ describe('G26: bombs', () => {
     await expectWithinParses(1, () => codec.decode(frame, place))
   })
 
-  test('what is not compressed at all, cut, or of a number that nobody has, is a miss', () => {
+  test('bytes that are not compressed, cut, or of an unknown number are a miss', () => {
     const codec = valueCodec({ compress: 'auto' })
     const whole = gzipSync(Buffer.from('1'))
     for (const [number, bytes] of [

@@ -1,4 +1,5 @@
-// The bound for key stores and key services counts the time that they take, not that in which nobody here listened.
+// The time limit of key stores and key services counts the time that they take, not the time in which this process was
+// paused.
 import { expect, test } from 'vitest'
 import { inTime } from '../../src/codec/in-time.ts'
 import { stopwatch } from '../../src/testing/stopwatch.ts'

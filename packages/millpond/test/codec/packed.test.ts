@@ -249,7 +249,7 @@ describe('G26: bytes that claim to be packed', () => {
     ['no value', packed({}), 'malformed'],
     ['two values', packed({ data: [1, 2] }), 'malformed'],
     ['a text that is cut', packed({ data: [0xa5], texts: Buffer.from('abc') }), 'malformed'],
-    ['texts that nobody asks for', packed({ data: [0xa1], texts: Buffer.from('abc') }), 'malformed'],
+    ['unused texts', packed({ data: [0xa1], texts: Buffer.from('abc') }), 'malformed'],
     ['texts of an unknown kind', packed({ kind: 3, data: [1] }), 'malformed'],
     ['a text longer than all there is', packed({ data: [0xdb, 0xff, 0xff, 0xff, 0xff] }), 'malformed'],
     ['a list that is cut', packed({ data: [0x92, 1] }), 'malformed'],

@@ -98,7 +98,7 @@ describe('a stored ring', () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => codec.decode(sealed, place)))
     expect(all.map((found) => found?.value)).toEqual(Array.from({ length: 20 }, () => 'v'))
     expect([store.asked - before, b.current]).toEqual([1, a.current])
-    // One that nobody has.
+    // A key that is in no ring.
     const stranger = keyring({ current: 'x', keys: { x: randomBytes(32) } })
     const foreign = await stranger.codec({ encrypt: stranger }).encode(parts, place)
     const why: string[] = []

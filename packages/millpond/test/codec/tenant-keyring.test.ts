@@ -326,7 +326,7 @@ describe('a tenants’ ring', () => {
     ['of a later version', { get: async () => '{"version":2}' }],
     ['cut', { get: async () => '{"vers' }],
   ])(
-    'over a store that is %s: reads are misses that are counted, writes are refused, and nobody waits twice',
+    'over a store that is %s: reads are misses that are counted, writes are refused, and no call waits twice',
     async (_what, over) => {
       const store = countedStore(failing(over))
       const { codec } = codecOf({ store, timeout: 20 })

@@ -44,7 +44,7 @@ function suite(optionsOf: () => object, watch: () => Tier): void {
     )
   }
 
-  it('G3: resolves with nobody once all processes have applied it', async () => {
+  it('G3: resolves with no ids once all processes have applied it', async () => {
     const { peers, ids } = await start(3)
     await peers[0]?.call('set', { key: 'k', value: 'old' })
     expect(await Promise.all(peers.map((peer) => peer.call('get', { key: 'k' })))).toEqual(['old', 'old', 'old'])
@@ -104,7 +104,7 @@ describeWith('redis', 'acks on one Redis', () => {
     () => redis({ url: server.url, ...PATIENCE }),
   )
 
-  it('G5: what waits in the outbox is acked by nobody before it was sent', async () => {
+  it('G5: an invalidation in the outbox is acked by no process before it is sent', async () => {
     const path = join(newFolder(), 'outbox.db')
     const here = open({
       name: 'box',

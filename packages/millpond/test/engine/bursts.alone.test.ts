@@ -1,6 +1,6 @@
-// Much at once: many keys in one call, and many calls in one turn. Nothing fails on a healthy server, nobody is held
-// up, and nothing is tried for ever. The short form has the whole figures over Redis alone: what brings every step to a
-// disk takes seconds for each ten thousand.
+// Much at once: many keys in one call, and many calls in one turn. Nothing fails on a healthy server, no call is
+// delayed, and nothing is retried for ever. The short form has the whole figures over Redis alone: what brings every
+// step to a disk takes seconds for each ten thousand.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type CacheOptions, memory } from 'millpond'
@@ -233,7 +233,7 @@ describe('steps that fail', () => {
     expect(steps.length).toBe(sent + 1)
   })
 
-  it('what a failed call leaves is kept by the outbox in steps of bounded size, and sent by whoever opens it next', async () => {
+  it('what a failed call leaves is kept by the outbox in steps of bounded size, and sent by the next process that opens it', async () => {
     let isDown = true
     const { tier, steps } = refusing(() => isDown)
     const path = join(newFolder(), 'outbox.db')

@@ -186,7 +186,7 @@ describe('M1 causes of misses: what memory gives up', () => {
   })
 })
 
-/** Whoever came last must go. */
+/** Always evicts the newest entry. */
 const refuseAll = () => {
   const held: number[] = []
   const forget = (slot: number): void => void held.splice(held.indexOf(slot), 1)

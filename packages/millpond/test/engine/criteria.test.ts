@@ -48,7 +48,7 @@ onEverySetup('criteria', (create) => {
     ])
   })
 
-  it('hostile patterns and tags are refused or defined, and block nobody (G27)', async () => {
+  it('hostile patterns and tags are refused or well-defined, and do not block the process (G27)', async () => {
     const cache = create()
     await cache.set('a'.repeat(60_000), 1)
     const started = performance.now()

@@ -100,7 +100,7 @@ describe('encoding', () => {
     const [upper, lower] = [file(), file()]
     const cache = open({ tiers: [upper, lower], codec })
     await cache.set('a', 1)
-    expect(encoded, 'before the first contact nobody knows the epoch: tried again').toEqual([0, 1])
+    expect(encoded, 'before the first contact the epoch is not known: tried again').toEqual([0, 1])
     await cache.set('k', 1)
     expect(encoded).toEqual([0, 1, 2])
     await upper.drop(['cache:default:k'])

@@ -369,7 +369,7 @@ describe('an erasure', () => {
     await expect(without.erase({ tags: ['subject'] })).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
   })
 
-  test('of a tenant that somebody begins to use meanwhile leaves its cache open, and lets go of what nobody named', async () => {
+  test('of a tenant that is opened meanwhile leaves its cache open, and closes namespaces that were opened only for it', async () => {
     const cache = open({ tiers: [memory(), sqlite({ path: join(newFolder(), 'cache.db') })] })
     const names = () => cache.info().namespaces.map(({ namespace }) => namespace)
     const erasing = cache.erase({ tenant: 'acme' })

@@ -210,7 +210,7 @@ describe('M1 time of a get', () => {
     }
   })
 
-  it('leaves out what nobody reads for himself', async () => {
+  it('leaves out quiet reads', async () => {
     const cache = open()
     await cache.set('h', 1)
     await cache.get('h', { quiet: true })
@@ -251,7 +251,7 @@ describe('D5 what is known of an entry', () => {
     expect(await cache.getEntry('k', { quiet: true })).toMatchObject({ hits: 2, lastReadAt: clock.now() })
   })
 
-  it('in a tier below: what its record says, and nothing that nobody knows', async () => {
+  it('in a tier below: the facts of its record, and no guesses', async () => {
     const cache = open({ tiers: [sqlite({ path: join(newFolder(), 'cache.db') })] })
     await cache.set('k', { n: 1 }, { ttl: Number.POSITIVE_INFINITY })
     expect(await cache.getEntry('k')).toEqual({

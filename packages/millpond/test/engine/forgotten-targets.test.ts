@@ -78,7 +78,7 @@ describeWith('redis', 'forgotten targets', () => {
     expect(cache.stats().missesByCause).not.toHaveProperty('invalidated_all')
   })
 
-  it('G1: a copy in a file whose target was forgotten while nobody followed is not accepted', async () => {
+  it('G1: a copy in a file whose target was forgotten while no process followed is not accepted', async () => {
     const name = `copies${count++}`
     const file = path()
     const first = opened(name, file, 64)

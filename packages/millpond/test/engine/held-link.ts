@@ -21,7 +21,7 @@ function heldLink() {
   const transport: Transport = {
     send: (what) => pass(`> ${what}`),
     back: (what) => pass(`< ${what}`),
-    push: () => new Promise(() => {}), // nobody hears a push: news comes with the next question
+    push: () => new Promise(() => {}), // no push arrives: changes are learned with the next question
   }
   const link = {
     /** From now on every call fails. */

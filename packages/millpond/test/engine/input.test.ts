@@ -130,7 +130,7 @@ onEverySetup('input', (create) => {
     await expect(cache.getOrSet('new', () => Symbol('s'))).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
   })
 
-  it('G20: every tier returns the same value, and nobody can change what is cached', async () => {
+  it('G20: every tier returns the same value, and callers cannot change what is cached', async () => {
     const cache = create()
     const value = {
       when: new Date(5),
@@ -226,7 +226,7 @@ describe('options of createCache', () => {
     expect(() => createCache(options as object)).toThrow(message)
   })
 
-  it('events cost nothing until somebody listens, and a listener that throws disturbs nobody', async () => {
+  it('events cost nothing without listeners, and a listener that throws disturbs no caller', async () => {
     const cache = open()
     const seen: string[] = []
     const stop = cache.on('hit', ({ key }) => seen.push(key))

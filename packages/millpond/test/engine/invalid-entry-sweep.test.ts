@@ -1,4 +1,4 @@
-// What the ledger has invalidated leaves memory soon after, though nobody reads it, and nothing else does.
+// Entries that the ledger has invalidated leave memory soon after, even if they are not read, and no others do.
 import { join } from 'node:path'
 import { type Cache, type CacheOptions, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -19,7 +19,7 @@ const places: Readonly<Record<string, () => CacheOptions['tiers']>> = {
   'memory and SQLite': () => [memory({ maxEntries: 10_000 }), sqlite({ path: join(newFolder(), 'cache.db') })],
 }
 
-it('asks no ledger that nobody reads by, though what is walked over was computed from its namespace', async () => {
+it('asks no ledger of a namespace that is not read, even if swept entries were computed from it', async () => {
   const clock = fakeClock({ now: Date.now() })
   const tier = sqlite({ path: join(newFolder(), 'cache.db') })
   const asked: string[] = []

@@ -92,7 +92,7 @@ onEverySetup('invalidation', (create) => {
     expect(await cache.get('after')).toBe(2)
   })
 
-  it('G8: a tag that no entry carries disturbs nobody', async () => {
+  it('G8: a tag that no entry carries affects no entry', async () => {
     const cache = create()
     await cache.set('k', 1, { tags: ['t'] })
     const receipt = await cache.invalidateTags(['other'])

@@ -91,7 +91,7 @@ describe('the question for all namespaces', () => {
     expect(await cache.namespace('n8').getOrSet('k', () => 'new')).toBe('n8')
   })
 
-  test('a namespace that nobody reads is trusted with those that are read, and asked for no more after half a minute', async () => {
+  test('a namespace that is not read is trusted along with those that are read, and is no longer asked about after half a minute', async () => {
     const { clock, server } = world()
     const { tier, asked } = counted(server)
     const cache = open(tier, clock)
@@ -104,7 +104,7 @@ describe('the question for all namespaces', () => {
     expect(asked.unmoved.at(-1)).toBe(1)
   })
 
-  test('nobody asks while nobody reads; a push is one question', async () => {
+  test('nothing is asked without reads; a push is one question', async () => {
     const { clock, server } = world()
     const { tier, asked } = counted(server)
     const cache = open(tier, clock)

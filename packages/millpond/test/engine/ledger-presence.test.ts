@@ -17,7 +17,7 @@ interface Process {
   readonly places: Map<string, Position>
 }
 
-/** A server that knows its processes as Redis does, and nobody pushes anything. */
+/** A server that knows its processes as Redis does, without pushes. */
 function world() {
   const clock = fakeClock({ now: Date.now() })
   const server = simulatedServer({ now: () => clock.now() })
@@ -260,7 +260,7 @@ describe('who waits for an invalidation', () => {
   })
 })
 
-test('thousands of namespaces that lose their trust at once leave together, and hold nobody up', async () => {
+test('thousands of namespaces that lose their trust at once leave together, and delay no other', async () => {
   const { clock, connect } = world()
   const { tier, beats } = connect()
   const presence = presenceOf(tier.ledger, () => 'many', clock) ?? expect.fail('it takes heartbeats')

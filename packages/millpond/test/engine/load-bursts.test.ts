@@ -100,7 +100,7 @@ describe('loads in one turn', () => {
     expect(await ledger.lease('cache:default:', 'k', 'other', 2000)).toEqual({ granted: true })
   })
 
-  it('what was loaded while nobody could ask the ledger is stored, where the ledger says that nothing has moved', async () => {
+  it('what was loaded while the ledger could not be asked is stored, if the ledger says that nothing has moved', async () => {
     const clock = fakeClock({ now: Date.now() })
     const server = simulatedServer({ now: () => clock.now() })
     const { ledger, ...rest } = server.connect()

@@ -41,7 +41,7 @@ onEverySetup('loading', (create) => {
     expect(load).toHaveBeenCalledTimes(2)
   })
 
-  it('G14: a batch that a remembered error ends leaves no rejection that nobody handles', async () => {
+  it('G14: a batch that a remembered error ends leaves no unhandled rejection', async () => {
     const cache = create({ defaults: { errorTtl: '1m' } })
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)

@@ -194,7 +194,7 @@ onEverySetup('a lease on a missing key', (cache) => {
     expect(await c.getOrSet('k', () => 'loaded')).toBe('loaded')
   })
 
-  it('an open lease keeps nobody from closing', async () => {
+  it('an open lease does not prevent closing', async () => {
     const c = cache()
     const lease = await leaseOf(c)
     await c.close()
@@ -278,7 +278,7 @@ describe('a lease', () => {
     expect(await c.set('k', 1, { lease })).toBe('stored')
   })
 
-  /** Processes over one server whose ledger can be silent, and of whose steps nobody is told. */
+  /** Processes over one server whose ledger can be silent, without pushes. */
   const peers = () => {
     const clock = fakeClock({ now: Date.now() })
     const server = simulatedServer({ now: () => clock.now() })
@@ -307,7 +307,7 @@ describe('a lease', () => {
     expect(await here.get('k')).toBeUndefined()
   })
 
-  it('while the ledger is silent nobody can say what became of the value, and it is not kept', async () => {
+  it('while the ledger is silent it cannot be known whether the value is still valid, and it is not kept', async () => {
     const { clock, link, peer } = peers()
     const cache = peer()
     await cache.get('before')

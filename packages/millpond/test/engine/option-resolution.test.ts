@@ -73,7 +73,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
 }
-/** Of one call alone: nobody else may say it. */
+/** Options of a call only: they are not allowed elsewhere. */
 const OF_A_CALL = ['after', 'signal', 'quiet']
 
 const common = {
@@ -104,7 +104,7 @@ describe.each(Object.entries(CASES))('%s', (name, { says }) => {
     SPEAKERS.filter((_, at) => (bits & (1 << at)) !== 0),
   )
 
-  test('the narrower goes before the wider, whoever speaks', () => {
+  test('the narrower setting takes precedence over the wider one, at every level', () => {
     for (const speaking of combinations) {
       const said = new Map<Speaker, LoadOptions>()
       let expected: LoadPolicy = DEFAULT_POLICY

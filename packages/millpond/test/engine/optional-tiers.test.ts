@@ -46,7 +46,7 @@ test('T9: optional, it is left out, and who listens is told why', async () => {
   expect(await cache.get('k')).toBe(1)
 })
 
-test('T9: where nobody listens, the process says it', async () => {
+test('T9: without a listener the process prints a warning', async () => {
   const warned = once(process, 'warning')
   open({ tiers: [memory(), { use: missing, optional: true }] })
   expect(await warned).toMatchObject([

@@ -1,4 +1,4 @@
-// What else hears of invalidations: in order, at least once, and whatever it does nobody waits for ever.
+// Outlets receive invalidations in order, at least once, and whatever an outlet does, no caller waits for ever.
 import { join } from 'node:path'
 import { type CacheOptions, memory, type OutletBatch, type OutletLine } from 'millpond'
 import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
@@ -54,7 +54,7 @@ onEverySetup('outlets', (cache) => {
     expect(edge.lines[2]?.targets).toEqual([{ kind: 'all' }])
   })
 
-  it('one that fails holds nobody up, and is told all of it again, in order', async () => {
+  it('one that fails delays no caller, and gets all of it again, in order', async () => {
     const edge = outlet((_, call) => {
       if (call < 3) throw new Error('not now')
     })

@@ -47,7 +47,7 @@ function suite(tierOf: () => object): void {
     expect(performance.now() - started, 'in time').toBeLessThan(2000 + 500)
   })
 
-  it('a process that is killed right after an acked invalidation: nobody finds the old value, also not after a restart', async () => {
+  it('a process that is killed right after an acked invalidation: no process finds the old value, not even after a restart', async () => {
     const [first, second] = start(2) as [Peer, Peer]
     await first.call('set', { key: 'k', value: 'old', tags: ['t'] })
     expect(await second.call('get', { key: 'k' })).toBe('old')

@@ -1,5 +1,5 @@
-// What a caller is given over time: a stale value if the caller said so, from whatever tier, and nobody else; and what
-// it is told of it.
+// What a caller gets over time: a stale value only if this caller permits it, from any tier; and what it is told about
+// the value.
 import { join } from 'node:path'
 import { type CacheOptions, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -35,7 +35,7 @@ describe.each(Object.keys(places))('permissions: %s', (place) => {
     return work
   }
 
-  it("R2: one caller's staleIfError serves nobody else", async () => {
+  it("R2: one caller's staleIfError serves no other caller", async () => {
     const { cache, clock } = make({ defaults: { ttl: 1000 } })
     await cache.set('k', 'old', { ttl: 1000, staleIfError: 60_000 })
     await clock.run(1500)

@@ -1,4 +1,4 @@
-// Plug-ins come by every operation, whoever began it, and nobody pays where there are none.
+// Plug-ins wrap every operation, of any origin, and without plug-ins there is no cost.
 import { createCache, type Operation, type Plugin } from 'millpond'
 import { expect, it } from 'vitest'
 import { closeAfterEach, open, until } from './setups.ts'

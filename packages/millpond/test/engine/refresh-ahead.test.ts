@@ -22,7 +22,7 @@ function make(refreshAhead: number | RefreshAhead, more: CacheOptions = {}) {
 }
 
 describe('P6: refresh ahead', () => {
-  it('refreshes what was read before, and lets end what nobody reads again', async () => {
+  it('refreshes what was read before, and lets an entry that is not read again expire', async () => {
     const { clock, cache, loads, read } = make(0.5)
     for (const key of ['hot', 'once', 'never']) await read(key)
     await read('hot')
@@ -30,7 +30,7 @@ describe('P6: refresh ahead', () => {
     for (const key of ['hot', 'once']) await read(key)
     await cache.flush()
     expect(loads).toEqual(['hot', 'once', 'never', 'hot'])
-    // Refreshed, it has its reads before it again: nobody reads it, and it is over.
+    // After a refresh it needs reads again: it is not read, and expires.
     await clock.run(9000)
     await read('once')
     expect(loads.slice(4)).toEqual(['once'])

@@ -50,7 +50,7 @@ describe('removal listener', () => {
     expect(told).toEqual(cache.stats().evictions)
   })
 
-  it('is silent about a value that another one replaces, and once nobody listens', async () => {
+  it('is silent about a value that another one replaces, and without listeners', async () => {
     const cache = open({ tiers: small() })
     const left: Left[] = []
     const stop = cache.on('removal', (entry) => left.push(entry))

@@ -92,7 +92,7 @@ describe('loads, as reported of other caches', () => {
     expect(cache.peek('a')).toBeUndefined()
   })
 
-  it("a refresh behind that fails is nobody's rejection, and the stale value stays (node-lru-cache 233, FusionCache 332)", async () => {
+  it('a failing background refresh is not an unhandled rejection, and the stale value stays (node-lru-cache 233, FusionCache 332)', async () => {
     const clock = fakeClock()
     const cache = open({ clock, defaults: { ttl: 100, staleFor: '1h' } })
     const unhandled = vi.fn()

@@ -56,7 +56,7 @@ onEverySetup('reported of other caches', (create) => {
         expect(await cache.get('k')).toBe(what === 'another value is set' ? 'set' : undefined)
       })
 
-  // keyvhq 275: the value of whoever asked last.
+  // keyvhq 275: the value of the last caller.
   it('G2: a refresh that was asked for is not overwritten by an older one that ends later', async () => {
     const cache = create()
     await cache.getOrSet('k', () => 'seed', BEHIND.stale)

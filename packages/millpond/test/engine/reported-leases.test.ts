@@ -41,7 +41,7 @@ describe('leases of two processes', () => {
     await expect(hangs).rejects.toMatchObject({ code: 'LOAD_TIMEOUT' })
   })
 
-  it("a lease that cannot be renewed any more is nobody's rejection, and what comes late is refused (node-redlock 283, 11, redlock-rb 36)", async () => {
+  it('a lease that cannot be renewed any more is not an unhandled rejection, and late values are refused (node-redlock 283, 11, redlock-rb 36)', async () => {
     let isCut = false
     const cut = async <T>(work: () => Promise<T>): Promise<T> => {
       if (isCut) throw new MillpondError('LEDGER_UNREACHABLE', 'cut')

@@ -225,7 +225,7 @@ describe('warm restart', () => {
       )
   })
 
-  it('every: what nobody has asked for in a while is written too, so that a quiet night leaves no empty file', async () => {
+  it('every: entries that have not been read for a while are written too, so that a quiet night leaves no empty file', async () => {
     const clock = fakeClock({ now: Date.now() })
     const folder = newFolder()
     const [path, copy] = ['hot.snapshot', 'copy.snapshot'].map((name) => join(folder, name)) as [string, string]

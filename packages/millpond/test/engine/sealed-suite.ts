@@ -120,7 +120,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
           rejected.length = 0
           const had = await cache.get('k', { consistency: 'strong' })
           expect(had, `position ${seq}`).not.toBe('old')
-          // Of a write before a clear nobody knows whether its step was forgotten or is a lie.
+          // For a write before a clear it cannot be known whether its step was forgotten or is forged.
           if (seq !== old.asOf.seq && !(made === 'written' && moved === 'a clear'))
             expect(rejected.map(({ why }) => why)).toContain('replayed')
           expect((await cache.explain('k')).tiers.at(-1)?.state).toBe('invalid')

@@ -42,7 +42,7 @@ describe('freshness', () => {
     expect(await cache.getOrSet('k', () => 'new')).toBe('new')
   })
 
-  it('a failing refresh keeps the stale value and troubles nobody', async () => {
+  it('a failing refresh keeps the stale value and fails no caller', async () => {
     const clock = fakeClock()
     const cache = open({ clock, defaults: { ttl: 1000, staleFor: 10_000 } })
     const warnings: string[] = []

@@ -1,4 +1,4 @@
-// Reads that say where the value came from, loads on demand, and reads that are nobody's.
+// Reads that tell where the value came from, loads on demand, and quiet reads.
 import { expect, it, vi } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { gate, onEverySetup, until } from './setups.ts'
@@ -30,7 +30,7 @@ onEverySetup('whence', (create) => {
     await expect(cache.refresh('k')).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 
-  it('a quiet read counts nothing and tells nobody', async () => {
+  it('a quiet read is neither counted nor reported', async () => {
     const cache = create()
     await cache.set('k', 'v')
     const heard: string[] = []

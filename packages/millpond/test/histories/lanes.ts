@@ -130,7 +130,7 @@ async function write(parts: LaneParts, lane: number, random: Random): Promise<vo
   await ask({ ask: 'done', keys })
 }
 
-/** An invalidation without a write behind it: binds nobody to anything new, and makes loads that others can race. */
+/** An invalidation without a write: it adds no bound, but causes loads that others can race. */
 async function forgetSomething({ recorder, cache }: LaneParts, lane: number, random: Random): Promise<void> {
   if (random.chance(0.1)) await recorder.change(lane, 'clear', {}, () => cache.clear(), isApplied)
   else {

@@ -37,6 +37,6 @@ export type FromSupervisor =
   | { readonly order: 'repair'; readonly keys: readonly string[] }
   /** Read every key a few times. */
   | { readonly order: 'final' }
-  /** To the ring of this process; nobody waits for what is moved. */
+  /** Changes the ring of this process, without waiting for the moves. */
   | { readonly order: 'ring'; readonly change: RingChange }
   | { readonly order: 'close' }

@@ -17,12 +17,12 @@ export function sentinelPatient(servers: SentinelGroup): PatientGroup {
       await until('its promotion', async () => (await replicationOf(next)).includes('role:master'), PATIENCE_MS)
       if (how === 'killed') {
         await old.restart()
-        // By itself it would be told in about ten seconds; nobody is sent to it meanwhile.
+        // By itself it would be told in about ten seconds; no client is sent to it meanwhile.
         await old.command('REPLICAOF', next.host, next.port)
       }
       // The sentinel that leads names the new master before it has done with the old one, and cannot lead again until
-      // then. On a busy machine the new one may have been taken for dead in its turn: whoever is master by now must be
-      // seen well.
+      // then. On a busy machine the new one may have been taken for dead in its turn: the current master must be seen
+      // as healthy.
       await until('sentinels that see all well', () => isWell(servers), PATIENCE_MS)
     },
   }
@@ -37,7 +37,7 @@ async function isWell({ name, servers, sentinels, master }: SentinelGroup): Prom
   return (await Promise.all(sentinels.map((one) => seesWell(one, name, now, others)))).every(Boolean)
 }
 
-/** It knows the master under its new address, and nobody as down, unreachable or under way to another role. */
+/** Whether it knows the master under its new address, and no server as down, unreachable or changing its role. */
 async function seesWell({ url }: Service, name: string, master: RedisService, others: number): Promise<boolean> {
   const known = fieldsOf(await ask(url, ['SENTINEL', 'MASTER', name]))
   const replicas = await ask(url, ['SENTINEL', 'REPLICAS', name])

@@ -7,7 +7,7 @@ export interface Truth {
   /** Commits as history lines. */
   readonly lines: HistoryLine[]
   ask(process: string, question: Ask): readonly number[] | undefined
-  /** The process died: what it had committed without telling the caches is nobody's now. */
+  /** The process died: its commits that the caches were not told of have no owner now. */
   died(process: string): void
   /** Keys whose last word never reached the caches; empties the list. */
   takeOrphans(): string[]

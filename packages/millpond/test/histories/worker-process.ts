@@ -30,7 +30,7 @@ const BIRTH_MS = 20_000
 /** Of the time of a bound: who waited longer for a processor was starved. */
 const STARVED_SHARE = 0.1
 
-/** A bound was missed by a process that had no processor: what it would have done nobody can say. */
+/** A time limit was missed by a process that had no processor, so its behaviour cannot be judged. */
 export class Starved extends Error {}
 
 /** @param waited for how long the process has waited for a processor in all, milliseconds */
@@ -62,7 +62,7 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
   function hear(message: FromWorker, from: ChildProcess, process: string): void {
     if ('ask' in message) {
       const answer = parts.truth.ask(process, message)
-      // The channel of a process that was just killed is closed: nobody waits there.
+      // The channel of a process that was just killed is closed: there is no receiver.
       if (from.connected) from.send({ id: message.id, answer }, () => undefined)
     } else if (message.tell === 'crashed') parts.onCrash(process, message.detail ?? '')
     else {

@@ -1,5 +1,5 @@
-// A stored head that node:http writes once and that is sent again: byte for byte what `writeHead` would write, whoever
-// asks and however.
+// A stored head that node:http writes once and that is sent again: byte for byte what `writeHead` would write, for
+// every kind of request.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
@@ -146,7 +146,7 @@ it('tells those who ask the response afterwards', async () => {
   expect(told).toEqual(Array(4).fill([200, 'Fine', true, true]))
 })
 
-it('ends a request that nobody reads at once, and leaves one to who listens', async () => {
+it('ends a request that is not read at once, and leaves one with listeners alone', async () => {
   const told: string[] = []
   const endedAtOnce: boolean[] = []
   const seen: IncomingMessage[] = []

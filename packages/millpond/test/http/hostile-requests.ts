@@ -1,5 +1,4 @@
-// Requests that nobody should send, as bytes: each is refused with a clean status before anybody behind the server sees
-// it.
+// Invalid requests, as bytes: each is refused with a clean status before it reaches anything behind the server.
 import { connect } from 'node:net'
 
 const close = 'Connection: close\r\n\r\n'

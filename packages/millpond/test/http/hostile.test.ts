@@ -1,5 +1,5 @@
-// Bytes that nobody should send, from clients and from applications, on every adapter: a clean status or a closed
-// connection, nothing stored, and the server goes on.
+// Invalid bytes from clients and from applications, on every adapter: a clean status or a closed connection, nothing
+// stored, and the server goes on.
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'

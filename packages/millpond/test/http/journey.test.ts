@@ -247,7 +247,7 @@ describe('concurrent requests', () => {
     await Promise.all(Array.from({ length: 5 }, () => ask('/a')))
     expect(seen).toHaveLength(10)
   })
-  it('S5: with credentials wait for nobody before the URL is known to be public', async () => {
+  it('S5: with credentials wait for no other request before the URL is known to be public', async () => {
     let release: () => void = () => {}
     const all = new Promise<void>((resolve) => (release = resolve))
     const { ask, seen } = await play(async (request, response) => {
@@ -275,7 +275,7 @@ describe('concurrent requests', () => {
     )
     expect(bodies).toEqual(['1', '2', '1', '3'])
   })
-  it('one that leaves takes nobody along', async () => {
+  it('one that leaves affects no other', async () => {
     let release: () => void = () => {}
     const { arrived, ask, port, seen } = await play(async (_, response) => {
       await new Promise<void>((resolve) => (release = resolve))
@@ -410,7 +410,7 @@ describe('purging', () => {
     ['a host', { host: 'http://a.example' }, [false, false, false, true]],
     ['everything', { all: true as const }, [false, false, false, false]],
     ['a prefix and a tag', { prefix: 'http://a.example/x/', tags: ['path-y'] }, [false, false, false, true]],
-    ['a URL that nobody asked for', { urls: ['http://a.example/'] }, [true, true, true, true]],
+    ['a URL that was never requested', { urls: ['http://a.example/'] }, [true, true, true, true]],
   ])('by %s', async (_, what, expected) => {
     const { stage: made, hits } = await filled()
     const receipt = await made.http.purge(what)
@@ -484,7 +484,7 @@ describe('No-Vary-Search', () => {
 })
 
 describe('parts, RFC 9111 3.3', () => {
-  it('RFC 9110 13.1.5: whoever asks for the rest of what he has is not given the rest of something else', async () => {
+  it('RFC 9110 13.1.5: a client that asks for the rest of a response never gets the rest of another one', async () => {
     let body = 'old content'
     const { ask, clock, seen } = await play((request, response) => {
       const etag = `"${body.slice(0, 3)}"`
@@ -537,7 +537,7 @@ describe('an application', () => {
   it.each<[string, Play]>([
     ['destroys its response', (_, response) => void response.destroy()],
     ['destroys its connection', (request) => void request.socket.destroy()],
-  ])('that %s lets nobody wait who shares its answer', async (_, breakOff) => {
+  ])('that %s keeps no request waiting that shares its answer', async (_, breakOff) => {
     let calls = 0
     let release: (() => void) | undefined
     const made = await play((request, response) => {

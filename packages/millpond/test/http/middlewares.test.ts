@@ -152,7 +152,7 @@ describe('compression', () => {
     ])
   })
   it.each<[string, Record<string, string>, string, string]>([
-    ['nobody asks', {}, '', TEXT],
+    ['it is not requested', {}, '', TEXT],
     ['it is refused', {}, 'gzip;q=0, br;q=0', TEXT],
     ['it is short', {}, 'gzip', 'short'],
     ['it is an image', { 'Content-Type': 'image/png' }, 'gzip', TEXT],

@@ -121,7 +121,7 @@ describe('validation', () => {
       1,
     ])
   })
-  it('a condition holds for what is not stored, too: nobody is sent what he has', async () => {
+  it('conditions apply to responses that are not stored, too: no client is sent what it has', async () => {
     const { ask: asked } = await play((_, response) => {
       response.writeHead(200, { 'Cache-Control': 'private, max-age=60', ETag: '"a"' }).end('whole')
     })
@@ -208,7 +208,7 @@ describe('behind', () => {
     await expect.poll(() => calls).toBe(3)
     mode = 'same'
     expect(await get()).toBe('a hit')
-    // Whoever reads between the answer and its being stored asks once more.
+    // A read between the answer and its being stored asks once more.
     await expect.poll(async () => (await get()) && ttl).toBeGreaterThan(0)
     const asked = calls
     expect(asked).toBeGreaterThan(3)

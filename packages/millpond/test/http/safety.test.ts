@@ -117,7 +117,7 @@ describe('web cache poisoning (J. Kettle, "Practical Web Cache Poisoning", 2018,
     expect((await asked('/')).body).toContain(`127.0.0.1:${port}`)
     expect((await asked('/', { headers: { Host: 'a@evil.example' } })).status).toBe(400)
   })
-  it('by Origin, where an application lets whoever asks read its answer and does not say that it varies by that (J. Kettle, "Exploiting CORS misconfigurations", 2016)', async () => {
+  it('by Origin, if an application lets any origin read its answer and does not say that it varies by that (J. Kettle, "Exploiting CORS misconfigurations", 2016)', async () => {
     const made = await play((request, response) => {
       const { origin } = request.headers
       response.writeHead(200, {
@@ -189,7 +189,7 @@ describe('what answers tell caches in odd ways', () => {
     'no-store="x"',
     'max-age=600,,private',
     ' PRIVATE ,max-age=600',
-  ])('Cache-Control: %s reaches nobody else', async (control) => {
+  ])('Cache-Control: %s reaches no other user', async (control) => {
     const { ask: asked, seen } = await play((_, response) => {
       response.setHeader('Cache-Control', control.includes('max-age') ? control : `max-age=600, ${control}`)
       response.end('secret')
@@ -235,7 +235,7 @@ describe('tenants of one URL (G23)', () => {
 })
 
 describe('who asks', () => {
-  it('is nobody where it cannot be told: no request suffers, and the errors are told', async () => {
+  it('is anonymous if that cannot be told: no request fails, and the errors are reported', async () => {
     const broken: HttpCacheOptions['session'][] = [
       () => {
         throw new Error('no cookie')
@@ -353,7 +353,7 @@ describe('the canary', () => {
     ['over sockets', overSockets, sized(1000, 20_000)],
     ['without a server', byExchange, sized(9000, 80_000)],
   ] as const)(
-    'of two users over random requests %s: nobody sees the other’s name',
+    'of two users over random requests %s: neither sees the other’s name',
     async (_, open, rounds) => {
       const random = seeded(7)
       const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T

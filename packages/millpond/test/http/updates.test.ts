@@ -47,7 +47,7 @@ describe.each([
     expect(await made.verdict('/a')).toMatch(/^fwd=uri-miss/)
     expect(made.seen.at(-1)?.headers['if-none-match']).toBeUndefined()
   })
-  it('with a cookie for who asked gives it to nobody else, and the stored answer stays', async () => {
+  it('with a cookie for one client gives it to no other, and the stored answer stays', async () => {
     const made = await updated({ 'Cache-Control': 'max-age=60', 'Set-Cookie': 'session=1', 'X-Version': '2' })
     const { headers, body } = await made.ask('/a', { headers: { 'Cache-Control': 'max-stale=60' } })
     expect([body, headers['set-cookie'], headers['x-version']]).toEqual(['body', undefined, '1'])
@@ -67,7 +67,7 @@ describe.each([
     expect(await made.verdict('/a', { headers: { 'X-Kind': '2' } })).toMatch(/^fwd=vary-miss/)
     expect(made.seen.at(-1)?.headers['if-none-match']).toBeUndefined()
   })
-  it('with one name more in Vary leaves what was selected by fewer for nobody', async () => {
+  it('with one more name in Vary ends the use of the answer that was selected by fewer', async () => {
     const made = await play((request, response) => {
       const isLater = request.headers['x-kind'] !== undefined
       const headers = {
@@ -95,7 +95,7 @@ describe.each([
 
 describe('what an answer takes the place of', () => {
   const reasons = (made: Stage): unknown => made.cache.stats().invalidationsByReason
-  it('is counted as superseded, and nobody has invalidated it', async () => {
+  it('is counted as superseded, not as invalidated', async () => {
     const made = await play((_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=1' }).end('body'))
     for (let round = 0; round < 3; round++) {
       await made.ask('/a')

@@ -142,7 +142,7 @@ describe('cachedMethod', () => {
     expect(await never.entry()).toEqual({ value: undefined, tier: 'loader', isJoined: false, ageMs: 0 })
     expect(() => cachedMethod({ keyPrefix: false })(async function f() {})).toThrow(/give the option key/)
   })
-  it('hands on the token of who must see nothing older, and that nobody counts', async () => {
+  it('passes on a consistency token, and that a read is quiet', async () => {
     const { cache } = setUp()
     const given: unknown[] = []
     const watched = Object.assign(Object.create(cache) as typeof cache, {

@@ -1,5 +1,5 @@
-// An outbox in the user's own database: what commits is invalidated, whoever dies in between, and what is rolled back
-// is not.
+// An outbox in the user's own database: what commits is invalidated, whichever process dies in between, and what is
+// rolled back is not.
 import { join } from 'node:path'
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import Database from 'libsql'

@@ -360,7 +360,7 @@ describe('Jobs', () => {
     }
   })
 
-  it('a job for which nobody here has a handler stays for others', async () => {
+  it('a job without a handler here stays for other processes', async () => {
     const { clock, jobs, store } = setup()
     jobs.start()
     await jobs.add('other', 1, { id: 'theirs' })

@@ -199,7 +199,7 @@ describe('a repeated job', () => {
     expect(runs).toBe(1)
   })
 
-  it('asks again whether it may run where nobody could say, and does not run meanwhile', async () => {
+  it('asks again whether it may run if that could not be told, and does not run meanwhile', async () => {
     let answers = 0
     const { clock, jobs, states } = setup({
       mayRepeat: () => {
@@ -237,7 +237,7 @@ describe('a repeated job', () => {
     expect(runs).toBe(1)
   })
 
-  it('goes on where whoever is told of its runs throws', async () => {
+  it('goes on if the listener of its runs throws', async () => {
     const errors: unknown[] = []
     const { clock, jobs } = setup({
       onRun: () => {

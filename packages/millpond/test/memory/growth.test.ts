@@ -168,14 +168,14 @@ describe('the index', () => {
     }
   })
 
-  test('takes nobody for its own who has the slot, and the very key, of one that has moved and left', () => {
+  test('does not mistake an entry of another index for its own that has the slot, and the same key, of one that has moved and left', () => {
     const { slots, index, add } = growing()
     const other = new KeyIndex(slots)
     const held = new Map<string, number>()
     for (let i = 0; index.moving < 5_000 && i < 59_000; i++) held.set(scattered(i), add(scattered(i)))
     const half = index.moving / 2
     for (let i = 0; index.moving > half && i < 1_000; i++) index.find('nobody')
-    // Some stay, or nobody would be looked for where they wait.
+    // Some stay, or the old table would not be searched.
     for (const key of [...held.keys()].filter((_, i) => i % 2 === 0)) held.delete(key)
     for (const [key, slot] of held) {
       index.remove(slot)

@@ -335,7 +335,7 @@ describe('isolation', () => {
   })
 })
 
-test('a policy of somebody else that lets nobody go is told of, and holds up nobody', () => {
+test('a custom policy that never names a victim is reported, and does not make the store loop', () => {
   const policy: EvictionFactory = (options) => Object.assign(policyByName('lru')(options), { victim: () => -1 })
   const { near, store } = open({ maxEntries: 10, policy })
   for (let i = 0; i < 11; i++) near.set(`k${i}`, entry(i))
@@ -367,7 +367,7 @@ describe('memory pressure', () => {
     return { clock, heap, store, near, left }
   }
 
-  test('shrinks while the heap is short, also when nobody writes, and grows back when there is room', () => {
+  test('shrinks while the heap is short, even without writes, and grows back when there is room', () => {
     const { clock, heap, store, near, left } = pressed()
     heap.used = 900
     clock.advance(1_000)

@@ -60,7 +60,7 @@ function suite(place: () => Place, open: (place: Place) => Tier): void {
     })
   })
 
-  it('tells failures, topics that nobody knows, handlers that hang, ids that nobody has', async () => {
+  it('reports failures, unknown topics, handlers that hang, unknown ids', async () => {
     await begin('web-1', 'web-2')
     const failed = await nodes.ask('fail', undefined, { deadline: '5s' })
     expect(failed).toMatchObject({

@@ -1,4 +1,4 @@
-// The channel over one process's store: bounds, hostile bytes, a store that fails, what it costs when nobody uses it.
+// The channel over one process's store: bounds, hostile bytes, a store that fails, the cost of an unused channel.
 import { afterEach, expect, it } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
 import { MAX_NODE_TEXT, type NodeStore } from '../../src/core/nodes.ts'
@@ -86,7 +86,7 @@ it('by the clock: a node is fresh, then late, then forgotten', async () => {
   expect(await seen()).toEqual([['alive', false]])
 })
 
-it('G26: what nobody wrote is ignored and counted, whatever it is', async () => {
+it('G26: foreign contents are ignored and counted, whatever they are', async () => {
   const store = memoryNodes()
   const node = open({ store, id: 'a' })
   node.answer('echo', (body) => body)
@@ -187,7 +187,7 @@ it('a store that fails makes a node late, never a crash; it goes on by itself', 
   expect(warnings).toEqual(['unreachable', 'reachable'])
 })
 
-it('handlers may be many, one topic has one; a settings handler that hangs keeps nobody from an answer', async () => {
+it('handlers may be many, one topic has one; a settings handler that hangs does not delay answers', async () => {
   const node = open({ store: memoryNodes(), id: 'a' })
   node.onSettings('hangs', () => new Promise(() => undefined))
   const taken: unknown[] = []

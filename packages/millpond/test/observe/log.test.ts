@@ -176,7 +176,7 @@ describe('M3 log lines of a cache', () => {
     expect(lines.map(({ message }) => message)).toEqual(['no time to live was chosen', 'another one'])
   })
 
-  it('take no listener of what nobody would be told', () => {
+  it('register no listener for events below their level', () => {
     const heard = (level: Level): boolean[] => {
       const events = new Events()
       logEvents('shop', events, createLog({ level, write: () => {} }), () => 0)

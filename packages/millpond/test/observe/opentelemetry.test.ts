@@ -115,7 +115,7 @@ describe('spans', () => {
     await cache.close()
   })
 
-  it('stand below the span of whoever asks, and the loader’s below them', async () => {
+  it('are children of the caller’s span, and parents of the loader’s', async () => {
     const { cache, exporter, tracerProvider } = traced()
     const tracer = tracerProvider.getTracer('app')
     await tracer.startActiveSpan('request', async (request) => {
@@ -137,7 +137,7 @@ describe('spans', () => {
     await cache.close()
   })
 
-  it('are none, and a span of somebody else is left alone, where nobody asked for them', async () => {
+  it('are not made unless they are requested, and other spans are left alone', async () => {
     const { cache, spans, tracerProvider, exporter } = traced({ spans: false, keys: 'hidden' })
     await tracerProvider.getTracer('app').startActiveSpan('request', async (span) => {
       await cache.get('none')

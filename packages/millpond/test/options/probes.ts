@@ -124,7 +124,7 @@ const newKey = (): string => `key-${fresh++}`
 const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
 const pool = { query: async () => ({ rows: [], rowCount: 0 }) }
-/** Where nobody answers. */
+/** An address where no server answers. */
 const bullClient = new Redis({ port: 1, lazyConnect: true, retryStrategy: () => null }).on('error', () => {})
 class ListeningClient {
   readonly connect = nothing
@@ -133,7 +133,7 @@ class ListeningClient {
   on(): void {}
 }
 const never = (): Promise<never> => new Promise(() => {})
-const refusing = (): Promise<never> => Promise.reject(new Error('nobody is there'))
+const refusing = (): Promise<never> => Promise.reject(new Error('there is no server'))
 
 const admin = await openStore(':memory:')
 const ORIGIN = 'http://127.0.0.1:1'

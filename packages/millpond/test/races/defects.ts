@@ -84,7 +84,7 @@ function withLedger(
   return (tier, clock) => ({ ...tier, ledger: { ...tier.ledger, ...change(tier.ledger, tier, clock) } })
 }
 
-/** Nobody hears a push: what others did is unknown until the next question, every 100 ms. */
+/** No push arrives: what others did is unknown until the next question, every 100 ms. */
 const deaf = withLedger(() => ({ follow: () => () => {} }))
 
 /** Removing everything takes its time: what is still there meanwhile must not be accepted. */

@@ -1,4 +1,4 @@
-// Loopback ports that nobody uses, below the range from which systems number outgoing connections, so that a restart
+// Loopback ports that are not in use, below the range from which systems number outgoing connections, so that a restart
 // finds its port free.
 import { createServer } from 'node:net'
 

@@ -15,7 +15,7 @@ export interface RanOptions {
   readonly input?: string
 }
 
-/** One that nobody waits for any more is not left running. */
+/** A process that is no longer awaited is not left running. */
 const MOST_MS = 300_000
 
 /**

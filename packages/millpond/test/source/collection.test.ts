@@ -191,7 +191,7 @@ describe('a collection', () => {
     await expect(people.getMany([6, 7])).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
   })
 
-  it('is a source: whoever knows a key alone can refresh it, with the tags that the value tells', async () => {
+  it('is a source: an entry can be refreshed by its key alone, with the tags of the value', async () => {
     const cache = open()
     let version = 0
     cache.collection('deal', {

@@ -384,7 +384,7 @@ describe('hedged reads', () => {
   const hedged = (options: Partial<GuardOptions> = {}) => setup({ hedge: { after: '100ms' }, ...options })
   const signal = new AbortController().signal
 
-  it('R2: ask the replica when the source is slow, take whoever is first, and tell the other to stop', async () => {
+  it('R2: ask the replica when the source is slow, take the first answer, and abort the other call', async () => {
     const { guard, clock } = hedged()
     let stopped = false
     const slow = ({ signal }: { signal: AbortSignal }) => {
@@ -462,7 +462,7 @@ describe('hedged reads', () => {
 })
 
 onEverySetup('a guarded source', (openCache) => {
-  it('R1, R5: is shown, serves stale values while it is shut, and delays nobody else', async () => {
+  it('R1, R5: is shown, serves stale values while it is open, and delays no other source', async () => {
     const cache = openCache()
     const told: string[] = []
     cache.on('guard', ({ guard, state }) => told.push(`${guard} ${state}`))

@@ -1,4 +1,4 @@
-// A process is killed between its source's commit and the caches: when its hold has run out nobody is given the old
+// A process is killed between its source's commit and the caches: once its hold has run out no reader gets the old
 // value any more (G16, G17).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -61,7 +61,7 @@ async function killBetween(kind: 'redis' | 'sqlite', address: string): Promise<v
       expect(String(text)).toBe(`${word}\n`)
     }
     await said('held')
-    // The old row, for whoever asks while it is being written: kept nowhere.
+    // Readers get the old row while it is being written, but it is not cached.
     expect(await reader.rows.get('r', { consistency: 'strong' })).toBe('old')
     await reader.cache.flush()
     expect([reader.cache.peek(['row', 'r']), await slow.cache.get(['row', 'r'], { consistency: 'strong' })]).toEqual([

@@ -23,7 +23,7 @@ function table() {
 }
 
 describe('a key that is being written', () => {
-  it('is loaded for who asks, and kept by nobody, until the write has ended', async () => {
+  it('is loaded for each caller, and not cached, until the write has ended', async () => {
     const { one, other } = two()
     const { rows, load, options } = table()
     rows.set('a', 'old')

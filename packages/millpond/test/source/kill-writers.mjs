@@ -95,7 +95,7 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
   const buried = async () => {
     isOver = true
     await killing
-    // Whoever stopped the run by Ctrl-C has stopped the server, too.
+    // Ctrl-C stops the server, too.
     await server.restart()
     const owners = await server.command('HKEYS', `${STREAMS}:owners`)
     if (Array.isArray(owners)) for (const owner of owners) await server.command('DEL', `${STREAMS}:lease:${owner}`)
@@ -114,7 +114,7 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
       serverKills,
     }
   } finally {
-    // Where writers have failed nobody has waited for it, and the caller stops the server.
+    // If writers have failed it was not awaited, and the caller stops the server.
     isOver = true
     await killing.catch(() => {})
   }

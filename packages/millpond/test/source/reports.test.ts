@@ -15,7 +15,7 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   )
 
 describe('batching', () => {
-  it('dataloader #318: a loadMany that throws at once rejects who asked, and nobody else', async () => {
+  it('dataloader #318: a loadMany that throws at once rejects its callers, and no others', async () => {
     const things = open().collection<number, string>('thing', {
       loadMany: () => {
         throw new Error('at once')
@@ -51,7 +51,7 @@ describe('batching', () => {
     expect(calls).toBe(2)
   })
 
-  it('dataloader #169, #41: an Error in its place fails its own id, also where nobody waits for it', async () => {
+  it('dataloader #169, #41: an Error in its place fails its own id, also if no caller awaits it', async () => {
     const things = open().collection<number, string>('thing', {
       loadMany: async (ids) => ids.map((id) => (id === 2 ? new Error('none') : `v${id}`)),
     })

@@ -239,7 +239,7 @@ describeWith('redis', 'a write log in Redis', () => {
   })
 })
 
-describeWith('redis', 'a server whose settings nobody may read', () => {
+describeWith('redis', 'a server whose settings may not be read', () => {
   it('is refused, unless its owner is trusted', async () => {
     const server = await startRedis({
       args: DURABLE,

@@ -29,7 +29,7 @@ for (let value = 1; ; value++) {
   if (value % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 
-/** A server that is killed refuses; nobody is told then. @param {unknown} error */
+/** A killed server refuses connections; that is not reported. @param {unknown} error */
 function refused(error) {
   if (durability !== 'stream') throw error
 }

@@ -90,7 +90,7 @@ describe('what a change obliges reads to show', () => {
     const { version: _, of: __, ...miss } = read('a', 0, 120, { op: 'get' })
     expect(found([...changed(), miss])).toEqual({})
   })
-  test('G5: a refused change binds its own process and nobody else', () => {
+  test('G5: a refused change is a bound for its own process and no other', () => {
     const refused = changed({ acked: false, error: { name: 'MillpondError', code: 'LEDGER_UNREACHABLE' } })
     expect(found([...refused, read('a', 1, 112)])).toEqual({ 'stale-refused': 1 })
     expect(found([...refused, read('b', 1, 5000)])).toEqual({})
@@ -98,7 +98,7 @@ describe('what a change obliges reads to show', () => {
   test('G5: a change kept in the outbox is no ack either', () => {
     expect(found([...changed({ acked: false }), read('a', 1, 112), read('b', 1, 5000)])).toEqual({ 'stale-refused': 1 })
   })
-  test('a change that still pends binds nobody', () => {
+  test('a pending change is not a bound', () => {
     expect(found([...changed({ acked: false, pending: true }), read('a', 1, 112), read('b', 1, 5000)])).toEqual({})
   })
 })
@@ -253,7 +253,7 @@ const plants: Record<string, { rules: Rule[]; plant: Plant }> = {
     rules: ['foreign'],
     plant: (lines, pick) => replaceRead(lines, pick, (one) => ({ ...one, of: 'elsewhere' })),
   },
-  'a version nobody wrote': {
+  'a version that was never written': {
     rules: ['phantom'],
     plant: (lines, pick) => replaceRead(lines, pick, (one) => ({ ...one, version: 1_000_000 })),
   },

@@ -71,7 +71,7 @@ describe('T6: a ring of three nodes, two copies', () => {
     await ring.close()
   })
 
-  test('a node that fails, and one that freezes: every entry is read from its other copy, and then nobody waits for it', async () => {
+  test('a node that fails, and one that freezes: every entry is read from its other copy, and then no call waits for it', async () => {
     for (const link of ['down', 'frozen'] as const) {
       const ring = ringOf()
       await settled(ring.write(keys.map((key) => item(key))))

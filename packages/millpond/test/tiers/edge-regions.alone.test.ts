@@ -206,7 +206,7 @@ describeWith('redis', 'two regions', () => {
     expect(last).toBe(true)
   })
 
-  test('what was invalidated while nobody of the region was there is applied by the next who comes', async () => {
+  test('what was invalidated while no process of the region ran is applied by the next one that starts', async () => {
     const [us, eu] = await startBoth()
     await eu.getOrSet('k', load)
     const { verdict } = await eu.explain('k')

@@ -112,7 +112,7 @@ test('a region that somebody else has taken in hand waits, and one whose holder 
   expect(await serving(us)).toEqual(['eu'])
 })
 
-test('a fill that ends because its region was let serve meanwhile leaves it to whoever comes next, at once', async () => {
+test('a fill that ends because its region was set to serving meanwhile releases the region to the next process at once', async () => {
   const clock = fakeClock()
   const stores = two()
   const at = (region: 'us' | 'eu') =>

@@ -176,7 +176,7 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     })
     await eu.delete('warm')
     const drained = await eu.regions?.drain({ timeout: 500 })
-    // Half a second is enough for the other one, but not on a busy machine; nobody runs in the third.
+    // Half a second is enough for the other one, but not on a busy machine; no process runs in the third.
     expect(drained).toMatchObject({
       region: 'eu',
       isSafe: false,

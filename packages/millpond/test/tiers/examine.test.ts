@@ -76,7 +76,7 @@ describe('where there is no server', () => {
     }
   })
 
-  test('a name that nobody knows is told as such', async () => {
+  test('an unknown host name is reported as such', async () => {
     const { told } = await examine(redis({ host: 'no-such-host.invalid' }))
     expect(told).toEqual(['resolve failed'])
   })

@@ -83,7 +83,7 @@ describeWith('memcached', 'the memcached tier under faults', () => {
   })
 
   describe('down, frozen, killed', () => {
-    test('nobody listens: typed, and at once while it is known', async () => {
+    test('nothing listens: typed, and at once while that is known', async () => {
       const tier = open(await freePort())
       await expect(tier.read(['k'])).rejects.toMatchObject({
         ...FAILED,

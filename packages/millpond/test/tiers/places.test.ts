@@ -1,5 +1,5 @@
 // One store that is given as two tiers is one node and one region, whatever leads to it; two stores of one server are
-// two. Nobody is asked for it: no server runs here.
+// two. No connection is made for it: no server runs here.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -73,7 +73,7 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
     await Promise.all(
       caches.map(async (cache, which) => {
         for (let round = 0; round < 15; round++) {
-          // The same keys in opposite orders: nobody may wait for anybody in a circle.
+          // The same keys in opposite orders: there must be no deadlock.
           const keys = Array.from({ length: 30 }, (_, at) => `k${(which === 1 ? 29 - at : at) + round * 3}`)
           await orLater(cache.setMany(keys.map((key) => [key, { which, round, text: 'x'.repeat(round * 20) }])))
           await cache.getOrSetMany(

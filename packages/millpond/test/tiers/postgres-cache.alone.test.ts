@@ -131,7 +131,7 @@ describeWith('postgres', 'two caches over memory and PostgreSQL', () => {
     await until('the other to see it', async () => JSON.stringify(await one.get('k')) === '{"price":2}', 500)
   })
 
-  test('G6, T9: a restart of the server: nobody fails meanwhile, nothing old is accepted, and it works again', async () => {
+  test('G6, T9: a restart of the server: no call fails meanwhile, nothing old is accepted, and it works again', async () => {
     await one.set('k', 'before')
     await server.restart()
     let loads = 0

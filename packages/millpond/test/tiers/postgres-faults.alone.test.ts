@@ -121,7 +121,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     expect(await answers(tier), 'in time').toBe(true)
     // The server gives up too, while the lock is still held.
     const waiting = () => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    await until('nobody to wait for a lock', async () => (await waiting()).length === 0)
+    await until('no statement to wait for a lock', async () => (await waiting()).length === 0)
     await blocker.query('ROLLBACK')
     expect((await tier.ledger.advance('ns', change([tag('t')]))).position.seq).toBe(2)
   })
@@ -251,7 +251,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     })
   })
 
-  // An 'error' event that nobody listens to would end the program: here it fails the run of the tests.
+  // An 'error' event without a listener would end the program: here it fails the test run.
   describe('connections that the server ends', () => {
     const others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
@@ -515,7 +515,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
   })
 
   describe('sweeping', () => {
-    test('expired rows, ended leases and histories that nobody names leave the tables', async () => {
+    test('expired rows, ended leases and histories that no record names leave the tables', async () => {
       const tier = await opened({ sweepEvery: 10, commandTimeout: 5000 })
       await tier.ledger.advance('ns', change([tag('t')]))
       await tier.ledger.lease('ns', 'k', 'id', 1)

@@ -38,7 +38,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
   const recordOf = (namespace: string): string => `${keyPrefix}l:{${namespace}}`
   const ownerOf = async (name: string): Promise<RedisService> => {
     const owner = await cluster.ownerOf(name)
-    if (owner === undefined) throw new Error(`nobody owns ${name}`)
+    if (owner === undefined) throw new Error(`no server owns ${name}`)
     return owner
   }
   const anotherMaster = async (not: RedisService): Promise<RedisService> => {

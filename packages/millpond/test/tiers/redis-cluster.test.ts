@@ -52,7 +52,7 @@ describeWith('redis', 'the redis tier on a cluster', () => {
   }
   const ownerOf = async (name: string): Promise<RedisService> => {
     const owner = await cluster.ownerOf(name)
-    if (owner === undefined) throw new Error(`nobody owns ${name}`)
+    if (owner === undefined) throw new Error(`no server owns ${name}`)
     return owner
   }
 

@@ -105,7 +105,7 @@ describeWith('redis', 'the redis tier under faults', () => {
       await proxy.heal()
       await until('the tier to answer', () => answers(tier))
       expect(proxy.counts.commands.get('SET')).toBe(1)
-      // A server that is gone is gone: nobody waits for the deadline.
+      // The server is known to be gone: no call waits for the deadline.
       await hold()
       const lost = expect(tier.read(['k'])).rejects.toMatchObject({
         ...FAILED,
@@ -289,7 +289,7 @@ describeWith('redis', 'the redis tier under faults', () => {
       expect(await server.command('DBSIZE')).toBe(0)
     })
 
-    test('port that nobody listens on', async () => {
+    test('port without a listener', async () => {
       const tier = open({ host: '127.0.0.1', port: await freePort() })
       await expect(tier.read(['k'])).rejects.toMatchObject({
         ...FAILED,

@@ -1,4 +1,5 @@
-// The moves of all namespaces on a real Redis: what is lost, comes back old, or is left out, confirms nobody.
+// The moves of all namespaces on a real Redis: if they are lost, come back old, or are incomplete, no namespace is
+// confirmed.
 import { randomBytes } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import { Redis } from 'ioredis'
@@ -42,7 +43,7 @@ describeWith('redis', 'the moves of all namespaces', () => {
     return places
   }
 
-  test('lost by themselves, they confirm nobody, and everybody again who has asked', async () => {
+  test('if they alone are lost, no namespace is confirmed before it was pulled again', async () => {
     const keyPrefix = newPrefix()
     const tier = openAt(keyPrefix)
     const places = await standing(tier)
@@ -55,7 +56,7 @@ describeWith('redis', 'the moves of all namespaces', () => {
     expect(await unmoved(tier, [...places, await pull(tier, 'b')])).toEqual([true, false, true])
   })
 
-  test('brought back as they were, and moved on to the same number by others, they confirm nobody', async () => {
+  test('if they are restored and advanced to the same number by others, no namespace is confirmed', async () => {
     const keyPrefix = newPrefix()
     const tier = openAt(keyPrefix)
     const places = await standing(tier)
@@ -139,7 +140,7 @@ describeWith('redis', 'the moves of all namespaces', () => {
       patches: [{ file: 'src/tiers/redis/ledger-record.ts', find: "  tell(' ' .. ARGV[2] .. ' 0')\n", replace: '' }],
     },
     {
-      name: 'holds of which nobody hears',
+      name: 'holds that are not reported',
       id: 'stands-hold',
       patches: [
         {

@@ -97,7 +97,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
   }
   const follows = async (master: RedisService): Promise<boolean> => {
     if ((await masterNow()) === master) return false
-    // Whoever is told to follow cuts its clients off.
+    // A server that becomes a replica closes its clients' connections.
     const info = await master.command('INFO', 'replication').catch(() => '')
     return String(info).includes('master_link_status:up')
   }
@@ -142,7 +142,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
       old.resume()
     }
     await until('the old master to follow', () => follows(old), ELECTION_MS)
-    // Its return moves nobody.
+    // Its return changes nothing.
     const { position: after } = await tier.ledger.pull('ns')
     expect(after.seq).toBe(1)
   }, 90_000)

@@ -1,5 +1,5 @@
-// Answers that nobody asked for, and answers of no sense to who listens: a damaged stream of a Redis connection, or a
-// proxy that is out of step, must not end the process.
+// Unrequested answers, and answers that make no sense to a listener: a damaged stream of a Redis connection, or a proxy
+// that is out of step, must not end the process.
 import { EventEmitter } from 'node:events'
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
@@ -72,7 +72,7 @@ const clients: [string, (port: number) => Pick<RedisTierOptions, 'url' | 'client
   ['ioredis 5', (port) => ({ client: new Redis5(port, '127.0.0.1', { lazyConnect: true }) })],
 ]
 
-describeWith('redis', 'a Redis connection on which something comes that nobody asked for', () => {
+describeWith('redis', 'a Redis connection on which something unrequested comes', () => {
   let server: RedisService
   beforeAll(async () => {
     server = await startRedis()
@@ -221,7 +221,7 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
   })
 })
 
-describeWith('redis', 'a connection to a sentinel on which something comes that nobody asked for', () => {
+describeWith('redis', 'a connection to a sentinel on which something unrequested comes', () => {
   let group: SentinelGroup
   beforeAll(async () => {
     group = await startSentinel({ replicas: 1 })

@@ -64,7 +64,7 @@ async function startBoth(options: Partial<EdgeOptions> = {}) {
 const close = (...caches: readonly Cache[]) => Promise.all(caches.map((cache) => settled(cache.close())))
 
 describe('a region that was away', () => {
-  test('nobody waits or fails for the other one, and nobody takes it offline by hand (keycloak/keycloak-benchmark#930, infinispan/infinispan-operator#2497)', async () => {
+  test('no call waits or fails because of the other one, and no operator has to take it offline (keycloak/keycloak-benchmark#930, infinispan/infinispan-operator#2497)', async () => {
     const { us, eu } = await startBoth({ origin: 'us' })
     eu.links.us.state = 'frozen'
     for (let second = 0; second < 20; second++) {

@@ -105,7 +105,7 @@ describe('where keys lie', () => {
 })
 
 describe('nodes that come and go by themselves', () => {
-  test('what a flapping node had from before is never read again, by whoever did not notice either (twitter/twemproxy#604, #472, facebook/mcrouter#190, #202)', async () => {
+  test('what a flapping node had from before is never read again, even by processes that did not notice (twitter/twemproxy#604, #472, facebook/mcrouter#190, #202)', async () => {
     const noticing = ringOf({ hints: false })
     const [cache, other] = [noticing, ringOf()].map((ring) => createCache({ tiers: [ring], clock })) as [
       ReturnType<typeof createCache>,

@@ -47,7 +47,7 @@ describe('sqlite', () => {
     )
   }
 
-  test('the log stays small beside readers that never pause, and a listing that nobody goes on with (gotosocial#2808, BYK/loreai#1221)', async () => {
+  test('the log stays small beside readers that never pause, and a listing that is abandoned (gotosocial#2808, BYK/loreai#1221)', async () => {
     const path = `${folder()}.db`
     const [writer, reader] = [opened(sqlite({ path, maxBytes: 8 * MIB })), opened(sqlite({ path, maxBytes: 8 * MIB }))]
     await written(writer, 0)

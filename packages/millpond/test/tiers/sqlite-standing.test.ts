@@ -1,4 +1,4 @@
-// The question for all namespaces over a cache file: what it reads grows with what has moved, whoever has moved it.
+// The question for all namespaces over a cache file: what it reads grows with what has moved, by any process.
 import Database from 'libsql'
 import { afterEach, expect, test } from 'vitest'
 import type { LedgerPlace } from '../../src/core/contracts.ts'

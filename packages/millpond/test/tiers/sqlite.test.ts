@@ -41,7 +41,7 @@ describeTier(
     name: 'sqlite (memory)',
     open: async () => sqlite({ path: ':memory:' }),
     skips: {
-      'every-bit': 'nobody but the process itself reaches a database in memory',
+      'every-bit': 'only the process itself reaches a database in memory',
       bounded: 'a database in memory belongs to one process; in a file its bounds are the same',
       peer: 'a database in memory belongs to one process',
       durable: 'a database in memory ends with its process',
@@ -73,7 +73,7 @@ describeLedger(
       'peer-commit': 'a database in memory belongs to one process',
       'peer-hold': 'a database in memory belongs to one process',
       follow: 'a database in memory belongs to one process',
-      'record-lost': 'nobody but the process itself reaches a database in memory',
+      'record-lost': 'only the process itself reaches a database in memory',
     },
   },
 )

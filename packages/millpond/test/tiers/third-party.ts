@@ -38,7 +38,7 @@ export function rowTier(service: RowService): Tier {
     limits: { keyBytes: 600, itemBytes: 2_000_000, items: 100, calls: 4 },
     read: (keys, call) => ask('read', call, () => keys.map(held)),
     write: (items, call) => {
-      // Whoever called may change its bytes as soon as the call has returned.
+      // The caller may change its bytes as soon as the call has returned.
       const own = items.map((item) => ({ ...item, body: Uint8Array.from(item.body) }))
       return ask('write', call, () => own.map(put))
     },

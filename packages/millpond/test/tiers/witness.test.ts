@@ -54,7 +54,7 @@ describe('a witnessed tier', () => {
     expect(readFileSync(join(logs, readdirSync(logs)[0] ?? ''), 'utf8')).not.toMatch(/loaded|many/)
   })
 
-  test('tells of bytes that nobody stored, and of older ones that were put back', async () => {
+  test('reports bytes that were never stored, and older ones that were put back', async () => {
     const { logs, file, start } = fresh()
     const cache = start()
     await cache.set('k', 'first')

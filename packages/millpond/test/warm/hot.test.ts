@@ -48,7 +48,7 @@ describe('W2: the hot list', () => {
     expect(loaded).toEqual([1, 2])
   })
 
-  it('comes back after an invalidation, once for many, and what nobody reads does not', async () => {
+  it('comes back after an invalidation, once for many, unless it is not read', async () => {
     const clock = fakeClock()
     const cache = open({ clock })
     const loaded: unknown[] = []

@@ -53,7 +53,7 @@ test('G14: it closes when that call succeeds, and opens for another pause when i
   expect(states).toEqual(['open', 'half-open', 'open', 'half-open', 'closed'])
 })
 
-test('failures of calls that were under way when it opened lengthen the pause, and tell nobody again', () => {
+test('failures of calls that were under way when it opened lengthen the pause, and are not reported again', () => {
   const { breaker, clock, states } = subject()
   fail(breaker, 3)
   clock.advance(60)

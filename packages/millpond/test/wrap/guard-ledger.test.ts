@@ -98,7 +98,7 @@ test('a load waits for its lease as long as for an answer, and no longer: what w
   expect(sent).toBe(128)
 })
 
-test("a lease that fails is nobody else's failure", async () => {
+test('a lease that fails does not fail others', async () => {
   const ledger = oneByOne()
   const picky: LedgerStore = {
     ...ledger,
@@ -146,7 +146,7 @@ test('leases of one namespace go together, and so do those that are given back; 
   expect(await ledger.lease('a', 'k1', 'you', 2000)).toEqual({ granted: true })
 })
 
-test('leases that fail together, or are answered in part, are granted to nobody', async () => {
+test('leases that fail together, or are answered in part, are not granted', async () => {
   const { ledger } = simulatedServer().connect()
   const half: LedgerStore = {
     ...ledger,

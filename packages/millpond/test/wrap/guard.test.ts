@@ -110,7 +110,7 @@ describe('a guarded tier', () => {
     expect(ended).toEqual(['0 true', '1 true', ...[2, 3, 4, 5, 6, 7, 8, 9].map((at) => `${at} false`)])
     expect(told).toEqual([])
     expect(guarded.state).toBe('closed')
-    expect(answers, 'what nobody waits for is not sent').toHaveLength(3)
+    expect(answers, 'a call that is no longer awaited is not sent').toHaveLength(3)
   })
 
   test('G14: a tier that hangs is given up after one deadline, whatever waits, and then left alone', async () => {
@@ -124,7 +124,7 @@ describe('a guarded tier', () => {
     expect(await guarded.read(['at once'])).toEqual({ ok: false })
   })
 
-  test('a tier with a limit that nobody can keep is refused at once', () => {
+  test('a tier with a limit that no call can keep is refused at once', () => {
     for (const limits of [{ items: 0 }, { calls: 1.5 }, { keyBytes: 10 }, { itemBytes: Number.NaN }, { depth: 3 }])
       expect(() => setUp({}, limits as TierLimits)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })

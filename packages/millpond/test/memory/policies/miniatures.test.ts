@@ -72,7 +72,7 @@ describe('miniatures', () => {
     expect(SHARES[made.champion]).toBe(0)
   })
 
-  it('stay with their champion while nobody is clearly better', () => {
+  it('stay with their champion while no other is clearly better', () => {
     const made = miniatures(1000, 1)
     feed(
       made,

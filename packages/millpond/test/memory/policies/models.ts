@@ -59,7 +59,9 @@ export function sieveModel(capacity: number): Model {
   }
 }
 
-/** The last few who left, as places in a row: whoever is found leaves an empty place, which ages like the others. */
+/**
+ * The last few evicted keys, as places in a row: a key that is found leaves an empty place, which ages like the others.
+ */
 export function ghostRow(places: number): { put(key: string): void; take(key: string): boolean } {
   const row: (string | undefined)[] = []
   return {
@@ -223,7 +225,7 @@ export function clockWindowModel(capacity: number, share: number, sample: number
   const isOver = (): boolean =>
     share === 0 ? window.length > 0 : window.length > 1 && window.length > held().length * share
 
-  /** Turns the hand to the first entry outside the window that nobody read. */
+  /** Turns the hand to the first entry outside the window that was not read. */
   function turn(): string | undefined {
     if (held().length === window.length) return undefined
     for (;;) {
