@@ -56,7 +56,7 @@ test('G1: an invalidation beats a load here, and the measurement finds where it 
   expect(theirs.find((cell) => cell.row === RACE_ROWS.alone)?.figures?.stale).toBe(10)
 })
 
-test('a tagged hit in memory asks nobody, and an invalidation is one command', async () => {
+test('a tagged hit in memory sends no command, and an invalidation is one command', async () => {
   const cells = await measureTags(field(), contenderByName('millpond'))
   expect(cells.find((cell) => cell.row === TAG_ROWS.hit)?.text).toBe('0')
   expect(cells.find((cell) => cell.row === TAG_ROWS.invalidate)?.text).toMatch(/, [1-3]$/)

@@ -99,7 +99,7 @@ describe('figures', () => {
     expect(count(0) / count(9)).toBeLessThan(12.5)
   })
 
-  test('the table puts the cheapest first and leaves out what nobody did', () => {
+  test('the table puts the cheapest first and leaves out columns without figures', () => {
     const table = ratioTable(measured([50, 50, 50], [100, 100, 100]), '1000', ['hit fresh', 'miss fresh'], 'lru-cache')
     expect(table).toEqual([
       ['library', 'hit fresh'],

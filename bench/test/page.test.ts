@@ -131,7 +131,7 @@ describe('a page', () => {
     expect(text).toContain('| furthest below LRU in one cell, points | | 0.6 | |')
   })
 
-  test('says of a section that nobody has taken that it is not there', () => {
+  test('says of a section without figures that they are missing', () => {
     expect(renderPage({}).match(/Not taken yet/g)).toHaveLength(5)
   })
 

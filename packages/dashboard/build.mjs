@@ -42,9 +42,9 @@ async function buildPage() {
 
 /** @param {string} contents */
 async function build(contents) {
-  process.env.NODE_ENV = 'production' // whatever whoever started us is: React has two faces
+  process.env.NODE_ENV = 'production' // whatever the caller has set: React has two builds
   const vite = await import('vite')
-  // Beside its place and then into it: whoever serves the page meanwhile sees the old one or the new one.
+  // Written beside its place and then moved into it: a server of the page sees the old one or the new one.
   const draft = join(here, 'dist', `app-${process.pid}`)
   await vite.build({
     configFile: false,
@@ -89,7 +89,7 @@ async function build(contents) {
   writeFileSync(mark, contents)
 }
 
-/** Whether nobody else builds; one that was ended in the middle holds up nobody. */
+/** Whether no other process builds; one that was killed in the middle does not block others. */
 function isFirst() {
   mkdirSync(dirname(lock), { recursive: true })
   try {

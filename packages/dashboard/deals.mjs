@@ -117,7 +117,7 @@ async function load(nodes, token, goesOn, isAwake) {
     const path = [...paths, ...more][Math.floor(at / nodes.length) % 8]
     if (!isAwake(at % nodes.length)) continue
     const url = `${nodes[at % nodes.length]}/api/cached/${path}`
-    // A process that stands still answers nobody, and cuts off who waited when it goes on.
+    // A stopped process answers no request, and cuts waiting ones off when it goes on.
     await fetch(url, { headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(5000) })
       .then((answer) => answer.arrayBuffer())
       .catch(() => undefined)

@@ -23,7 +23,7 @@ test.each([
   expect(() => sizeOf('a.md', text, NAMES)).toThrow(/\.changeset\/a\.md: /)
 })
 
-test('the largest change decides, and what nobody has yet keeps its number', () => {
+test('the largest change decides, and an unreleased version keeps its number', () => {
   const released = '# Changes\n\n## Unreleased\n\n## 0.1.0 (2031-05-01)\n'
   expect(nextVersion(released, '0.1.0', ['patch', 'minor', 'patch'])).toBe('0.2.0')
   expect(nextVersion(released, '0.1.0', [])).toBeUndefined()

@@ -13,7 +13,7 @@ async function outcomesOf(checks: readonly [string, Check][], width: number): Pr
   return outcomes
 }
 
-test('what each printed comes in one piece, whoever else prints meanwhile', async () => {
+test('the output of each check comes in one piece, even if others print meanwhile', async () => {
   const talk = (word: string): Check => node(`console.log('${word} 1'); setImmediate(() => console.error('${word} 2'))`)
   const outcomes = await outcomesOf(
     [

@@ -26,7 +26,7 @@ const scraping = yaml('prometheus/prometheus.yml')
 
 describe('the compose file', () => {
   test('is one by the schema of the Compose specification', () => {
-    // It has names in the manner of an older language of schemas, which nobody refers to.
+    // It has names in the style of an older schema language, which nothing refers to.
     const older = new Set(['id', '$schema'])
     const schema = JSON.parse(JSON.stringify(compose), (name, value) =>
       older.has(name) && typeof value === 'string' ? undefined : value,
@@ -50,7 +50,7 @@ describe('the compose file', () => {
     }
     const { context, dockerfile } = stack.services.deals.build
     expect(existsSync(join(DEPLOY, context, dockerfile))).toBe(true)
-    // Tokens are written down by whoever starts it, and go nowhere else.
+    // Tokens are written down by the operator who starts it, and go nowhere else.
     expect(read('.gitignore')).toContain(
       `${relative('.', normalize(stack.secrets['metrics-token'].file)).split('/')[0]}/`,
     )

@@ -45,7 +45,7 @@ test('T7: --regions starts a process for each: what one has computed the other t
         return json.invalidation === 'done' && isApplied(json.forgotten.regions) && json.forgotten.regions
       })
 
-    // Applied also where nobody has asked for anything yet.
+    // Applied even where nothing has been requested yet.
     expect(await raise(us, 4_100)).toEqual(APPLIED)
 
     // Written in one, whichever it is, and seen in the other.

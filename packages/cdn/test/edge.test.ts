@@ -87,7 +87,7 @@ describeWith('redis', 'an application behind an edge', () => {
       // What was loaded while it was invalidated is not kept; what is old must not be there.
       for (const cache of [first, second]) expect([price, undefined]).toContain(await cache.get('deal:7'))
     }
-    // What is loaded when nobody invalidates is kept, and shared.
+    // What is loaded while nothing is invalidated is cached, and shared.
     await first.getOrSet('deal:7', load, { ttl: '1h', tags: ['deals'] })
     await expect.poll(() => second.get('deal:7')).toBe(price)
     await outlet.idle()

@@ -1,4 +1,4 @@
-// A credential is seen by nobody who does not ask for it.
+// A credential is revealed only on explicit request.
 import { inspect } from 'node:util'
 import { awsCredentials, CdnError, Secret } from '@millpond/cdn'
 import { describe, expect, it } from 'vitest'

@@ -489,7 +489,7 @@ it('the audit can be read, exported and verified', async () => {
   expect((await desk.run(['audit', '--format', 'csv'], { as: 'viewer' })).code).toBe(4)
 })
 
-it('old records are counted with --dry-run, removed after a confirmation, and kept if nobody can be asked', async () => {
+it('old records are counted with --dry-run, removed after a confirmation, and kept if there is no terminal to ask', async () => {
   const as = 'admin'
   const at = (await desk.store.now()) - 400 * 86_400_000
   const old = { id: 'mrk_old', at, kind: 'deploy', message: 'm', actor: 'a' }
@@ -522,7 +522,7 @@ it('health is judged for CI', async () => {
   expect(readFileSync(file, 'utf8')).toMatch(
     /<testsuite name="shop" tests="6" failures="\d" skipped="\d">[\s\S]*<testcase classname="shop" name="invalidation_lag"\/>/,
   )
-  // What nobody knows yet has not passed; and caches that run are connected to, too.
+  // A check whose result is unknown has not passed; and caches that run are connected to, too.
   expect(readFileSync(file, 'utf8')).toMatch(/<testcase classname="deep" name="refill"><skipped message="[^"]+"\/>/)
   expect(readFileSync(file, 'utf8')).toContain('<testsuite name="connection deep"')
   expect(await desk.run(['status', '--fail-under', '101'])).toMatchObject({

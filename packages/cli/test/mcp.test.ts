@@ -105,7 +105,7 @@ it('offers each role the queries that it may make, and answers no others', async
     expect(inputSchema).toMatchObject({ type: 'object', additionalProperties: false })
     expect(annotations.readOnlyHint).toBe(!name.startsWith('propose_'))
   }
-  // What nobody is given: values, credentials, erasures, and whatever would carry these.
+  // What no assistant gets: values, credentials, erasures, and anything that would carry these.
   const names = all.map(({ name }) => name).join(' ')
   expect(names).not.toMatch(/value|copies|token|user|session|erasure|batch|stream|openapi/)
   for (const role of ROLES) {
@@ -173,7 +173,7 @@ it('plans an invalidation, which a person approves at a terminal in their own na
     /by viewer \("helper"\)[\s\S]*POST invalidations\/invalidate_keys\/[\s\S]*would do:[\s\S]*"keys":1/,
   )
 
-  // Nobody at a terminal, every option that answers elsewhere, a wrong word, the proposer: nothing happens.
+  // No terminal, every option that answers questions elsewhere, a wrong word, the proposer: nothing happens.
   expect((await desk.run(['proposals', 'approve', id])).code).toBe(9)
   expect((await desk.run(['proposals', 'approve', id, '--yes'])).code).toBe(2)
   expect((await desk.run(['proposals', 'approve', id], { typed: ['yes'] })).code).toBe(9)
@@ -191,7 +191,7 @@ it('plans an invalidation, which a person approves at a terminal in their own na
     reason: 'price import',
   })
   expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })).code).toBe(6)
-  // What became of it, for whoever proposed it.
+  // The outcome, as the proposer sees it.
   const { by: later } = await asked([call(1, 'get_proposals_id', { id })])
   expect(dataOf(later(1))).toMatchObject({ state: 'approved', decided_by: 'operator' })
 }, 60_000)

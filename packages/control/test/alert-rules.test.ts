@@ -1,5 +1,5 @@
-// Alert rules that a program brings along: they begin where nobody has set any, and never take the place of what a
-// person has set.
+// Alert rules that a program brings along: they apply if none are set, and never take the place of what a person has
+// set.
 import { createControl } from '@millpond/control'
 import { expect, it } from 'vitest'
 import { beginRules, putRules, rulesOf } from '../src/alerts/settings.ts'

@@ -26,7 +26,7 @@ function randomFrom(seed: number): () => number {
 
 /**
  * A process as it is when all is well: bursts, single slow loads, tags that are invalidated, memory that is full and
- * lets go of what nobody asks for, and now and then one that is asked for after all.
+ * evicts entries that are not requested, and now and then one that is requested after all.
  */
 class Process {
   readonly counters: Record<string, number> = {}

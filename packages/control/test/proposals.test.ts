@@ -110,7 +110,7 @@ function suite(where: () => string): void {
     expect((await post(`proposals/${id}/approve/`, { digest: mine }, 'operator')).json.code).toBe('changed_since_shown')
     expect([await markers(), await stateOf(id)]).toEqual([before, 'waiting'])
 
-    // A plan of something else, or nobody's.
+    // A plan of something else, or none.
     await shop.set('kept', 1, { tags: ['kept'] })
     const narrow = await propose(invalidation(['nothing']))
     const shown = (await plan(narrow)).json
@@ -226,7 +226,7 @@ function suite(where: () => string): void {
         expect(status, `${role} plans that of ${of}`).toBe(may ? 200 : of === role || sees ? 403 : 404)
       }
     }
-    // Another organisation: one who is limited to a part sees those of nobody who reaches further.
+    // Another organisation: a user who is limited to a part sees no proposals of users who reach further.
     const { json } = await opened.call('GET', 'proposals/?limit=200', { as: 'limited' })
     expect(json.data.map(({ id }: { id: string }) => id)).toEqual([by.get('limited')])
     for (const id of by.values()) await post(`proposals/${id}/reject/`, {}, 'admin')

@@ -242,7 +242,7 @@ describe('the event stream', () => {
     const [stream, limited] = await Promise.all([listen('?topics=events'), listen('?topics=events', { as: 'limited' })])
     const mine = cache.namespace('mine')
     const rows: { kind: string; namespace: string }[] = []
-    // The first round only begins to listen: what happens before it is nobody's.
+    // The first round only begins to listen: what happened before is not reported.
     await tellEvents(opened.plane.control)
     await cache.get('nobody')
     await mine.set('a', 1)

@@ -1,4 +1,4 @@
-// What a process tells of single reads: a fair sample within its bound, and nothing once nobody asks.
+// Single reads as a process reports them: a fair sample within its bound, and nothing without subscribers.
 import { createCache } from 'millpond'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { Tail } from '../src/agent/tail.ts'

@@ -62,7 +62,7 @@ export const ACTIONS: Readonly<Record<string, Readonly<Record<string, Suite>>>> 
 const all = Object.values(ACTIONS).flatMap((of) => Object.entries(of))
 
 /**
- * @returns what of the suite's actions nobody has carried out on the page since; judged where all its tests before have
+ * @returns the suite's actions that no test has carried out on the page since; judged where all its tests before have
  * run to their end
  */
 export function watchActions(page: Page, suite: Suite): (context: TestContext) => readonly string[] {

@@ -136,7 +136,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.evaluate(`document.querySelector('dialog').close(); ${slash}`)
     await page.getByRole('dialog').waitFor()
     expect(await page.getByRole('dialog').getByRole('combobox').inputValue()).toBe('')
-    // Whoever sees the page can press a key.
+    // Anyone who sees the page can press a key.
     await page.addInitScript(`new MutationObserver((_, all) => {
       if (document.querySelector('nav[aria-label=Main]') === null) return
       all.disconnect()

@@ -37,7 +37,7 @@ describe('times', () => {
     ])
   })
 
-  it('have no place on an axis of which nobody knows where it begins', () => {
+  it('have no place on an axis whose beginning is not known', () => {
     expect(timeTicks(Number.NaN, Number.NaN, createTimes({ locale: 'en', timeZone: 'UTC' }).offset)).toEqual([])
     expect(timeTicks(Number.NaN, AT)).toEqual([])
   })

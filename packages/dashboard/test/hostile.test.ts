@@ -151,7 +151,7 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await page.unroute(/\/api\//)
     await main(page).getByText('The server answered 500.').first().waitFor({ state: 'detached' })
     await page.locator('.live:not(.is-polling)').waitFor()
-    // Opened meanwhile: it says so, and needs nobody to open it again.
+    // Opened meanwhile: it says so, and does not have to be opened again.
     await page.route(/\/api\//, (route) =>
       route.fulfill({ status: 502, contentType: 'text/html', body: 'bad gateway' }),
     )
@@ -163,7 +163,7 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await close()
   })
 
-  it('says which sign of a token no header carries, and asks nobody (chathub-dev/chathub#155, cooderl/wewe-rss#205)', async () => {
+  it('says which character of a token no header can carry, and sends no request (chathub-dev/chathub#155, cooderl/wewe-rss#205)', async () => {
     const { page, faults, close } = await open()
     await page.goto(served.url + BASE)
     for (const [token, sign] of [

@@ -100,7 +100,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     expect([await lookAt(page), faults]).toEqual([[], []])
   })
 
-  it('says what to do where nobody watches, and that too little was seen where somebody does, without an error in the console', async () => {
+  it('says what to do without insight, and that too little was seen with it, without an error in the console', async () => {
     for (const [place, says] of [
       ['sizing/?cache=dark', 'Sizing needs a sample of your traffic'],
       ['advice/?cache=dark', 'Advice needs a sample of your traffic'],

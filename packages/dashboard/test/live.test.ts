@@ -45,7 +45,7 @@ describe('following the stream', () => {
       signal: over.signal,
       hear: (message) => {
         heard.push(message)
-        // Cut after each, with one more told while nobody is there.
+        // Cut after each, with one more event while no client is connected.
         if (heard.length % 2 === 1) served.cut()
         if (heard.length === 12) isAll()
       },

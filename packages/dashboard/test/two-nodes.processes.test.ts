@@ -40,7 +40,7 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     isReading = false
     await reading
     await browser?.close()
-    await (await starting)?.close() // also where nobody waited for it to the end
+    await (await starting)?.close() // even if it was not awaited to the end
     rmSync(folder, { recursive: true, force: true })
   }, 120_000)
 

@@ -1,5 +1,4 @@
-// Bytes that nobody should send, from either side: a clean status or a closed connection, nothing stored, and the proxy
-// goes on.
+// Invalid bytes from either side: a clean status or a closed connection, nothing stored, and the proxy goes on.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -158,7 +157,7 @@ describe('origins', () => {
       { retries: 0 },
     )
     open = made
-    // Once it has come: a reset takes along what nobody has read yet.
+    // Once it has come: a reset discards what has not been read yet.
     const asked = () => reading(made.proxy.port, (text) => text.endsWith('half') && reset())
     expect(await asked()).toContain('half')
     expect(await asked()).not.toContain('hit')

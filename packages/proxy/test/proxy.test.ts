@@ -93,7 +93,7 @@ describe('a slow client', () => {
     socket.write(get(path))
     return socket
   }
-  it('delays nobody else: clients that share its answer get all of it', async () => {
+  it('delays no other client: those that share its answer get all of it', async () => {
     const body = 'x'.repeat(8_000_000)
     const { proxy, raw, seen } = await play((_, response) => {
       response.setHeader('Cache-Control', 'max-age=60')

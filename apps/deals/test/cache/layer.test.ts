@@ -6,7 +6,7 @@ import { createLayer, type LayerName } from '../../src/cache/layer.ts'
 import { createSessions } from '../../src/cache/sessions.ts'
 import { asked } from '../../src/cache/strategic.ts'
 
-it('computes statistics anew behind who asks for them again, in both layers, so that nobody waits when their time is over', async () => {
+it('recomputes statistics in the background of a request for them, in both layers, so that no request waits when they expire', async () => {
   const made: Record<LayerName, number> = { strategic: 0, response: 0 }
   const clock = fakeClock()
   const cache = createCache({ clock, dependencies: 'tracked', defaults: { jitter: 0.05 } })
@@ -33,7 +33,7 @@ it('computes statistics anew behind who asks for them again, in both layers, so 
   await cache.close()
 })
 
-it('tells whoever predicts who asks, in both layers, and nobody where nobody is known', async () => {
+it('tells usage prediction which session asks, in both layers, and none if it is not known', async () => {
   const cache = createCache({ dependencies: 'tracked' })
   const told: [session: number, key: string][] = []
   cache.record({ hit: () => {}, miss: () => {}, context: (_, session, key) => told.push([session, key]) })

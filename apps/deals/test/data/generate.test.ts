@@ -34,7 +34,7 @@ test('there is exactly as much as was asked for', () => {
   expect(DEFAULT_SIZES).toEqual({ organizations: 200, users: 2_000, deals: 50_000, seed: 1 })
 })
 
-test('shares are whole, sum to the total, and nobody gets less than the least', () => {
+test('shares are whole, sum to the total, and none is below the minimum', () => {
   for (const [total, count, least] of [
     [2_000, 200, 3],
     [10, 3, 1],

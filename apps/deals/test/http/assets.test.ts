@@ -93,7 +93,7 @@ describe('pictures', () => {
     expect(Math.max(...sizes.slice(0, 2)) * 4).toBeLessThan(sizes[2] ?? 0)
   })
 
-  test('nobody else can ask for one, and there is none of nobody', async () => {
+  test('an address with another size or name than the signed one is refused', async () => {
     const { webp = '' } = addresses()
     expect((await bytesAt(webp.replace('w=320', 'w=321'))).status).toBe(403)
     expect((await bytesAt(webp.replace('/1.png', '/2.png'))).status).toBe(403)

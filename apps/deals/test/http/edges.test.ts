@@ -1,5 +1,5 @@
-// What a client meets at the edges: who is told first what is wrong, names that nobody reads, HEAD, where a new thing
-// is, reads after one's own write.
+// What a client meets at the edges: which fault is reported first, unknown parameters, HEAD, where a new thing is,
+// reads after one's own write.
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PAGE_SCRIPT } from '../page-script.ts'
@@ -48,7 +48,7 @@ const QUERIES = [
   ['/api/live/?x=1', 'x'],
 ] as const
 
-test.each(QUERIES)('GET %s: a name that nobody reads is refused, with those that exist', async (path, name) => {
+test.each(QUERIES)('GET %s: an unknown parameter is refused, with those that exist', async (path, name) => {
   const reply = await subject.get(path, one.administrator)
   expect(reply.status).toBe(422)
   expect(reply.json.errors).toEqual([
@@ -59,7 +59,7 @@ test.each(QUERIES)('GET %s: a name that nobody reads is refused, with those that
   ])
 })
 
-test('a name that is given twice is refused: nobody can tell which is meant', async () => {
+test('a parameter that is given twice is refused, as it is ambiguous', async () => {
   const reply = await subject.get('/api/cached/organizations/1/statistics/?days=30&days=7', one.administrator)
   expect([reply.status, reply.json.errors]).toEqual([422, [{ at: 'days', detail: 'is given 2 times: give it once' }]])
 })
@@ -193,7 +193,7 @@ test('what warming costs is told apart from what requests cost', async () => {
   }
 })
 
-test('the page raises a deal from what it is now, whoever has changed it since the page was made', async () => {
+test('the page raises a deal from what it is now, even if it was changed since the page was made', async () => {
   const ask = (path: string, init: RequestInit) => fetch(subject.service.url + path, init)
   const part = PAGE_SCRIPT.slice(
     PAGE_SCRIPT.indexOf('async function raise'),

@@ -1,5 +1,5 @@
-// Each line of the guide to the API that begins with curl, sent as it stands there: whoever pastes it gets what the
-// page says.
+// Each line of the guide to the API that begins with curl, sent as it stands there: a reader who pastes it gets what
+// the page says.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { twoCasts } from '../people.ts'

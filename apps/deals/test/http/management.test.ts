@@ -96,7 +96,7 @@ describe('C2', () => {
     await untilEnded(own)
   })
 
-  test('what warming loads counts as nobody’s reads, in either layer', async () => {
+  test('what warming loads does not count as reads, in either layer', async () => {
     const misses = async (): Promise<number> => {
       const { json } = await subject.get('/api/dashboard/cache-analytics/', one.administrator)
       const causes: Record<string, Record<string, number>> = json.misses_by_cause
@@ -141,7 +141,7 @@ describe('C2', () => {
     expect(isHit(await subject.get(own, two.viewer)), 'in time').toBe(true)
   })
 
-  test('both are operations of the control plane: planned, acknowledged, probed, and on record as whoever asked', async () => {
+  test('both are operations of the control plane: planned, acknowledged, probed, and recorded under the caller’s name', async () => {
     const read = async (path: string) => (await subject.get(`/api/admin/caching/${path}`, one.administrator)).json
     await subject.get('/api/cached/organizations/2/roles/', two.viewer)
     const { json: forgotten } = await subject.send('POST', FORGET, two.administrator, { cache_type: 'roles' })

@@ -1,4 +1,4 @@
-// A service that stands still for a moment, wherever that is: what it has just computed is there for whoever asks next.
+// A service that pauses for a moment, at any point: what it has just computed is there for the next request.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { sized } from '../../../../packages/millpond/test/form.ts'
 import { type Cast, twoCasts } from '../people.ts'
