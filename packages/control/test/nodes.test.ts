@@ -166,9 +166,11 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     const place = placeOf()
     const meeting = place.startsWith('redis') ? redis({ url: place }) : sqlite({ path: place })
     if (meeting.nodes === undefined) throw new Error('a tier without a meeting place')
+    const warnings: string[] = []
     const caches = await openCaches({
       store: meeting.nodes,
       nodeId: 'shop-1',
+      onWarning: (message) => warnings.push(message),
       fallback: [{ name: 'by_code', ttl_seconds: 5 }],
     })
     expect(() => caches.get('product_cache')).toThrow(
@@ -199,6 +201,20 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
       desk.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: { ...made, ...fields } })
     await put({ ttl_seconds: 4 })
     await expect.poll(() => cache.describe().defaults.ttl_seconds).toBe(4)
+    expect(cache.describe().defaults.priority).toBe('medium')
+    await put({ priority: 5 })
+    await expect.poll(() => cache.describe().defaults.priority).toBe('high')
+    await put({ priority: 101, strategy: 'write_around' })
+    await expect.poll(() => cache.describe().defaults.priority).toBe('low')
+    await expect
+      .poll(() => warnings)
+      .toContainEqual(
+        expect.stringMatching(
+          /^product_cache now has the strategy write_around but was created with cache_aside: restart/,
+        ),
+      )
+    await put({})
+    await expect.poll(() => cache.describe().defaults.priority).toBe('medium')
     await put({ is_active: false })
     await expect.poll(() => cache.get('a')).toBeUndefined()
     await put({ is_active: true })
@@ -242,4 +258,40 @@ it('T11 a configuration says whether its cache compresses, and what was compress
   await plain.get('pages').set('other', text)
   expect(plain.get('pages').stats().compression?.bytesOut ?? text.length).toBeGreaterThanOrEqual(text.length)
   await Promise.all([packing.close(), plain.close()])
+})
+
+it('T11 a stored strategy says how collections write that name none in code, and a priority which entries are kept', async () => {
+  const caches = await openCaches({
+    store: memoryNodes(),
+    options: { defaults: { priority: 'high' } },
+    fallback: [
+      { name: 'as_code' },
+      { name: 'through', strategy: 'write_through', priority: 0 },
+      { name: 'around', strategy: 'write_around', priority: 1000 },
+      { name: 'behind', strategy: 'write_back' },
+    ],
+  })
+  const made = Object.fromEntries(
+    caches.names.map((name) => {
+      const cache = caches.get(name)
+      const store = (): void => {}
+      return [
+        name,
+        [
+          cache.collection('rows', { store }).write,
+          cache.collection('read', { load: (id: number) => id }).write,
+          cache.collection('own', { store, write: 'write-through' }).write,
+          name === 'behind' && cache.collection('queued', { store, writeBehind: { durability: 'memory' } }).write,
+          cache.describe().defaults.priority,
+        ],
+      ]
+    }),
+  )
+  expect(made).toEqual({
+    as_code: ['write-through', 'cache-aside', 'write-through', false, 'high'],
+    through: ['write-through', 'cache-aside', 'write-through', false, 'high'],
+    around: ['write-around', 'cache-aside', 'write-through', false, 'low'],
+    behind: ['write-through', 'cache-aside', 'write-through', 'write-behind', 'high'],
+  })
+  await caches.close()
 })

@@ -76,7 +76,10 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
   const { store, tiers = {}, fallback = [], options, nodeId, onWarning = () => undefined } = given
   const standing = new Map<string, ConfigurationDocument>()
   const byCode = new Map(fallback.map((one) => [one.name, documentOf(one)]))
-  const made = new Map<string, { readonly cache: Cache; readonly attached: Attached; readonly type: string }>()
+  const made = new Map<
+    string,
+    { readonly cache: Cache; readonly attached: Attached; readonly document: ConfigurationDocument }
+  >()
   const take = (document: unknown): void => {
     standing.clear()
     for (const one of stored.parse(document ?? [])) {
@@ -85,9 +88,15 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
         onWarning(`ignoring a stored configuration that is not valid: ${JSON.stringify(one).slice(0, 200)}`)
       else standing.set(parsed.name, parsed)
     }
-    for (const [name, { type }] of made) {
-      const now = standing.get(name)?.cache_type ?? type
-      if (now !== type) onWarning(`${name} is now of type ${now} but was created as ${type}: restart this process`)
+    for (const [name, { document }] of made) {
+      const { cache_type: type, strategy } = document
+      const now = standing.get(name) ?? document
+      if (now.cache_type !== type)
+        onWarning(`${name} is now of type ${now.cache_type} but was created as ${type}: restart this process`)
+      if (now.strategy !== strategy)
+        onWarning(
+          `${name} now has the strategy ${now.strategy} but was created with ${strategy}: restart this process, since only one place may determine the order of writes to a key`,
+        )
     }
   }
   const directory = openDirectory(store, {
@@ -124,7 +133,7 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
         ...(nodeId !== undefined && { id: nodeId }),
         onWarning: ({ message }) => onWarning(message),
       })
-      made.set(name, { cache, attached, type: document.cache_type })
+      made.set(name, { cache, attached, document })
       attached.join().catch((error: unknown) => onWarning(`${name}: ${isError(error) ? error.message : error}`))
       return cache
     },

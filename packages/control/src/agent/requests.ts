@@ -34,6 +34,8 @@ export const settingsDocument = z.object({
   ttl_seconds: z.number().positive(),
   max_size_mb: z.number().positive(),
   is_active: z.boolean(),
+  /** Missing from control planes of earlier versions. */
+  priority: z.number().int().optional(),
 })
 
 const price = z.number().positive()

@@ -1,6 +1,7 @@
 // A stored configuration as changes to a running cache. Settings that it leaves out, and all of them once it is
 // deleted, are as code made the cache.
 import { type Cache, type CacheDescription, type Changes, changesFromJson } from 'millpond'
+import { entryPriority } from '../configurations/document.ts'
 import { addedLoads } from './added-loads.ts'
 import type { Answered } from './answers.ts'
 import { settingsDocument } from './requests.ts'
@@ -10,11 +11,15 @@ export function settingsFor(cache: Cache): (document: unknown) => Changes {
   const original = cache.describe()
   return (document) =>
     changesFromJson(
-      document === null ? { defaults: ttlOf(null), tiers: tiersOf(original) } : described(original, document),
+      document === null ? { defaults: defaultsOf(null), tiers: tiersOf(original) } : described(original, document),
     )
 }
 
-const ttlOf = (ttl_seconds: number | null) => ({ ttl_seconds })
+/** `null`: as in code. */
+const defaultsOf = (ttl_seconds: number | null, priority?: number) => ({
+  ttl_seconds,
+  priority: priority === undefined ? null : (entryPriority(priority) ?? null),
+})
 
 const tiersOf = ({ tiers }: CacheDescription, isActive = true) =>
   tiers.map((tier) => ({
@@ -24,9 +29,9 @@ const tiersOf = ({ tiers }: CacheDescription, isActive = true) =>
   }))
 
 function described(original: CacheDescription, document: unknown): unknown {
-  const { ttl_seconds, max_size_mb, is_active } = settingsDocument.parse(document)
+  const { ttl_seconds, max_size_mb, is_active, priority } = settingsDocument.parse(document)
   return {
-    defaults: ttlOf(ttl_seconds),
+    defaults: defaultsOf(ttl_seconds, priority),
     tiers: tiersOf(original, is_active).map((tier) => (tier.name === 'memory' ? { ...tier, max_size_mb } : tier)),
   }
 }

@@ -13,16 +13,33 @@ export const configurationDocument = z.strictObject({
     .regex(/^[A-Za-z][\w.-]{0,63}$/, 'give a letter, then up to 63 letters, digits, "_", "." or "-"')
     .describe('the name that code uses: caches.get(name)'),
   cache_type: z.enum(CACHE_TYPES).default('memory'),
-  strategy: z.enum(STRATEGIES).default('cache_aside'),
+  strategy: z
+    .enum(STRATEGIES)
+    .default('cache_aside')
+    .describe(
+      'how collections with a source write if code names no strategy of their own (write_back: those with a queue); cache_aside: as in code; a change applies when a process makes the cache',
+    ),
   ttl_seconds: z.number().positive().max(MAX_TTL_SECONDS).default(300),
   max_size_mb: z.number().positive().max(1_048_576).default(100).describe('of the memory tier'),
   compression_enabled: z.boolean().default(false),
   is_active: z.boolean().default(true).describe('false: not served until it is true again'),
-  priority: z.number().int().min(0).max(1000).default(100).describe('0 is the most important'),
+  priority: z
+    .number()
+    .int()
+    .min(0)
+    .max(1000)
+    .default(100)
+    .describe(
+      '0 is the most important: below 100 entries have high priority, above 100 low, unless code gives them another; 100: as in code',
+    ),
 })
 export type ConfigurationDocument = z.output<typeof configurationDocument>
 
 const MADE_HERE = { id: z.unknown(), version: z.unknown(), created_at: z.unknown(), updated_at: z.unknown() }
+
+/** The priority of entries that code gives none; undefined: as in code. */
+export const entryPriority = (priority: number): 'high' | 'low' | undefined =>
+  priority === 100 ? undefined : priority < 100 ? 'high' : 'low'
 
 /** The whole document again; the read-only fields of a GET are ignored. */
 export const configurationPut = z

@@ -2,7 +2,7 @@
 import { type Cache, type CacheOptions, createCache, MillpondError, memory, type Tier } from 'millpond'
 import { valueCodec } from 'millpond/codec'
 import { type Check, fn, options as optionsOf } from 'millpond/options'
-import type { ConfigurationDocument } from './document.ts'
+import { type ConfigurationDocument, entryPriority } from './document.ts'
 
 const BELOW = ['redis', 'memcached', 'database', 'file_system'] as const
 
@@ -24,7 +24,8 @@ export function makeCache(
   factories: TierFactories,
   more: Omit<CacheOptions, 'name' | 'tiers'> = {},
 ): Cache {
-  const { name, cache_type, ttl_seconds, max_size_mb, compression_enabled, is_active } = document
+  const { name, cache_type, strategy, ttl_seconds, max_size_mb, compression_enabled, is_active } = document
+  const priority = entryPriority(document.priority)
   const types =
     cache_type === 'memory'
       ? []
@@ -44,8 +45,10 @@ export function makeCache(
     // Without compression it still reads what another process has compressed.
     codec: valueCodec({ compress: compression_enabled ? 'auto' : 'off' }),
     ...more,
+    // The default of stored configurations imposes nothing.
+    ...(strategy !== 'cache_aside' && { strategy }),
     name,
     tiers: [near, ...below],
-    defaults: { ...more.defaults, ttl: ttl_seconds * 1000 },
+    defaults: { ...more.defaults, ...(priority !== undefined && { priority }), ttl: ttl_seconds * 1000 },
   })
 }

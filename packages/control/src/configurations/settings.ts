@@ -50,7 +50,12 @@ async function bring({ configurations, fleet }: Control, name: string): Promise<
       const held = await configurations.byName(name)
       return held === undefined
         ? null
-        : { ttl_seconds: held.ttl_seconds, max_size_mb: held.max_size_mb, is_active: held.is_active }
+        : {
+            ttl_seconds: held.ttl_seconds,
+            max_size_mb: held.max_size_mb,
+            is_active: held.is_active,
+            priority: held.priority,
+          }
     },
     (document) => fleet.putSettings(name, document),
   )

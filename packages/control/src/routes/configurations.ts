@@ -196,10 +196,10 @@ async function planned(
 
 async function effectsOf(
   { fleet }: Call['control'],
-  { name, ttl_seconds, max_size_mb, is_active }: ConfigurationDocument,
+  { name, ttl_seconds, max_size_mb, is_active, priority }: ConfigurationDocument,
 ) {
   if (!fleet.has(name)) return []
-  const replies = await fleet.ask(name, 'preview', { document: { ttl_seconds, max_size_mb, is_active } })
+  const replies = await fleet.ask(name, 'preview', { document: { ttl_seconds, max_size_mb, is_active, priority } })
   return replies.map(({ id, status, body }) => ({
     node: id,
     status,

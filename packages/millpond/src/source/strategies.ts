@@ -41,14 +41,15 @@ export function strategiesOf(given: unknown, choosesTtl: boolean): readonly Stra
 }
 
 /**
- * Those that the collection can follow: one without a writable source is not written through, and one with its own TTL
- * is not adaptive.
+ * Those that the collection can follow: one without a writable source is not written through, one without a queue of
+ * its own not behind, and one with its own TTL is not adaptive.
  */
 export function inheritedBy(names: readonly Strategy[], told: Told): readonly Strategy[] {
   if (told.strategy !== undefined) return []
   return names.filter((name) => {
     const word = dashed(name)
     const kind = WRITES.get(word)
+    if (kind === 'write-behind' && told.writeBehind === undefined) return false
     if (kind !== undefined) return told.write === undefined && (kind === 'cache-aside' || hasStore(told))
     return word === 'adaptive' ? told.ttl === undefined : missingFor(word, told) === undefined
   })
