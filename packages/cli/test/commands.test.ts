@@ -267,6 +267,10 @@ describe('an invalidation', () => {
     })
     const why = await desk.run(['explain', 'plan:1', ...SHOP])
     expect(why.out).toMatch(/miss, because of invalidated_tag \(planned\)\n {2}by operator at .*price import/)
+    await desk.shop.set('plan:1', 1, { tags: ['planned'] })
+    await desk.shop.invalidateTags(['planned'], { reason: 'stock counted' })
+    const own = await desk.run(['explain', 'plan:1', ...SHOP])
+    expect(own.out).toMatch(/\(planned\)\n {2}reason given by the program: stock counted\n/)
   })
 
   it('covers what answers a URL, and keys at a pace; an invalid request is refused before anything is changed', async () => {

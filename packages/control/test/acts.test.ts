@@ -82,6 +82,18 @@ describe('keys', () => {
     const why = await get('explain/?cache_name=deep&key=user:7')
     expect(why).toMatchObject({ verdict: 'miss', cause: 'invalidated_tag', detail: 'users' })
     expect(why.by).toMatchObject({ operation: done.json.id, actor: 'operator', reason: 'price import' })
+    expect(why.note).toBeNull()
+  })
+
+  it('I6: are explained with the reason that the program gave in its own words', async () => {
+    await deep.set('user:8', 1, { tags: ['users'] })
+    const { id } = await deep.invalidateTags(['users'], { reason: 'users moved to <b>“Köln”</b>' })
+    expect(await get('explain/?cache_name=deep&key=user:8')).toMatchObject({
+      verdict: 'miss',
+      receipt: id,
+      note: 'users moved to <b>“Köln”</b>',
+      by: null,
+    })
   })
 
   it('are explained and shown where they are if no namespace is given', async () => {

@@ -84,7 +84,7 @@ export class Assembly implements CacheServices {
     })
     const store = parts.jobStore ?? memoryJobs({ clock: services.clock })
     this.#scheduled = new ScheduledInvalidations(parts.space, store, parts.jobStore !== undefined, (due) =>
-      this.open(due.namespace).invalidate(due.criteria, { mode: due.mode }),
+      this.open(due.namespace).invalidate(due.criteria, { mode: due.mode, reason: due.reason }),
     )
     const claim: Claim = (name, ms) => claimOf(this.#namespaces.spaceOf(DEFAULT_NAMESPACE))(name, ms)
     this.#jobs = new CacheJobs(parts.space, store, parts.jobStore === undefined ? claim : undefined)

@@ -50,6 +50,7 @@ export type {
   SingleFlight,
 } from './core/options.ts'
 export type { Outlet, OutletBatch, OutletDebt, OutletLine, OutletReceipt } from './core/outlet.ts'
+export type { InvalidationReason } from './core/reason.ts'
 export type { Recorder } from './core/recorder.ts'
 export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
 export type { SchemaAnswer, StandardSchema } from './core/standard-schema.ts'
@@ -83,7 +84,7 @@ export type {
 } from './core/warm.ts'
 export { type CacheOptions, createCache } from './create.ts'
 export type { Cache, TenantOrSession } from './engine/cache.ts'
-export type { CacheInvalidations, CacheJobs, ScheduledFor } from './engine/cache-invalidations.ts'
+export type { CacheInvalidations, CacheJobs, ClearOptions, ScheduledFor } from './engine/cache-invalidations.ts'
 export type { CacheLifecycle } from './engine/cache-lifecycle.ts'
 export type { CacheLoads, GetOrSetManyOptions, LoadedEntry } from './engine/cache-loads.ts'
 export type { CacheReads, EntryReadOptions, EntryView, KeysOptions, LeasedView } from './engine/cache-reads.ts'

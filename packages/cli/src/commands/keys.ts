@@ -132,7 +132,7 @@ export const explain: Command = {
     'explain why a key or the answer to a URL hits or misses, in every process and tier, and whose invalidation removed it',
   positionals: ['KEY|URL'],
   options: ['cache-name', 'namespace'],
-  fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes'],
+  fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'note', 'by', 'nodes'],
   example: 'millpond explain user:7 --cache-name shop',
   scope: 'keys:read',
   async run(context) {
@@ -175,6 +175,7 @@ export const inspect: Command = {
     'cause',
     'detail',
     'receipt',
+    'note',
     'by',
     'nodes',
     'history',
@@ -240,6 +241,8 @@ function tellExplanation({ given, out }: Context, body: Row): void {
     out.line(
       text`  by ${styled('bold', textAt(by, 'actor'))} at ${clock(textAt(by, 'at'))}, ${textAt(by, 'operation')}${textAt(by, 'reason') === '' ? text`` : text`: ${textAt(by, 'reason')}`}`,
     )
+  const note = textAt(body, 'note')
+  if (note !== '') out.line(text`  reason given by the program: ${styled('bold', note)}`)
   const rows = rowsAt(body, 'nodes').flatMap((node) => rowsOfNode(node))
   out.table(
     [

@@ -42,12 +42,13 @@ const ROWS: { readonly [E in EventName]?: (detail: CacheEvents[E]) => Row | unde
   set: ({ key, namespace }) => ({ kind: 'set', namespace, key }),
   delete: ({ key, namespace }) => ({ kind: 'delete', namespace, key }),
   // Every process hears of it; one row is enough.
-  invalidate: ({ id, namespace, targets, mode, isOwn }) =>
+  invalidate: ({ id, namespace, targets, mode, note, isOwn }) =>
     isOwn
       ? {
           kind: 'invalidate',
           namespace,
           receipt: id,
+          ...(note !== undefined && { detail: note }),
           mode: mode === 'expire' ? 'soft' : 'hard',
           targets: targets.slice(0, MOST_TARGETS).map((target) => ({ kind: target.kind, name: nameOf(target) })),
           more: Math.max(0, targets.length - MOST_TARGETS),

@@ -60,6 +60,7 @@ const explanation = z.object({
   cause: z.string().nullable(),
   detail: z.string().nullable(),
   receipt: z.string().nullable(),
+  note: z.string().nullable().describe('the reason that the program gave for that invalidation, in its own words'),
   by: blame,
   nodes: z.array(
     z.object({
@@ -396,6 +397,7 @@ async function explained(
     cause: first.cause ?? null,
     detail: first.detail ?? null,
     receipt,
+    note: first.note ?? first.tiers.find((tier) => tier.note !== undefined)?.note ?? null,
     by: by === undefined ? null : { operation: by.id, actor: by.actor, reason: by.reason, at: by.created_at },
     nodes: replies.map(({ id, status, body, error }) => ({
       node: id,

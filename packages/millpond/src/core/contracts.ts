@@ -3,7 +3,7 @@
 export type * from './contracts/clock.ts'
 export type * from './contracts/codec.ts'
 export type * from './contracts/entry.ts'
-export { reasonFrom } from './contracts/entry.ts'
+export { REMOVAL_REASONS } from './contracts/entry.ts'
 export type * from './contracts/eviction.ts'
 export type * from './contracts/key-store.ts'
 export type * from './contracts/ledger-store.ts'

@@ -38,6 +38,8 @@ export interface CacheEvents {
     id: string
     namespace: string
     reason: RemovalReason
+    /** The caller's own words, if it gave a reason in them. */
+    note?: string
     mode: 'delete' | 'expire'
     targets: readonly Target[]
     isOwn: boolean

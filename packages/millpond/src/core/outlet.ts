@@ -9,6 +9,8 @@ export interface OutletLine {
   readonly id: string
   /** As in the receipt. */
   readonly reason: RemovalReason
+  /** The caller's own words, if it gave a reason in them. */
+  readonly note?: string
   /** `expire`: entries may still be served as stale. */
   readonly mode: 'delete' | 'expire'
   /** The invalidated keys, tags and patterns. */

@@ -2,6 +2,7 @@
 import { checkOptions, oneOf, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
+import { type InvalidationReason, invalidationReason, reasonGiven } from '../core/reason.ts'
 import { type Criteria, MAX_KEYS, resolveCriteria } from '../invalidate/criteria.ts'
 import { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
@@ -18,7 +19,11 @@ import type { DryRun, Receipt } from './receipt.ts'
 import { checkOpen, type Space } from './space.ts'
 
 /** When, and how. */
-export type ScheduledFor = ScheduleTime & { readonly mode?: 'delete' | 'expire' | undefined }
+export type ScheduledFor = ScheduleTime & {
+  readonly mode?: 'delete' | 'expire' | undefined
+  /** Why: of the invalidation, when it is due. */
+  readonly reason?: InvalidationReason | undefined
+}
 
 /** The part of a cache's job runner that users may use. */
 export type CacheJobs = Pick<
@@ -31,6 +36,12 @@ export interface Scheduled {
   jobs(): Jobs
   /** Of this cache's jobs: several caches may share a table. */
   readonly kind: string
+}
+
+/** Why everything is removed. */
+export interface ClearOptions {
+  /** One of the counted reasons, or your own words. Default: counted as `cleared`. */
+  readonly reason?: InvalidationReason | undefined
 }
 
 /** The verbs that invalidate entries by what they have in common. */
@@ -54,7 +65,7 @@ export interface CacheInvalidations {
   invalidate(criteria: Criteria, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
   invalidate(criteria: Criteria, options?: InvalidateOptions): Promise<Receipt>
   /** Removes everything of this namespace, in every tier of every process. */
-  clear(): Promise<Receipt>
+  clear(options?: ClearOptions): Promise<Receipt>
   /**
    * Erases all data of a subject, leaving no readable copy: of a tenant (in every namespace; its keys are destroyed
    * where `codec: { encrypt }` is a `tenantKeyring`), or what carries one of the tags, or lies under one of the keys,
@@ -111,12 +122,15 @@ export async function invalidate(
   return invalidateBy(space, criteria, options)
 }
 
-export async function clear(space: Space): Promise<Receipt> {
+const CLEAR: Shape<ClearOptions> = { reason: invalidationReason }
+
+export async function clear(space: Space, options: ClearOptions | undefined): Promise<Receipt> {
   checkOpen(space)
-  return forget(space, { all: true, reason: 'cleared' })
+  if (options !== undefined) checkOptions<ClearOptions>(options, CLEAR, 'clear')
+  return forget(space, { all: true, ...reasonGiven(options?.reason, 'cleared') })
 }
 
-const WHEN: Shape<ScheduledFor> = { ...TIME, mode: oneOf('delete', 'expire') }
+const WHEN: Shape<ScheduledFor> = { ...TIME, mode: oneOf('delete', 'expire'), reason: invalidationReason }
 
 export async function schedule(
   space: Space,
@@ -128,7 +142,7 @@ export async function schedule(
   checkOptions<ScheduledFor>(when, WHEN, 'schedule')
   const { id, settings, services } = space
   refuseToSchedule(space, criteria)
-  const { mode, ...time } = when
+  const { mode, reason, ...time } = when
   return scheduleInvalidation(
     {
       jobs: scheduled.jobs(),
@@ -138,6 +152,7 @@ export async function schedule(
       relations: settings.relations,
       now: services.clock.now(),
       ...(mode === undefined ? {} : { mode }),
+      ...(reason === undefined ? {} : { reason }),
     },
     time,
   )

@@ -1,10 +1,11 @@
 // Writing, removing and changing the TTL of entries by their keys.
 
-import { check, checkOptions, oneOf, refused, required, type Shape } from '../core/checks.ts'
+import { check, checkOptions, refused, required, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key, keyList } from '../core/key.ts'
 import { type EntryOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { type InvalidationReason, invalidationReason, reasonGiven } from '../core/reason.ts'
 import { forget } from './forget.ts'
 import { type Lease, type LeaseVerdict, MissLease } from './held-lease.ts'
 import type { Receipt } from './receipt.ts'
@@ -24,9 +25,10 @@ export interface LeasedOptions extends EntryOptions {
 export interface DeleteOptions {
   /**
    * Counted, and reported in events and receipts. `data_changed`: the source has changed. `superseded`: replaced under
-   * other keys, and no longer requested. Default `manual`.
+   * other keys, and no longer requested. `error_threshold`: its source keeps failing. Or your own words, which events,
+   * receipts and `explain` show. Default `manual`.
    */
-  readonly reason?: 'manual' | 'data_changed' | 'superseded' | undefined
+  readonly reason?: InvalidationReason | undefined
 }
 
 /** The verbs that change entries by their keys. */
@@ -135,7 +137,7 @@ export async function setMany(
   space.watch.latency.set.record(clock.monotonic() - started)
 }
 
-const DELETE: Shape<DeleteOptions> = { reason: oneOf('manual', 'data_changed', 'superseded') }
+const DELETE: Shape<DeleteOptions> = { reason: invalidationReason }
 
 export async function deleteMany(
   space: Space,
@@ -147,7 +149,7 @@ export async function deleteMany(
   if (options !== undefined) checkOptions<DeleteOptions>(options, DELETE, at)
   const encoded = keyList(keys, 'deleteMany').map((key) => checkKey(encodeKey(key)))
   space.watch.counters.deletes += encoded.length
-  const receipt = await forget(space, { keys: encoded, reason: options?.reason ?? 'manual' })
+  const receipt = await forget(space, { keys: encoded, ...reasonGiven(options?.reason, 'manual') })
   const { events } = space.services
   if (events.has('delete')) for (const key of encoded) events.emit('delete', { key, namespace: space.id.name })
   return receipt

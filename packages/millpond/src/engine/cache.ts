@@ -318,8 +318,8 @@ export class Cache
     return invalidations.invalidate(this.#space, criteria, options)
   }
 
-  clear(): Promise<Receipt> {
-    return invalidations.clear(this.#space)
+  clear(options?: invalidations.ClearOptions): Promise<Receipt> {
+    return invalidations.clear(this.#space, options)
   }
 
   async erase(subject: ErasureSubject): Promise<Erased> {

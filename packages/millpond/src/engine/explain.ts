@@ -29,6 +29,8 @@ export interface TierExplanation {
   readonly at?: number
   /** The invalidation that removed or invalidated it, if remembered. */
   readonly receipt?: string
+  /** The reason of that invalidation in its caller's own words, if it gave one and it is remembered. */
+  readonly note?: string
   /** Details: the tag, the pattern, the error; for `unknown`, why it is not known. */
   readonly detail?: string
   /** Milliseconds since the entry was made. */
@@ -65,6 +67,8 @@ export interface Explanation {
   readonly at?: number
   /** The invalidation that removed or invalidated it, if remembered. */
   readonly receipt?: string
+  /** The reason of that invalidation in its caller's own words, if it gave one and it is remembered. */
+  readonly note?: string
   /** Details of the cause: the tag, the pattern, the error. */
   readonly detail?: string
   /** Whether this process loads the key now. */
@@ -104,13 +108,18 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
     verdict: fresh !== undefined ? 'hit' : best !== undefined ? 'stale' : 'miss',
     ...(best === undefined ? {} : { from: best.tier }),
     ...(best?.region === undefined ? {} : { region: best.region }),
-    ...(why === undefined ? {} : toldOf(why)),
+    ...(why === undefined ? {} : noted(space, toldOf(why))),
     isLoading: space.loads.joinable.get(key) !== undefined,
     ...sourceOf(space, key),
     ...(chosenTtl === undefined ? {} : { chosenTtl }),
     ledger: { position: space.ledger.view.position, isTrusted, isUp: space.ledger.isUp, pending: space.ledger.pending },
-    tiers,
+    tiers: tiers.map((tier) => noted(space, tier)),
   }
+}
+
+function noted<T extends { readonly receipt?: string }>(space: Space, told: T): T & { readonly note?: string } {
+  const note = space.watch.ofCache.notes.of(told.receipt)
+  return note === undefined ? told : { ...told, note }
 }
 
 function sourceOf(space: Space, key: string): Pick<Explanation, 'source'> {

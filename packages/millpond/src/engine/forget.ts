@@ -1,11 +1,12 @@
 // The path of an invalidation: the ledger advances and logs in one step, the tiers drop, loads are outdated, memory
 // drops.
 import { randomUUID } from 'node:crypto'
-import { type Change, type RemovalReason, reasonFrom } from '../core/contracts.ts'
+import type { Change, RemovalReason } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
 import { parseDuration } from '../core/duration.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 import type { OutletLine } from '../core/outlet.ts'
+import { lineReason, noteFrom, reasonFrom } from '../core/reason.ts'
 import { idAtOrigin } from '../core/relay.ts'
 import { isDependencyTarget } from './dependencies.ts'
 import { expireInMemory } from './expire-in-memory.ts'
@@ -26,6 +27,8 @@ export interface ForgetRequest {
   readonly mode?: 'delete' | 'expire'
   /** Recorded and counted. Default `manual`. */
   readonly reason?: RemovalReason
+  /** The caller's own words. */
+  readonly note?: string
   /**
    * The targets are held for so many milliseconds: see `Change.hold`. An outbox does not help, as its records hold
    * nothing.
@@ -43,7 +46,8 @@ export interface ForgetRequest {
 export async function forget(space: Space, given: ForgetRequest): Promise<Receipt> {
   const started = space.services.clock.monotonic()
   const request = withoutRepeats(given)
-  const { keys = [], mode = 'delete', reason = 'manual' } = request
+  const { keys = [], mode = 'delete', reason = 'manual', note } = request
+  const because = lineReason(reason, note)
   const targets = targetsOf(space, request)
   const id = randomUUID()
   space.watch.counters.invalidations++
@@ -56,7 +60,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
     space.outlets === undefined
       ? undefined
       : await space.outlets.promise({
-          ...told({ id, reason, mode, targets: hiddenTargets(namesOf(space), targets) }, true),
+          ...told({ id, reason: because, mode, targets: hiddenTargets(namesOf(space), targets) }, true),
           reason,
         })
   const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space, key))
@@ -65,15 +69,15 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
     targets.length === 0
       ? { position: space.ledger.view.position, dropped: 0, isApplied: true }
       : space.far.length === 0
-        ? forgetInMemory(space, keys, targets, mode, reason, id)
+        ? forgetInMemory(space, keys, targets, mode, reason, because, id)
         : await forgetFar(
             space,
             request,
-            { targets, mode, reason, id, drop, write: [], ...holds(request, targets.length) },
+            { targets, mode, reason: because, id, drop, write: [], ...holds(request, targets.length) },
             deliver,
           )
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
-  tellInvalidated(space, { id, reason, mode, targets }, true)
+  tellInvalidated(space, { id, reason: because, mode, targets }, true)
   const delivery = await deliver?.()
   const regions = await regionsOf(space, isApplied ? position : undefined)
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
@@ -95,6 +99,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
   return {
     id,
     reason,
+    ...(note === undefined ? {} : { note }),
     mode,
     targets,
     position,
@@ -132,7 +137,9 @@ type Told = Pick<Line, 'id' | 'reason' | 'mode' | 'targets'>
 
 export function tellInvalidated(space: Space, line: Told, isOwn: boolean): void {
   const { events } = space.services
-  const { recorder } = space.watch
+  const { recorder, ofCache } = space.watch
+  const note = noteFrom(line.reason)
+  if (note !== undefined) ofCache.notes.add(idAtOrigin(line.id), note)
   if (recorder === undefined && !events.has('invalidate')) return
   const telling = told(line, isOwn)
   if (line.reason !== 'replaced') recorder?.invalidate(telling.targets, line.mode, space.id.name)
@@ -141,9 +148,11 @@ export function tellInvalidated(space: Space, line: Told, isOwn: boolean): void 
 
 /** Dependencies name keys by internal tags. */
 export function told({ id, reason, mode, targets }: Told, isOwn: boolean): OutletLine {
+  const note = noteFrom(reason)
   return {
     id: idAtOrigin(id),
     reason: reasonFrom(reason),
+    ...(note === undefined ? {} : { note }),
     mode,
     targets: targets.filter((target) => !isDependencyTarget(target)),
     isOwn,
@@ -211,13 +220,14 @@ function forgetInMemory(
   targets: readonly Target[],
   mode: 'delete' | 'expire',
   reason: RemovalReason,
+  because: string,
   id: string,
 ): Outcome {
   const numbered = targets.filter((target) => target.kind !== 'key' || space.warmth.restoring !== undefined)
   space.watch.because(id, () => {
     for (const key of keys) forgetKey(space, key, mode, reason)
   })
-  if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, reason, id)
+  if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, because, id)
   return { position: space.ledger.view.position, dropped: 0, isApplied: true }
 }
 

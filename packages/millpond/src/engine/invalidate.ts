@@ -3,10 +3,11 @@ import { checkOptions, duration, flag, oneOf, type Shape } from '../core/checks.
 import type { MemorySpace } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import { type InvalidationReason, invalidationReason, reasonGiven } from '../core/reason.ts'
 import { Coalesce } from '../invalidate/coalesce.ts'
 import { type Criteria, type Resolved, resolveCriteria } from '../invalidate/criteria.ts'
 import { scanEntries } from './entries.ts'
-import { forget } from './forget.ts'
+import { type ForgetRequest, forget } from './forget.ts'
 import { refusePatterns } from './hidden.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
@@ -25,6 +26,8 @@ export interface InvalidateOptions {
    * what must outlive the process: `schedule`.
    */
   readonly delay?: Duration | undefined
+  /** Why: counted, reported in events, receipts and outlets in every process, and shown by `explain`. */
+  readonly reason?: InvalidationReason | undefined
   /** The first call is applied at once; calls with the same criteria in the following window share one at its end. */
   readonly atMostEvery?: Duration | undefined
 }
@@ -33,6 +36,7 @@ const OPTIONS: Shape<InvalidateOptions> = {
   mode: oneOf('delete', 'expire'),
   dryRun: flag,
   delay: duration,
+  reason: invalidationReason,
   atMostEvery: duration,
 }
 const MAX_SHOWN = 100
@@ -60,14 +64,23 @@ export async function invalidate(
     return coalesced(
       space,
       atMostEvery,
-      JSON.stringify([mode, resolved.keys, resolved.tags, resolved.patterns, resolved.all, criteria.olderThan]),
+      JSON.stringify([
+        mode,
+        options.reason,
+        resolved.keys,
+        resolved.tags,
+        resolved.patterns,
+        resolved.all,
+        criteria.olderThan,
+      ]),
       () => invalidate(space, criteria, now),
     )
-  const { keys, tags, patterns, all, reason } = resolved
+  const { keys, tags, patterns, all } = resolved
+  const why = reasonGiven(options.reason, resolved.reason)
   const receipt =
     resolved.createdBefore === undefined
-      ? await forget(space, { keys, tags, patterns, all, mode, reason })
-      : await forgetFound(space, resolved, mode)
+      ? await forget(space, { keys, tags, patterns, all, mode, ...why })
+      : await forgetFound(space, resolved, mode, why)
   if (patterns.length > 0) warnOfTuples(space, patterns)
   return receipt
 }
@@ -127,14 +140,19 @@ function coalesced(space: Space, every: Duration, target: string, work: Work): P
  * A line of the ledger cannot express a time: the entries are searched, including those that a restart is restoring,
  * and their keys invalidated.
  */
-async function forgetFound(space: Space, resolved: Resolved, mode: 'delete' | 'expire'): Promise<Receipt> {
+async function forgetFound(
+  space: Space,
+  resolved: Resolved,
+  mode: 'delete' | 'expire',
+  why: Pick<ForgetRequest, 'reason' | 'note'>,
+): Promise<Receipt> {
   await space.warmth.restoring
   const found: string[] = []
   for await (const entry of scanEntries(space)) if (resolved.selects(entry)) found.push(entry.key)
-  let receipt = await forget(space, { keys: found.slice(0, BATCH), mode, reason: resolved.reason })
+  let receipt = await forget(space, { keys: found.slice(0, BATCH), mode, ...why })
   let { removed } = receipt
   for (let from = BATCH; from < found.length; from += BATCH) {
-    receipt = await forget(space, { keys: found.slice(from, from + BATCH), mode, reason: resolved.reason })
+    receipt = await forget(space, { keys: found.slice(from, from + BATCH), mode, ...why })
     removed += receipt.removed
   }
   return { ...receipt, removed, isExact: false }

@@ -6,6 +6,7 @@
 import type { Clock, Outbox } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { Outlet, OutletBatch, OutletDebt, OutletLine, OutletReceipt } from '../core/outlet.ts'
+import { lineReason, noteFrom, reasonFrom } from '../core/reason.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import { partsOf } from './ledger-steps.ts'
 
@@ -119,9 +120,15 @@ class OutletQueue {
     return this.#outlet.peers
   }
 
-  async keep({ targets, mode, reason, id }: OutletLine): Promise<readonly string[]> {
+  async keep({ targets, mode, reason, note, id }: OutletLine): Promise<readonly string[]> {
     try {
-      const record = await this.#parts.outbox?.add(this.#box, { targets, mode, reason, id, drop: [] })
+      const record = await this.#parts.outbox?.add(this.#box, {
+        targets,
+        mode,
+        reason: lineReason(reason, note),
+        id,
+        drop: [],
+      })
       return record === undefined ? [] : [record]
     } catch (error) {
       this.#warn(
@@ -173,8 +180,17 @@ class OutletQueue {
     try {
       for (const { id: record, change } of (await this.#parts.outbox?.list(this.#box)) ?? []) {
         const { targets, mode, reason, id } = change
+        const note = noteFrom(reason)
         this.#waiting.push({
-          line: { targets, mode, reason, id, isOwn: true, isLeft: true },
+          line: {
+            targets,
+            mode,
+            reason: reasonFrom(reason),
+            ...(note === undefined ? {} : { note }),
+            id,
+            isOwn: true,
+            isLeft: true,
+          },
           records: [record],
           settle: () => {},
         })

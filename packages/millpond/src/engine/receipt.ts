@@ -11,6 +11,8 @@ export interface Receipt {
   readonly id: string
   /** Why: as given, or by what kind of call. */
   readonly reason: RemovalReason
+  /** The caller's own words, if it gave a reason in them. */
+  readonly note?: string
   /** `expire`: entries may still be served as stale, where that is permitted. */
   readonly mode: 'delete' | 'expire'
   /** The keys, tags and patterns that were invalidated. */

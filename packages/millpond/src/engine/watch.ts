@@ -7,6 +7,7 @@ import { ReadLog } from '../core/read-log.ts'
 import { batchedOf, type Heard, portOf, type Recorder, readerOf } from '../core/recorder.ts'
 import { createHistogram, type Histogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
+import { InvalidationNotes } from './invalidation-notes.ts'
 import { LineHistory } from './line-history.ts'
 import { RemovalHistory } from './removal-history.ts'
 
@@ -20,6 +21,7 @@ export interface Latency {
 /** What all namespaces of a cache record together. */
 export class CacheWatch {
   readonly removals = new RemovalHistory()
+  readonly notes = new InvalidationNotes()
   /** Lookups in memory, sampled. */
   readonly hitTime = createHistogram()
   readonly #spaces = new Set<Watch>()

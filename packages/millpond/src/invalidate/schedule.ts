@@ -16,6 +16,7 @@ import {
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName, decodeKey, encodeKey } from '../core/key.ts'
+import { type InvalidationReason, invalidationReason } from '../core/reason.ts'
 import { type Criteria, parseInstant, resolveCriteria } from './criteria.ts'
 import { patternSource } from './pattern.ts'
 import type { Relations } from './relations.ts'
@@ -43,6 +44,8 @@ export interface ScheduleOptions {
   readonly criteria: Criteria
   /** `delete`, or `expire`: a stale answer may be served while it is reloaded. */
   readonly mode?: 'delete' | 'expire' | undefined
+  /** Why. */
+  readonly reason?: InvalidationReason | undefined
   /** The declared relations, for criteria that name models. */
   readonly relations?: Relations | undefined
   /** Epoch milliseconds. */
@@ -71,6 +74,7 @@ const OPTIONS: Shape<ScheduleOptions> = {
   namespace: required((value, at) => checkName(value, at)),
   criteria: required<Criteria>(checkedElsewhere),
   mode: oneOf('delete', 'expire'),
+  reason: invalidationReason,
   relations: withMethods<Relations>('relations: new Relations(rules)', 'plan'),
   now: required(
     check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds'),
@@ -88,10 +92,10 @@ export const INVALIDATION_JOB = 'millpond.invalidate'
  */
 export async function scheduleInvalidation(options: ScheduleOptions, when: ScheduleTime): Promise<string> {
   checkOptions<ScheduleOptions>(options, OPTIONS, 'schedule')
-  const { jobs, namespace, criteria, mode, relations, now, kind = INVALIDATION_JOB } = options
+  const { jobs, namespace, criteria, mode, reason, relations, now, kind = INVALIDATION_JOB } = options
   checkTime(when)
   resolveCriteria(criteria, { now, ...(relations === undefined ? {} : { relations }) })
-  return jobs.add(kind, plainInvalidation({ namespace, criteria, mode }), when)
+  return jobs.add(kind, plainInvalidation({ namespace, criteria, mode, reason }), when)
 }
 
 function isInstant(value: unknown): boolean {
@@ -118,6 +122,7 @@ export interface DueInvalidation {
   readonly criteria: Criteria
   /** `expire`: entries become stale instead of invalid. */
   readonly mode: 'delete' | 'expire'
+  readonly reason?: InvalidationReason
   /** The job's id: the same for each attempt. */
   readonly id: string
 }
@@ -130,8 +135,7 @@ export function invalidationHandler(
   invalidate: (due: DueInvalidation) => Promise<unknown>,
 ): (payload: unknown, context: { readonly id: string }) => Promise<void> {
   return async (payload, { id }) => {
-    const { namespace, criteria, mode } = readPayload(payload)
-    await invalidate({ namespace, criteria, mode, id })
+    await invalidate({ ...readPayload(payload), id })
   }
 }
 
@@ -140,10 +144,12 @@ export const plainInvalidation = ({
   namespace,
   criteria,
   mode,
-}: Pick<ScheduleOptions, 'namespace' | 'criteria' | 'mode'>): object => ({
+  reason,
+}: Pick<ScheduleOptions, 'namespace' | 'criteria' | 'mode' | 'reason'>): object => ({
   namespace,
   criteria: toPlain(criteria),
   ...(mode === undefined ? {} : { mode }),
+  ...(reason === undefined ? {} : { reason }),
 })
 
 interface Plain extends Omit<Criteria, 'key' | 'keys' | 'pattern' | 'patterns'> {
@@ -168,13 +174,14 @@ function toPlain({ key, keys, pattern, patterns, id, createdBefore, ...rest }: C
 
 /** @throws MillpondError if it is invalid. */
 export function readPayload(payload: unknown): Omit<DueInvalidation, 'id'> {
-  const { namespace, criteria, mode } = fieldsOf(payload)
+  const { namespace, criteria, mode, reason } = fieldsOf(payload)
   const { keys, ...rest } = fieldsOf(criteria)
   return {
     namespace: checkName(namespace, 'namespace'),
     // The stored criteria are validated again when they are applied.
     criteria: { ...rest, ...(Array.isArray(keys) ? { keys: keys.map((key) => decodeKey(String(key))) } : {}) },
     mode: mode === 'expire' ? 'expire' : 'delete',
+    ...(reason === undefined ? {} : { reason: invalidationReason(reason, 'reason') }),
   }
 }
 

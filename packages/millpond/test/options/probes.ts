@@ -217,6 +217,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { host: 'http://a', names: ['a'] },
     use: (groups) => createHttpCache(cache).purge({ groups }),
   },
+  '. ClearOptions': { use: (options) => cache.namespace('cleared').clear(options) },
   '. DeleteOptions': { use: (options) => cache.delete(newKey(), options) },
   '. GetOrSetManyOptions': {
     base: { load: async (ids: string[]) => ids.map(() => 1) },

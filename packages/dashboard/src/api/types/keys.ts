@@ -57,6 +57,8 @@ export interface Explanation {
   readonly cause: string | null
   readonly detail: string | null
   readonly receipt: string | null
+  /** Absent from control planes of earlier versions. */
+  readonly note?: string | null
   readonly by: {
     readonly operation: string
     readonly actor: string

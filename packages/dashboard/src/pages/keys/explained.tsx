@@ -18,7 +18,7 @@ export function Explained({
   readonly explanation: Explanation
   readonly className?: string
 }) {
-  const { by, verdict, cause, detail } = explanation
+  const { by, verdict, cause, detail, note = null } = explanation
   const copies = [...copiesOf(explanation)].sort(
     (a, b) => Number(a.copy.scope !== 'process') - Number(b.copy.scope !== 'process'),
   )
@@ -52,6 +52,12 @@ export function Explained({
               </>
             )}
             .
+          </>
+        )}
+        {note !== null && (
+          <>
+            {' '}
+            Reason given by the program: “<bdi>{note}</bdi>”.
           </>
         )}
       </p>

@@ -1,7 +1,7 @@
 // A cached entry, as it is judged and as a tier stores it; its scope, and why it left.
 import type { Position } from '../ledger.ts'
 
-const REMOVAL_REASONS = [
+export const REMOVAL_REASONS = [
   ...([
     'ttl_expired',
     'manual',
@@ -26,9 +26,6 @@ const REMOVAL_REASONS = [
 
 /** Why an entry left, as operators see it in counters, events and the audit log. */
 export type RemovalReason = (typeof REMOVAL_REASONS)[number]
-
-/** A reason as another process wrote it; one that this version does not know counts as `manual`. */
-export const reasonFrom = (text: string): RemovalReason => REMOVAL_REASONS.find((reason) => reason === text) ?? 'manual'
 
 /**
  * Who shares a tier's contents: this process, every process of this host, or all.

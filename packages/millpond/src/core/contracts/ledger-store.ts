@@ -1,6 +1,6 @@
 // The contract of the store for the numbers that decide what is valid, and of the outbox for what could not reach it.
 import type { Line, Position, Target } from '../ledger.ts'
-import type { RemovalReason, Scope, TierItem } from './entry.ts'
+import type { Scope, TierItem } from './entry.ts'
 import type { PeerRegion, Regions } from './regions.ts'
 
 /**
@@ -11,8 +11,11 @@ export interface Change {
   readonly targets: readonly Target[]
   /** `expire`: entries become stale instead of invalid. */
   readonly mode: 'delete' | 'expire'
-  /** Shown in events, logs and explanations of later misses. */
-  readonly reason: RemovalReason
+  /**
+   * Shown in events, logs and explanations of later misses: a `RemovalReason`, or one followed by `: ` and the caller's
+   * own words (at most 200 characters).
+   */
+  readonly reason: string
   /** Receipt id, shown in logs and `explain`. */
   readonly id: string
   /** Storage keys to drop in the same step. */

@@ -4,14 +4,7 @@
 // The progress is written after the own step, so that a crash repeats a step and never skips one. The process that
 // holds the lease does it for all processes of the region.
 import { randomUUID } from 'node:crypto'
-import {
-  type Change,
-  type Clock,
-  type LedgerStore,
-  reasonFrom,
-  type Snapshot,
-  type Tail,
-} from '../../core/contracts.ts'
+import type { Change, Clock, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
 import { show } from '../../core/errors.ts'
 import { type Line, type Position, type Target, withoutStamp } from '../../core/ledger.ts'
 import { gapId, isDomestic, type Relay, relayedId, relayOf } from '../../core/relay.ts'
@@ -160,7 +153,7 @@ export class Relayer {
       mode === 'expire'
         ? []
         : targets.flatMap((target) => (target.kind === 'key' ? [storageName(namespace, target.key)] : []))
-    const change: Change = { targets, mode, reason: reasonFrom(about.reason), id, drop, write: [] }
+    const change: Change = { targets, mode, reason: about.reason, id, drop, write: [] }
     return (await local.advance(namespace, change)).position
   }
 
