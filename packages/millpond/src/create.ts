@@ -136,8 +136,8 @@ export interface CacheOptions {
   readonly toPlain?: ((instance: object) => unknown) | undefined
   /**
    * The strategies of its collections that name none, as far as they apply: `'write-through'`, `['refresh-ahead',
-   * 'tag-based']`; a collection without a writable source is not written through, one without `writeBehind` not behind. Eviction policies are not among them:
-   * `memory({ policy: 'lru' })`. Default: each collection's own.
+   * 'tag-based']`; a collection without a writable source is not written through, one without `writeBehind` not behind.
+   * Eviction policies are not among them: `memory({ policy: 'lru' })`. Default: each collection's own.
    */
   readonly strategy?: Strategy | readonly Strategy[] | undefined
   /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` excludes this process. */

@@ -122,6 +122,7 @@ export interface DueInvalidation {
   readonly criteria: Criteria
   /** `expire`: entries become stale instead of invalid. */
   readonly mode: 'delete' | 'expire'
+  /** As it was given. */
   readonly reason?: InvalidationReason
   /** The job's id: the same for each attempt. */
   readonly id: string
