@@ -60,10 +60,14 @@ export class ClockWindow {
   #mainCount = 0
   #hand = 0
   #hasRoom = true
-  /** The main area's last defender, with its cached frequency. */
+  /**
+   * The main area's last defender, with its cached frequency: how often counts had been halved by then, and where the
+   * hand was.
+   */
   #defender = NONE
   #defenderCount = 0
   #defendedAt = 0
+  #defendedFrom = NONE
 
   constructor(hashes: Int32Array, options: ClockWindowOptions) {
     this.hashes = hashes
@@ -105,6 +109,7 @@ export class ClockWindow {
     const before = this.#worth.weight(slot)
     if (cost > 0) this.#worth.set(slot, weight, cost)
     else this.#worth.setWeight(slot, weight)
+    if (slot === this.#defender) this.#defender = NONE
     const change = this.#worth.weight(slot) - before
     if (this.#inMain.has(slot)) this.#mainWeight += change
     else this.#windowWeight += change
@@ -159,6 +164,7 @@ export class ClockWindow {
     if (slot !== this.#defender || halvings !== this.#defendedAt) {
       this.#defender = slot
       this.#defendedAt = halvings
+      this.#defendedFrom = this.#hand
       this.#defenderCount = this.#sketch.frequency(this.hashes[slot] as number)
     }
     return this.#defenderCount
@@ -172,11 +178,12 @@ export class ClockWindow {
 
   /**
    * The main area's eviction candidate: the entry at the hand, or the least valuable of the next few if values differ.
-   * Does not move the hand.
+   * Does not move the hand. The entry that has just defended does so again until it is read, leaves or is weighed anew,
+   * or counts are halved: comparing all of them again in each contest that it wins would change nothing.
    */
   #leastWorth(): number {
-    const first =
-      this.#hand === this.#defender && ((this.marks[this.#hand] as number) & COUNT) === 0 ? this.#hand : this.#atHand()
+    if (this.#defendsAgain()) return this.#defender
+    const first = this.#atHand()
     if (this.share === 0 || !this.#worth.isTold) return first
     let least = first
     let value = this.#value(first)
@@ -190,6 +197,15 @@ export class ClockWindow {
     }
     this.#hand = first
     return least
+  }
+
+  #defendsAgain(): boolean {
+    return (
+      this.#defender !== NONE &&
+      this.#hand === this.#defendedFrom &&
+      this.#sketch.halvings === this.#defendedAt &&
+      ((this.marks[this.#defender] as number) & COUNT) === 0
+    )
   }
 
   #value(slot: number): number {

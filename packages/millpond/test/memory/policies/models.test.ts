@@ -128,6 +128,33 @@ describe('a step of the adaptive policy', () => {
   })
 })
 
+describe('where entries differ in weight', () => {
+  it('compares several once, and not again in each contest that the least of them wins: they lose one read', () => {
+    const sketch = { wordsPerEntry: 1, leastWords: 1024, samplePerEntry: 32, leastSample: 4096 }
+    const areas = new ClockWindow(new Int32Array(64), { share: 0.5, ghostShare: 0, sketch, weighed: true })
+    areas.grow(64)
+    const add = (slot: number, key: number): void => {
+      areas.hashes[slot] = hashOf(key)
+      areas.marks[slot] = 0
+      areas.add(slot, 100, 0)
+    }
+    for (let slot = 0; slot < 64; slot++) add(slot, slot)
+    // The oldest half is in the main area. One of it leaves, so that the window exceeds its share from now on.
+    expect(areas.victim()).toBe(0)
+    add(0, 64)
+    for (let slot = 2; slot < 32; slot += 2) areas.marks[slot] = 3
+    // No newcomer is asked for twice, so each loses.
+    for (let key = 65; key < 85; key++) {
+      const slot = areas.victim()
+      expect(slot).toBeGreaterThanOrEqual(32)
+      add(slot, key)
+    }
+    const readsOf = (from: number, to: number) => [...areas.marks.subarray(from, to)].filter((_, at) => at % 2 === 0)
+    expect(readsOf(2, 15)).toEqual(Array(7).fill(2))
+    expect(readsOf(16, 32)).toEqual(Array(8).fill(3))
+  })
+})
+
 describe('the sketch', () => {
   it('counts as a true count does while keys do not collide, through halvings and growth', () => {
     fc.assert(
