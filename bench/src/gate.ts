@@ -3,6 +3,7 @@
 // undecided by then are reported as such.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { AWAITED_ROWS } from './awaited.ts'
 import { measureInTurn, measureRound, type Plan } from './children.ts'
 import { type Interval, medianInterval, type Spread } from './numbers.ts'
 import { Results } from './results.ts'
@@ -13,6 +14,7 @@ export interface Baseline {
   readonly node: string
   readonly savedAt: string
   readonly ratios: readonly {
+    /** Entries, or `awaited`. */
     readonly size: string
     readonly name: string
     readonly row: string
@@ -22,13 +24,16 @@ export interface Baseline {
 
 const FILE = fileURLToPath(new URL('../baseline.json', import.meta.url))
 const OURS = ['millpond', 'millpond store']
+const AWAITED = 'awaited'
 const OVER = 'lru-cache'
+/** Loads and sets are awaited there, too. */
+const OVER_AWAITED = 'lru-cache fetch'
 const PLAN: Plan = {
   sizes: [1_000, 100_000],
   rounds: 7,
   rows: ROWS,
   names: [...OURS, OVER],
-  awaited: [],
+  awaited: ['millpond', OVER_AWAITED],
   isolated: [],
   bytesAt: 0,
 }
@@ -65,6 +70,8 @@ export async function gate(minutes: number, progress: (line: string) => void): P
       verdict === 'kept' ? '' : verdict,
     ]),
   ])
+  const unknown = withoutBaseline(baseline.ratios, results)
+  if (unknown.length > 0) console.log(`\nnot judged, since the baseline has none of them: ${unknown.join('; ')}`)
   const verdict = verdictOf(lines)
   console.log(`\n${said(verdict, lines)}`)
   return verdict
@@ -81,15 +88,27 @@ export async function saveBaseline(progress: (line: string) => void): Promise<vo
   progress(`wrote ${FILE}`)
 }
 
-function ratiosOf(results: Results): Baseline['ratios'] {
-  return PLAN.sizes.flatMap((size) =>
-    OURS.flatMap((name) =>
-      ROWS.flatMap((row) => {
-        const ratio = results.ratio(`${size}`, name, row, OVER)
-        return ratio === undefined ? [] : [{ size: `${size}`, name, row, ratio }]
-      }),
-    ),
-  )
+const overOf = (size: string): string => (size === AWAITED ? OVER_AWAITED : OVER)
+
+function ratiosOf(results: Pick<Results, 'ratio'>): Baseline['ratios'] {
+  const measured = [
+    ...PLAN.sizes.flatMap((size) => OURS.flatMap((name) => ROWS.map((row) => ({ size: `${size}`, name, row })))),
+    ...AWAITED_ROWS.map((row) => ({ size: AWAITED, name: 'millpond', row })),
+  ]
+  return measured.flatMap(({ size, name, row }) => {
+    const ratio = results.ratio(size, name, row, overOf(size))
+    return ratio === undefined ? [] : [{ size, name, row, ratio }]
+  })
+}
+
+const labelOf = ({ size, name, row }: Omit<Baseline['ratios'][number], 'ratio'>): string => `${name}, ${size}: ${row}`
+
+/** What was measured, but not when the baseline was saved. */
+export function withoutBaseline(baseline: Baseline['ratios'], results: Pick<Results, 'ratio'>): string[] {
+  const known = new Set(baseline.map(labelOf))
+  return ratiosOf(results)
+    .map(labelOf)
+    .filter((label) => !known.has(label))
 }
 
 export interface Comparison {
@@ -100,11 +119,11 @@ export interface Comparison {
 }
 
 export function compare(baseline: Baseline['ratios'], results: Pick<Results, 'ratios'>): Comparison[] {
-  return baseline.flatMap(({ size, name, row, ratio: before }) => {
-    const ratios = results.ratios(size, name, row, OVER)
+  return baseline.flatMap((one) => {
+    const ratios = results.ratios(one.size, one.name, one.row, overOf(one.size))
     if (ratios.length === 0) return []
     const now = medianInterval(ratios)
-    return [{ label: `${name}, ${size}: ${row}`, before, now, verdict: judge(before, now) }]
+    return [{ label: labelOf(one), before: one.ratio, now, verdict: judge(one.ratio, now) }]
   })
 }
 

@@ -31,7 +31,7 @@ const HELP = `usage: npm run bench -- [options]
   --rows a,b      these workloads: set + evict, hit prebuilt, hit fresh, miss fresh, set + evict after reads, zipf 90/10, set + evict, TTL, hit prebuilt, TTL, hit fresh, TTL, set + evict after reads, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth alone
   --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster and values have it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
-  --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
+  --minutes N     about how long the gate goes on (default 8); it needs five rounds, some seven minutes on a quiet machine
   --save          measure as the gate does and write bench/baseline.json`
 
 const { values } = parseArgs({
@@ -43,7 +43,7 @@ const { values } = parseArgs({
     rows: { type: 'string' },
     json: { type: 'boolean', default: false },
     gate: { type: 'boolean', default: false },
-    minutes: { type: 'string', default: '5' },
+    minutes: { type: 'string', default: '8' },
     save: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -51,7 +51,7 @@ const { values } = parseArgs({
 
 if (values.help) console.log(HELP)
 else if (values.save) await saveBaseline(progress)
-else if (values.gate) process.exitCode = EXIT_CODES[await gate(numbers(values.minutes, '--minutes')[0] ?? 5, progress)]
+else if (values.gate) process.exitCode = EXIT_CODES[await gate(numbers(values.minutes, '--minutes')[0] ?? 8, progress)]
 else if (values.rows === 'tiers')
   await benchTiers(
     numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9,

@@ -1,6 +1,6 @@
 // The gate: fails on a real loss, stays calm under noise.
 import { describe, expect, test } from 'vitest'
-import { compare, EXIT_CODES, judge, type Verdict, verdictOf } from '../src/gate.ts'
+import { compare, EXIT_CODES, judge, type Verdict, verdictOf, withoutBaseline } from '../src/gate.ts'
 import { medianInterval, randomFrom, shuffledDraws, spread, zipfDraws } from '../src/numbers.ts'
 import { Results, ratioTable } from '../src/results.ts'
 
@@ -52,6 +52,23 @@ describe('the gate', () => {
 
   test('scripts tell the three apart', () => {
     expect(EXIT_CODES).toEqual({ kept: 0, LOSS: 1, 'cannot tell': 3 })
+  })
+
+  test('what is awaited is compared with what is awaited', () => {
+    const results = new Results()
+    for (let round = 0; round < 5; round++) {
+      results.add(round, 'awaited', 'millpond', 'getOrSet miss', 50)
+      results.add(round, 'awaited', 'lru-cache fetch', 'getOrSet miss', 100)
+    }
+    const [line] = compare([{ size: 'awaited', name: 'millpond', row: 'getOrSet miss', ratio: before }], results)
+    expect(line).toMatchObject({ label: 'millpond, awaited: getOrSet miss', verdict: 'kept', now: { median: 0.5 } })
+  })
+
+  test('a row that the baseline does not have is named', () => {
+    const known = [{ size: '1000', name: 'millpond', row: 'hit prebuilt', ratio: before }]
+    const results = measured([54, 55], [100, 100])
+    expect(withoutBaseline(known, results)).toEqual(['millpond, 1000: hit fresh'])
+    expect(withoutBaseline([{ size: '1000', name: 'millpond', row: 'hit fresh', ratio: before }], results)).toEqual([])
   })
 
   test('ratios are taken within a round, so that a slow round for both is no loss', () => {
