@@ -29,6 +29,7 @@ export type PurgeTargetLike = PurgeTarget | string
 
 /** Normalised and without duplicates, in the given order. @throws CdnError `TARGET_INVALID` */
 export function targetsOf(given: readonly PurgeTargetLike[]): PurgeTarget[] {
+  if (!Array.isArray(given)) throw invalid(`${show(given)} is not a list of what to purge`, "give an array: ['/a']")
   if (given.length === 0) throw invalid('nothing to purge is named', 'name URLs, paths or tags, or everything')
   const targets = new Map(given.map((one) => targetOf(one)).map((target) => [keyOf(target), target]))
   return targets.has('everything') ? [{ kind: 'everything' }] : [...targets.values()]
@@ -62,7 +63,7 @@ function targetOf(given: PurgeTargetLike): PurgeTarget {
     return /^[a-z][a-z0-9+.-]*:\/\//i.test(given)
       ? { kind: 'url', url: urlOf(given) }
       : { kind: 'path', path: pathOf(given) }
-  switch (given.kind) {
+  switch (given?.kind) {
     case 'url':
       return { kind: 'url', url: urlOf(given.url) }
     case 'path':

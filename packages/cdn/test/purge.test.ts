@@ -404,6 +404,10 @@ describe('invalid input', () => {
     ['a long tag', [{ kind: 'tag', tag: 'a'.repeat(1025) }], /hash it/],
     ['a prefix with a *', [{ kind: 'prefix', prefix: 'www.example.com/*' }], /needs no \*/],
     ['a host with a path', [{ kind: 'host', host: 'www.example.com/a' }], /write only its name/],
+    // @ts-expect-error: one address instead of a list
+    ['what is not a list', '/a', /"\/a" is not a list of what to purge: give an array/],
+    // @ts-expect-error: a forgotten value
+    ['null', [null], /null is not something that can be purged/],
     // @ts-expect-error: not a kind
     ['another kind', [{ kind: 'regex', regex: '.*' }], /its kind is one of/],
   ]
