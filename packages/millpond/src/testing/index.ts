@@ -37,13 +37,13 @@ export {
 export { describeJobStore, type JobStoreSubject, type OpenJobStore } from './job-store.ts'
 export { describeLedger, type LedgerSubject } from './ledger.ts'
 export {
-  type Battlefield,
   FAULTS,
+  type FaultableGroup,
+  type FaultableServer,
+  type FaultContext,
   type FaultName,
+  injectFault,
   type Participant,
-  type Patient,
-  type PatientGroup,
-  strike,
 } from './nemesis.ts'
 export { describeNodeStore, type NodeStoreSubject } from './node-store.ts'
 export { describeOutage, type OutageSubject } from './outage.ts'

@@ -6,7 +6,7 @@ import { historyTime } from './history.ts'
 import type { Random } from './random.ts'
 
 /** A server that faults are injected into, as the project's own test services offer it. */
-export interface Patient {
+export interface FaultableServer {
   /** SIGSTOP and SIGCONT. */
   pause(): void
   resume(): void
@@ -23,7 +23,7 @@ export interface Patient {
  * Servers of which one can replace another: a Sentinel group, a cluster. Each method resolves once the group reports
  * that it is healthy.
  */
-export interface PatientGroup {
+export interface FaultableGroup {
   /**
    * The master of the ledger's record is killed or frozen until another one was promoted, and comes back as its
    * replica.
@@ -34,8 +34,8 @@ export interface PatientGroup {
 }
 
 /** Stores that form one tier, and the changes that their ring supports while it runs. */
-export interface PatientRing {
-  readonly nodes: readonly Patient[]
+export interface FaultableRing {
+  readonly nodes: readonly FaultableServer[]
   /**
    * In every process: a spare node joins (`added`), a node leaves (`removed`), or a node gets another weight
    * (`reweighed`); `undone` restores the ring. Resolves when all processes have been told.
@@ -44,8 +44,8 @@ export interface PatientRing {
 }
 
 /** Regions with a server each, and the links by which the processes of one reach the servers of the others. */
-export interface PatientRegions {
-  readonly servers: readonly Patient[]
+export interface FaultableRegions {
+  readonly servers: readonly FaultableServer[]
   /** The links of each region's processes. */
   readonly links: readonly (readonly FaultProxy[])[]
 }
@@ -59,15 +59,15 @@ export interface Participant {
   replace(): Promise<void>
 }
 
-export interface Battlefield {
+export interface FaultContext {
   readonly random: Random
   readonly participants: readonly Participant[]
   /** One per participant, in their order; empty if there is no server. */
   readonly links: readonly FaultProxy[]
-  readonly server?: Patient
-  readonly group?: PatientGroup
-  readonly ring?: PatientRing
-  readonly regions?: PatientRegions
+  readonly server?: FaultableServer
+  readonly group?: FaultableGroup
+  readonly ring?: FaultableRing
+  readonly regions?: FaultableRegions
   /** Holds the write lock of the shared file for `ms`, if the shared tier is a file. */
   readonly lockFile?: (ms: number) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
@@ -128,14 +128,14 @@ export type FaultName =
   | (typeof REGION_FAULTS)[number]
 
 /** Causes the fault once, and heals it. Resolves when everything works again. */
-export async function strike(name: FaultName, field: Battlefield): Promise<void> {
+export async function injectFault(name: FaultName, field: FaultContext): Promise<void> {
   const start = historyTime()
-  const how = await BLOWS[name](field)
+  const how = await INJECTIONS[name](field)
   field.note({ kind: 'fault', name, ...(typeof how === 'string' ? { how } : {}), start, end: historyTime() })
 }
 
 /** Resolves with the details that were drawn at random, if any. */
-const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
+const INJECTIONS: Record<FaultName, (field: FaultContext) => Promise<unknown>> = {
   none: (field) => field.sleep(500),
   'server-paused': async (field) => {
     const server = serverOf(field)
@@ -256,7 +256,7 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
 }
 
 /** On one link or all of them; on every connection, or only on those that follow the log. */
-async function faultyLinks(field: Battlefield, fault: Fault): Promise<string> {
+async function faultyLinks(field: FaultContext, fault: Fault): Promise<string> {
   const one = field.random.chance(0.6) ? field.random.below(field.links.length) : undefined
   const links = one === undefined ? field.links : field.links.slice(one, one + 1)
   const busOnly = fault.kind !== 'refuse' && field.random.chance(0.3)
@@ -268,7 +268,7 @@ async function faultyLinks(field: Battlefield, fault: Fault): Promise<string> {
   return `${JSON.stringify(fault)} on ${busOnly ? 'the following connections of ' : ''}${whose}`
 }
 
-async function cutRegions(field: Battlefield, deaf: readonly number[]): Promise<string> {
+async function cutRegions(field: FaultContext, deaf: readonly number[]): Promise<string> {
   const { links } = regionsOf(field)
   const fault = field.random.pick<Fault>([
     { kind: 'reset' },
@@ -280,7 +280,7 @@ async function cutRegions(field: Battlefield, deaf: readonly number[]): Promise<
   return `${await withFault(field, cut, fault, between(field, 1000, 6000))}: the regions ${deaf.join(' and ')} hear nothing`
 }
 
-async function withFault(field: Battlefield, links: readonly FaultProxy[], fault: Fault, ms: number): Promise<string> {
+async function withFault(field: FaultContext, links: readonly FaultProxy[], fault: Fault, ms: number): Promise<string> {
   await Promise.all(links.map((link) => link.set(fault)))
   await field.sleep(ms)
   await Promise.all(links.map((link) => link.heal()))
@@ -293,41 +293,41 @@ function isFollower(commands: ReadonlyMap<string, number>): boolean {
   return FOLLOWING.some((command) => commands.has(command))
 }
 
-function between({ random }: Battlefield, from: number, to: number): number {
+function between({ random }: FaultContext, from: number, to: number): number {
   return from + random.below(to - from)
 }
 
-function groupOf({ group }: Battlefield): PatientGroup {
+function groupOf({ group }: FaultContext): FaultableGroup {
   if (group === undefined) throw new Error('there is no group of servers to hurt')
   return group
 }
 
-function ringOf({ ring }: Battlefield): PatientRing {
+function ringOf({ ring }: FaultContext): FaultableRing {
   if (ring === undefined) throw new Error('there is no ring of nodes to hurt')
   return ring
 }
 
-function regionsOf({ regions }: Battlefield): PatientRegions {
+function regionsOf({ regions }: FaultContext): FaultableRegions {
   if (regions === undefined) throw new Error('there are no regions to hurt')
   return regions
 }
 
-const nodeOf = (field: Battlefield): Patient => field.random.pick(ringOf(field).nodes)
+const nodeOf = (field: FaultContext): FaultableServer => field.random.pick(ringOf(field).nodes)
 
-async function changeRing(field: Battlefield, how: 'added' | 'removed' | 'reweighed'): Promise<void> {
+async function changeRing(field: FaultContext, how: 'added' | 'removed' | 'reweighed'): Promise<void> {
   const ring = ringOf(field)
   await ring.change(how)
   await field.sleep(between(field, 300, 1500))
   await ring.change('undone')
 }
 
-function commandOf(field: Battlefield): NonNullable<Patient['command']> {
+function commandOf(field: FaultContext): NonNullable<FaultableServer['command']> {
   const { command } = serverOf(field)
   if (command === undefined) throw new Error('the server takes no commands')
   return command
 }
 
-function serverOf({ server }: Battlefield): Patient {
+function serverOf({ server }: FaultContext): FaultableServer {
   if (server === undefined) throw new Error('there is no server to hurt')
   return server
 }

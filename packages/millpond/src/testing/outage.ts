@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { Tier } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { FaultProxy } from './fault-proxy.ts'
-import type { Patient } from './nemesis.ts'
+import type { FaultableServer } from './nemesis.ts'
 import { type Case, type Runner, register, until } from './runner.ts'
 import { stopwatch } from './stopwatch.ts'
 import { item } from './tier.ts'
@@ -17,7 +17,7 @@ export interface OutageSubject {
    */
   readonly open: () => Promise<Tier>
   /** The server, and the proxy in front of it. Healthy before each case, and healed after it. */
-  readonly server: () => Pick<Patient, 'pause' | 'resume' | 'kill' | 'restart'>
+  readonly server: () => Pick<FaultableServer, 'pause' | 'resume' | 'kill' | 'restart'>
   readonly link: () => FaultProxy
   /** Ids of cases that this tier cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkHistory, focusHistory, type Limits, type Verdict } from '../../src/testing/checker.ts'
 import { type HistoryLine, historyTime } from '../../src/testing/history.ts'
-import { type Participant, strike } from '../../src/testing/nemesis.ts'
+import { injectFault, type Participant } from '../../src/testing/nemesis.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import type { RingChange } from './messages.ts'
 import { beginsFarApart, type Cell, KEYS, nameCell, TAGS } from './plan.ts'
@@ -126,7 +126,7 @@ async function fight(
   }
   for (let calm = beginsFarApart(cell) ? 2500 : 400; historyTime() < until; calm = 250 + random.below(900)) {
     await sleep(calm)
-    await strike(cell.fault, field)
+    await injectFault(cell.fault, field)
   }
 }
 

@@ -1,13 +1,13 @@
 // Groups of Redis servers as patients: a Sentinel group and a cluster, in which another server takes the place of the
 // one that is hurt.
-import type { PatientGroup } from '../../src/testing/nemesis.ts'
+import type { FaultableGroup } from '../../src/testing/nemesis.ts'
 import { type ClusterGroup, type RedisService, type SentinelGroup, type Service, until } from '../services/index.ts'
 import { ask } from '../services/redis.ts'
 
 /** A demoted master that was frozen is told so by the sentinels about ten seconds later. */
 const PATIENCE_MS = 45_000
 
-export function sentinelPatient(servers: SentinelGroup): PatientGroup {
+export function faultableSentinels(servers: SentinelGroup): FaultableGroup {
   return {
     async failOver(how) {
       const old = await until('a master', () => servers.master(), PATIENCE_MS)
@@ -55,7 +55,7 @@ function fieldsOf(reply: unknown): Map<string, string> {
   return new Map(words.flatMap((word, at) => (at % 2 === 0 ? [[word, words[at + 1] ?? '']] : [])))
 }
 
-export function clusterPatient(cluster: ClusterGroup): PatientGroup {
+export function faultableCluster(cluster: ClusterGroup): FaultableGroup {
   const ownerOf = (key: string) => until('an owner of the record', () => cluster.ownerOf(key), PATIENCE_MS)
   return {
     async failOver(how) {

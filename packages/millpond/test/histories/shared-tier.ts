@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
-import type { Patient, PatientGroup, PatientRegions } from '../../src/testing/nemesis.ts'
+import type { FaultableGroup, FaultableRegions, FaultableServer } from '../../src/testing/nemesis.ts'
 import {
   type RedisService,
   type Service,
@@ -16,17 +16,17 @@ import {
   startSentinel,
 } from '../services/index.ts'
 import { beginsFarApart, type Cell, regionOf } from './plan.ts'
-import { clusterPatient, sentinelPatient } from './server-groups.ts'
+import { faultableCluster, faultableSentinels } from './server-groups.ts'
 
 export interface SharedTierUnderTest {
   readonly folder: string
   /** What the worker of this number opens. */
   at(worker: number): string
   readonly links: readonly FaultProxy[]
-  readonly server?: Patient
-  readonly group?: PatientGroup
-  readonly nodes?: readonly Patient[]
-  readonly regions?: PatientRegions
+  readonly server?: FaultableServer
+  readonly group?: FaultableGroup
+  readonly nodes?: readonly FaultableServer[]
+  readonly regions?: FaultableRegions
   readonly lockFile?: (ms: number) => Promise<void>
   close(): Promise<void>
 }
@@ -119,7 +119,7 @@ async function openRing(folder: string, forget: () => void): Promise<SharedTierU
     startMemcached(),
   ])
   const at: RingAt = { redis: [a.url, b.url], memcached: `127.0.0.1:${c.port}`, spare: spare.url, ledger: ledger.url }
-  const patient = (server: Service, save: () => Promise<unknown>): Patient => ({
+  const faultable = (server: Service, save: () => Promise<unknown>): FaultableServer => ({
     pause: () => server.pause(),
     resume: () => server.resume(),
     kill: () => server.kill(),
@@ -130,7 +130,7 @@ async function openRing(folder: string, forget: () => void): Promise<SharedTierU
     folder,
     at: () => JSON.stringify(at),
     links: [],
-    nodes: [...[a, b].map((server) => patient(server, () => server.command('SAVE'))), patient(c, async () => {})],
+    nodes: [...[a, b].map((server) => faultable(server, () => server.command('SAVE'))), faultable(c, async () => {})],
     async close() {
       await Promise.all([a, b, c, spare, ledger].map((server) => server.stop()))
       forget()
@@ -229,7 +229,7 @@ async function openSentinel(folder: string, forget: () => void): Promise<SharedT
     folder,
     at: () => at,
     links: [],
-    group: sentinelPatient(servers),
+    group: faultableSentinels(servers),
     close: () => servers.stop().finally(forget),
   }
 }
@@ -241,7 +241,7 @@ async function openCluster(folder: string, forget: () => void): Promise<SharedTi
     folder,
     at: () => at,
     links: [],
-    group: clusterPatient(servers),
+    group: faultableCluster(servers),
     close: () => servers.stop().finally(forget),
   }
 }
