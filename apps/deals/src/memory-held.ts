@@ -1,7 +1,7 @@
 // The share of memory held by live values: "memory efficiency". Scans all entries, so it is for reports and not for
 // each request.
 import { type Cache, decodeKey } from 'millpond'
-import { weighBeside } from 'millpond/memory'
+import { entryOverhead } from 'millpond/memory'
 import type { Sources } from './counts.ts'
 
 /** 0 to 1: the bytes of live values over all that is held. `null` while nothing is. */
@@ -16,7 +16,7 @@ export function memoryEfficiency({ cache, strategic, response, records, front }:
 function liveBytes(space: Cache): number {
   let bytes = 0
   for (const { key, tags, bytes: weight } of space.entries()) {
-    if (space.holds(decodeKey(key))) bytes += weight - weighBeside(key, tags)
+    if (space.holds(decodeKey(key))) bytes += weight - entryOverhead(key, tags)
   }
   return bytes
 }

@@ -2,7 +2,7 @@
 
 import { PROBE } from '../core/probe.ts'
 import type { Seen } from './evidence.ts'
-import type { PredictionInShort } from './predict/figures.ts'
+import type { PredictionSummary } from './predict/figures.ts'
 
 /** A share of all misses, and its cause. */
 export interface Bottleneck {
@@ -49,7 +49,7 @@ export interface CacheHealth {
    * If next reads are predicted: whether prefetching is allowed, and how often predictions are right. Not part of the
    * score.
    */
-  readonly prediction?: PredictionInShort
+  readonly prediction?: PredictionSummary
 }
 
 /** Smaller shares are not reported. */

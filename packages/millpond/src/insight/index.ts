@@ -68,7 +68,7 @@ export {
 } from './insight.ts'
 export { insightCollector } from './metrics.ts'
 export type { WasteBounds } from './predict/budget.ts'
-export type { PatternPrediction, Prediction, PredictionInShort } from './predict/figures.ts'
+export type { PatternPrediction, Prediction, PredictionSummary } from './predict/figures.ts'
 export type { ModelFault, ObservedRead, PredictedKey, PredictorModel } from './predict/model-guard.ts'
 export type { UsagePrediction } from './predict/options.ts'
 export type { PredictedCache } from './predict/prediction.ts'

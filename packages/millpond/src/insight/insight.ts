@@ -29,7 +29,7 @@ import {
   freshnessSettings,
   watchFreshness,
 } from './freshness.ts'
-import { inShort, type Prediction } from './predict/figures.ts'
+import { predictionSummary, type Prediction } from './predict/figures.ts'
 import { predictionSettings, type UsagePrediction } from './predict/options.ts'
 import { type PredictedCache, Predicting } from './predict/prediction.ts'
 import { planOf, type WarmPlanCache, type WarmPlanOfOptions, type WarmPlanSpaces } from './predict/warm-plan.ts'
@@ -306,7 +306,7 @@ export function createInsight(options: InsightOptions): Insight {
     health(name) {
       const { cache, predicting } = of(name)
       const health = healthOf(cache)
-      return predicting === undefined ? health : { ...health, prediction: inShort(predicting.figures) }
+      return predicting === undefined ? health : { ...health, prediction: predictionSummary(predicting.figures) }
     },
     benchmark: async (name, options = {}) => benchmark(benchmarked(of(name).cache, name), options),
     cost(name, options) {

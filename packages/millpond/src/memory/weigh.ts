@@ -31,7 +31,7 @@ export function weighKey(length: number, isWide: boolean): number {
  * reports.
  * @param key encoded, as `entries()` reports it
  */
-export function weighBeside(key: string, tags: readonly string[]): number {
+export function entryOverhead(key: string, tags: readonly string[]): number {
   return weighKey(key.length, isWide(key)) + weighTags(tags)
 }
 

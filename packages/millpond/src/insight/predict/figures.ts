@@ -58,9 +58,9 @@ export interface Prediction {
 }
 
 /** A summary for health. */
-export type PredictionInShort = Pick<Prediction, 'state' | 'accuracy' | 'benefit' | 'spared'>
+export type PredictionSummary = Pick<Prediction, 'state' | 'accuracy' | 'benefit' | 'spared'>
 
-export const inShort = ({ state, accuracy, benefit, spared }: Prediction): PredictionInShort => ({
+export const predictionSummary = ({ state, accuracy, benefit, spared }: Prediction): PredictionSummary => ({
   state,
   ...(accuracy !== undefined && { accuracy }),
   ...(benefit !== undefined && { benefit }),
