@@ -32,7 +32,7 @@ export const ACTIONS: Readonly<Record<string, Readonly<Record<string, Suite>>>> 
   },
   'pages/experiments/begin.tsx': { 'POST experiments/': 'experiments' },
   'pages/insight/apply.tsx': { 'POST optimizations/apply/': 'insight' },
-  'pages/insight/by-itself.tsx': { 'PUT optimizations/auto/': 'insight' },
+  'pages/insight/automatic-changes.tsx': { 'PUT optimizations/auto/': 'insight' },
   'pages/invalidate/answers.tsx': { 'POST invalidations/{id}/undo/': 'keyboard' },
   'pages/invalidate/composer.tsx': {
     'POST invalidations/plan/': 'keyboard',

@@ -10,7 +10,7 @@ import { readInput } from '../terminal/ask.ts'
 import { type Part, sentence, shownJson, styled, text } from '../terminal/text.ts'
 import { bytes } from '../terminal/units.ts'
 import { configurations, named } from './config.ts'
-import { makeSure } from './sure.ts'
+import { makeSure } from './confirm.ts'
 
 /** Read-only fields of a GET. */
 const MADE_THERE = ['id', 'version', 'created_at', 'updated_at']

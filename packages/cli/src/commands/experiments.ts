@@ -9,7 +9,7 @@ import { wrongUse } from '../failure.ts'
 import { readInput } from '../terminal/ask.ts'
 import { styled, text } from '../terminal/text.ts'
 import { clock, count } from '../terminal/units.ts'
-import { makeSure } from './sure.ts'
+import { makeSure } from './confirm.ts'
 
 const FIELDS = [
   'id',

@@ -7,9 +7,9 @@ import { type ExitName, Failure, wrongUse } from '../failure.ts'
 import { ask } from '../terminal/ask.ts'
 import { joined, type Part, styled, text } from '../terminal/text.ts'
 import { bytes, count } from '../terminal/units.ts'
+import { makeSure } from './confirm.ts'
 import { keysFrom } from './key-file.ts'
 import { namesIn } from './organization.ts'
-import { makeSure } from './sure.ts'
 
 const FIELDS = ['plan', 'operation'] as const
 

@@ -3,7 +3,7 @@ import type { Command } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { joined, type Part, styled, text } from '../terminal/text.ts'
 import { bytes, count, milliseconds } from '../terminal/units.ts'
-import { makeSure } from './sure.ts'
+import { makeSure } from './confirm.ts'
 
 export const regionsList: Command = {
   name: 'regions list',

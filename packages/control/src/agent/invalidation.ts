@@ -3,10 +3,10 @@
 import type { Cache, DryRun, Receipt } from 'millpond'
 import { type Criteria, resolveCriteria } from 'millpond/invalidate'
 import type { Answered, NodePlan, NodeReceipt } from './answers.ts'
+import { planOfKeys } from './key-namespaces.ts'
 import type { Asked, AskedCriteria } from './requests.ts'
 import { chosen, keyOf, spaceOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
-import { planOfKeys } from './whereabouts.ts'
 
 /** For the walk; an exact count takes as long again, and is not begun if the walk did not finish. */
 const PLAN_MS = 2500

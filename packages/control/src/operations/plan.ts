@@ -10,7 +10,7 @@ import { placesOf } from '../fleet/places.ts'
 import { cachesFor, namespacesFor } from '../fleet/reach.ts'
 import { invalid, notFound, Problem } from '../http/problem.ts'
 import { type ByUrl, entriesOf } from './by-url.ts'
-import { type CdnPlan, cdnPlan, checkPace, checkTiers, isByKeysAlone, refuseCdn } from './how.ts'
+import { type CdnPlan, cdnPlan, checkPace, checkTiers, isByKeysAlone, refuseCdn } from './execution.ts'
 import { type Target, targets } from './registered.ts'
 
 const PLAN_MS = 5 * 60_000

@@ -1,6 +1,6 @@
 // A dialog: the browser's own, which handles focus, Escape and the inert background.
 import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
-import { usePressBeside } from './press-beside.ts'
+import { useCloseOnOutsideClick } from './close-on-outside-click.ts'
 
 export function Dialog({
   title,
@@ -15,7 +15,7 @@ export function Dialog({
 }) {
   const ref = useRef<HTMLDialogElement>(null)
   const heading = useId()
-  const beside = usePressBeside(onClose)
+  const beside = useCloseOnOutsideClick(onClose)
   // In the same tick as it opens and closes, so that the next key press finds the focus in place.
   useLayoutEffect(() => {
     const dialog = ref.current

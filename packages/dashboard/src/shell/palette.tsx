@@ -2,7 +2,7 @@
 import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { type Access, useAccess, useDashboard } from '../context.tsx'
 import { lineOf } from '../format/lines.ts'
-import { usePressBeside } from '../parts/press-beside.ts'
+import { useCloseOnOutsideClick } from '../parts/close-on-outside-click.ts'
 import { placeOf, usePlace } from '../place/place.tsx'
 import { isOpen, PAGES } from './pages.ts'
 
@@ -19,7 +19,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const [at, setAt] = useState(0)
   const ref = useRef<HTMLDialogElement>(null)
   const list = useId()
-  const beside = usePressBeside(onClose)
+  const beside = useCloseOnOutsideClick(onClose)
   // In the same tick as it opens and closes, so that typing goes into its field, and the focus back to where it was.
   useLayoutEffect(() => {
     const dialog = ref.current

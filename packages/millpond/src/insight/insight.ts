@@ -29,7 +29,7 @@ import {
   freshnessSettings,
   watchFreshness,
 } from './freshness.ts'
-import { predictionSummary, type Prediction } from './predict/figures.ts'
+import { type Prediction, predictionSummary } from './predict/figures.ts'
 import { predictionSettings, type UsagePrediction } from './predict/options.ts'
 import { type PredictedCache, Predicting } from './predict/prediction.ts'
 import { planOf, type WarmPlanCache, type WarmPlanOfOptions, type WarmPlanSpaces } from './predict/warm-plan.ts'

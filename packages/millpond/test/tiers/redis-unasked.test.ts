@@ -9,7 +9,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { type RedisTierOptions, redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/core/contracts.ts'
-import { leaveWhenOutOfStep } from '../../src/tiers/redis/out-of-step.ts'
+import { guardReplies } from '../../src/tiers/redis/guard-replies.ts'
 import {
   describeWith,
   freePort,
@@ -262,7 +262,7 @@ test.each<[string, (queue: { shift(): unknown; unshift(item: unknown): unknown }
     disconnect: () => {},
   })
   const heard: unknown[][] = []
-  leaveWhenOutOfStep(client as never, (...message) => heard.push(message))
+  guardReplies(client as never, (...message) => heard.push(message))
   client.emit('connect')
   const taken: unknown[] = []
   client.stream.on('data', () => {

@@ -18,15 +18,15 @@ import { Name, Time, Unit, vars } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 import { AppliedChanges } from './applied.tsx'
 import { Apply, type Tried } from './apply.tsx'
-import { ByItself } from './by-itself.tsx'
+import { AutomaticChanges } from './automatic-changes.tsx'
 import { Evidence } from './evidence.tsx'
 import { amountOf, settingsOf, speakerOf } from './figures.ts'
 import { StaleReads } from './freshness.tsx'
 import { HotKeys } from './hot-keys.tsx'
 import { Change, mostOf, Whisker } from './interval.tsx'
+import { NotEnoughData } from './not-enough-data.tsx'
 import { Watched } from './off.tsx'
 import { LoadingAhead } from './prediction.tsx'
-import { SoFar } from './so-far.tsx'
 
 const ABOUT =
   'What costs most, what would improve it and by how much, how certain that is, and how to undo it, based on recent traffic.'
@@ -73,7 +73,7 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
         <StaleReads cache={cache} />
         <LoadingAhead cache={cache} />
         <AppliedChanges cache={cache} />
-        <ByItself cache={cache} />
+        <AutomaticChanges cache={cache} />
         <Evidence nodes={nodes} page="advice" cache={cache} />
       </div>
       {tried !== undefined && <Apply cache={cache} tried={tried} onClose={() => setTried(undefined)} />}
@@ -95,7 +95,7 @@ const FEW: readonly (string | undefined)[] = ['No', 'One', 'Two', 'Three', 'Four
 function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache, sentence: (why: string) => string): ReactNode {
   if (!nodes.some(isEnough)) {
     const said = speakerOf(nodes, null)?.said ?? null
-    if (said !== null) return <SoFar said={said} />
+    if (said !== null) return <NotEnoughData said={said} />
     const why = nodes.map(({ error }) => error).find((one) => one !== null)
     return why === undefined ? 'No process has seen a read yet.' : `${sentence(why ?? '')}.`
   }

@@ -18,8 +18,8 @@ import { Link, placeOf, usePlace } from '../../place/place.tsx'
 import { Evidence } from './evidence.tsx'
 import { amountOf, missAt, points, policyName, speakerOf } from './figures.ts'
 import { Change, mostOf, Whisker } from './interval.tsx'
+import { NotEnoughData } from './not-enough-data.tsx'
 import { Watched } from './off.tsx'
-import { SoFar } from './so-far.tsx'
 import { Trends } from './trends.tsx'
 import { WhatIf } from './what-if.tsx'
 
@@ -54,7 +54,7 @@ function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readon
       {said.evidence.is_enough ? (
         <Headline said={said} node={speaker.node} isOne={nodes.length === 1} />
       ) : (
-        <PageTitle title="Not enough data yet" say={<SoFar said={said} />} />
+        <PageTitle title="Not enough data yet" say={<NotEnoughData said={said} />} />
       )}
       <div className="stack-wide">
         {said.evidence.is_enough && (

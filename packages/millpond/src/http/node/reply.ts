@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { type Head, KeptHead, type Reply } from '../exchange.ts'
 import type { RawFields } from '../rules/fields.ts'
-import { sendAgain } from './again.ts'
+import { sendAgain } from './repeated-head.ts'
 
 /**
  * The writing half of a response; an application's own calls may have been taken over, so these are stored separately.

@@ -9,7 +9,7 @@ import { pathPlace } from '../places.ts'
 import { examineFolder } from './examine.ts'
 import { type Entry, Log } from './log.ts'
 import { type FileSettings, type FileTierOptions, resolveFile } from './options.ts'
-import { readOn } from './read-on.ts'
+import { readRecords } from './read-records.ts'
 import { KIND, keyAt, packClear, packDrop, packPut } from './record.ts'
 import { FIRST, type Segment } from './segment.ts'
 import { makeRoom, needsUpkeep, scrub } from './upkeep.ts'
@@ -207,7 +207,7 @@ class FolderTier implements FileTier {
       // The segment was removed meanwhile, with its entries.
       if (!log.holds(segment)) return { offset, isAtEnd: true }
       const now = Date.now()
-      const step = readOn(segment.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
+      const step = readRecords(segment.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
         if (head.kind === KIND.put) take(keyAt(bytes, at, head), place, head.expiresAt <= now)
         return head.kind !== KIND.seal
       })

@@ -6,7 +6,7 @@
 import { closeSync, readSync, truncateSync, unlinkSync, writeSync } from 'node:fs'
 import type { Stored } from '../../core/contracts.ts'
 import { Places } from './places.ts'
-import { readOn } from './read-on.ts'
+import { readRecords } from './read-records.ts'
 import { KIND, type Kind, keyAt, packSeal, storedIn } from './record.ts'
 import {
   FIRST,
@@ -114,7 +114,7 @@ export class Log {
     for (;;) {
       const active = this.#active
       const left = ms === FOREVER ? FOREVER : until - performance.now()
-      const { offset, isAtEnd } = readOn(active.fd, active.end, this.seed, left, (bytes, at, head, place) => {
+      const { offset, isAtEnd } = readRecords(active.fd, active.end, this.seed, left, (bytes, at, head, place) => {
         this.places.apply(active, place, head, () => keyAt(bytes, at, head))
         return head.kind !== KIND.seal
       })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as pause, setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Entry, Log } from './log.ts'
 import type { FileSettings } from './options.ts'
-import { readOn } from './read-on.ts'
+import { readRecords } from './read-records.ts'
 import { giveBirth, KIND, keyAt, packDrop } from './record.ts'
 import { FIRST, quietly, type Segment } from './segment.ts'
 
@@ -104,7 +104,7 @@ async function moveOn(
   for (let offset = FIRST, isAtEnd = false; !isAtEnd && budget > 0; ) {
     const now = Date.now()
     const kept: Entry[] = []
-    const step = readOn(from.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
+    const step = readRecords(from.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
       if (head.kind !== KIND.put || head.expiresAt <= now) return head.kind !== KIND.seal
       const key = keyAt(bytes, at, head)
       if (!log.places.isNewest(key, from.number, place) || !(isCompaction || log.places.takeMark(key))) return true

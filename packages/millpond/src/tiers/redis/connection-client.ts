@@ -1,8 +1,8 @@
 // A client of the library, configured to do nothing of its own accord.
 import { letGo } from '../../wrap/let-go.ts'
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
+import { guardReplies, type Hear } from './guard-replies.ts'
 import type { Address, RedisSettings } from './options.ts'
-import { type Hear, leaveWhenOutOfStep } from './out-of-step.ts'
 
 /** Pause between attempts to connect, in milliseconds: grows from the first to the last. */
 const FIRST_RETRY_MS = 50
@@ -52,7 +52,7 @@ export function createClient(
   client.on('error', () => {})
   letGo(client)
   if (sentinelsOf(settings) !== undefined) leaveSentinelsSoon(client)
-  leaveWhenOutOfStep(client, hear)
+  guardReplies(client, hear)
   return client
 }
 

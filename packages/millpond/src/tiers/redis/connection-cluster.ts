@@ -14,9 +14,9 @@ import { createClient } from './connection-client.ts'
 import type { NodeConnection } from './connection-node.ts'
 import { Deadlines } from './deadlines.ts'
 import { Followers } from './followers.ts'
+import type { Hear } from './guard-replies.ts'
 import { AskingWire, byServer, type KeyCommand, linesFor, type Place, runOne } from './key-commands.ts'
 import type { RedisSettings } from './options.ts'
-import type { Hear } from './out-of-step.ts'
 import { addressOf, redirectionOf, type ServerName, slotOf } from './slots.ts'
 
 const MAX_REDIRECTIONS = 16

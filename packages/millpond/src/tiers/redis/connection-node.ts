@@ -14,8 +14,8 @@ import { SentinelWatch } from './connection-sentinel.ts'
 import { LiveWire } from './connection-wire.ts'
 import { Deadlines } from './deadlines.ts'
 import { Followers } from './followers.ts'
+import type { Hear } from './guard-replies.ts'
 import type { RedisSettings } from './options.ts'
-import type { Hear } from './out-of-step.ts'
 
 /** How long a connection may be silent after a missed deadline before it is replaced. */
 const SILENT_MS = 1000

@@ -7,8 +7,8 @@
 import { isError } from '../../core/errors.ts'
 import { letGo } from '../../wrap/let-go.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
+import { guardReplies } from './guard-replies.ts'
 import type { Address } from './options.ts'
-import { leaveWhenOutOfStep } from './out-of-step.ts'
 
 const CHANNEL = '+switch-master'
 const RETRY_MS = 1000
@@ -56,7 +56,7 @@ export class SentinelWatch {
         this.#trouble = error
       })
       letGo(client)
-      leaveWhenOutOfStep(client, (_channel, text) => this.#hear(String(text)))
+      guardReplies(client, (_channel, text) => this.#hear(String(text)))
       client.on('ready', () => client.subscribe(CHANNEL).catch(() => client.disconnect(true)))
       client.connect().catch(() => {})
       this.#clients.push(client)

@@ -2,7 +2,7 @@
 // failures are ignored.
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient } from './client.ts'
-import type { Hear } from './out-of-step.ts'
+import type { Hear } from './guard-replies.ts'
 
 const REPLACE_MS = 200
 

@@ -40,7 +40,7 @@ interface Queue {
 const UNREQUESTED: Item = { command: { name: 'unasked', args: [], resolve() {}, reject() {} } }
 
 /** Puts the guard before a client's queue. With `hear` the client listens, and `hear` gets every message. */
-export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
+export function guardReplies(client: RedisClient, hear?: Hear): void {
   // Never emitted behind the guard.
   if (hear !== undefined) client.on('messageBuffer', hear)
   const first: unknown = Reflect.get(client, 'commandQueue')

@@ -2,7 +2,7 @@
 import { createCache, memory } from 'millpond'
 import { simulatedServer } from 'millpond/testing'
 import { expect, it } from 'vitest'
-import { planOfKeys } from '../src/agent/whereabouts.ts'
+import { planOfKeys } from '../src/agent/key-namespaces.ts'
 
 it('looks up no further keys once a slow tier has taken a second', async () => {
   let isSlow = false

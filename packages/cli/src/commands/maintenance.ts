@@ -6,8 +6,8 @@ import { at, countsAt, numberAt, type Row, rowsAt, textAt } from '../connection/
 import { wrongUse } from '../failure.ts'
 import { joined, type Safe, styled, text } from '../terminal/text.ts'
 import { count, milliseconds, percent } from '../terminal/units.ts'
+import { makeSure } from './confirm.ts'
 import { coverage, tellCoverage } from './organization.ts'
-import { makeSure } from './sure.ts'
 
 export const cleanup: Command = {
   name: 'cleanup',

@@ -7,7 +7,11 @@ import { Time } from '../../parts/words.tsx'
 /** Reads below which there are no results. */
 const ENOUGH = 10_000
 
-export function SoFar({ said: { evidence, capacity } }: { readonly said: Pick<Sized, 'evidence' | 'capacity'> }) {
+export function NotEnoughData({
+  said: { evidence, capacity },
+}: {
+  readonly said: Pick<Sized, 'evidence' | 'capacity'>
+}) {
   const { numbers } = useDashboard()
   if (evidence.reads >= ENOUGH || capacity === null)
     return <p>{capitalised(spelled(numbers, evidence.why ?? 'nothing was read'))}.</p>

@@ -5,7 +5,7 @@ import { type MouseEvent, type PointerEvent, useRef } from 'react'
  * For a `<dialog>`. A click counts only if it began and ended beside it: a selection dragged out of a field also ends
  * there, and must not discard what was typed.
  */
-export function usePressBeside(onPress: () => void) {
+export function useCloseOnOutsideClick(onPress: () => void) {
   const hasBegun = useRef(false)
   return {
     onPointerDown: (event: PointerEvent) => {

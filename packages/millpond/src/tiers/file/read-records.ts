@@ -13,7 +13,7 @@ import { HEAD, type Head, headAt, isWhole } from './record.ts'
 /** Called with each whole record: its position in `bytes` and in the file. Returns `false` to stop behind it. */
 export type Take = (bytes: Buffer, at: number, head: Head, offset: number) => boolean
 
-export interface ReadOn {
+export interface RecordsRead {
   /** Where the next record begins. */
   readonly offset: number
   readonly isAtEnd: boolean
@@ -27,7 +27,7 @@ const LONGEST = 64 * 1024 * 1024
 let buffer: Buffer | undefined
 
 /** Reads from the offset `from` for about `ms`. */
-export function readOn(fd: number, from: number, seed: number, ms: number, take: Take): ReadOn {
+export function readRecords(fd: number, from: number, seed: number, ms: number, take: Take): RecordsRead {
   const began = performance.now()
   let offset = from
   let wanted = CHUNK

@@ -29,7 +29,7 @@ interface Auto {
 
 const PATH = 'optimizations/auto/'
 
-export function ByItself({ cache }: { readonly cache: string }) {
+export function AutomaticChanges({ cache }: { readonly cache: string }) {
   const { client } = useDashboard()
   const { may, offers } = useAccess()
   const live = useLive()
