@@ -1,4 +1,4 @@
-// A route that is cached before Express does its work, and forgotten when somebody writes.
+// A route that is cached in front of Express, and invalidated by a write.
 // @ts-check
 import express from 'express'
 import { createCache, memory } from 'millpond'

@@ -1,4 +1,4 @@
-// What a route computes, cached by getOrSet: one computation for all who ask, and a tag by which it is forgotten.
+// The result of a route, cached by getOrSet: one computation for concurrent requests, and a tag to invalidate it.
 // @ts-check
 import fastify from 'fastify'
 import { createCache } from 'millpond'

@@ -1,4 +1,4 @@
-// Answers that say themselves for how long they may be kept, cached inside Hono and purged by tag.
+// Responses that say how long they may be cached, cached inside Hono and purged by tag.
 // @ts-check
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'

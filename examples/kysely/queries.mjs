@@ -1,4 +1,4 @@
-// Queries of Kysely, cached; what is written is forgotten when its transaction has committed.
+// Cached Kysely queries, invalidated when the transaction that changes their rows has committed.
 // @ts-check
 import { Kysely, SqliteDialect } from 'kysely'
 import Database from 'libsql'

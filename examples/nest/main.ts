@@ -1,4 +1,4 @@
-// A service whose method is cached by a decorator, and forgotten by another one.
+// A service with a method that one decorator caches and another invalidates.
 import 'reflect-metadata'
 import { Injectable, Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'

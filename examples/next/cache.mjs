@@ -1,4 +1,4 @@
-// One cache for all replicas: what one has made the others find, and a revalidation in one holds in all.
+// One cache for all replicas: what one has rendered the others find, and a revalidation in one applies in all.
 // @ts-check
 import { createCache, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'

@@ -1,4 +1,4 @@
-// Queries of Prisma from a cache, forgotten when what they show has been written and committed.
+// Cached Prisma queries, invalidated when a change of the rows that they show has been committed.
 import { PrismaLibSql } from '@prisma/adapter-libsql'
 import { createCache } from 'millpond'
 import { prismaCache } from 'millpond/orm/prisma'

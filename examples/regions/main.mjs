@@ -1,5 +1,4 @@
-// Two regions with a store and a ledger each: what is invalidated in one is invalidated in the other, and the receipt
-// says so.
+// Two regions with a store and a ledger each: an invalidation in one applies in the other, and the receipt says so.
 // @ts-check
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
-// Counting views: each is seen at once and survives a crash of the process; the database gets one write for many.
+// Counting page views: each count is visible at once and survives a crash of the process; the database gets one write
+// for many.
 // @ts-check
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -26,7 +27,7 @@ const views = cache.collection('views', {
 let counting = Promise.resolve(0)
 /** One after the other, so that no count is lost. @param {string} page */
 const count = (page) => {
-  // A count that failed holds up no other.
+  // A count that failed does not delay the others.
   counting = counting
     .catch(() => 0)
     .then(async () => {

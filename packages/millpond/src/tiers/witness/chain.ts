@@ -2,8 +2,8 @@
 // it.
 //
 // Lines are JSON. `n` counts from 0, `t` is the kind, `h` is SHA-256 of the previous line's `h` and this line without
-// its own. Some lines are checkpoints, signed if there is a key: whoever stores one elsewhere can prove later that
-// nothing before it was changed (Schneier and Kelsey, Secure Audit Logs to Support Computer Forensics, 1999).
+// its own. Some lines are checkpoints, signed if there is a key: a copy stored elsewhere proves later that nothing
+// before it was changed (Schneier and Kelsey, Secure Audit Logs to Support Computer Forensics, 1999).
 import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
