@@ -10,7 +10,7 @@ import {
   type TransactionSettings,
 } from 'kysely'
 import { MillpondError } from '../core/errors.ts'
-import { Door, type Form } from './door/door.ts'
+import { Door } from './door/door.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
 import type { DoorTransaction, RunInside } from './door/transaction.ts'
 import type { SqlDialect } from './statements/tokens.ts'
@@ -207,7 +207,7 @@ class DoorConnection implements DatabaseConnection {
     // Who has a connection to himself may have changed what names mean there.
     const isApart = this.#real === undefined && statement.kind === 'read'
     const sent = { sql: compiled.sql, parameters: compiled.parameters }
-    return this.#door.run(
+    return this.#door.run<QueryResult<R>>(
       sent,
       isApart ? this.#wishes.get(compiled.queryId) : undefined,
       isApart ? () => this.#apart(compiled) : run,
@@ -242,4 +242,4 @@ class DoorConnection implements DatabaseConnection {
   }
 }
 
-const FORM: Form<QueryResult<unknown>> = { rows: ({ rows }) => rows.length }
+const FORM = { rows: ({ rows }: QueryResult<unknown>): number => rows.length }

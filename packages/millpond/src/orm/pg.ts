@@ -1,11 +1,11 @@
 // The client library of PostgreSQL, with a cache before it: every ORM that goes through `pg` has its queries, writes
 // and transactions seen.
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import { refused } from '../core/checks.ts'
-import { MillpondError, show } from '../core/errors.ts'
 import { Door, type Form } from './door/door.ts'
 import { Lane } from './door/lane.ts'
-import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
+import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
+import { Wishes } from './door/wishes.ts'
 
 export type { ChangesFollower, ListenClient } from '../invalidate/index.ts'
 export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
@@ -50,25 +50,17 @@ export interface PgCache {
 export function pgCache(options: OrmOptions): PgCache {
   checkOrmOptions(options, 'pgCache')
   const door = new Door(options, 'pg', 'postgres')
-  const wishes = new AsyncLocalStorage<QueryOptions>()
+  const wishes = new Wishes()
   const modules = new WeakMap<object, object>()
   return {
     module: (pg) => {
       if (!['Client', 'Pool'].every((name) => typeof Reflect.get(Object(pg), name) === 'function'))
         throw refused(pg, 'module', "the package pg: import pg from 'pg'")
-      const known = modules.get(pg) ?? moduleOf(pg, door, () => wishes.getStore())
+      const known = modules.get(pg) ?? moduleOf(pg, door, () => wishes.current())
       modules.set(pg, known)
       return known as typeof pg
     },
-    cached: async (given, work) => {
-      const wish = queryOptions(given)
-      if (typeof work !== 'function')
-        throw new MillpondError(
-          'OPTION_INVALID',
-          `cached: ${show(work)} is not a function: give the work whose queries are to be cached`,
-        )
-      return wishes.run(wish, async () => work())
-    },
+    cached: (given, work) => wishes.cached(given, work),
   }
 }
 

@@ -1,10 +1,11 @@
 // Prisma: a driver adapter around the driver adapter, through which every statement and transaction of a client passes.
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Door, type Form, type Run } from './door/door.ts'
-import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
+import { instead } from './door/instead.ts'
+import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
 import type { DoorTransaction, RunInside } from './door/transaction.ts'
+import { Wishes } from './door/wishes.ts'
 import type { SqlDialect } from './statements/tokens.ts'
 
 export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
@@ -44,23 +45,15 @@ export interface PrismaCache {
  */
 export function prismaCache(options: OrmOptions): PrismaCache {
   checkOrmOptions(options, 'prismaCache')
-  const wishes = new AsyncLocalStorage<QueryOptions>()
+  const wishes = new Wishes()
   return {
     adapter: (inner) => {
       const door = new Door(options, 'prisma', dialectOf(inner))
       const connect = async (): Promise<object> =>
-        adapterOver((await inner.connect()) as SqlAdapter, door, () => wishes.getStore())
+        adapterOver((await inner.connect()) as SqlAdapter, door, () => wishes.current())
       return instead(inner, { connect })
     },
-    cached: async (given, work) => {
-      const wish = queryOptions(given)
-      if (typeof work !== 'function')
-        throw new MillpondError(
-          'OPTION_INVALID',
-          `cached: ${show(work)} is not a function: give the work whose queries are to be cached`,
-        )
-      return wishes.run(wish, async () => work())
-    },
+    cached: (given, work) => wishes.cached(given, work),
   }
 }
 
@@ -245,15 +238,4 @@ function insideOf(inner: SqlQueries): RunInside {
     const { columnNames, rows } = await inner.queryRaw({ sql, args: [...parameters], argTypes })
     return rows.map((row) => Object.fromEntries(columnNames.map((name, at) => [name, row[at]])))
   }
-}
-
-/** The object with some of its methods replaced; the others are called on itself, whose fields may be private. */
-function instead<T extends object>(inner: T, methods: Readonly<Record<string, unknown>>): T {
-  return new Proxy(inner, {
-    get: (_, name) => {
-      if (typeof name === 'string' && Object.hasOwn(methods, name)) return methods[name]
-      const value: unknown = Reflect.get(inner, name, inner)
-      return typeof value === 'function' ? value.bind(inner) : value
-    },
-  })
 }

@@ -18,11 +18,15 @@ import {
 } from 'millpond/next'
 import { ocacheStorage } from 'millpond/ocache'
 import { kyselyCache } from 'millpond/orm/kysely'
+import { libsqlCache } from 'millpond/orm/libsql'
 import { pgCache } from 'millpond/orm/pg'
 import { prismaCache } from 'millpond/orm/prisma'
+import { sqlite3Cache } from 'millpond/orm/sqlite3'
+import { typeOrmCache } from 'millpond/orm/typeorm'
 import { unstorageDriver } from 'millpond/unstorage'
 import { defineCachedFunction } from 'ocache'
 import pg from 'pg'
+import { DataSource } from 'typeorm'
 import { createStorage } from 'unstorage'
 import { afterAll, expectTypeOf, it } from 'vitest'
 
@@ -76,6 +80,13 @@ it('ORMs', async () => {
   expectTypeOf(pgCache({ cache, database: 'types' }).module(pg)).toEqualTypeOf<typeof pg>()
   expectTypeOf(pgCache({ cache, database: 'typed' }).cached({}, work)).resolves.toEqualTypeOf<User[]>()
   expectTypeOf(prismaCache({ cache, database: 'types' }).cached({}, work)).resolves.toEqualTypeOf<User[]>()
+  expectTypeOf(libsqlCache({ cache }).cached({}, work)).resolves.toEqualTypeOf<User[]>()
+  expectTypeOf(sqlite3Cache({ cache }).cached({}, work)).resolves.toEqualTypeOf<User[]>()
+  const typed = typeOrmCache({ cache })
+  expectTypeOf(typed.cached({}, work)).resolves.toEqualTypeOf<User[]>()
+  expectTypeOf(
+    typed.source(new DataSource({ type: 'better-sqlite3', database: ':memory:', driver: Sqlite })),
+  ).toEqualTypeOf<DataSource>()
 })
 
 it('Nest', () => {

@@ -338,6 +338,47 @@ describeWith('postgres', 'pg itself', () => {
     await pool.end()
   })
 
+  it('what merely names a role, a path or a temporary table does not end caching on a connection, what sets one does', async () => {
+    const { orm, pool } = open('meaning')
+    const harmless = [
+      'CREATE TABLE jobs (id int, role text)',
+      'ALTER TABLE jobs ADD COLUMN temporary boolean',
+      "INSERT INTO jobs VALUES (1, 'role')",
+      "BEGIN; SET LOCAL work_mem = '1MB'; COMMIT",
+      'SET LOCAL search_path = shop',
+      "SELECT set_config('search_path', 'shop', true)",
+      'DROP TABLE jobs',
+    ]
+    const telling = [
+      'SET ROLE postgres',
+      'SET SESSION ROLE NONE',
+      'RESET ROLE',
+      'SET SESSION AUTHORIZATION DEFAULT',
+      'RESET ALL',
+      'DISCARD ALL',
+      'CREATE TEMP TABLE jobs (id int)',
+      'SELECT 1 AS id INTO TEMPORARY jobs',
+      'SET LOCAL work_mem = 1024; SET search_path = public',
+      "SELECT set_config('work_mem', '1MB', true), set_config('search_path', 'public', false)",
+      "DO $$ BEGIN EXECUTE 'SET search_path = public'; END $$",
+    ]
+    const isAnswered = async (statements: readonly string[]) => {
+      const client = await pool.connect()
+      for (const sql of statements) await client.query(sql)
+      const ask = () => orm.cached({ ttl: '1m' }, () => client.query('SELECT name FROM users WHERE id = 2'))
+      await ask()
+      const { hits } = cache.stats()
+      await ask()
+      client.release(true)
+      return cache.stats().hits > hits
+    }
+    expect(await isAnswered(harmless)).toBe(true)
+    const kept: string[] = []
+    for (const sql of telling) if (await isAnswered([sql])) kept.push(sql)
+    expect(kept).toEqual([])
+    await pool.end()
+  })
+
   it('notifications of the database tell of what nobody here has written: rows by their keys, tables where there are many', async () => {
     const { orm, pool } = open('notified')
     await database.behind('CREATE TABLE membership (org int, member text, role text, PRIMARY KEY (org, member))')

@@ -29,6 +29,8 @@ export interface Form<R> {
   rows(answer: R): number
   /** What is kept of an answer, and given to others in its place. `undefined`: nothing is. Default: all of it. */
   readonly pack?: (answer: R) => unknown
+  /** An answer made of what was kept, for one caller alone. Default: a copy of it. */
+  readonly unpack?: (kept: unknown) => R
 }
 
 /** Asks the database. May be called after the one who asked first has gone. */
@@ -44,9 +46,9 @@ const unnamed = new WeakMap<object, Set<string>>()
 
 export class Door {
   readonly seam: Seam
+  readonly dialect: SqlDialect
   readonly #cache: OrmCache
   readonly #options: OrmOptions
-  readonly #dialect: SqlDialect
   readonly #kind: string
   readonly #keys = new Map<string, readonly string[]>()
   readonly #views = new Map<string, readonly string[]>()
@@ -59,7 +61,7 @@ export class Door {
   constructor(options: OrmOptions, kind: string, dialect: SqlDialect) {
     this.#cache = options.cache
     this.#options = options
-    this.#dialect = dialect
+    this.dialect = dialect
     this.#kind = kind
     for (const [table, columns] of Object.entries(options.keys ?? {}))
       this.#keys.set(
@@ -83,8 +85,8 @@ export class Door {
     if (known !== undefined) return known
     const statement = readStatement(
       sql,
-      this.#dialect,
-      this.#options.schema ?? (this.#dialect === 'postgres' ? 'public' : 'main'),
+      this.dialect,
+      this.#options.schema ?? (this.dialect === 'postgres' ? 'public' : 'main'),
     )
     if (sql.length > MAX_KEPT_TEXT) return statement
     // Texts with values in them never come again.
@@ -175,7 +177,14 @@ export class Door {
     // too.
     const isWhole = (answer: R): boolean => ids === undefined || (statement.isPlain && form.rows(answer) >= ids.length)
     const also = (answer: R): readonly string[] => (isWhole(answer) ? [] : lists)
-    return this.load(key, { ...options, tags: [...new Set([...(options.tags ?? []), ...tags])] }, run, also, form.pack)
+    return this.load(
+      key,
+      { ...options, tags: [...new Set([...(options.tags ?? []), ...tags])] },
+      run,
+      also,
+      form.pack,
+      form.unpack,
+    )
   }
 
   /** Through the cache, whatever is asked. @param also tags that the answer tells. */
@@ -185,6 +194,7 @@ export class Door {
     run: Run<R>,
     also: (answer: R) => readonly string[] = () => [],
     pack: (answer: R) => unknown = (answer) => answer,
+    unpack: (kept: unknown) => R = (kept) => ownCopy(kept) as R,
   ): Promise<R> {
     let own: { readonly answer: R } | undefined
     try {
@@ -200,7 +210,7 @@ export class Door {
         { ...options, tags: [...(options.tags ?? []), ...modelTags(EVERY_TABLE)] },
       )
       if (own !== undefined) return own.answer
-      return kept === undefined ? run() : (ownCopy(kept.answer) as R)
+      return kept === undefined ? run() : unpack(kept.answer)
     } catch (error) {
       if (!(error instanceof MillpondError) || (error.code !== 'VALUE_UNSUPPORTED' && error.code !== 'VALUE_TOO_LARGE'))
         throw error

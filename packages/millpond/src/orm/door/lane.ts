@@ -4,11 +4,16 @@ import type { Door, Form, Run, Sent } from './door.ts'
 import type { QueryOptions } from './options.ts'
 import type { DoorTransaction, RunInside } from './transaction.ts'
 
-/** Settings by which the same text means something else, for whoever comes next on this connection. */
-const MEANING = /\b(?:search_path|role|authorization|row_security|set_config)\b/i
+/** After these the same text means something else on this connection, also for those who get it next. */
+const MEANING =
+  /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset)\s+(?:session\s+|local\s+)?"?(?:role|session\s+authorization)\b|\b(?:reset|discard)\s+all\b|\bcreate\s+(?:global\s+|local\s+)?temp(?:orary)?\b|^\s*(?:attach|detach)\b/i
 
-/** Until the transaction ends, in which nothing is answered from the cache. */
-const LOCAL = /^\s*set\s+local\b|\bset_config\s*\([^()]*,\s*true\s*\)/i
+const INTO_TEMPORARY = /^\s*(?:select|with)\b[^;]*\binto\s+(?:local\s+)?temp(?:orary)?\s/i
+
+/** Holds until the transaction ends, in which nothing is answered from the cache. */
+const SET_LOCAL = /^\s*set\s+local\b[^;]*;?\s*$/i
+const SET_CONFIG = /\bset_config\b/gi
+const SET_CONFIG_LOCAL = /\bset_config\s*\([^()]*,\s*true\s*\)/gi
 
 /** One connection. */
 export class Lane {
@@ -16,6 +21,12 @@ export class Lane {
   readonly #inside: RunInside
   #transaction: DoorTransaction | undefined
   #isOwn = false
+  /** How many transactions have begun here. */
+  #begun = 0
+  /** The open transaction began with a savepoint, as SQLite allows: releasing that savepoint commits. */
+  #isBySavepoint = false
+  /** A commit has failed, which may have left its transaction open. */
+  #isUnsure = false
 
   /** @param inside runs a statement on this connection. */
   constructor(door: Door, inside: RunInside) {
@@ -27,26 +38,58 @@ export class Lane {
    * Sends a statement, or answers it. Whose transaction it is in is decided before it is sent: the next one may come
    * before its answer.
    * @param apart asks by another connection: for loads that come when their caller has gone, and this one is somebody
-   * else's
+   * else's. `undefined`: there is only this one, for all callers.
    */
-  async send<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, apart: Run<R>, form: Form<R>): Promise<R> {
+  async send<R>(
+    sent: Sent,
+    wish: QueryOptions | undefined,
+    run: Run<R>,
+    apart: Run<R> | undefined,
+    form: Form<R>,
+  ): Promise<R> {
     const statement = this.#door.read(sent.sql)
     const transaction = this.#transaction
     if (changesMeaning(statement, sent.sql)) this.#isOwn = true
-    if (statement.kind === 'commit') {
-      this.#transaction = this.#door.opened(statement)
-      return this.#door.committed(transaction, statement).commit(run, this.#inside)
-    }
-    if (transaction === undefined && statement.kind === 'begin') return this.#begin(statement, run)
+    if (statement.kind === 'commit' || this.#isLastRelease(statement)) return this.#commit(statement, run)
+    if (transaction === undefined && this.#begins(statement)) return this.#begin(statement, run)
     if (transaction === undefined) return this.#alone(sent, statement.kind, wish, run, apart, form)
     this.#door.within(transaction, statement, sent.parameters)
-    if (statement.kind === 'rollback') this.#transaction = this.#door.opened(statement)
+    if (statement.kind === 'rollback') this.#end(statement)
     return run()
   }
 
+  #begins({ kind }: Statement): boolean {
+    return kind === 'begin' || (kind === 'savepoint' && this.#door.dialect === 'sqlite')
+  }
+
+  #isLastRelease({ kind, name }: Statement): boolean {
+    return kind === 'release' && this.#isBySavepoint && this.#transaction?.pending.isOutermost(name) === true
+  }
+
+  #end(statement: Statement): void {
+    this.#transaction = this.#door.opened(statement)
+    this.#isBySavepoint = false
+    this.#isUnsure = false
+  }
+
+  async #commit<R>(statement: Statement, run: Run<R>): Promise<R> {
+    const transaction = this.#transaction
+    this.#end(statement)
+    try {
+      return await this.#door.committed(transaction, statement).commit(run, this.#inside)
+    } catch (error) {
+      this.#isUnsure = true
+      throw error
+    }
+  }
+
   async #begin<R>(statement: Statement, run: Run<R>): Promise<R> {
-    const transaction = this.#door.opened(statement)
+    const transaction = statement.kind === 'savepoint' ? this.#door.begin() : this.#door.opened(statement)
     this.#transaction = transaction
+    this.#begun++
+    this.#isBySavepoint = statement.kind === 'savepoint'
+    if (this.#isBySavepoint) transaction?.pending.savepoint(statement.name)
+    this.#isUnsure = false
     try {
       return await run()
     } catch (error) {
@@ -60,10 +103,12 @@ export class Lane {
     kind: string,
     wish: QueryOptions | undefined,
     run: Run<R>,
-    apart: Run<R>,
+    apart: Run<R> | undefined,
     form: Form<R>,
   ): Promise<R> {
-    if (kind !== 'read' || wish === undefined || this.#isOwn) return this.#door.run(sent, undefined, run, form)
+    if (kind !== 'read' || wish === undefined || this.#isOwn || this.#isUnsure)
+      return this.#door.run(sent, undefined, run, form)
+    if (apart === undefined) return this.#shared(sent, wish, run, form)
     let isWaiting = true
     const isOurs = (): boolean => isWaiting && this.#transaction === undefined && !this.#isOwn
     try {
@@ -72,9 +117,32 @@ export class Lane {
       isWaiting = false
     }
   }
+
+  /**
+   * By the one connection of all callers. While a transaction of any of them is open, an answer shows what it has
+   * written, which a rollback may take back: it is given, and not kept.
+   */
+  #shared<R>(sent: Sent, wish: QueryOptions, run: Run<R>, form: Form<R>): Promise<R> {
+    let isMixed = false
+    const alone = async (): Promise<R> => {
+      const begun = this.#begun
+      isMixed = this.#transaction !== undefined || this.#isUnsure
+      const answer = await run()
+      isMixed ||= this.#begun !== begun || this.#isUnsure || this.#isOwn
+      return answer
+    }
+    const pack = (answer: R): unknown => (isMixed ? undefined : form.pack === undefined ? answer : form.pack(answer))
+    return this.#door.run(sent, wish, alone, { ...form, pack })
+  }
 }
 
 function changesMeaning({ kind, isOpaque }: Statement, sql: string): boolean {
+  if (kind === 'write' && !isOpaque) return INTO_TEMPORARY.test(sql)
   if (kind === 'read' || (kind !== 'session' && !isOpaque)) return false
-  return MEANING.test(sql) && (isOpaque || !LOCAL.test(sql))
+  return MEANING.test(sql) && (isOpaque || !isLocal(sql))
+}
+
+function isLocal(sql: string): boolean {
+  const configs = sql.match(SET_CONFIG)?.length ?? 0
+  return SET_LOCAL.test(sql) || (configs > 0 && sql.match(SET_CONFIG_LOCAL)?.length === configs)
 }

@@ -52,6 +52,11 @@ export class Pending {
     if (below !== undefined) for (const { rows } of released) this.#join(below.rows, rows)
   }
 
+  /** No other savepoint is open beneath this one. */
+  isOutermost(name: string): boolean {
+    return this.#at(name) === 1
+  }
+
   list(): readonly PendingChange[] {
     const all: Rows = new Map()
     for (const { rows } of this.#layers) this.#join(all, rows)

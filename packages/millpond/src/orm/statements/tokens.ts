@@ -47,6 +47,7 @@ class Reader {
   readonly #sql: string
   readonly #dialect: SqlDialect
   #places = 0
+  #isNamed = false
 
   constructor(sql: string, dialect: SqlDialect) {
     this.#sql = sql
@@ -90,17 +91,25 @@ class Reader {
       const number = this.#match(SQLITE_PLACE)?.[1] ?? ''
       const place = number === '' ? this.#places : Number(number) - 1
       this.#places = place + 1
-      return { ...this.#token('parameter', '?'), value: place }
+      // Which value it is where names stand before it, drivers do not agree about.
+      return this.#isNamed ? this.#token('parameter', '?') : { ...this.#token('parameter', '?'), value: place }
     }
     if (first === '$') {
       const place = this.#match(PLACE)
+      // In SQLite it is a name like any other.
+      if (place && this.#dialect === 'sqlite') return this.#name(place[0], place[0])
       if (place) return { ...this.#token('parameter', '$'), value: Number(place[1]) - 1 }
       const tag = this.#dialect === 'postgres' ? this.#match(DOLLAR) : undefined
       if (tag) return this.#until(tag[0])
     }
     if (first === ':' && this.#sql.charAt(this.at + 1) === ':') return undefined
     const named = /[:@$]/.test(first) ? this.#match(NAMED) : undefined
-    return named ? { ...this.#token('parameter', named[0]), value: named[1] ?? '' } : undefined
+    return named ? this.#name(named[0], named[1] ?? '') : undefined
+  }
+
+  #name(text: string, value: string): Token {
+    this.#isNamed = true
+    return { ...this.#token('parameter', text), value }
   }
 
   #match(pattern: RegExp): RegExpExecArray | undefined {

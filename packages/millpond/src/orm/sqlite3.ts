@@ -1,0 +1,212 @@
+// The package `sqlite3`, with a cache before it: Sequelize over SQLite, and what else goes through it, has its queries,
+// writes and transactions seen.
+import { refused } from '../core/checks.ts'
+import { Door, type Form, type Sent } from './door/door.ts'
+import { Lane } from './door/lane.ts'
+import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
+import { ownCopy } from './door/own-copy.ts'
+import { byName } from './door/parameters.ts'
+import { Wishes } from './door/wishes.ts'
+
+export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
+
+/** What is used of the package `sqlite3`. */
+export interface Sqlite3Module {
+  readonly Database: new (...args: never[]) => object
+}
+
+/** A cache before `sqlite3`. Made by `sqlite3Cache`. */
+export interface Sqlite3Cache {
+  /**
+   * The package with the cache in it: a `Database` of it goes where one of `sqlite3` would. Whatever is written through
+   * it is invalidated when it has committed.
+   * @throws MillpondError `OPTION_INVALID` for what is not `sqlite3`.
+   * @example
+   * const sequelize = new Sequelize({ dialect: 'sqlite', storage: 'shop.db', dialectModule: orm.module(sqlite3) })
+   */
+  module<M extends Sqlite3Module>(sqlite3: M): M
+  /**
+   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
+   * User.findAll())`. Within a transaction the database itself is asked.
+   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   */
+  cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
+}
+
+/**
+ * A cache before all queries through the package `sqlite3`: those of Sequelize over SQLite, and of `sqlite3` itself.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const orm = sqlite3Cache({ cache })
+ * const sequelize = new Sequelize({ dialect: 'sqlite', storage: 'shop.db', dialectModule: orm.module(sqlite3) })
+ * const ada = await orm.cached({ ttl: '1m' }, () => User.findByPk(7))
+ */
+export function sqlite3Cache(options: OrmOptions): Sqlite3Cache {
+  checkOrmOptions(options, 'sqlite3Cache')
+  const door = new Door(options, 'sqlite3', 'sqlite')
+  const wishes = new Wishes()
+  const modules = new WeakMap<object, object>()
+  return {
+    module: (sqlite3) => {
+      if (typeof Reflect.get(Object(sqlite3), 'Database') !== 'function')
+        throw refused(sqlite3, 'module', "the package sqlite3: import sqlite3 from 'sqlite3'")
+      const known = modules.get(sqlite3) ?? moduleOf(sqlite3, door, wishes)
+      modules.set(sqlite3, known)
+      return known as typeof sqlite3
+    },
+    cached: (given, work) => wishes.cached(given, work),
+  }
+}
+
+type Callback = (this: unknown, error: unknown, answer?: unknown) => void
+type Method = (...args: unknown[]) => unknown
+interface Database {
+  readonly filename?: unknown
+  emit(event: 'error', error: unknown): boolean
+}
+interface Prepared {
+  run: Method
+  get: Method
+  all: Method
+  each: Method
+}
+
+/** What a callback is given, and what it is called on: the statement, with `lastID` and `changes`. */
+interface Outcome {
+  readonly answer: unknown
+  readonly statement: unknown
+}
+
+/** Databases that live in memory are told apart by this. */
+let memories = 0
+
+function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
+  const Inner = sqlite3.Database as new (...args: unknown[]) => Database
+  const inner = (name: string): Method => Reflect.get(Inner.prototype, name)
+  class Cached extends Inner {
+    readonly #lane = new Lane(door, (sql, parameters) => this.#rows(sql, parameters))
+    readonly #where: string
+
+    constructor(...args: unknown[]) {
+      super(...args)
+      const file = String(args[0])
+      this.#where = file === '' || file.startsWith(':memory:') ? `memory ${memories++}` : file
+    }
+
+    run(sql: string, ...rest: unknown[]): this {
+      return this.#send(inner('run'), sql, rest, false)
+    }
+
+    get(sql: string, ...rest: unknown[]): this {
+      return this.#send(inner('get'), sql, rest, 'row')
+    }
+
+    all(sql: string, ...rest: unknown[]): this {
+      return this.#send(inner('all'), sql, rest, 'rows')
+    }
+
+    exec(sql: string, ...rest: unknown[]): this {
+      return this.#send(inner('exec'), sql, rest, false)
+    }
+
+    map(sql: string, ...rest: unknown[]): this {
+      return this.#send(inner('map'), sql, rest, false)
+    }
+
+    each(sql: string, ...rest: unknown[]): this {
+      return this.#stream(inner('each').bind(this, sql), sql, rest)
+    }
+
+    prepare(sql: string, ...rest: unknown[]): unknown {
+      const statement = Reflect.apply(inner('prepare'), this, [sql, ...rest]) as Prepared
+      const bound = rest.filter((one) => typeof one !== 'function')
+      for (const name of ['run', 'get', 'all'] as const) {
+        const method = statement[name]
+        statement[name] = (...args) => {
+          const { callback, given } = split(args)
+          this.#through(method.bind(statement), { sql, ...valuesOf(given.length > 0 ? given : bound) }, given, callback)
+          return statement
+        }
+      }
+      const each = statement.each
+      statement.each = (...args) => {
+        this.#stream(each.bind(statement), sql, args)
+        return statement
+      }
+      return statement
+    }
+
+    #send(method: Method, sql: string, rest: readonly unknown[], as: 'row' | 'rows' | false): this {
+      const { callback, given } = split(rest)
+      const sent = { sql, ...valuesOf(given), as: `${String(as)} ${this.#where}` }
+      this.#through(method.bind(this, sql), sent, given, callback, as === false ? undefined : wishes.current())
+      return this
+    }
+
+    /** What the callback throws is thrown where the database itself would throw it: outside of any promise. */
+    #through(method: Method, sent: Sent, given: readonly unknown[], callback?: Callback, wish?: QueryOptions): void {
+      const run = (): Promise<Outcome> =>
+        new Promise((resolve, reject) => {
+          const done: Callback = function (error, answer) {
+            if (error) reject(error)
+            else resolve({ answer, statement: this })
+          }
+          method(...given, done)
+        })
+      this.#lane.send(sent, wish, run, undefined, OUTCOME).then(
+        ({ answer, statement }) => process.nextTick(() => callback?.call(statement, null, answer)),
+        (error: unknown) =>
+          process.nextTick(() => (callback === undefined ? this.emit('error', error) : callback.call(this, error))),
+      )
+    }
+
+    /** Rows one by one come from the database itself; what the statement writes is told when it is through. */
+    #stream(method: Method, sql: string, rest: readonly unknown[]): this {
+      const functions = rest.filter((one): one is Callback => typeof one === 'function')
+      const given = rest.filter((one) => typeof one !== 'function')
+      const [row = () => {}, complete] = functions
+      const run = (): Promise<unknown> =>
+        new Promise((resolve) => {
+          const done: Callback = function (...args) {
+            resolve(undefined)
+            complete?.apply(this, args)
+          }
+          method(...given, row, done)
+        })
+      void this.#lane.send({ sql, ...valuesOf(given) }, undefined, run, undefined, NOTHING)
+      return this
+    }
+
+    #rows(sql: string, parameters: readonly unknown[]): Promise<readonly object[]> {
+      return new Promise((resolve, reject) => {
+        const done: Callback = (error, rows) => (error ? reject(error) : resolve(Array.isArray(rows) ? rows : []))
+        Reflect.apply(inner('all'), this, [sql, [...parameters], done])
+      })
+    }
+  }
+  return Object.create(sqlite3, { Database: { value: Cached, enumerable: true } })
+}
+
+/** The last function, and what stands before it. */
+function split(args: readonly unknown[]): { readonly callback?: Callback; readonly given: readonly unknown[] } {
+  const last = args.at(-1)
+  if (typeof last === 'function') return { callback: last as Callback, given: args.slice(0, -1) }
+  // One that may be left out is often passed on as undefined.
+  return { given: args.length > 0 && last === undefined ? args.slice(0, -1) : args }
+}
+
+/** Values one by one, as a list, or by name. */
+function valuesOf(given: readonly unknown[]): { readonly parameters: unknown } {
+  const [first] = given
+  const isOne = given.length === 1 && typeof first === 'object' && first !== null && !(first instanceof Uint8Array)
+  return { parameters: isOne && !(first instanceof Date) ? byName(first) : given }
+}
+
+const NOTHING: Form<unknown> = { rows: () => 0 }
+
+const OUTCOME: Form<Outcome> = {
+  rows: ({ answer }) => (Array.isArray(answer) ? answer.length : answer === undefined ? 0 : 1),
+  pack: ({ answer }) => ({ answer }),
+  // A statement that reads says no more of itself.
+  unpack: (kept) => ({ ...(ownCopy(kept) as { answer: unknown }), statement: { lastID: 0, changes: 0 } }),
+}
