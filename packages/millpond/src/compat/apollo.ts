@@ -39,8 +39,9 @@ export function apolloCache<V = string>(cache: Cache, options: ApolloCacheOption
     get: (key) => cache.get<V>(key),
     async set(key, value, said) {
       const seconds = said?.ttl
-      const ttl =
-        seconds === undefined ? ever : seconds === null ? Number.POSITIVE_INFINITY : Math.max(0, seconds * SECOND)
+      // Not a number is no TTL, as in Apollo's own adapter for Keyv.
+      const isGiven = seconds !== undefined && !Number.isNaN(seconds)
+      const ttl = isGiven ? (seconds === null ? Number.POSITIVE_INFINITY : Math.max(0, seconds * SECOND)) : ever
       if (ttl <= 0 || value === undefined) await cache.delete(key)
       else await cache.set(key, value, lasting.of(endless(ttl)))
     },

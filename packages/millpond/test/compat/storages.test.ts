@@ -126,6 +126,8 @@ describe('Apollo', () => {
     await own.set('minute', 'b', { ttl: 60 })
     await own.set('ever', 'c', { ttl: null })
     await own.set('none', 'd', { ttl: 0 })
+    await own.set('hour too', 'e', { ttl: Number.NaN }) // of a cache hint without a maximum age
+    expect(await own.get('hour too')).toBe('e')
     expect(await cache.get('own:minute')).toBe('b')
     const held = (): Promise<(string | undefined)[]> =>
       Promise.all(['hour', 'minute', 'ever', 'none'].map((key) => own.get(key)))
