@@ -110,8 +110,24 @@ function write({ folders, names, files, changes, version, next = version }) {
   return npm(['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'])
 }
 
+/**
+ * What is wrong with the tag that a workflow runs for: `v0.2.0` publishes 0.2.0 and nothing else.
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @param {string} version
+ * @returns {string | undefined} undefined: nothing, or no tag
+ */
+export function tagFault({ GITHUB_REF_TYPE: type, GITHUB_REF_NAME: tag }, version) {
+  if (type !== 'tag' || tag === `v${version}`) return undefined
+  return `the tag ${tag} is not v${version}, the version of the packages: run "npm run release -- --version", commit, and push the tag that it names`
+}
+
 /** Publishes what `ready` has packed, the library first, since the others depend on it. */
 function publish() {
+  const fault = tagFault(process.env, state().version)
+  if (fault !== undefined) {
+    console.error(`release: ${fault}`)
+    return false
+  }
   if (!run(process.execPath, [join(root, 'scripts', 'ready.mjs')])) return false
   const folder = join(root, '.cache', 'ready')
   const tarballs = readdirSync(folder).sort((a, b) => Number(/^millpond-\d/.test(b)) - Number(/^millpond-\d/.test(a)))

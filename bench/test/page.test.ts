@@ -126,7 +126,7 @@ describe('a page', () => {
     expect(text).toContain('| one field | **78** | 100 | 90 | 1.30 |')
     expect(text).toContain('| ten rows | 120 | 119 | 90 | **0.50** |')
     expect(text).toContain('2 are wrong')
-    expect(text).toContain('| under 100 ms | not kept |')
+    expect(text).toContain('| under 100 ms | not met |')
     expect(text).toContain('| loop | **3.1** | 2.5 | 9.0 |')
     expect(text).toContain('| furthest below LRU in one cell, points | | 0.6 | |')
   })

@@ -1,6 +1,6 @@
 // What a release is called, and what it writes.
 import { expect, test } from 'vitest'
-import { nextVersion, raised, sizeOf, withSection, withVersion } from '../release.mjs'
+import { nextVersion, raised, sizeOf, tagFault, withSection, withVersion } from '../release.mjs'
 
 const NAMES = ['millpond', '@millpond/control']
 
@@ -47,4 +47,14 @@ test('what is unreleased gets its number and its day', () => {
   expect(withSection('# Changes\n\n## Unreleased\n\n### Added\n', '0.2.0', '2031-05-01')).toBe(
     '# Changes\n\n## Unreleased\n\n## 0.2.0 (2031-05-01)\n\n### Added\n',
   )
+})
+
+test('a tag publishes the version that it names, and no other', () => {
+  const tagged = (name: string) => tagFault({ GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: name }, '0.2.0')
+  expect([
+    tagged('v0.2.0'),
+    tagFault({}, '0.2.0'),
+    tagFault({ GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'main' }, '0.2.0'),
+  ]).toEqual([undefined, undefined, undefined])
+  for (const name of ['v0.1.0', '0.2.0', 'v0.2.0-beta']) expect(tagged(name)).toContain(`the tag ${name} is not v0.2.0`)
 })

@@ -4,8 +4,9 @@ import type { Awaited, Fast, Figures, Right, Small, Smart, Taken, Worth } from '
 
 const HEAD = `# Benchmarks
 
-Written by \`npm run bench:page\` from \`bench/figures.json\`; the tests compare them. Each section says when, where and at which state it was taken, and which command prints it: run that to have it
-anew on your machine. Ratios matter, not seconds. Contenders stand in their documented set-up, in the same run, in turn.`
+How Millpond compares with other caches: correctness, speed, memory, what a service gains, and hit ratios. Ratios matter, not absolute times. Each library is set up as its documentation says, and all are measured in the same run, in turns.
+
+\`npm run bench:page\` writes this page from \`bench/figures.json\`, and the tests compare the two. Each section says when, on which machine and at which commit its figures were taken, and which command takes them again on yours.`
 
 export function renderPage({ right, fast, small, worth, smart }: Figures): string {
   return `${[HEAD, renderRight(right), renderFast(fast), renderSmall(small), renderWorth(worth), renderSmart(smart)].join('\n\n')}\n`
@@ -27,9 +28,11 @@ function renderRight(right: Right | undefined): string {
     Object.entries(right.setups)
       .map(([name, setup]) => `- ${name}: ${setup}`)
       .join('\n'),
-    `A read is stale where an invalidation that was acknowledged before it began had made its value old. Contenders that publish the key itself are heard of sooner than ours, which hears that something moved, and
-asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory; parsing is most of what the bare ones do, so that one value written as \`packed\` is read for
-nearly the same, and many at once are not. A set of many also numbers them in the ledger, in one step with the values. An invalidation of a tag is one command everywhere: some tenths of a millisecond more or less are its way to the server. Where part of the time was starved, a zero proves little; an empty cell failed in that run.`,
+    `A read is stale if an invalidation that was acknowledged before the read began had made its value old. Libraries that publish the key itself inform other processes sooner; Millpond announces that something changed, and the processes ask what.
+
+The bare reads check nothing and store nothing. A read by Millpond also compares a checksum and the ledger's numbers, freezes and weighs the value, and puts it into memory. Most of the bare cost is parsing, so a single value in the format \`packed\` costs nearly the same as bare \`GET\` + \`JSON.parse\`. A set of many also numbers them in the ledger, in the same step.
+
+An invalidation of a tag is one command in each library; differences of some tenths of a millisecond are the way to the server. Where part of the time was starved, a zero proves little. An empty cell failed in that run.`,
   ].join('\n\n')
 }
 
@@ -47,7 +50,7 @@ function renderFast(fast: Fast | undefined): string {
   return [
     head,
     `\`npm run bench\`. ${told(fast)}`,
-    `Cost over ${named('lru-cache', fast)} in the same round, CPU time, median of ${fast.rounds} rounds; below 1 is faster. *Fresh* keys are built for each call, as services do. *millpond* is \`cache.peek\`; its \`set\` is awaited, so only its store has those rows. *After reads*: once a cache has been read for a while, V8 moves what a \`Map\` leaves behind to the old generation, and whatever keeps its keys in one pays more for each set that pushes another key out, as in a service that reads between its writes.`,
+    `CPU time relative to ${named('lru-cache', fast)} in the same round, median of ${fast.rounds} rounds; below 1 is faster. *Fresh* keys are built for each call, as in services. The column *millpond* is \`cache.peek\`; the public \`set\` is awaited, so only the store has rows for it. *After reads*: once a cache has been read for a while, V8 moves what a \`Map\` leaves behind to the old generation; a cache that keeps its keys in a \`Map\` then pays more for each set that evicts another key, as in a service that reads between its writes.`,
     formatTable([
       ['', ...columns.map(({ name, entries }) => `${name}, ${entries.toLocaleString('en')}`)],
       ...rows.map((row) => [row, ...columns.map((column) => cost(column, row))]),
@@ -55,29 +58,34 @@ function renderFast(fast: Fast | undefined): string {
     ...(fast.awaited.length === 0
       ? []
       : [
-          `What a service awaits, 1,000 entries with a TTL, CPU time of an operation (us):`,
+          `Awaited operations, 1,000 entries with a TTL, CPU microseconds per operation:`,
           timesTable(fast, fast.awaited),
         ]),
     ...(fast.isolated.length === 0
       ? []
       : [
-          `Objects that nobody else can change, CPU time of an operation (us); through JSON, dates become text:`,
+          `Values isolated from their callers (copied or frozen), CPU microseconds per operation; through JSON, dates become text:`,
           timesTable(fast, fast.isolated),
         ]),
     ...(fast.bytes.length === 0
       ? []
       : [
-          `Bytes an entry beside key and value: ${fast.bytes
+          `Bytes per entry, without key and value: ${fast.bytes
             .map(
               ({ name, size, plain, ttl }) =>
                 `${name} ${plain.toFixed(0)}${ttl === undefined ? '' : ` (${ttl.toFixed(0)} with a TTL)`} at ${size.toLocaleString('en')}`,
             )
             .join(', ')}.`,
         ]),
-    `Why a contender may be ahead: where the very same string object is asked for again, a \`Map\` reuses the hash that V8 keeps with it, which JavaScript cannot see; in small caches where every set pushes something
-out, ours also hashes the whole key, weighs, stamps and judges; where a loader runs, ours keeps track of who waits for whom, of what moves meanwhile, and of a deadline; of a key of a batch storing is most (in a full cache each pushes another one out, which is weighed,
-chosen and noted with its cause), then a load and the cause of the miss, which figures and guarantees are made of; JSON text is cheap to set, and refuses nothing that it loses;
-a \`set\` that is awaited checks its options and tells the ledger, where a cache without one writes into a \`Map\`; CacheableMemory clones on each hit what ours clones and freezes once, with the \`set\`.`,
+    `Where another library is ahead, this is why:
+
+- The very same string object is looked up again: a \`Map\` reuses the hash that V8 keeps with the string, which JavaScript cannot see.
+- A small cache in which every set evicts something: Millpond hashes the whole key, weighs the value, and its policy compares candidates.
+- A loader runs: Millpond keeps track of who waits for it, of what is invalidated meanwhile, and of a deadline.
+- Keys of a batch: most of the cost is storing (in a full cache each evicts another entry, whose cause is noted), then the load and the cause of its miss.
+- JSON text: cheap to set, and it loses what it cannot represent without an error.
+- An awaited \`set\` checks its options and tells the ledger, where a cache without one writes into a \`Map\`.
+- CacheableMemory clones on each hit; Millpond clones and freezes once, in \`set\`.`,
   ].join('\n\n')
 }
 
@@ -87,7 +95,7 @@ function renderSmall(small: Small | undefined): string {
   return [
     head,
     `\`npm run bench -- --rows values\`. ${told(small)}`,
-    `Bytes of one value in the heap with its place in the cache, key aside; no TTL. ${named('lru-cache', small)} holds the very object that it was given, ours a frozen clone. *Set*: CPU time over storing the value's JSON text in lru-cache, in the same round; below 1 is faster.`,
+    `Heap bytes of one value with its place in the cache, without the key; no TTL. ${named('lru-cache', small)} holds the object that it was given, Millpond a frozen clone. *Set*: CPU time relative to storing the value's JSON text in lru-cache, in the same round; below 1 is faster.`,
     formatTable([
       ['', 'millpond', 'lru-cache', 'its JSON in lru-cache', 'set'],
       ...small.values.map(({ value, ours, lru, json, set }) => [
@@ -98,7 +106,7 @@ function renderSmall(small: Small | undefined): string {
         better(set.toFixed(2), set < 1),
       ]),
     ]),
-    'Text takes less where there are many small objects, and each hit has to parse it. For each object that is set V8 is called to freeze it and to say that it has no symbols, which text need not be asked, and which would else be dropped without a word; so many small objects cost more to set than their text does, and one row, dates or long texts less. Lists of fractions are where lru-cache takes less: V8 keeps their bare numbers side by side, and makes an object of each when the list is frozen.',
+    'JSON text takes less where a value has many small objects, but each hit has to parse it. For each object that is set, V8 is called to freeze it and to check that it has no symbols, which JSON would drop without an error: so many small objects cost more to set than their text does, and one row, dates or long texts cost less. Lists of fractions take less in lru-cache: V8 stores bare numbers side by side, and makes an object of each when the list is frozen.',
   ].join('\n\n')
 }
 
@@ -108,7 +116,7 @@ function renderWorth(worth: Worth | undefined): string {
   const { cached, uncached } = worth
   const less = (one: number, other: number) => `${(100 * (1 - one / other)).toFixed(0)} % less`
   const ms = (value: number) => `${value.toFixed(1)} ms`
-  const kept = (isKept: boolean) => (isKept ? 'kept' : 'not kept')
+  const kept = (isKept: boolean) => (isKept ? 'met' : 'not met')
   const faster = 1 - cached.meanMs / uncached.meanMs
   const fewer = 1 - cached.queries / uncached.queries
   return [
@@ -116,7 +124,7 @@ function renderWorth(worth: Worth | undefined): string {
     `\`npm run load -- --seconds ${worth.seconds}\`: the deals service on SQLite, ${cached.requests.toLocaleString('en')} requests of ${worth.sessions} sessions over ${worth.seconds} s, ${cached.writes} of them writes; every cached answer was compared with the
 database: ${worth.wrong === 0 ? 'all are right' : `${worth.wrong} are wrong`}. ${told(worth)}`,
     formatTable([
-      ['', 'with the cache', 'without', '', 'the sources promise', ''],
+      ['', 'with the cache', 'without', '', 'goal', ''],
       ['hit rate', percent(cached.hitRate ?? 0), '', '', '95 %', kept((cached.hitRate ?? 0) >= 0.95)],
       ['p50 of a request', ms(cached.p50Ms), ms(uncached.p50Ms), less(cached.p50Ms, uncached.p50Ms), '', ''],
       [
@@ -152,7 +160,7 @@ database: ${worth.wrong === 0 ? 'all are right' : `${worth.wrong} are wrong`}. $
         '',
       ],
     ]),
-    'Most users open their page once in so short a time, which bounds the hit rate. The run says of what was computed how much nobody had asked for before, and how much a write had changed.',
+    'In so short a time most users open their page only once, which bounds the hit rate. The run reports how many of the computed responses had never been requested before, and how many a write had changed.',
   ].join('\n\n')
 }
 
@@ -176,7 +184,7 @@ function renderSmart(smart: Smart | undefined): string {
       line('mean', smart.mean),
       ['furthest below LRU in one cell, points', ...policies.map((policy) => smart.below[policy]?.toFixed(1) ?? '')],
     ]),
-    "All policies are ours; the contenders' columns are their papers' algorithms, each checked against a slow model of itself, and by `--columns` against what other implementations reach. Where one of them is ahead on a trace, it has a window that happens to fit; ours has to learn its own from the traffic (decision 0003).",
+    "All policies are Millpond's: the other columns are the algorithms of their papers, each checked against a slow model of itself, and with `--columns` against other implementations. Where one of them is ahead on a trace, its fixed window happens to fit; `adaptive` has to learn its window from the traffic (decision 0003).",
   ].join('\n\n')
 }
 

@@ -164,3 +164,47 @@ it('examples in TypeScript compile under strict rules', () => {
   expect(files.length).toBeGreaterThan(15)
   expect(typeFaults(folder, files, { skipLibCheck: true })).toEqual([])
 }, 60_000)
+
+/** What fragments take as given: the caches and helpers of the page, by their types, and the reader's own program. */
+const GIVEN = `declare global {
+  var cache: import('millpond').Cache
+  var cdn: import('@millpond/cdn').Cdn
+  var link: import('millpond/testing').FaultProxy
+  var registry: import('millpond/observe').Registry
+  var kysely: import('kysely').Kysely<any>
+  var mongoose: { connection: { transaction(work: (session: object) => Promise<void>): Promise<void> } }
+${Object.entries({
+  millpond: ['modelTags'],
+  'millpond/observe': ['jobCollector'],
+  'millpond/next': ['nextIncrementalCache'],
+  'millpond/orm/prisma': ['prismaCache'],
+  'millpond/testing': ['startFaultProxy', 'describeOutage'],
+  'millpond/tiers/redis': ['redis'],
+  '@millpond/cdn': ['createCdn', 'cloudflare', 'edgeTargets'],
+  '@millpond/cdn/assets': ['s3Store'],
+  vitest: ['describe', 'it'],
+})
+  .flatMap(([from, names]) => names.map((name) => `  var ${name}: typeof import('${from}').${name}`))
+  .join('\n')}
+${'alarm connectionString db id load mine pool PrismaClient PrismaPg server stage User'
+  .split(' ')
+  .map((name) => `  var ${name}: any`)
+  .join('\n')}
+}
+export {}
+`
+
+it('fragments that do not run name only options, methods and types that exist', () => {
+  const given = join(folder, 'given.d.mts')
+  writeFileSync(given, GIVEN)
+  const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`)
+  const files = [...guide.map((name) => `docs/guide/${name}`), 'README.md', ...packages].flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code], index) => {
+      const file = join(folder, `${page.replaceAll('/', '-')}-fragment-${index + 1}.mts`)
+      writeFileSync(file, `${code}\nexport {}\n`)
+      return file
+    }),
+  )
+  expect(files.length).toBeGreaterThan(25)
+  expect(typeFaults(folder, [given, ...files], { skipLibCheck: true })).toEqual([])
+}, 60_000)

@@ -147,7 +147,10 @@ export type Warmed = Iterable<readonly [Key, unknown]> | AsyncIterable<readonly 
 type WarmerResult = Warmed | void | Promise<Warmed | void>
 
 /** Makes what a plan names: a model's rows, a view, an endpoint. An error counts as one failure of the plan. */
-export type Warmer = (request: WarmRequest, context: { readonly signal: AbortSignal }) => WarmerResult
+export type Warmer<Kind extends WarmRequest['kind'] = WarmRequest['kind']> = (
+  request: Extract<WarmRequest, { readonly kind: Kind }>,
+  context: { readonly signal: AbortSignal },
+) => WarmerResult
 
 /** The pace of a run, and when it gives up. */
 export interface WarmOptions {
@@ -279,7 +282,7 @@ export interface Warming {
    * Registers the warmer of a model, a view, or an endpoint (or its `data`); returns a function that removes it.
    * @throws MillpondError `OPTION_INVALID` if there is one of that name.
    */
-  register(kind: 'model' | 'view' | 'api', name: string, warmer: Warmer): () => void
+  register<Kind extends WarmRequest['kind']>(kind: Kind, name: string, warmer: Warmer<Kind>): () => void
   /** What can be warmed by name, in the order of registration. */
   readonly registered: readonly { readonly kind: 'model' | 'view' | 'api'; readonly name: string }[]
   /**

@@ -22,6 +22,7 @@ import type {
   WarmOptions,
   WarmPlan,
   WarmReport,
+  WarmRequest,
   WarmScheduleOptions,
 } from '../core/warm.ts'
 import { HotList } from './hot-list.ts'
@@ -112,7 +113,7 @@ export class NamespaceWarming implements Warming {
     return runPlans(this.#check(plans), checkRun(options), this.#seam)
   }
 
-  register(kind: 'model' | 'view' | 'api', name: string, warmer: Warmer): () => void {
+  register<Kind extends WarmRequest['kind']>(kind: Kind, name: string, warmer: Warmer<Kind>): () => void {
     if (kind !== 'model' && kind !== 'view' && kind !== 'api')
       throw new MillpondError(
         'OPTION_INVALID',
@@ -128,7 +129,8 @@ export class NamespaceWarming implements Warming {
         'OPTION_INVALID',
         `warming: there is already a warmer for the ${kind} ${show(name)}: remove it first`,
       )
-    this.#warmers.set(id, { kind, name, warmer })
+    // A warmer is called with requests of the kind under which it is found.
+    this.#warmers.set(id, { kind, name, warmer: warmer as Warmer })
     return () => {
       if (this.#warmers.get(id)?.warmer === warmer) this.#warmers.delete(id)
     }

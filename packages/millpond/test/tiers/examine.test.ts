@@ -1,7 +1,7 @@
 // What an examination of a store says: of servers that are well, that want something else, and of places where there is
 // none.
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +98,20 @@ describe('where there is no server', () => {
 })
 
 describeWith('redis', 'Redis', () => {
+  test('as the tuning page configures it starts, and leaves nothing to say', async () => {
+    const page = readFileSync(new URL('../../../../docs/guide/tuning.md', import.meta.url), 'utf8')
+    const [, config = ''] = /^```\n# redis\.conf\n([\s\S]*?)^```/m.exec(page) ?? []
+    const settings = config.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    expect(settings.length).toBeGreaterThan(5)
+    const args = settings.flatMap((line) => {
+      const [name = '', ...value] = line.split(' ')
+      return [`--${name}`, value.join(' ').replace(/^""$/, '')]
+    })
+    const server = await startRedis({ args })
+    const { told } = await examine(redis({ url: server.url, ...PATIENCE }))
+    expect(told).toEqual(['connect ok', 'authenticate ok', 'ping ok', 'server ok', 'settings ok'])
+  })
+
   test('is reached, and its settings are judged', async () => {
     const server = await startRedis()
     const { told, steps } = await examine(redis({ url: server.url, ...PATIENCE }))

@@ -72,12 +72,11 @@ function classOf(driver: RedisDriver, found: unknown): RedisClientClass {
 
 /** A failure as callers see it. */
 export function failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
+  const safe = withoutCommand(cause)
   return new MillpondError(
     code,
-    `[redis] ${what.replace(/:$/, '')}: ${isError(cause) ? cause.message : 'there is no connection'}`,
-    {
-      cause: withoutCommand(cause),
-    },
+    `[redis] ${what.replace(/:$/, '')}: ${isError(safe) ? safe.message : 'there is no connection'}`,
+    { cause: safe },
   )
 }
 
@@ -85,11 +84,20 @@ export function closed(what: string): MillpondError {
   return new MillpondError('CLOSED', `[redis] ${what}: the tier is closed`)
 }
 
-/** The client attaches the failed command to its errors, so that passwords (AUTH) and values would reach logs. */
-function withoutCommand(error: unknown): unknown {
-  if (isError(error)) Reflect.deleteProperty(error, 'command')
+/**
+ * The client attaches the failed command to its errors, and a server that does not know a command repeats its arguments
+ * (`ERR unknown command 'AUTH', with args beginning with: ...`): passwords and values would reach logs.
+ */
+export function withoutCommand(error: unknown): unknown {
+  if (!isError(error)) return error
+  Reflect.deleteProperty(error, 'command')
+  if (REPEATED.test(error.message)) {
+    error.message = error.message.replace(REPEATED, '')
+    error.stack = `${error.name}: ${error.message}`
+  }
   return error
 }
+const REPEATED = /,? with args beginning with:.*$/is
 
 /** The message of the server or the socket itself. */
 export function messageOf(error: unknown): string {

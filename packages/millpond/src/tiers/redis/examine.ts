@@ -6,6 +6,7 @@ import { isError } from '../../core/errors.ts'
 import { Examination, type Finding, findings } from '../examination.ts'
 import { type Destination, nameOf, reach } from '../reach.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
+import { withoutCommand } from './connection.ts'
 import { createClient, sentinelsOf } from './connection-client.ts'
 import type { RedisSettings } from './options.ts'
 
@@ -104,7 +105,7 @@ async function signIn(
     if (db !== 0) await client.select(db)
     await client.ping()
   } catch (error) {
-    throw trouble() ?? error
+    throw withoutCommand(trouble() ?? error)
   }
   const { username, password } = address
   return {
