@@ -11,6 +11,7 @@ import {
   whole,
   withMethods,
 } from '../core/checks.ts'
+import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -24,8 +25,8 @@ export interface WebhookOptions<R> {
   readonly secret: WebhookSecret | readonly WebhookSecret[]
   /** Invalidates; the sender gets its acknowledgement. */
   readonly invalidate: (criteria: Criteria) => Promise<R>
-  /** The clock for signatures. */
-  readonly clock: Clock
+  /** The clock for signatures. Default: the system's. */
+  readonly clock?: Clock | undefined
   /** The tolerance of the timestamp, in either direction. Default `'5m'`. */
   readonly window?: Duration | undefined
   /** The largest body, in bytes. Default 65,536. */
@@ -50,7 +51,7 @@ export interface WebhookAnswer {
 const OPTIONS: Shape<WebhookOptions<unknown>> = {
   secret: required<WebhookOptions<unknown>['secret']>(checkedElsewhere), // validated below, and never shown
   invalidate: required(fn('a function such as (criteria) => cache.invalidate(criteria)')),
-  clock: required(clock),
+  clock,
   window: duration,
   maxBytes: whole(1),
   nonces: withMethods<NonceStore>('a store of nonces, such as memoryNonces()', 'claim', 'release'),
@@ -186,7 +187,7 @@ function resolve<R>(options: WebhookOptions<R>): Settings<R> {
     windowMs,
     maxBytes,
     invalidate: options.invalidate,
-    clock: options.clock,
+    clock: options.clock ?? systemClock(),
     nonces: options.nonces ?? memoryNonces(),
     show: options.show ?? (() => undefined),
     onError: options.onError ?? (() => undefined),

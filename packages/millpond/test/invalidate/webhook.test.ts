@@ -292,6 +292,16 @@ describe('webhook', () => {
     ).toBe(400)
   })
 
+  it('I5: goes by the clock of the system unless it is given another', async () => {
+    const hook = webhook({ secret, invalidate: async () => undefined })
+    const body = '{"tags":["deals"]}'
+    const sentNow = async (seconds: number): Promise<number> => {
+      const headers = signWebhook({ secret, id: `id-${seconds}`, body, now: Date.now() + seconds * 1000 })
+      return (await hook.handle(headers, body)).status
+    }
+    expect([await sentNow(0), await sentNow(-600), await sentNow(600)]).toEqual([200, 401, 401])
+  })
+
   it('refuses options that would accept anything', () => {
     expect(() => setup({ secret: [] })).toThrow(/list is empty/)
     expect(() => setup({ secret: 'short' })).toThrow(/at least 16 bytes/)
