@@ -324,7 +324,7 @@ export class Assembly implements CacheServices {
     await this.#inTime(this.#sources.stopWarming([space]))
     await this.#sources.closeCollections([space])
     await finish(opened)
-    opened.space.ledger.close()
+    await opened.space.ledger.close()
     // Unless the name was taken again meanwhile.
     if (this.#namespaces.get(namespace) === undefined) this.#parts.memory?.store.release(namespace)
   }
@@ -367,9 +367,11 @@ export class Assembly implements CacheServices {
     // Only now: pending work has been invalidated, and nothing invalidates any more, so the file contains nothing
     // invalid.
     await this.#restart?.stop()
-    for (const one of open) one.space.ledger.close()
+    // Told while its tiers are open, so that nobody waits for this process.
+    const told = Promise.all(open.map(({ space: { ledger } }) => ledger.close(true)))
     this.#namespaces.close()
     memory?.store.close()
+    await told
     await Promise.all([...tiers.map((tier) => tier.close()), space.outbox?.close()])
   }
 }

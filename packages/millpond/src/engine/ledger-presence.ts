@@ -53,7 +53,7 @@ export class Presence {
   readonly #changed = new Set<Member>()
   readonly #left = new Set<string>()
   #count = 0
-  #isSending = false
+  #sending: Promise<void> | undefined
   #lookedAt = Number.NEGATIVE_INFINITY
   #sentAt = Number.NEGATIVE_INFINITY
   /**
@@ -89,6 +89,11 @@ export class Presence {
 
   /** Nothing of the namespace is trusted here from now on. */
   leave(member: Member): void {
+    this.#remove(member)
+    this.#schedule()
+  }
+
+  #remove(member: Member): void {
     if (!this.#members.delete(member)) return
     this.#changed.delete(member)
     const others = (this.#names.get(member.namespace) ?? 1) - 1
@@ -98,11 +103,27 @@ export class Presence {
       this.#names.delete(member.namespace)
       this.#left.add(member.namespace)
     }
-    this.#schedule()
+  }
+
+  /**
+   * As `leave`, for who closes: told at once, behind what is being told. Resolves when the store knows, or has not
+   * answered within the member's patience: then the process leaves by silence.
+   */
+  async end(member: Member): Promise<void> {
+    this.leave(member)
+    const { namespace, patienceMs } = member
+    await this.#deadlines.hold(this.#tellLeft(namespace), patienceMs, () => 'ledger: heartbeat').catch(() => {})
+  }
+
+  async #tellLeft(namespace: string): Promise<void> {
+    await this.#sending
+    // Who closes many namespaces in one turn tells of all of them together.
+    if (this.#left.has(namespace) && this.#sending === undefined) void this.#beat()
+    await this.#sending
   }
 
   #schedule(): void {
-    if (this.#isSending || (this.#members.size === 0 && this.#left.size === 0)) return
+    if (this.#sending !== undefined || (this.#members.size === 0 && this.#left.size === 0)) return
     const dueAt = this.#sentAt + this.#waitMs
     if (dueAt >= this.#ringsAt) return
     this.#cancel()
@@ -125,13 +146,14 @@ export class Presence {
   }
 
   async #beat(): Promise<void> {
-    if (this.#isSending) return
-    this.#isSending = true
+    if (this.#sending !== undefined) return
     this.#cancel()
     this.#ringsAt = Number.POSITIVE_INFINITY
     this.#leaveUntrusted()
-    if (this.#members.size > 0 || this.#left.size > 0) await this.#tell()
-    this.#isSending = false
+    if (this.#members.size === 0 && this.#left.size === 0) return
+    this.#sending = this.#tell()
+    await this.#sending
+    this.#sending = undefined
     this.#schedule()
   }
 
@@ -175,7 +197,7 @@ export class Presence {
     const now = this.#clock.monotonic()
     if (now - this.#lookedAt < RETRY_MS) return
     this.#lookedAt = now
-    for (const member of this.#members.keys()) if (!member.isTrusted) this.leave(member)
+    for (const member of this.#members.keys()) if (!member.isTrusted) this.#remove(member)
   }
 
   /** The store has forgotten what it was told before: reports the members that were not in the last heartbeat. */

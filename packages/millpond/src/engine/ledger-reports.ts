@@ -3,6 +3,7 @@
 import type { Clock, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
+import { Deadlines } from '../wrap/deadlines.ts'
 import { type Member, type Presence, presenceOf } from './ledger-presence.ts'
 
 export interface ReportOptions {
@@ -35,9 +36,13 @@ export class Reports {
   #presence: Presence | undefined
   #reportedAt = Number.NEGATIVE_INFINITY
   #reported = -1
+  #reporting: Promise<void> | undefined
+  #isEnded = false
+  readonly #deadlines: Deadlines
 
   constructor(options: ReportOptions, member: Member) {
     this.#options = options
+    this.#deadlines = new Deadlines(options.clock)
     this.#member = member
   }
 
@@ -56,14 +61,27 @@ export class Reports {
       return
     this.#reported = seq
     this.#reportedAt = clock.monotonic()
-    store.report(namespace, nodeId(), { epoch, seq }).catch(() => {
+    this.#reporting = store.report(namespace, nodeId(), { epoch, seq }).catch(() => {
       this.#reportedAt = Number.NEGATIVE_INFINITY // reported again with the next question
     })
   }
 
-  /** Nothing of the namespace is trusted here from now on. */
-  end(): void {
-    this.#presence?.leave(this.#member)
+  /**
+   * Nothing of the namespace is trusted here from now on. `isLast`: nor is anything under this id again. Resolves when
+   * the store knows, or does not answer in time: others then wait until this process has been silent for 3 seconds.
+   */
+  async end(isUp: boolean, isLast: boolean): Promise<void> {
+    this.#isEnded = true
+    const { store, namespace, nodeId } = this.#options
+    if (!isUp) return this.#presence?.leave(this.#member)
+    if (this.#presence !== undefined) return this.#presence.end(this.#member)
+    // Without numbers to tell their order, it could arrive after a report of the namespace opened anew.
+    if (!isLast || store?.leave === undefined || this.#reported < 0) return
+    const leave = async (): Promise<void> => {
+      await this.#reporting
+      await store.leave?.(namespace, nodeId())
+    }
+    await this.#deadlines.hold(leave(), this.#member.patienceMs, () => 'ledger: leave').catch(() => {})
   }
 
   async acked(
@@ -76,6 +94,11 @@ export class Reports {
     const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve, true))
     const until = clock.monotonic() + timeoutMs
     for (let position = sent, pollMs = ACK_POLL_MS; ; await pause(pollMs)) {
+      if (this.#isEnded)
+        throw new MillpondError(
+          'LEDGER_UNREACHABLE',
+          `${namespace} the cache was closed, so it is unknown which processes have applied this`,
+        )
       const standing = await ask()
       if (standing.isUp && standing.isPaid) position ??= standing.position
       const isOver = clock.monotonic() >= until

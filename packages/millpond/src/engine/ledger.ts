@@ -297,12 +297,18 @@ export class Ledger implements Rider, Member {
     return { position: this.view.position, dropped: 0 }
   }
 
-  close(): void {
+  /**
+   * Nothing is trusted any more, whoever still asks, and no answer that is on its way renews that; only then is the
+   * store told. Resolves when it knows, or has not answered in time. `isLast`: the whole cache closes.
+   */
+  close(isLast = false): Promise<void> {
     this.#closed = true
+    this.#generation++
+    this.#askedMonotonic = Number.NEGATIVE_INFINITY
     this.#cancelTimer?.()
     this.#unfollow?.()
     this.#beat?.leave(this)
-    this.#reports.end()
+    return this.#reports.end(this.#up, isLast)
   }
 
   /** The longest that a question may take now, in milliseconds. */

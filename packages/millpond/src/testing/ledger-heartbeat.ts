@@ -118,6 +118,39 @@ export const heartbeatCases: readonly Case<LedgerSubject>[] = [
       }),
   },
   {
+    id: 'heartbeat-gap',
+    title: 'who misses the last heartbeat of a process asks for all again, as after a restored backup',
+    run: (subject) =>
+      withAnother(subject, async (one) => {
+        await one.heartbeat('one', beat(7, [await placeOf(one, 'a')]))
+        assert.equal(await one.heartbeat('one', beat(8)), true)
+        assert.equal(await one.heartbeat('one', beat(10)), false, 'what the ninth said is not known')
+        assert.equal(await one.heartbeat('one', beat(11)), true)
+        return undefined
+      }),
+  },
+  {
+    id: 'leave',
+    title: 'a process that has left a namespace is not in it, and still in others',
+    run: (subject) =>
+      using(subject, async ({ ledger }) => {
+        const { report, leave, nodes, heartbeat } = ledger
+        if (report === undefined || leave === undefined || nodes === undefined || heartbeat !== undefined)
+          return 'processes leave by a heartbeat, or by silence'
+        const places = await Promise.all(['a', 'b'].map((name) => placeOf(ledger, name)))
+        for (const { namespace, position } of places)
+          for (const id of ['one', 'two']) await ledger.report?.(namespace, id, position)
+        await ledger.leave?.('a', 'one')
+        await ledger.leave?.('a', 'unknown')
+        assert.deepEqual(
+          (await ledger.nodes?.('a'))?.map(({ id }) => id),
+          ['two'],
+        )
+        assert.deepEqual((await ledger.nodes?.('b'))?.map(({ id }) => id).sort(), ['one', 'two'])
+        return undefined
+      }),
+  },
+  {
     id: 'heartbeat-epoch',
     title: 'G6: a process that reported a position of an ended epoch is not among the nodes of the next one',
     run: (subject) =>

@@ -27,7 +27,7 @@ const judged = <I extends Omit<TierItem, 'asOf'>>(item: I): I => ({ ...item, bod
 
 export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: EpochListener): LedgerStore {
   inner.coverOtherTiers?.()
-  const { unmoved, leaseAll, releaseAll, follow, report, heartbeat, nodes } = inner
+  const { unmoved, leaseAll, releaseAll, follow, report, leave, heartbeat, nodes } = inner
   return {
     scope: inner.scope,
     entriesApart: true,
@@ -60,6 +60,7 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
     ...(releaseAll !== undefined && { releaseAll: releaseAll.bind(inner) }),
     ...(follow !== undefined && { follow: follow.bind(inner) }),
     ...(report !== undefined && { report: report.bind(inner) }),
+    ...(leave !== undefined && { leave: leave.bind(inner) }),
     ...(heartbeat !== undefined && { heartbeat: heartbeat.bind(inner) }),
     ...(nodes !== undefined && { nodes: nodes.bind(inner) }),
   }

@@ -67,6 +67,15 @@ function suite(optionsOf: () => object, watch: () => Tier): void {
     await until('it to be there again', async () => (await nodes()).has(String(ids[2])))
   })
 
+  it('G19: does not wait for a process that has closed', async () => {
+    const { peers } = await start(3)
+    const [first, , last] = peers as [Peer, Peer, Peer]
+    await last.call('close')
+    const closed = performance.now()
+    expect(await first.call('acked', { key: 'k', timeout: 10_000 }), 'in time').toEqual([])
+    expect(performance.now() - closed, 'in time').toBeLessThan(1000)
+  })
+
   it('G3: waits for a killed process for no longer than 3 s', async () => {
     const { peers, ids } = await start(3)
     const [first, , last] = peers as [Peer, Peer, Peer]

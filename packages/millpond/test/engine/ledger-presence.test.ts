@@ -260,6 +260,132 @@ describe('who waits for an invalidation', () => {
   })
 })
 
+describe('a process that closes', () => {
+  test('is not waited for from then on, and says so of all its namespaces in one heartbeat', async () => {
+    const { clock, processes, connect } = world()
+    const leaving = connect()
+    const [one, two] = [open(connect().tier, clock), open(leaving.tier, clock)]
+    await readFor(one, clock, 500)
+    await readFor(two, clock, 500)
+    leaving.beats.length = 0
+    await Promise.all([two.close(), two.close()])
+    await two.close()
+    expect(leaving.beats.map(({ moved, left }) => [moved.length, left.length])).toEqual([[0, NAMES.length]])
+    expect([...processes.values()].map(({ places }) => places.size)).toEqual([NAMES.length, 0])
+    const receipt = await one.namespace('n3').delete('k')
+    const began = clock.monotonic()
+    expect(await settled(clock, receipt.acked({ timeout: 5000 }))).toEqual([])
+    expect(clock.monotonic() - began, 'what it takes to tell of itself').toBeLessThanOrEqual(110)
+  })
+
+  test('says so of one namespace at once, and takes it back where that is opened anew', async () => {
+    const { clock, processes, connect } = world()
+    const leaving = connect()
+    const cache = open(leaving.tier, clock)
+    await readFor(cache, clock, 1500)
+    await settled(clock, cache.namespace('n3').close())
+    const [places] = [...processes.values()].map(({ places: held }) => held)
+    expect(places?.has('presence:n3:')).toBe(false)
+    expect(places?.size).toBe(NAMES.length - 1)
+    const again = cache.namespace('n4').close()
+    await cache.namespace('n4').getOrSet('k', () => 'new')
+    await settled(clock, again)
+    await clock.run(5)
+    expect(places?.has('presence:n4:')).toBe(true)
+  })
+
+  test.each([
+    ['hangs', () => new Promise<never>(() => {})],
+    ['fails', () => Promise.reject(new Error('cut'))],
+  ])(
+    'G3: whose last heartbeat %s closes within its patience, and others wait until it has been silent',
+    async (_, cut) => {
+      const { clock, connect } = world()
+      let isCut = false
+      const cutOff = connect((ledger) => ({
+        heartbeat: (id, beat) => (isCut ? cut() : (ledger.heartbeat?.(id, beat) ?? Promise.resolve(true))),
+      }))
+      const [one, two] = [open(connect().tier, clock), open(cutOff.tier, clock)]
+      await readFor(one, clock, 500)
+      await readFor(two, clock, 500)
+      isCut = true
+      const began = clock.monotonic()
+      await settled(clock, two.close())
+      expect(clock.monotonic() - began).toBeLessThanOrEqual(300)
+      expect(await settled(clock, (await one.namespace('n3').delete('k')).acked({ timeout: 500 }))).toHaveLength(1)
+      expect(await settled(clock, (await one.namespace('n3').delete('k')).acked({ timeout: 5000 }))).toEqual([])
+    },
+  )
+
+  test('G3: trusts nothing once that is told, whatever answer is still on its way', async () => {
+    const { clock, processes, connect } = world()
+    const answers: (() => void)[] = []
+    let isSlow = false
+    const slow = connect((ledger) => ({
+      pull: async (namespace, from) => {
+        const answer = await ledger.pull(namespace, from)
+        if (isSlow) await new Promise<void>((resolve) => answers.push(resolve))
+        return answer
+      },
+    }))
+    const [one, two] = [open(connect().tier, clock), open(slow.tier, clock)]
+    await readFor(two, clock, 1500)
+    isSlow = true
+    await one.namespace('n3').delete('k')
+    await clock.run(100)
+    expect(answers).not.toEqual([])
+    await settled(clock, two.close())
+    const [, ...mine] = [...processes.values()].reverse()
+    isSlow = false
+    for (const answer of answers) answer()
+    await clock.run(2000)
+    expect(mine.map(({ places }) => places.size)).toEqual([0])
+  })
+
+  test('G3: does not leave behind a heartbeat that is on its way', async () => {
+    const { clock, processes, connect } = world()
+    const held: (() => void)[] = []
+    let isSlow = false
+    const slow = connect((ledger) => ({
+      heartbeat: async (id, beat) => {
+        if (isSlow) await new Promise<void>((resolve) => held.push(resolve))
+        return (await ledger.heartbeat?.(id, beat)) ?? true
+      },
+    }))
+    const two = open(slow.tier, clock)
+    await readFor(two, clock, 1500)
+    isSlow = true
+    await two.namespace('n3').delete('k')
+    await readFor(two, clock, 100)
+    expect(held).toHaveLength(1)
+    const closed = two.close()
+    await clock.run(10)
+    isSlow = false
+    held[0]?.()
+    await settled(clock, closed)
+    expect([...processes.values()].map(({ places }) => places.size)).toEqual([0])
+  })
+
+  test('does not keep those waiting who wait for an invalidation here', async () => {
+    const { clock, connect } = world()
+    const stuck = connect((ledger) => ({
+      nodes: async (namespace) => [...((await ledger.nodes?.(namespace)) ?? []), { id: 'stuck', seq: 0, ageMs: 0 }],
+    }))
+    const cache = open(stuck.tier, clock)
+    await readFor(cache, clock, 500)
+    const acked = (await cache.namespace('n3').delete('k')).acked({ timeout: 60_000 })
+    acked.catch(() => {})
+    await clock.run(200)
+    await settled(clock, cache.close())
+    const began = clock.monotonic()
+    await expect(settled(clock, acked)).rejects.toMatchObject({
+      code: 'LEDGER_UNREACHABLE',
+      message: expect.stringContaining('closed'),
+    })
+    expect(clock.monotonic() - began).toBeLessThan(50)
+  })
+})
+
 test('thousands of namespaces that lose their trust at once leave together, and delay no other', async () => {
   const { clock, connect } = world()
   const { tier, beats } = connect()

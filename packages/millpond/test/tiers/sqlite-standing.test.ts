@@ -1,10 +1,12 @@
 // The question for all namespaces over a cache file: what it reads grows with what has moved, by any process.
 import Database from 'libsql'
-import { afterEach, expect, test } from 'vitest'
+import { createCache, memory } from 'millpond'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
 import type { LedgerPlace } from '../../src/core/contracts.ts'
 import { change, key } from '../../src/testing/ledger-subject.ts'
 import type { SqliteClass } from '../../src/tiers/sqlite/client.ts'
 import { type SqliteTier, sqlite } from '../../src/tiers/sqlite/index.ts'
+import { until } from '../services/index.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
 
 const opened: SqliteTier[] = []
@@ -47,6 +49,28 @@ async function placesIn({ ledger }: SqliteTier, count: number): Promise<LedgerPl
     places.push({ namespace: `n${at}`, position: (await ledger.pull(`n${at}`)).position })
   return places
 }
+
+test('G3: a process is in all its namespaces again a second after the file went back to when it was in none', async () => {
+  const path = newPath()
+  const tier = open(path)
+  const cache = createCache({ name: 'restored', tiers: [memory(), open(path)] })
+  onTestFinished(() => cache.close())
+  const inIt = async (): Promise<number> => (await tier.ledger.nodes?.('restored:default:'))?.length ?? 0
+  await cache.getOrSet('k', () => 'v')
+  await until('its first heartbeats', async () => {
+    await cache.get('k')
+    return (await inIt()) === 1
+  })
+  const file = openRaw(path)
+  onTestFinished(() => void file.close())
+  const [{ count = 0 } = {}] = file.prepare('SELECT count FROM heartbeat').all() as { count?: number }[]
+  file.exec(`DELETE FROM node; UPDATE heartbeat SET count = ${count - 1}`)
+  expect(await inIt()).toBe(0)
+  await until('it to be there again', async () => {
+    await cache.get('k')
+    return (await inIt()) === 1
+  })
+})
 
 test('of 2,000 namespaces only the records are read that have moved, whatever else is written to the file', async () => {
   const path = newPath()

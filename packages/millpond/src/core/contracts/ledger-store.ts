@@ -176,11 +176,16 @@ export interface LedgerStore {
   report?(namespace: string, id: string, position: Position): Promise<void>
   /**
    * `report` for all namespaces of a process: that it lives is said once for all, and of a namespace only what is new.
-   * What it said before holds for as long as it lives. `false`: nothing of before is known (it was silent for too long,
-   * or the store has lost it), so all of it must be said again. Without it each namespace is reported by itself, once a
-   * second.
+   * What it said before holds for as long as it lives. `false`: its last heartbeat, the one numbered before this one,
+   * is not known (it was silent for too long, the store has lost it, or has gone back to what it held earlier), so all
+   * of it must be said again. Without it each namespace is reported by itself, once a second.
    */
   readonly heartbeat?: ((id: string, beat: Heartbeat) => Promise<boolean>) | undefined
+  /**
+   * With `report` alone: the process trusts nothing of the namespace any more, and never will under this id. Without it
+   * one that closes leaves by silence.
+   */
+  leave?(namespace: string, id: string): Promise<void>
   /** The processes that reported, or whose heart has beaten, in the last 3 seconds: those of the current epoch. */
   nodes?(namespace: string): Promise<readonly LedgerNode[]>
   /**

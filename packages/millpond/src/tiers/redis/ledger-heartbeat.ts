@@ -12,12 +12,13 @@ const KEPT_MS = 60_000
 /**
  * KEYS: the heartbeats, the process. ARGV: id, after how many milliseconds of silence a process has ended, number of
  * the heartbeat, how many namespaces have moved, name and position of each, then the names of those that it left.
- * Answers 0 if nothing from before was known. A process that joins removes those that have ended.
+ * Answers 0 if the previous one is not known. A process that joins removes those that have ended.
  */
 export const HEARTBEAT = script(`${MILLISECONDS}
 local now = milliseconds()
-local count = redis.call('HGET', KEYS[2], 'n')
-if count and tonumber(count) > tonumber(ARGV[3]) then return 1 end
+local count = tonumber(redis.call('HGET', KEYS[2], 'n') or '')
+local ahead = count and tonumber(ARGV[3]) - count
+if ahead and ahead < 0 then return 1 end
 local came = redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now))
 local moved = tonumber(ARGV[4]) * 2
 redis.call('HSET', KEYS[2], 'n', ARGV[3], unpack(ARGV, 5, 4 + moved))
@@ -29,7 +30,7 @@ for i = 1, #all, 2 do
   local at = tonumber(all[i + 1])
   if not at or now - at > tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], all[i]) end
 end
-return (came == 0 and count) and 1 or 0
+return (came == 0 and ahead and ahead <= 1) and 1 or 0
 `)
 
 /** KEYS: the heartbeats. ARGV: as above. Answers id and milliseconds of silence of each living process, in turn. */

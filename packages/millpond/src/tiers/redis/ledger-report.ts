@@ -19,6 +19,9 @@ end
 return 1
 `)
 
+/** KEYS: the nodes. ARGV: id. */
+export const LEAVE = script("return redis.call('HDEL', KEYS[1], ARGV[1])")
+
 /**
  * KEYS: the record, the nodes. ARGV: run id, as in REPORT. Answers id, number and milliseconds of silence of each node
  * of the current epoch, in turn.

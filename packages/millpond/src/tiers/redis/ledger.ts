@@ -23,7 +23,7 @@ import { COMMIT, JUDGE } from './ledger-commit.ts'
 import { HEARTBEAT, LIVING, POSITIONS } from './ledger-heartbeat.ts'
 import { LEASE, RELEASE } from './ledger-lease.ts'
 import { PAGE, PULL } from './ledger-pull.ts'
-import { NODES, REPORT } from './ledger-report.ts'
+import { LEAVE, NODES, REPORT } from './ledger-report.ts'
 import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
 import { store, tailOf, timeToLive } from './record.ts'
@@ -227,6 +227,11 @@ export class RedisLedger implements LedgerStore {
     const nodes = this.#names.nodes(namespace)
     const args = [id, NODE_MS, position.epoch, position.seq]
     await this.#connection.exchange(`report ${namespace}`, FAILED, (wire) => run(wire, REPORT, [nodes], args), nodes)
+  }
+
+  async leave(namespace: string, id: string): Promise<void> {
+    const nodes = this.#names.nodes(namespace)
+    await this.#connection.exchange(`leave ${namespace}`, FAILED, (wire) => run(wire, LEAVE, [nodes], [id]), nodes)
   }
 
   async #beat(id: string, { count, moved, left }: Heartbeat): Promise<boolean> {

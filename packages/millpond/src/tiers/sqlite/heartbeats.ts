@@ -15,16 +15,17 @@ const NODE_MS = 3000
 export function beat(file: CacheFile, id: string, { count, moved, left }: Heartbeat): boolean {
   const now = Date.now()
   const last = file.sql(`SELECT ${numbers('count')} FROM heartbeat WHERE id = ?`).get(id)
-  const isKnown = last !== undefined && last !== null
-  if (isKnown && numberIn(last, 'count') > count) return true
+  const ahead = last === undefined || last === null ? Number.NaN : count - numberIn(last, 'count')
+  if (ahead < 0) return true
   file.sql('INSERT OR REPLACE INTO heartbeat (id, count, at) VALUES (?, ?, ?)').run(id, count, now)
   for (const { namespace, position } of moved)
     file
       .sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)')
       .run(namespace, id, position.epoch, position.seq, BY_HEARTBEAT)
   for (const namespace of left) file.sql('DELETE FROM node WHERE ns = ? AND id = ?').run(namespace, id)
-  if (!isKnown) clearEnded(file, now)
-  return isKnown
+  if (Number.isNaN(ahead)) clearEnded(file, now)
+  // A file that was restored may know the process as it was earlier, without what it has told since.
+  return ahead <= 1
 }
 
 /**
