@@ -499,7 +499,7 @@ describe('G6: a file that is not the one it was', () => {
 describe("another process's lock", () => {
   test('a write waits for it without blocking the event loop, reads do not wait at all', async () => {
     const path = file()
-    const tier = sqlite({ path })
+    const tier = sqlite({ path, deadline: '20s' })
     await tier.write([item('k')])
     const other = openRaw(path)
     other.exec('BEGIN IMMEDIATE')
@@ -543,7 +543,7 @@ describe("another process's lock", () => {
     const path = file()
     const other = openRaw(path)
     other.exec('PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE')
-    const tier = sqlite({ path, busyTimeout: 0 })
+    const tier = sqlite({ path, busyTimeout: 0, deadline: '20s' })
     const writing = tier.write([item('k')])
     await new Promise((resolve) => setTimeout(resolve, 30))
     other.exec('COMMIT')
