@@ -2,10 +2,20 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { memory, type Tier } from 'millpond'
+import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { describeWith, PATIENCE, patient, type RedisService, startRedis, until } from '../services/index.ts'
+import {
+  describeWith,
+  PATIENCE,
+  type PostgresService,
+  patient,
+  type RedisService,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
 import { killAfterEach, type Peer, startPeer } from './peers.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
@@ -97,6 +107,20 @@ describe('acks on one SQLite file', () => {
       path = join(newFolder(), 'shared.db')
       return sqlite({ path })
     },
+  )
+})
+
+describeWith('postgres', 'acks on one PostgreSQL', () => {
+  let server: PostgresService
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.stop())
+  closeAfterEach()
+  killAfterEach()
+  suite(
+    () => ({ postgres: server.url }),
+    () => postgres({ url: server.url, ...PATIENCE }),
   )
 })
 

@@ -317,7 +317,7 @@ describe('a process that closes', () => {
     },
   )
 
-  test('G3: trusts nothing once that is told, whatever answer is still on its way', async () => {
+  test('G3: trusts nothing once that is told, even if an answer is still on its way', async () => {
     const { clock, processes, connect } = world()
     const answers: (() => void)[] = []
     let isSlow = false

@@ -2,14 +2,18 @@
 // JSON.
 import { createInterface } from 'node:readline'
 import { createCache, memory } from 'millpond'
+import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 
 const { tier, name, defaults } = JSON.parse(process.argv[2])
-const far =
-  tier.redis === undefined
-    ? sqlite({ path: tier.sqlite })
-    : redis({ url: tier.redis, commandTimeout: '20s', connectTimeout: '20s' })
+const patience = { commandTimeout: '20s', connectTimeout: '20s' }
+const farOf = () => {
+  if (tier.redis !== undefined) return redis({ url: tier.redis, ...patience })
+  if (tier.postgres !== undefined) return postgres({ url: tier.postgres, poolSize: 4, ...patience })
+  return sqlite({ path: tier.sqlite })
+}
+const far = farOf()
 const cache = createCache({ name, tiers: [memory(), { use: far, timeout: '20s' }], defaults })
 let loads = 0
 const load = (ms) => async () => {

@@ -338,8 +338,8 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       // digest.
       const statements = postgresSchema({ bounded: true })
       expect([SCHEMA_VERSION, createHash('sha256').update(statements).digest('hex')]).toEqual([
-        9,
-        '0b92ddde56366670533779dcf8132361abc03b6d057841911ff2ab11438c97f4',
+        10,
+        '7c5defa99409068ec4655f6a894b227f268621003a73fff588dab93c205e6209',
       ])
     })
 

@@ -4,9 +4,11 @@ import type {
   Advanced,
   Change,
   CommitItem,
+  Heartbeat,
   LeaseAnswer,
   LeaseAsk,
   LedgerNode,
+  LedgerPlace,
   LedgerStore,
   Snapshot,
   Tail,
@@ -16,18 +18,19 @@ import { MAX_TAIL } from '../retain.ts'
 import { numberAt, textAt } from './columns.ts'
 import { type Answer, type Database, type Statement, statement } from './database.ts'
 import { type Followers, messageOf } from './followers.ts'
+import { nodesStatement } from './heartbeats.ts'
 import { kindOf, labelOf, lineText, metaOf, nameBytes, readAnswer } from './lines.ts'
 import { bytesOf, pack } from './record.ts'
 import { lockKey } from './schema.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
-const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
-const NODE_MS = 3000
 /** The most targets of a snapshot: a new process must get its answer within one deadline. */
 const MAX_SNAPSHOT = 20_000
 /** Longer than any window, and a number that the server accepts. */
 const ALWAYS_MS = 1e15
 const ALL: Target = { kind: 'all' }
+/** Namespaces of one step of a heartbeat. */
+const BEAT_AT_ONCE = 500
 
 export class PostgresLedger implements LedgerStore {
   readonly scope = 'shared'
@@ -38,6 +41,7 @@ export class PostgresLedger implements LedgerStore {
   readonly #locks = new Map<string, string>()
   readonly #statements: ReturnType<typeof statementsOf>
   #external: boolean
+  #reports = 0
 
   constructor(database: Database, followers: Followers, channel: string | null, onWrite: () => void) {
     this.#database = database
@@ -169,13 +173,40 @@ export class PostgresLedger implements LedgerStore {
     return this.#followers.add(namespace, wake)
   }
 
-  /** A report of an ended epoch is never asked for, and the sweep removes it. */
+  async unmoved(places: readonly LedgerPlace[]): Promise<readonly boolean[]> {
+    if (places.length === 0) return []
+    const { rows } = await this.#run('unmoved', this.#statements.unmoved, [
+      places.map(({ namespace }) => bytesOf(namespace)),
+      places.map(({ position }) => position.epoch),
+      places.map(({ position }) => position.seq),
+      this.#external,
+    ])
+    return verdicts(textAt(rows[0], 0))
+  }
+
   async report(namespace: string, id: string, position: Position): Promise<void> {
-    await this.#run(`report ${namespace}`, this.#statements.report, [position.epoch, id, position.seq])
+    await this.heartbeat(id, { count: ++this.#reports, moved: [{ namespace, position }], left: [] })
+  }
+
+  /** What was said of an epoch that has ended nobody asks for any more, and the sweep removes it. */
+  async heartbeat(id: string, { count, moved, left }: Heartbeat): Promise<boolean> {
+    let isKnown = true
+    for (let from = 0; from === 0 || from < Math.max(moved.length, left.length); from += BEAT_AT_ONCE) {
+      const some = moved.slice(from, from + BEAT_AT_ONCE)
+      const { rows } = await this.#run('heartbeat', this.#statements.beat, [
+        id,
+        count,
+        some.map(({ position }) => position.epoch),
+        some.map(({ position }) => position.seq),
+        left.slice(from, from + BEAT_AT_ONCE).map(bytesOf),
+      ])
+      isKnown = textAt(rows[0], 0) === 't' && isKnown
+    }
+    return isKnown
   }
 
   async nodes(namespace: string): Promise<readonly LedgerNode[]> {
-    const { rows } = await this.#run(`nodes ${namespace}`, this.#statements.nodes, [bytesOf(namespace), NODE_MS])
+    const { rows } = await this.#run(`nodes ${namespace}`, this.#statements.nodes, [bytesOf(namespace)])
     return rows.map((row) => ({ id: textAt(row, 0), seq: numberAt(row, 1), ageMs: Math.max(0, numberAt(row, 2)) }))
   }
 
@@ -213,10 +244,9 @@ function statementsOf(s: string) {
         SELECT h.ns, h.key FROM ${s}.lease h JOIN unnest($2::bytea[], $3::text[]) AS u (key, id) ON h.key = u.key AND h.id = u.id
         WHERE h.ns = $1::bytea ORDER BY h.key FOR UPDATE OF h
       ) DELETE FROM ${s}.lease h USING held WHERE h.ns = held.ns AND h.key = held.key`),
-    report: statement(`INSERT INTO ${s}.node (epoch, id, seq, at) VALUES ($1::text, $2::text, $3::bigint, ${NOW})
-      ON CONFLICT (epoch, id) DO UPDATE SET seq = excluded.seq, at = excluded.at`),
-    nodes: statement(`SELECT n.id, n.seq, ${NOW} - n.at FROM ${s}.ledger l JOIN ${s}.node n ON n.epoch = l.epoch
-      WHERE l.ns = $1::bytea AND n.at > ${NOW} - $2::bigint ORDER BY n.id`),
+    unmoved: statement(`SELECT ${call('unmoved', 'bytea[] text[] bigint[] boolean')}`),
+    beat: statement(`SELECT ${call('beat', 'text bigint text[] bigint[] bytea[]')}`),
+    nodes: statement(nodesStatement(s)),
   }
 }
 

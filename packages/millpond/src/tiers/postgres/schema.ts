@@ -18,24 +18,28 @@ import { checkOptions, flag, type Shape } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { beginBounds, boundFunctions, boundTables } from './bounds.ts'
 import { entryFunctions } from './entries.ts'
+import { heartbeatFunctions } from './heartbeats.ts'
 import { advanceFunctions } from './ledger-advance.ts'
 import { commitFunctions } from './ledger-commit.ts'
 import { leaseFunctions } from './ledger-lease.ts'
 import { pullFunctions } from './ledger-pull.ts'
 import { recordFunctions } from './ledger-record.ts'
+import { unmovedFunctions } from './ledger-unmoved.ts'
 import { sweepFunctions } from './sweep.ts'
 
 /** Raised when tables or functions change; a database of a higher version is refused, never guessed at. */
-export const SCHEMA_VERSION = 9
+export const SCHEMA_VERSION = 10
 
 const FUNCTIONS = [
   recordFunctions,
   pullFunctions,
+  unmovedFunctions,
   entryFunctions,
   boundFunctions,
   advanceFunctions,
   commitFunctions,
   leaseFunctions,
+  heartbeatFunctions,
   sweepFunctions,
 ]
 
@@ -113,10 +117,13 @@ CREATE TABLE IF NOT EXISTS ${s}.hold (
   PRIMARY KEY (epoch, kind, name, seq)
 );
 CREATE INDEX IF NOT EXISTS hold_until ON ${s}.hold (epoch, until);
+CREATE INDEX IF NOT EXISTS hold_due ON ${s}.hold (until);
 CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.lease (ns bytea NOT NULL, key bytea NOT NULL, id text NOT NULL, until bigint NOT NULL, PRIMARY KEY (ns, key));
 CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.node (
   epoch text COLLATE "C" NOT NULL, id text NOT NULL, seq bigint NOT NULL, at bigint NOT NULL, PRIMARY KEY (epoch, id)
 );
+CREATE INDEX IF NOT EXISTS node_id ON ${s}.node (id);
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.heartbeat (id text PRIMARY KEY, count bigint NOT NULL, at bigint NOT NULL) WITH (fillfactor = 50);
 CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel (name text COLLATE "C" PRIMARY KEY, mark text NOT NULL, seq bigint NOT NULL);
 CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel_node (
   channel text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, boot text NOT NULL, at bigint NOT NULL, late bigint NOT NULL, forget bigint NOT NULL,
@@ -154,7 +161,7 @@ GRANT USAGE ON SCHEMA ${s} TO ${quoted};
 GRANT SELECT ON ${s}.meta TO ${quoted};
 GRANT SELECT, INSERT ON ${s}.server TO ${quoted};
 GRANT SELECT, INSERT, UPDATE ON ${s}.bound TO ${quoted};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.usage, ${s}.target, ${s}.line, ${s}.hold, ${s}.lease, ${s}.node TO ${quoted};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.usage, ${s}.target, ${s}.line, ${s}.hold, ${s}.lease, ${s}.node, ${s}.heartbeat TO ${quoted};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.channel, ${s}.channel_node, ${s}.channel_request, ${s}.channel_reply, ${s}.channel_setting TO ${quoted};
 GRANT SELECT, INSERT, UPDATE ON ${s}.ledger TO ${quoted};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${s} TO ${quoted};

@@ -1,6 +1,7 @@
 // Removes in small steps: expired entries, the oldest entries near the limits, expired leases, nodes and holds, and
 // histories that no record names any more.
 import { sweepBounds } from './bounds.ts'
+import { sweepProcesses } from './heartbeats.ts'
 import { NOW } from './ledger-record.ts'
 
 /** Deletes some rows of epochs that no record names, found by skipping from one epoch to the next. */
@@ -31,8 +32,7 @@ BEGIN
   ));
   GET DIAGNOSTICS v_most = ROW_COUNT;
   v_most := greatest(v_most, ${sweepBounds(s)});
-  DELETE FROM ${s}.lease h WHERE h.until <= v_now;
-  DELETE FROM ${s}.node n WHERE n.at <= v_now - 10000;
+  DELETE FROM ${s}.lease h WHERE h.until <= v_now;${sweepProcesses(s)}
   DELETE FROM ${s}.hold h WHERE NOT EXISTS (SELECT FROM ${s}.ledger l WHERE l.epoch = h.epoch);
   -- Histories that no record names any more.
 ${sweepHistory(s, 'target')}${sweepHistory(s, 'line')}  RETURN v_most;
