@@ -15,7 +15,7 @@ const HELP = `usage: npm run bench:insight -- DIR [options]
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
   --part a,b      of recorder, mrc, shadow, advice, prefetch, ttl; default all
   --only a,b      these traces, by a part of their names
-  --seeds N       prefetch with so many sets of hashes, to see what is chance; default 1
+  --seeds N       prefetch with so many sets of hashes, to see what is chance; default 3
   --cells         a line for each trace, too
   --json          print what was measured as JSON, nothing else`
 
@@ -24,7 +24,7 @@ const { values, positionals } = parseArgs({
   options: {
     part: { type: 'string' },
     only: { type: 'string' },
-    seeds: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '3' },
     cells: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },

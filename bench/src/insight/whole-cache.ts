@@ -31,12 +31,21 @@ export class WholeCache {
     return true
   }
 
-  /** It must not be there yet. */
-  add(hash: number): void {
+  /** As memory does for a key that will be read soon. */
+  keep(hash: number): void {
+    const slot = this.#slots.get(hash)
+    if (slot === undefined) return
+    const { marks, markLimit = 0 } = this.#policy
+    if (marks === undefined) this.#policy.hit(slot)
+    else if (((marks[slot] as number) & markLimit) === 0) marks[slot] = (marks[slot] as number) + 1
+  }
+
+  /** It must not be there yet. `isAhead`: it was prefetched. */
+  add(hash: number, isAhead = false): void {
     const slot = this.#free
     this.#slots.set(hash, slot)
     this.#hashes[slot] = hash
-    this.#policy.add(slot, hash, 1, 0)
+    this.#policy.add(slot, hash, 1, 0, isAhead)
     if (this.#slots.size <= this.#capacity) {
       this.#free = this.#slots.size
       return

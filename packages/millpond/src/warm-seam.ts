@@ -5,6 +5,7 @@ import { MillpondError, show } from './core/errors.ts'
 import { encodeKey, type Key } from './core/key.ts'
 import type { LoadOptions } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
+import { keepInMemory } from './engine/read-memory.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
 import { type Jobs, timetable } from './jobs/index.ts'
 import { hottestKeys } from './memory/hottest.ts'
@@ -59,6 +60,7 @@ export function warmSeamOf(
     async hottest(limit) {
       return space.memory === undefined ? [] : (await hottestKeys(space.memory, limit)).map(({ key }) => key)
     },
+    keep: (key) => keepInMemory(space, encodeKey(key)),
     knows: (key) => sourceOf(cache.name, key) !== undefined,
     underWay: () => space.loads.joinable.size,
     recall: (key) => cache.get(key, QUIET),

@@ -80,8 +80,8 @@ export interface CacheLifecycle {
   warm(plans: WarmPlan | readonly WarmPlan[], options?: WarmOptions): Promise<WarmReport>
   /**
    * Loads missing values of these keys, by their registered loaders: at most four at a time, fewer while a source slows
-   * down, and none while many other loads run. Not counted as reads, and emits no events of a plan. Resolves when all
-   * have ended; failures are counted.
+   * down, and none while many other loads run. Those that memory holds are not evicted as soon as they would be. Not
+   * counted as reads, and emits no events of a plan. Resolves when all have ended; failures are counted.
    * @throws MillpondError `OPTION_INVALID` for a value that is not a list, `KEY_INVALID`.
    * @example
    * await cache.prefetch(page.links.map(({ id }) => ['user', id]))

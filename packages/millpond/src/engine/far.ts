@@ -130,7 +130,7 @@ function takeIn(
     if (space.memory === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
     if (known === undefined || known.freshUntil < entry.freshUntil) {
       found[at] = entry
-      promote(space, depth, entry, stored, now)
+      promote(space, depth, entry, stored, now, isQuiet)
     }
     if (entry.freshUntil <= now) missing.push(at)
   }

@@ -18,6 +18,8 @@ export interface LoadStart {
   /** Hard timeout of its loader, in milliseconds. */
   readonly hardMs: number
   readonly isBackground: boolean
+  /** Quiet: a prefetch, or warming. */
+  readonly isAhead: boolean
 }
 
 interface Waiting {
@@ -60,6 +62,8 @@ export class Load {
   cause: MissCause
   /** A refresh behind a stale value: it continues without callers. */
   isBackground: boolean
+  /** No read has asked for it yet. */
+  isAhead: boolean
   /** The load whose loader call provides the value: this one, or the first of its batch. */
   lead: Load = this
   /** All loads that share this one's loader call; empty until that begins. */
@@ -107,6 +111,7 @@ export class Load {
     this.#start = start
     this.#tags = start.tags
     this.isBackground = start.isBackground
+    this.isAhead = start.isAhead
   }
 
   get asOf(): Position {

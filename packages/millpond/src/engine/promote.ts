@@ -12,13 +12,20 @@ const MAX_PROMOTIONS = 10_000
 
 /**
  * Copies an entry that has just been accepted to memory and to the tiers above the one that had it, once it was read
- * often enough there.
+ * often enough there. `isAhead`: no read has asked for it.
  */
-export function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): void {
+export function promote(
+  space: Space,
+  depth: number,
+  entry: Found,
+  stored: Stored,
+  now: number,
+  isAhead: boolean,
+): void {
   const far = space.far[depth]
   if (far === undefined) return
   const isWanted = isDue(space, far, entry.key)
-  if (space.memory !== undefined) promoteToMemory(space, space.memory, entry, isWanted, now)
+  if (space.memory !== undefined) promoteToMemory(space, space.memory, entry, isWanted, now, isAhead)
   if (!isWanted || depth === 0) return
   const bodyFor = bodyOf(space, entry, entry.asOf)
   const from = codecOf(space, far)
@@ -45,7 +52,14 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
  * way. If the two differ, readers may have seen both, and memory keeps neither: see `read-fence.ts`. With a ledger in
  * this process alone nothing is unheard, and the valid one is the latest.
  */
-function promoteToMemory(space: Space, memory: MemorySpace, entry: Found, isWanted: boolean, now: number): void {
+function promoteToMemory(
+  space: Space,
+  memory: MemorySpace,
+  entry: Found,
+  isWanted: boolean,
+  now: number,
+  isAhead: boolean,
+): void {
   const { key } = entry
   const { ledger, fence } = space
   if (entry.freshUntil > now) space.loads.overlap(key)
@@ -55,7 +69,7 @@ function promoteToMemory(space: Space, memory: MemorySpace, entry: Found, isWant
     memory.freshUntil(held) <= now ||
     ledger.view.judge(key, memory.tags(held), memory.asOf(held)) !== 'valid'
   ) {
-    if (isWanted && !fence.isOf(key, ledger)) putInMemory(space, memory, entry, entry.asOf.seq, 0, now)
+    if (isWanted && !fence.isOf(key, ledger)) putInMemory(space, memory, entry, entry.asOf.seq, 0, now, isAhead)
   } else if (!ledger.isLocal && !holds(memory, key, entry.value)) {
     memory.drop(key, 'replaced')
     fence.mark(key, ledger)

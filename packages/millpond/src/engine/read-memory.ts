@@ -90,6 +90,13 @@ function giveUp(space: Space, memory: MemorySpace, key: string, slot: number, ju
   watch.because(receipt, giveIt, blame?.name === '' ? undefined : blame?.name)
 }
 
+/** `true`: memory holds the key, fresh; its eviction policy has been told that it will be read soon. Not a read. */
+export function keepInMemory(space: Space, key: string): boolean {
+  const slot = freshSlot(space, key)
+  if (slot >= 0) space.memory?.keep(slot)
+  return slot >= 0
+}
+
 /** Counts a memory hit and returns its value. */
 export function hitValue(space: Space, slot: number, key: string): unknown {
   const { memory, watch } = space

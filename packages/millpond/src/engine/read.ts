@@ -216,6 +216,7 @@ function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined
     return Promise.resolve(stale)
   }
   space.watch.counters.loadJoins++
+  if (!isQuiet) load.isAhead = false
   if (load.isProvisional) space.fence.mark(key, space.ledger) // its value is stored nowhere, and given out once more
   return joinOne(request, load)
 }

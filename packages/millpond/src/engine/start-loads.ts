@@ -26,7 +26,7 @@ export function openLoad(request: ReadRequest, key: string): Load {
   return open(request, key, startOf(request))
 }
 
-function startOf({ space, policy, isBackground, openedAt }: ReadRequest): LoadStart {
+function startOf({ space, policy, isBackground, isQuiet, openedAt }: ReadRequest): LoadStart {
   return {
     asOf: space.ledger.view.position,
     startedAt: openedAt,
@@ -35,6 +35,7 @@ function startOf({ space, policy, isBackground, openedAt }: ReadRequest): LoadSt
     tags: policy.tags,
     hardMs: policy.hardMs,
     isBackground,
+    isAhead: isQuiet,
   }
 }
 

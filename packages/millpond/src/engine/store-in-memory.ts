@@ -16,9 +16,9 @@ export function holds(memory: MemorySpace, key: string, value: unknown): boolean
 export function storeLoaded(space: Space, entry: Owned, load: Load, cost: number, now: number): void {
   const { memory, ledger } = space
   if (memory === undefined) return
-  if (ledger.isLocal) storeInMemory(space, entry, load.asOf, cost, now)
+  if (ledger.isLocal) storeInMemory(space, entry, load.asOf, cost, now, load.isAhead)
   else if (load.isOverlapped && !holds(memory, entry.key, entry.value)) memory.drop(entry.key, 'replaced')
-  else putInMemory(space, memory, entry, load.asOf.seq, cost, now)
+  else putInMemory(space, memory, entry, load.asOf.seq, cost, now, load.isAhead)
 }
 
 /** An entry whose value no other code will change. */
@@ -34,6 +34,7 @@ export function storeInMemory(
   asOf: Position,
   cost = 0,
   now = space.services.clock.now(),
+  isAhead = false,
 ): boolean {
   const { memory, ledger } = space
   if (memory === undefined || ledger.view.judgeAt(entry.key, entry.tags, asOf) === 'invalid') return false
@@ -42,7 +43,7 @@ export function storeInMemory(
     if (!ledger.isLocal) memory.drop(entry.key, 'replaced')
     return false
   }
-  return !space.fence.isOf(entry.key, ledger) && putInMemory(space, memory, entry, asOf.seq, cost, now)
+  return !space.fence.isOf(entry.key, ledger) && putInMemory(space, memory, entry, asOf.seq, cost, now, isAhead)
 }
 
 export function putInMemory(
@@ -52,6 +53,7 @@ export function putInMemory(
   asOf: number,
   cost: number,
   now: number,
+  isAhead = false,
 ): boolean {
   if (space.settings.route?.takes(MEMORY, made) === false) {
     // It is stored elsewhere: an entry of the key in memory would be older.
@@ -70,6 +72,7 @@ export function putInMemory(
     tags: entry.tags,
     asOf,
     cost,
+    isAhead,
   })
 }
 

@@ -150,6 +150,11 @@ export class Shadows {
     for (const shadow of this.#shadows) shadow.stored(hash, now, ttlMs, isNew)
   }
 
+  /** A shadow is told that a key will be read soon, as memory is by `prefetch`. */
+  keep(at: number, hash: number): void {
+    if (mixed(hash) < this.threshold) this.#shadows[at]?.keep(hash)
+  }
+
   /** Half of the 95 % interval of a difference: the uncertainty of the sample, and that of scaling. */
   within(error: number): number {
     return SURE * Math.hypot(error, OF_SCALE)
@@ -200,6 +205,15 @@ class Shadow {
     this.#policy.add(slot, hash, weight, 0)
     while (this.#room < 0) this.#evict()
     return false
+  }
+
+  /** As `MemorySpace.keep`. */
+  keep(hash: number): void {
+    const id = this.#directory.find(hash)
+    if (id < 0) return
+    const { marks, markLimit = 0 } = this.#policy
+    if (marks === undefined) this.#policy.hit(id)
+    else if (((marks[id] as number) & markLimit) === 0) marks[id] = (marks[id] as number) + 1
   }
 
   #hit(id: number): void {

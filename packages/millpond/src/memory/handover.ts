@@ -47,9 +47,9 @@ export class Handover implements Eviction {
     else if (mark < markLimit) marks[slot] = mark + 1
   }
 
-  add(slot: number, hash: number, weight: number, cost: number): void {
+  add(slot: number, hash: number, weight: number, cost: number, isAhead?: boolean): void {
     this.#moved[slot] = 1
-    this.to.add(slot, hash, weight, cost)
+    this.to.add(slot, hash, weight, cost, isAhead)
   }
 
   reweigh(slot: number, weight: number, cost: number): void {

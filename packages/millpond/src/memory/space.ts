@@ -88,6 +88,13 @@ export class Space implements MemorySpace {
     if (!this.#isPlain) this.#tell(slot)
   }
 
+  keep(slot: number): void {
+    const { marks } = this
+    const mark = marks[slot] as number
+    if (!this.#marked) this.#policy.hit(slot)
+    else if ((mark & this.#markLimit) === 0) marks[slot] = mark + 1
+  }
+
   #tell(slot: number): void {
     if (!this.#marked) this.#policy.hit(slot)
     this.#owner.noteRead(slot)

@@ -171,7 +171,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     space.bytes += more
     this.#write(slot, value, live, weight, entry)
     if (held >= 0) this.eviction.reweigh(slot, policyWeight, entry.cost ?? 0)
-    else this.eviction.add(slot, this.slots.hashes[slot] as number, policyWeight, entry.cost ?? 0)
+    else this.eviction.add(slot, this.slots.hashes[slot] as number, policyWeight, entry.cost ?? 0, entry.isAhead)
     return this.#isOver() ? this.#evict(slot) : true
   }
 

@@ -1,4 +1,5 @@
-// Prefetching: loads missing keys, after all other loads, at a pace that the source can bear.
+// Prefetching: loads missing keys, after all other loads, at a pace that the source can bear; what memory holds stays
+// there.
 import { encodeKey, type Key } from '../core/key.ts'
 import type { Prefetched } from '../core/warm.ts'
 import { Pace } from './pace.ts'
@@ -26,6 +27,10 @@ export class Prefetching {
     const counts: Counts = { loaded: 0, present: 0, empty: 0, failed: 0, skipped: 0 }
     const work: Promise<void>[] = []
     for (const key of keys) {
+      if (this.#seam.keep(key)) {
+        counts.present++
+        continue
+      }
       if (!this.#seam.knows(encodeKey(key))) {
         counts.skipped++
         continue

@@ -26,6 +26,8 @@ export interface WarmSeam {
   collection(name: string): (id: unknown, isForced: boolean) => Promise<Warmth>
   /** The most read keys of memory, encoded, the hottest first. */
   hottest(limit: number): Promise<readonly string[]>
+  /** `true`: memory holds the key, fresh, and has been told that it will be read soon. */
+  keep(key: Key): boolean
   /** Whether a loader is registered for the encoded key. */
   knows(key: string): boolean
   /** Running loads of the namespace. */

@@ -11,6 +11,7 @@ const START = {
   tags: [],
   hardMs: 1000,
   isBackground: false,
+  isAhead: false,
 }
 const loadOf = (key: string): Load => new Load({ foreign: undefined }, key, { cause: 'cold' }, START)
 

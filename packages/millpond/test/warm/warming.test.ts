@@ -407,3 +407,27 @@ describe('a schedule', () => {
     expect(cache.stats().loads).toBe(1)
   })
 })
+
+describe('prefetching what memory holds', () => {
+  // Not by s3-fifo, which lets a new entry stay only after two reads.
+  it.each(['lru', 'sieve', 'adaptive', 'w-tinylfu'] as const)(
+    'keeps it there while others are evicted, and counts no read: %s',
+    async (policy) => {
+      const cache = open({ tiers: [memory({ maxEntries: 64, policy, pressure: false })] })
+      for (const id of ids(64)) await cache.set(id, 'held')
+      const heard: unknown[] = []
+      cache.on('hit', (event) => void heard.push(event))
+      const wanted = ids(4)
+      let left = 0
+      for (let at = 0; at < 256; at++) {
+        // Needs no loader: nothing is loaded.
+        if (at % 8 === 0) expect((await cache.prefetch(wanted)).present + left).toBe(4)
+        await cache.set(`other${at}`, 'held')
+        left = wanted.filter((id) => !cache.holds(id)).length
+      }
+      expect(left).toBe(0)
+      expect(heard).toEqual([])
+      expect(cache.stats()).toMatchObject({ hits: 0, misses: 0, prefetches: 0 })
+    },
+  )
+})

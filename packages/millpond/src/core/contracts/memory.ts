@@ -16,6 +16,8 @@ export interface MemorySpace {
   find(key: string): number
   /** Tells the eviction policy that the slot was read. */
   hit(slot: number): void
+  /** The slot will be read soon: unless it was read lately, the policy passes it over once. No read is counted. */
+  keep(slot: number): void
   /** The value; a copy if freezing cannot protect it (Map, Set, Date, Buffer). */
   value(slot: number): unknown
   freshUntil(slot: number): number
@@ -78,6 +80,8 @@ export interface MemoryEntry {
   readonly tags: readonly string[]
   readonly asOf: number
   readonly cost?: number
+  /** Loaded before anyone asked for it. */
+  readonly isAhead?: boolean
   /** The value is isolated already. */
   readonly isolated?: Isolated | undefined
 }

@@ -2,7 +2,7 @@
 // rises while the budget is short.
 
 /** The share of the loads that would happen without prefetching. */
-const SHARE = 0.21
+const SHARE = 0.18
 const LEAST = 0.25
 const MOST = 0.95
 const START = 0.5
@@ -22,7 +22,7 @@ const AMPLE = 64
 /** Limits on wasted loads. */
 export interface WasteBounds {
   /**
-   * Wasted loads, as a share of all loads that would happen without prefetching, 0 to 1. Default 0.21. Unspent budget
+   * Wasted loads, as a share of all loads that would happen without prefetching, 0 to 1. Default 0.18. Unspent budget
    * is kept, up to 4,096 loads, scaled for other shares.
    */
   readonly waste?: number | undefined

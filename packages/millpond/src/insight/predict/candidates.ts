@@ -19,11 +19,22 @@ const SOURCES = 32
 /** Totals of `Links` are below this; it is added if the read was a miss, or would have been one. */
 const WAS_MISS = 64
 
+/**
+ * Where the value of a key is: in memory, fresh; at its source, for which there is a loader; or out of a predictor's
+ * reach.
+ */
+export type KeyPlace = 'memory' | 'source' | 'elsewhere'
+
+/** Tells where a key's value is. */
+export type KeyPlaceOf = (key: string, namespace: string) => KeyPlace
+
 export class Candidates {
   count = 0
   readonly hashes = new Int32Array(MOST)
   readonly keys: string[] = new Array<string>(MOST).fill('')
   readonly chances = new Float64Array(MOST)
+  /** 1: memory holds it. */
+  readonly isHeld = new Uint8Array(MOST)
   readonly features = new Uint16Array(MOST * FEATURES)
   readonly #sources = new Uint8Array(MOST)
   /** The arguments of `level` for each heuristic: count and total. */
@@ -85,20 +96,16 @@ export class Candidates {
     }
   }
 
-  /** Keeps those that `isWanted` accepts, each with the model's features. */
-  keep(
-    known: Known,
-    trigger: number,
-    now: number,
-    namespace: string,
-    isWanted: (key: string, namespace: string) => boolean,
-  ): void {
+  /** Drops those that can be neither loaded nor kept; the others get the model's features. */
+  keep(known: Known, trigger: number, now: number, namespace: string, placeOf: KeyPlaceOf): void {
     let kept = 0
     for (let at = 0; at < this.count; at++) {
       const hash = this.hashes[at] as number
       const row = known.find(hash)
       const key = row < 0 ? (this.keys[at] as string) : (known.keys[row] as string)
-      if (key === '' || !isWanted(key, namespace)) continue
+      const place = key === '' ? 'elsewhere' : placeOf(key, namespace)
+      if (place === 'elsewhere') continue
+      this.isHeld[kept] = place === 'memory' ? 1 : 0
       this.#describe(at, kept * FEATURES, known, row, trigger, now)
       this.hashes[kept] = hash
       this.keys[kept] = key

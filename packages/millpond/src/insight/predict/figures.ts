@@ -36,6 +36,9 @@ export interface Prediction {
   readonly wasted: number
   /** Proposals that were neither read nor given up yet. */
   readonly outstanding: number
+  /** How often memory was told to keep what will be read soon, and whether that is on, because a shadow gains by it. */
+  readonly kept: number
+  readonly isKeeping: boolean
   /** The outcomes of the loads. */
   readonly loads: Prefetched
   /** The probability from which a candidate is proposed. */
@@ -70,13 +73,14 @@ export const predictionSummary = ({ state, accuracy, benefit, spared }: Predicti
 export interface PredictionParts {
   readonly cache: string
   readonly predictor: Predictor | undefined
+  readonly kept: number
   readonly loads: Prefetched
   readonly lost: number
   readonly fault: ModelFault | undefined
   readonly isLoading: boolean
 }
 
-export function figuresOf({ cache, predictor, loads, lost, fault, isLoading }: PredictionParts): Prediction {
+export function figuresOf({ cache, predictor, kept, loads, lost, fault, isLoading }: PredictionParts): Prediction {
   const own = fault === undefined ? {} : { modelFault: fault }
   if (predictor === undefined)
     return {
@@ -86,6 +90,8 @@ export function figuresOf({ cache, predictor, loads, lost, fault, isLoading }: P
       used: 0,
       wasted: 0,
       outstanding: 0,
+      kept,
+      isKeeping: false,
       loads,
       threshold: 1,
       spared: 0,
@@ -105,6 +111,8 @@ export function figuresOf({ cache, predictor, loads, lost, fault, isLoading }: P
     used,
     wasted,
     outstanding,
+    kept,
+    isKeeping: isLoading && gate.isKeeping,
     loads,
     threshold: budget.threshold,
     ...(gate.benefit !== undefined && { benefit: gate.benefit }),

@@ -1,6 +1,10 @@
-// Whether prefetching helps at all: real misses against those of a ghost cache without values and without prefetching,
-// on the same sample of keys.
+// Whether loading ahead helps, and whether keeping what is foreseen does: misses on the same sample of keys.
+//
+// Prefetching is judged by real misses against those of a ghost cache without values and without prefetching. Keeping
+// changes no load of its own, so it needs no trial in the real cache: a second ghost keeps all the time, and is
+// compared with the first. Where keeping is on, that second ghost is what prefetching has to be better than.
 import type { EvictionFactory } from '../../core/contracts.ts'
+import { GROUPS } from '../sample.ts'
 import { Shadows } from '../shadows.ts'
 
 /** The ghost's misses in a window. */
@@ -25,6 +29,16 @@ const PROMISING = 0.1
 const FIRST_PAUSE = 8
 const LONGEST_PAUSE = 64
 
+/** The ghosts: one that is told nothing, and one that keeps what is foreseen. */
+const PLAIN = 0
+const KEEPING = 1
+/** The least misses that keeping must save to be switched on, and to stay on, as shares of the plain ghost's. */
+const KEEP_FROM = 0.015
+const KEEP_UNTIL = 0.005
+/** The weight of the last window in what keeping saves, and the windows before it may be switched on. */
+const KEEP_LAST = 0.25
+const KEEP_AFTER = 4
+
 export interface GateOptions {
   readonly policy: EvictionFactory
   readonly capacity: number
@@ -42,7 +56,12 @@ export class Gate {
   benefit: number | undefined
   /** How often it was closed. */
   closings = 0
-  readonly #ghost: Shadows
+  /** Whether what is foreseen should be kept in memory. */
+  isKeeping = false
+  /** The reduction of misses by keeping, as a share of the plain ghost's. Undefined before the first window. */
+  keepBenefit: number | undefined
+  readonly #ghosts: Shadows
+  #windows = 0
   #bad = 0
   #pause = FIRST_PAUSE
   /** Windows until it reopens. */
@@ -52,7 +71,8 @@ export class Gate {
   #promiseAtClosing = 0
 
   constructor({ policy, capacity, unit, entries }: GateOptions) {
-    this.#ghost = new Shadows({ shadows: [{ policy, scale: 1 }], capacity, unit, entries, least: LEAST_ENTRIES })
+    const ghost = { policy, scale: 1 }
+    this.#ghosts = new Shadows({ shadows: [ghost, ghost], capacity, unit, entries, least: LEAST_ENTRIES })
   }
 
   /**
@@ -68,26 +88,44 @@ export class Gate {
     spared: number,
     loads: number,
   ): void {
-    this.#ghost.read(hash, weight, now, isHit, isLost)
-    const { tally } = this.#ghost
+    this.#ghosts.read(hash, weight, now, isHit, isLost)
+    const { tally } = this.#ghosts
     if (tally.looked < WINDOW || tally.looked % LOOK !== 0) return
-    const ghost = sum(tally.misses) * this.#rate
-    if (ghost < WINDOW) return
+    const plain = this.#missesOf(PLAIN)
+    if (plain < WINDOW) return
+    const keeping = this.#missesOf(KEEPING)
+    const ghost = this.isKeeping ? keeping : plain
     const real = sum(tally.sampledMissed) * this.#rate
-    this.#ghost.turn()
+    this.#ghosts.turn()
+    this.#judgeKeeping(1 - keeping / plain)
     const promise = loads === this.#loads ? 0 : (spared - this.#spared) / (loads - this.#loads)
     this.#spared = spared
     this.#loads = loads
     this.#judge(1 - real / ghost, promise)
   }
 
+  /** A key is foreseen. */
+  keep(hash: number): void {
+    this.#ghosts.keep(KEEPING, hash)
+  }
+
   stored(hash: number, now: number, ttlMs: number, isNew: boolean): void {
-    this.#ghost.stored(hash, now, ttlMs, isNew)
+    this.#ghosts.stored(hash, now, ttlMs, isNew)
   }
 
   /** The tallied share of all keys. */
   get #rate(): number {
-    return this.#ghost.threshold / 2 ** 32
+    return this.#ghosts.threshold / 2 ** 32
+  }
+
+  #missesOf(ghost: number): number {
+    return sum(this.#ghosts.tally.misses.subarray(ghost * GROUPS, (ghost + 1) * GROUPS)) * this.#rate
+  }
+
+  #judgeKeeping(benefit: number): void {
+    this.keepBenefit =
+      this.keepBenefit === undefined ? benefit : this.keepBenefit + KEEP_LAST * (benefit - this.keepBenefit)
+    this.isKeeping = ++this.#windows > KEEP_AFTER && this.keepBenefit >= (this.isKeeping ? KEEP_UNTIL : KEEP_FROM)
   }
 
   #judge(benefit: number, promise: number): void {

@@ -8,6 +8,7 @@ import { policyByName } from '../../memory/policies/index.ts'
 import { OwnTime } from '../budget.ts'
 import { HIT, LOADED, LOST } from '../ring.ts'
 import { type Setting, sameSetting, settingOf, type WatchedCache } from '../setting.ts'
+import type { KeyPlace } from './candidates.ts'
 import { figuresOf, type Prediction } from './figures.ts'
 import { Listener } from './listener.ts'
 import { Loadable, type Sources } from './loadable.ts'
@@ -64,11 +65,14 @@ export class Predicting {
     weight: 1,
     time: 0,
   }
-  readonly #isWanted = (key: string, namespace: string): boolean => this.#wants(key, namespace)
+  readonly #placeOf = (key: string, namespace: string): KeyPlace => this.#find(key, namespace)
   #predictor: Predictor | undefined
   #setting: Setting | undefined
   #fittedAt = Number.NEGATIVE_INFINITY
   #waiting: Waiting[] = []
+  /** By namespace: keys that memory should keep. */
+  readonly #kept = new Map<string, Set<string>>()
+  #keeps = 0
   #mayLoad: boolean
   #isLoading = false
   #isLooking = false
@@ -105,6 +109,7 @@ export class Predicting {
     return figuresOf({
       cache: this.#cache.info().name,
       predictor: this.#predictor,
+      kept: this.#keeps,
       loads: { ...this.#loads },
       lost: this.#lost + this.#listener.ring.lost,
       fault: this.#model?.fault,
@@ -141,6 +146,7 @@ export class Predicting {
     const began = this.#clock.monotonic()
     if (this.#clock.monotonic() - this.#fittedAt >= FIT_EVERY_MS) this.#fit()
     const batch = this.#look()
+    void this.#keepAll()
     const tookMs = (this.#clock.monotonic() - began) * this.#ownTime.weight
     if (this.#model !== undefined && batch.length > 0) await this.#askModel(this.#model, batch)
     this.#isLooking = false
@@ -195,7 +201,8 @@ export class Predicting {
     read.isLost = kind === LOST
     read.weight = this.#weigh(ring.bytes(at))
     read.time = ring.time(at)
-    predictor.read(read, this.#isWanted)
+    predictor.read(read, this.#placeOf)
+    for (let one = 0; one < predictor.kept; one++) this.#keep(namespace, predictor.keptAt(one))
     for (let one = 0; one < predictor.proposed; one++)
       this.#wait({ namespace, key: predictor.keyAt(one), hash: predictor.hashAt(one) })
   }
@@ -213,7 +220,7 @@ export class Predicting {
       for (const { key, p } of await model.candidates(read)) {
         const predictor = this.#predictor
         const hash = hashOf(key, hashOf(read.namespace, 0))
-        if (predictor === undefined || !this.#wants(key, read.namespace)) continue
+        if (predictor === undefined || this.#find(key, read.namespace) !== 'source') continue
         if (predictor.offer(hash, key, read.namespace, p)) this.#wait({ namespace: read.namespace, key, hash })
       }
     }
@@ -226,6 +233,29 @@ export class Predicting {
       this.#settings.onModelOff(fault)
     } catch (error) {
       process.emitWarning(`onModelOff failed: ${reasonOf(error)}`, 'MillpondWarning')
+    }
+  }
+
+  #keep(namespace: string, key: string): void {
+    const keys = this.#kept.get(namespace)
+    if (keys === undefined) this.#kept.set(namespace, new Set([key]))
+    else keys.add(key)
+  }
+
+  /** Memory is told at the end of a turn, of each key once. */
+  async #keepAll(): Promise<void> {
+    if (this.#kept.size === 0) return
+    const all = [...this.#kept]
+    this.#kept.clear()
+    for (const [namespace, keys] of all) {
+      try {
+        const space = this.#cache.namespace(namespace)
+        // What has left memory since would be loaded.
+        const held = [...keys].map(decodeKey).filter((key) => space.holds(key))
+        this.#keeps += (await space.prefetch(held)).present
+      } catch {
+        // The namespace was closed meanwhile.
+      }
     }
   }
 
@@ -256,13 +286,13 @@ export class Predicting {
     this.#isLoading = false
   }
 
-  #wants(key: string, namespace: string): boolean {
-    if (!this.#loadable.has(namespace, key)) return false
+  #find(key: string, namespace: string): KeyPlace {
     try {
-      return !this.#cache.namespace(namespace).holds(decodeKey(key))
+      if (this.#cache.namespace(namespace).holds(decodeKey(key))) return 'memory'
     } catch {
-      return false
+      return 'elsewhere'
     }
+    return this.#loadable.has(namespace, key) ? 'source' : 'elsewhere'
   }
 
   /** For another memory, what was learnt is useless: it keeps prefetched entries for a different time. */

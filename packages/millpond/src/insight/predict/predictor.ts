@@ -7,7 +7,7 @@
 import { checkOptions } from '../../core/checks.ts'
 import { hashOf } from '../../core/key-hash.ts'
 import { Budget } from './budget.ts'
-import { Candidates, FEATURES, MOST } from './candidates.ts'
+import { Candidates, FEATURES, type KeyPlaceOf, MOST } from './candidates.ts'
 import { Gate } from './gate.ts'
 import { Judge } from './judge.ts'
 import { Known } from './known.ts'
@@ -33,6 +33,9 @@ const FADE = 4
 /** The largest share of memory for proposals that are not read yet. */
 const BORROWED = 0.25
 
+/** The least probability of a key that is kept: a wrong one costs no load, but another entry's place for a while. */
+const KEPT_FROM = 0.25
+
 /** A read, as given to a predictor. The object is not kept and may be reused. */
 export interface KeyRead {
   /** `hashOf(key, hashOf(namespace, 0))`, as given to recorders. */
@@ -52,15 +55,12 @@ export interface KeyRead {
   time: number
 }
 
-/** Whether it makes sense to load a key: it can be loaded, and is not in memory. */
-export type IsWanted = (key: string, namespace: string) => boolean
-
 /**
- * Learns from reads, and proposes keys to load before they are read. Allocates nothing per read, except the names of
- * keys that differ by a number. Some 10 MiB in all.
+ * Learns from reads, and proposes keys to load before they are read, and keys to keep in memory until then. Allocates
+ * nothing per read, except the names of keys that differ by a number. Some 10 MiB in all.
  * @example
  * const predictor = new Predictor({ entries: 1000, capacity: 1000, unit: 'entries', policy: policyByName('adaptive') })
- * predictor.read(read, (key) => !held.has(key))
+ * predictor.read(read, (key) => (held.has(key) ? 'memory' : 'source'))
  * for (let at = 0; at < predictor.proposed; at++) load(predictor.keyAt(at))
  */
 export class Predictor {
@@ -70,6 +70,8 @@ export class Predictor {
   isAlone = true
   /** The number of keys proposed by the last read. */
   proposed = 0
+  /** The number of keys that memory should keep for a while, by the last read. */
+  kept = 0
   /** Loads so far, including saved ones; and those that were saved, or would have been while nothing was proposed. */
   loads = 0
   spared = 0
@@ -83,6 +85,7 @@ export class Predictor {
   /** The proposals of the last read: the first elements of `#places` are their places in `#candidates`. */
   readonly #candidates = new Candidates()
   readonly #places = new Uint8Array(MOST)
+  readonly #keptPlaces = new Uint8Array(MOST)
   readonly #entries: number
   /** The most outstanding proposals. */
   readonly #most: number
@@ -137,12 +140,21 @@ export class Predictor {
     return this.#candidates.keys[this.#places[at] as number] as string
   }
 
+  /** A key to keep, of the last read, from 0 to `kept - 1`. */
+  keptAt(at: number): string {
+    return this.#candidates.keys[this.#keptPlaces[at] as number] as string
+  }
+
+  keptHashAt(at: number): number {
+    return this.#candidates.hashes[this.#keptPlaces[at] as number] as number
+  }
+
   /** The probability that it is read while in memory, 0 to 1. */
   chanceAt(at: number): number {
     return this.#candidates.chances[this.#places[at] as number] as number
   }
 
-  read({ hash, key, namespace, context, isHit, isLost, weight, time }: KeyRead, isWanted: IsWanted): void {
+  read({ hash, key, namespace, context, isHit, isLost, weight, time }: KeyRead, placeOf: KeyPlaceOf): void {
     const now = ++this.#now
     const isMiss = !isHit
     if (namespace !== this.#namespace) {
@@ -161,7 +173,7 @@ export class Predictor {
     const pattern = this.#known.pattern[row] as number
     this.#candidates.clear()
     this.#sequences.read(row, context, this.#seed, wouldMiss, this.#candidates)
-    this.#candidates.keep(this.#known, row, now, namespace, isWanted)
+    this.#candidates.keep(this.#known, row, now, namespace, placeOf)
     this.#propose(hash, pattern)
   }
 
@@ -219,10 +231,17 @@ export class Predictor {
     const { budget } = this
     const candidates = this.#candidates
     this.proposed = 0
+    this.kept = 0
     const isOn = this.isAlone && this.judge.isOff[pattern] === 0
+    const isKeeping = this.mayLoad && this.gate.isKeeping
     for (let at = 0; at < candidates.count; at++) {
       const chance = this.#model.predict(candidates.features, at * FEATURES, FEATURES)
       candidates.chances[at] = chance
+      if (isOn && chance >= KEPT_FROM) this.gate.keep(candidates.hashes[at] as number)
+      if (candidates.isHeld[at] === 1) {
+        if (isOn && isKeeping && chance >= KEPT_FROM) this.#keptPlaces[this.kept++] = at
+        continue
+      }
       if (this.#pending.find(candidates.hashes[at] as number) >= 0) continue
       const isWorth = isOn && budget.isWorth(chance)
       const isIssued = isWorth && this.#isOpen && this.outstanding < this.#most

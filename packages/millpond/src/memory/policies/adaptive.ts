@@ -70,14 +70,16 @@ class Adaptive implements Eviction {
     if (this.#miniatures.request(hash)) this.#areas.share = SHARES[this.#miniatures.champion] as number
   }
 
-  add(slot: number, hash: number, weight: number, cost: number): void {
+  add(slot: number, hash: number, weight: number, cost: number, isAhead = false): void {
     const { marks } = this.#areas
     this.#areas.add(slot, weight, cost)
     if (!this.#isFull) this.#fit()
     if (this.#unmarked >= 0) this.#markSome()
     const isWatched = this.#miniatures.watches(hash)
     marks[slot] = isWatched ? WATCHED : 0
-    if (isWatched) this.#observe(hash)
+    if (!isWatched) return
+    if (isAhead) this.#miniatures.put(hash)
+    else this.#observe(hash)
   }
 
   reweigh(slot: number, weight: number, cost: number): void {

@@ -90,6 +90,19 @@ export class Miniatures {
     return this.#sinceJudged % size === 0 && this.#judge(SURE_SIGMAS)
   }
 
+  /**
+   * A sampled key was loaded ahead of requests: rivals without it get it, too. It decides nothing: a rival that holds
+   * it already would seem better than the whole cache, which did not, and windows would become larger and larger.
+   */
+  put(hash: number): void {
+    const id = this.#idOf(hash)
+    const held = this.#holders[id] as number
+    this.#asked = id
+    for (let rival = 0; rival < this.#caches.length; rival++) if (((held >>> rival) & 1) === 0) this.#miss(rival, id)
+    this.#asked = -1
+    if (this.#holders[id] === 0) this.#directory.delete(id)
+  }
+
   #ask(id: number, held: number): void {
     this.#asked = id
     const wasHit = (held >>> this.champion) & 1

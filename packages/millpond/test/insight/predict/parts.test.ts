@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Budget } from '../../../src/insight/predict/budget.ts'
 import { Candidates, FEATURES } from '../../../src/insight/predict/candidates.ts'
+import { Gate } from '../../../src/insight/predict/gate.ts'
 import { Judge } from '../../../src/insight/predict/judge.ts'
 import { Known } from '../../../src/insight/predict/known.ts'
 import { Listener } from '../../../src/insight/predict/listener.ts'
@@ -11,6 +12,7 @@ import { PAIR, Pairs } from '../../../src/insight/predict/pairs.ts'
 import { Pending } from '../../../src/insight/predict/pending.ts'
 import { Sequences } from '../../../src/insight/predict/sequences.ts'
 import { Stays } from '../../../src/insight/predict/stays.ts'
+import { policyByName } from '../../../src/memory/policies/index.ts'
 import { fakeClock } from '../../../src/testing/index.ts'
 import { seededRandom } from '../../../src/testing/random.ts'
 
@@ -88,6 +90,30 @@ describe('the ear', () => {
     ear.context(7, 42)
     for (const hash of [8, 7, 7]) ear.hit(hash, 1, 'key', 'default', 'memory')
     expect([0, 1, 2].map((at) => ear.ring.values[at])).toEqual([0, 42, 0])
+  })
+})
+
+describe('the gate', () => {
+  /** Fifty keys that return too late for the memory, among keys that never do. `foreseen`: what is told to be kept. */
+  function read(gate: Gate, reads: number, foreseen: (at: number) => number): void {
+    for (let at = 0; at < reads; at++) {
+      const hash = at % 4 === 0 ? (at / 4) % 50 : 1000 + seen++
+      gate.read(hash, 1, at, false, false, 0, 0)
+      gate.keep(foreseen(at))
+    }
+  }
+  let seen = 0
+
+  it('has what is foreseen kept while a ghost that keeps it misses less, and no longer', () => {
+    const gate = new Gate({ policy: policyByName('lru'), capacity: 100, unit: 'entries', entries: 100 })
+    expect(gate.isKeeping).toBe(false)
+    read(gate, 4000, (at) => at % 50)
+    expect(gate.isKeeping).toBe(true)
+    expect(gate.keepBenefit).toBeGreaterThan(0.15)
+    // Now wrong: what was read just now will not come again.
+    read(gate, 4000, () => 1000 + seen - 1)
+    expect(gate.isKeeping).toBe(false)
+    expect(gate.keepBenefit).toBeLessThan(0.005)
   })
 })
 
@@ -216,7 +242,7 @@ describe('sequences', () => {
       candidates.clear()
       sequences.read(row, context, 77, isMiss, candidates)
       const found = [...candidates.hashes.subarray(0, candidates.count)]
-      candidates.keep(known, row, now, 'default', () => true)
+      candidates.keep(known, row, now, 'default', () => 'source')
       return found
     }
     return { read, candidates }

@@ -11,6 +11,7 @@ import { createRegistry, prometheusText } from 'millpond/observe'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Listener } from '../../../src/insight/predict/listener.ts'
+import { visits, word } from './visits.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -69,8 +70,6 @@ async function turns(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-const word = (number: number): string =>
-  `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
 const loop = (reads: number, of = 300): string[] => Array.from({ length: reads }, (_, at) => word(at % of))
 
 describe('predictive loading', () => {
@@ -101,6 +100,37 @@ describe('predictive loading', () => {
       `benefit_ratio{cache="shop"} ${told?.benefit}`,
     ])
       expect(text).toContain(`millpond_prefetch_${line}\n`)
+  })
+
+  it('has memory keep what will be read soon, also where nothing can be loaded', async () => {
+    const { keys, contexts } = visits(6000, 50, 200)
+    const misses: number[] = []
+    for (const isLoading of [true, false]) {
+      const clock = fakeClock()
+      const cache = createCache({
+        name: 'shop',
+        tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })],
+        clock,
+      })
+      const insight = createInsight({ caches: [cache], clock, usagePrediction: true, predictiveLoading: isLoading })
+      ends.push(
+        () => cache.close(),
+        () => insight.close(),
+      )
+      for (const [at, key] of keys.entries()) {
+        await cache.for({ session: `visit ${contexts[at]}` }).getOrSet(key, () => 'a value', { ttl: '1d' })
+        clock.advance(50)
+        await turns()
+      }
+      const told = insight.prediction('shop')
+      if (isLoading) expect(told?.kept).toBeGreaterThan(100)
+      else expect(told?.kept).toBe(0)
+      expect(told?.isKeeping).toBe(isLoading)
+      expect(told?.loads.loaded).toBe(0)
+      expect(cache.stats()).toMatchObject({ prefetches: 0, loads: cache.stats().misses })
+      misses.push(cache.stats().misses)
+    }
+    expect(misses[0]).toBeLessThan(0.97 * (misses[1] ?? 0))
   })
 
   it('only watches where only that is asked for', async () => {

@@ -6,6 +6,7 @@ import { type KeyRead, Predictor } from '../../../src/insight/predict/predictor.
 import { policyByName } from '../../../src/memory/policies/index.ts'
 import { seededRandom } from '../../../src/testing/random.ts'
 import { LruCache } from './lru-cache.ts'
+import { visits, word } from './visits.ts'
 
 const ENTRIES = 200
 const SEED = hashOf('default', 0)
@@ -21,7 +22,12 @@ interface Played {
  */
 function play(
   keys: Iterable<string>,
-  { contextOf = (_at: number): number => 0, timeOf = (at: number): number => at, from = begin() } = {},
+  {
+    contextOf = (_at: number): number => 0,
+    timeOf = (at: number): number => at,
+    onKept = (): unknown => undefined,
+    from = begin(),
+  } = {},
 ): Played {
   const { predictor, cache } = from
   const read: KeyRead = {
@@ -44,7 +50,11 @@ function play(
     read.time = timeOf(at)
     read.context = contextOf(at++)
     if (!read.isHit) misses++
-    predictor.read(read, (one) => !cache.has(one))
+    predictor.read(read, (one) => (cache.has(one) ? 'memory' : 'source'))
+    for (let one = 0; one < predictor.kept; one++) {
+      cache.add(predictor.keptAt(one))
+      onKept()
+    }
     for (let one = 0; one < predictor.proposed; one++) cache.add(predictor.keyAt(one))
   }
   return { misses, issued: predictor.issued - before, predictor }
@@ -55,9 +65,6 @@ function begin() {
   return { predictor, cache: new LruCache(ENTRIES) }
 }
 
-/** Words without numbers, so that nothing but their order speaks for them. */
-const word = (number: number): string =>
-  `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
 const loop = (keys: number, reads: number): string[] => Array.from({ length: reads }, (_, at) => word(at % keys))
 function random(seed: number, keys: number, reads: number): string[] {
   const { next: draw } = seededRandom(seed)
@@ -69,6 +76,26 @@ describe('a predictor', () => {
     const { misses, predictor } = play(loop(1000, 30_000))
     expect(misses).toBeLessThan(10_000)
     expect(predictor.used / predictor.issued).toBeGreaterThan(0.9)
+  })
+
+  it('keeps what is foreseen where that spares misses, and nothing while it may not load', () => {
+    const { keys, contexts } = visits(20_000, 100, 400)
+    const plain = new LruCache(ENTRIES)
+    const without = keys.filter((key) => !plain.read(key)).length
+    const contextOf = (at: number): number => contexts[at] ?? 0
+    let kept = 0
+    const { predictor, misses } = play(keys, { contextOf, onKept: () => kept++ })
+    expect(predictor.gate.isKeeping).toBe(true)
+    expect(predictor.gate.keepBenefit).toBeGreaterThan(0.05)
+    expect(kept).toBeGreaterThan(100)
+    expect(misses).toBeLessThan(0.8 * without)
+    const watching = begin()
+    watching.predictor.mayLoad = false
+    const before = kept
+    const watched = play(keys, { contextOf, onKept: () => kept++, from: watching })
+    expect(kept).toBe(before)
+    expect(watched.misses).toBe(without)
+    expect(watched.predictor.gate.keepBenefit).toBeGreaterThan(0.05)
   })
 
   it('follows a step in the numbers of keys that it has never seen', () => {
@@ -211,7 +238,7 @@ describe('a predictor', () => {
         weight: 1,
         time: at,
       }
-      predictor.read({ ...read, isHit: cache.read(key) }, (one) => !cache.has(one))
+      predictor.read({ ...read, isHit: cache.read(key) }, (one) => (cache.has(one) ? 'memory' : 'source'))
     })
     expect((predictor.spared - sparedBefore) / 30_000).toBeLessThan(0.2)
   })

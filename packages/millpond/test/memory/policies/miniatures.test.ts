@@ -52,6 +52,17 @@ describe('miniatures', () => {
     })
   }
 
+  it('take what is loaded ahead for no evidence', () => {
+    const entries = 50
+    const [told, untold] = [miniatures(entries, 1), miniatures(entries, 1)]
+    for (const key of onward(entries * 60, entries / 2)) {
+      told.request(scatter(key))
+      untold.put(scatter(key))
+    }
+    expect(SHARES[told.champion]).toBe(0)
+    expect(SHARES[untold.champion]).toBe(0.02)
+  })
+
   it('watch all keys of a small cache, and a fixed number however large the cache is', () => {
     const watched = (entries: number): number => {
       const made = miniatures(entries, 0)
