@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { openCaches } from '@millpond/control/agent'
 import { memoryNodes } from 'millpond/nodes'
+import { fakeClock } from 'millpond/testing'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -260,7 +261,7 @@ it('T11 a configuration says whether its cache compresses, and what was compress
   await Promise.all([packing.close(), plain.close()])
 })
 
-it('T11 a stored strategy says how collections write that name none in code, and a priority which entries are kept', async () => {
+it('T11 a stored strategy says how collections write that name none in code, and a priority which label entries carry', async () => {
   const caches = await openCaches({
     store: memoryNodes(),
     options: { defaults: { priority: 'high' } },
@@ -281,17 +282,61 @@ it('T11 a stored strategy says how collections write that name none in code, and
           cache.collection('rows', { store }).write,
           cache.collection('read', { load: (id: number) => id }).write,
           cache.collection('own', { store, write: 'write-through' }).write,
-          name === 'behind' && cache.collection('queued', { store, writeBehind: { durability: 'memory' } }).write,
+          cache.collection('queued', { store, writeBehind: { durability: 'memory' } }).write,
           cache.describe().defaults.priority,
         ],
       ]
     }),
   )
   expect(made).toEqual({
-    as_code: ['write-through', 'cache-aside', 'write-through', false, 'high'],
-    through: ['write-through', 'cache-aside', 'write-through', false, 'high'],
-    around: ['write-around', 'cache-aside', 'write-through', false, 'low'],
+    as_code: ['write-through', 'cache-aside', 'write-through', 'write-behind', 'high'],
+    through: ['write-through', 'cache-aside', 'write-through', 'write-behind', 'high'],
+    around: ['write-around', 'cache-aside', 'write-through', 'write-behind', 'low'],
     behind: ['write-through', 'cache-aside', 'write-through', 'write-behind', 'high'],
   })
+  await caches.close()
+})
+
+it('T11 a stored priority that is withdrawn gives entries that of code again, also in a process that began with it', async () => {
+  const store = memoryNodes()
+  const plain = await openCaches({ store, fallback: [{ name: 'shop', priority: 5 }] })
+  const high = await openCaches({
+    store,
+    nodeId: 'other',
+    options: { defaults: { priority: 'high' } },
+    fallback: [{ name: 'shop', priority: 500 }],
+  })
+  const caches = [plain.get('shop'), high.get('shop')]
+  const priorities = () => caches.map((cache) => cache.describe().defaults.priority)
+  expect(priorities()).toEqual(['high', 'low'])
+  const desk = await open(':memory:', { meetingPlaces: [store] })
+  await desk.plane.start()
+  const body = { name: 'shop', priority: 100 }
+  const { json: made } = await desk.call('POST', 'configurations/', { as: 'admin', body })
+  await expect.poll(priorities).toEqual(['medium', 'high'])
+  await desk.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: { ...made, priority: 101 } })
+  await expect.poll(priorities).toEqual(['low', 'low'])
+  await desk.call('DELETE', `configurations/${made.id}/`, { as: 'admin' })
+  await expect.poll(priorities).toEqual(['medium', 'high'])
+  await desk.close()
+  await Promise.all([plain.close(), high.close()])
+})
+
+it('T11 a stored strategy leaves those of code that do not concern writes', async () => {
+  const clock = fakeClock()
+  const caches = await openCaches({
+    store: memoryNodes(),
+    options: { clock, strategy: ['write-through', 'refresh-ahead'] },
+    fallback: [{ name: 'shop', strategy: 'write_around' }],
+  })
+  let loads = 0
+  const rows = caches.get('shop').collection('rows', { load: () => ++loads, store: (): void => {}, ttl: '10s' })
+  expect(rows.write).toBe('write-around')
+  expect([await rows.get(1), await rows.get(1)]).toEqual([1, 1])
+  await clock.run(9000)
+  // Past 0.8 of the TTL what is read repeatedly is served, and loaded again in the background.
+  expect(await rows.get(1)).toBe(1)
+  await clock.run(500)
+  expect(loads).toBe(2)
   await caches.close()
 })

@@ -6,20 +6,22 @@ import { addedLoads } from './added-loads.ts'
 import type { Answered } from './answers.ts'
 import { settingsDocument } from './requests.ts'
 
-/** Captures the cache's settings as code made them: call it before any change. */
-export function settingsFor(cache: Cache): (document: unknown) => Changes {
+/** The priority that code gives entries; `null`: what the cache was created with. */
+export type CodedPriority = 'high' | 'medium' | 'low' | null
+
+/**
+ * Captures the cache's settings as code made them: call it before any change. `coded`: the priority that code gives, if
+ * the cache was created with that of a stored configuration.
+ */
+export function settingsFor(cache: Cache, coded: CodedPriority = null): (document: unknown) => Changes {
   const original = cache.describe()
   return (document) =>
     changesFromJson(
-      document === null ? { defaults: defaultsOf(null), tiers: tiersOf(original) } : described(original, document),
+      document === null
+        ? { defaults: { ttl_seconds: null, priority: coded }, tiers: tiersOf(original) }
+        : described(original, document, coded),
     )
 }
-
-/** `null`: as in code. */
-const defaultsOf = (ttl_seconds: number | null, priority?: number) => ({
-  ttl_seconds,
-  priority: priority === undefined ? null : (entryPriority(priority) ?? null),
-})
 
 const tiersOf = ({ tiers }: CacheDescription, isActive = true) =>
   tiers.map((tier) => ({
@@ -28,10 +30,10 @@ const tiersOf = ({ tiers }: CacheDescription, isActive = true) =>
     ...('max_size_mb' in tier && { max_size_mb: tier.max_size_mb, max_entries: tier.max_entries }),
   }))
 
-function described(original: CacheDescription, document: unknown): unknown {
+function described(original: CacheDescription, document: unknown, coded: CodedPriority): unknown {
   const { ttl_seconds, max_size_mb, is_active, priority } = settingsDocument.parse(document)
   return {
-    defaults: defaultsOf(ttl_seconds, priority),
+    defaults: { ttl_seconds, priority: priority === undefined ? null : (entryPriority(priority) ?? coded) },
     tiers: tiersOf(original, is_active).map((tier) => (tier.name === 'memory' ? { ...tier, max_size_mb } : tier)),
   }
 }

@@ -17,7 +17,7 @@ export const configurationDocument = z.strictObject({
     .enum(STRATEGIES)
     .default('cache_aside')
     .describe(
-      'how collections with a source write if code names no strategy of their own (write_back: those with a queue); cache_aside: as in code; a change applies when a process makes the cache',
+      'how collections with a source write if code names no strategy of their own (those with a queue always write behind, and only those, so write_back is as in code); cache_aside: as in code; a change applies when a process makes the cache',
     ),
   ttl_seconds: z.number().positive().max(MAX_TTL_SECONDS).default(300),
   max_size_mb: z.number().positive().max(1_048_576).default(100).describe('of the memory tier'),

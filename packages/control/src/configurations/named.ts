@@ -18,6 +18,9 @@ export const tierFactories: Check<TierFactories> = optionsOf<TierFactories>({
   file_system: aFactory,
 })
 
+/** A strategy that does not say how collections write. */
+const isOther = (strategy: string): boolean => !/^(write|cache)[-_]/i.test(strategy)
+
 /** @throws MillpondError `OPTION_INVALID` if no way was given to reach the tier that it names. */
 export function makeCache(
   document: ConfigurationDocument,
@@ -45,8 +48,8 @@ export function makeCache(
     // Without compression it still reads what another process has compressed.
     codec: valueCodec({ compress: compression_enabled ? 'auto' : 'off' }),
     ...more,
-    // The default of stored configurations imposes nothing.
-    ...(strategy !== 'cache_aside' && { strategy }),
+    // The default of stored configurations imposes nothing. The others say how collections write, and nothing else.
+    ...(strategy !== 'cache_aside' && { strategy: [...[more.strategy ?? []].flat().filter(isOther), strategy] }),
     name,
     tiers: [near, ...below],
     defaults: { ...more.defaults, ...(priority !== undefined && { priority }), ttl: ttl_seconds * 1000 },

@@ -20,7 +20,8 @@ export const invalidationReason: Check<InvalidationReason> = (value, at) => {
   if (typeof value !== 'string' || value.trim() === '' || value.length > MAX_NOTE) throw refused(value, at, wanted)
   if (own.has(value)) throw refused(value, at, `${wanted}; this one is reported by the cache itself`)
   // A store, a log or a terminal could not keep it as it is.
-  if (/\p{Cc}|\p{Cs}/u.test(value)) throw refused(value, at, `${wanted}, without control characters`)
+  if (/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(value))
+    throw refused(value, at, `${wanted}, without control characters and line separators`)
   return value
 }
 

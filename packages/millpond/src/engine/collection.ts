@@ -219,7 +219,10 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   readonly hold?: Duration | undefined
   /** Removes one from the source. Required for `delete`. */
   readonly remove?: ((id: Id, context: StoreContext) => unknown) | undefined
-  /** How writes are handled. Default: `write-through` with `store` or `storeMany`, else `cache-aside`. */
+  /**
+   * How writes are handled. Default: `write-behind` with `writeBehind`, else `write-through` with `store` or
+   * `storeMany`, else `cache-aside`.
+   */
   readonly write?: WriteStrategy | undefined
   /**
    * The same by the names of strategies, one or several; for `refresh-ahead` 0.8 of the TTL unless `refreshAhead` says

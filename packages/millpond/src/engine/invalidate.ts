@@ -28,7 +28,10 @@ export interface InvalidateOptions {
   readonly delay?: Duration | undefined
   /** Why: counted, reported in events, receipts and outlets in every process, and shown by `explain`. */
   readonly reason?: InvalidationReason | undefined
-  /** The first call is applied at once; calls with the same criteria in the following window share one at its end. */
+  /**
+   * The first call is applied at once; calls with the same criteria in the following window share one at its end, with
+   * the reason of the last.
+   */
   readonly atMostEvery?: Duration | undefined
 }
 
@@ -64,15 +67,8 @@ export async function invalidate(
     return coalesced(
       space,
       atMostEvery,
-      JSON.stringify([
-        mode,
-        options.reason,
-        resolved.keys,
-        resolved.tags,
-        resolved.patterns,
-        resolved.all,
-        criteria.olderThan,
-      ]),
+      // Not by the reason: one for each call ("order 17 changed") would lift the limit.
+      JSON.stringify([mode, resolved.keys, resolved.tags, resolved.patterns, resolved.all, criteria.olderThan]),
       () => invalidate(space, criteria, now),
     )
   const { keys, tags, patterns, all } = resolved

@@ -42,14 +42,15 @@ export function strategiesOf(given: unknown, choosesTtl: boolean): readonly Stra
 
 /**
  * Those that the collection can follow: one without a writable source is not written through, one without a queue of
- * its own not behind, and one with its own TTL is not adaptive.
+ * its own not behind, one with a queue only behind (what its earlier processes have left there must reach the source),
+ * and one with its own TTL is not adaptive.
  */
 export function inheritedBy(names: readonly Strategy[], told: Told): readonly Strategy[] {
   if (told.strategy !== undefined) return []
   return names.filter((name) => {
     const word = dashed(name)
     const kind = WRITES.get(word)
-    if (kind === 'write-behind' && told.writeBehind === undefined) return false
+    if (kind !== undefined && (kind === 'write-behind') !== (told.writeBehind !== undefined)) return false
     if (kind !== undefined) return told.write === undefined && (kind === 'cache-aside' || hasStore(told))
     return word === 'adaptive' ? told.ttl === undefined : missingFor(word, told) === undefined
   })
@@ -81,7 +82,8 @@ export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chos
       throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${missing}`)
     if (word === 'adaptive') checkAdaptive(`collection ${name}`, options, choosesTtl)
   }
-  const [write = hasStore(options) ? 'write-through' : 'cache-aside', ...more] = writes
+  const usual = options.writeBehind !== undefined ? 'write-behind' : hasStore(options) ? 'write-through' : 'cache-aside'
+  const [write = usual, ...more] = writes
   if (more.length > 0)
     throw new MillpondError(
       'OPTION_INVALID',

@@ -58,6 +58,7 @@ onEverySetup('reasons', (cacheOf) => {
       '  ',
       'x'.repeat(201),
       'two\nlines',
+      'two\u2028lines',
       'nul\0',
       '\ud800',
       '\u001b[31m',
@@ -85,6 +86,17 @@ onEverySetup('reasons', (cacheOf) => {
     await expect(cache.delete('k', { reason: 'erased' })).rejects.toThrow(
       'delete.reason: "erased" is not allowed: give manual, data_changed, superseded, error_threshold, or your own words',
     )
+  })
+
+  it('I6: a reason for each call does not lift the limit of `atMostEvery`; the last one counts', async () => {
+    const cache = cacheOf()
+    const heard: unknown[] = []
+    cache.on('invalidate', ({ note }) => heard.push(note))
+    const calls = Array.from({ length: 50 }, (_, at) =>
+      cache.invalidateTags(['t'], { atMostEvery: 300, reason: `order ${at} changed` }),
+    )
+    await Promise.all(calls)
+    expect(heard).toEqual(['order 0 changed', 'order 49 changed'])
   })
 
   it('I6: a scheduled invalidation has its reason when it is due', async () => {

@@ -1,5 +1,5 @@
-// Groups of Redis servers as patients: a Sentinel group and a cluster, in which another server takes the place of the
-// one that is hurt.
+// Groups of Redis servers that faults are injected into: a Sentinel group and a cluster, in which another server takes
+// the place of the one that is hurt.
 import type { FaultableGroup } from '../../src/testing/nemesis.ts'
 import { type ClusterGroup, type RedisService, type SentinelGroup, type Service, until } from '../services/index.ts'
 import { ask } from '../services/redis.ts'

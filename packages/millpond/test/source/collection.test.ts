@@ -228,7 +228,9 @@ describe('a collection', () => {
       [{ write: 'write-through' }, /give store or storeMany/],
       [{ write: 'write-sideways' }, /"write-sideways" is not known/],
       [{ ...options, write: 'write-around', strategy: 'write-through' }, /choose one/],
-      [{ ...options, writeBehind: {} }, /add write: 'write-behind'/],
+      [{ ...options, write: 'write-through', writeBehind: {} }, /add write: 'write-behind'/],
+      [{ ...options, writeBehind: {} }, /journal: undefined is not a path/],
+      [{ writeBehind: { durability: 'memory' } }, /write-behind needs a way to write/],
       [{ ...options, write: 'write-behind' }, /journal: undefined is not a path/],
       [
         { ...options, write: 'write-behind', writeBehind: { durability: 'stream' } },
@@ -246,6 +248,7 @@ describe('a collection', () => {
     const cache = open({ strategy: ['write_around', 'refresh_ahead', 'TTL'] })
     expect(cache.collection('written', { load, store }).write).toBe('write-around')
     expect(cache.collection('read', { load }).write).toBe('cache-aside')
+    expect(cache.collection('queued', { store, writeBehind: { durability: 'memory' } }).write).toBe('write-behind')
     expect(cache.collection('other', { load, store, write: 'write_through' }).write).toBe('write-through')
     expect(cache.collection('named', { load, store, ttl: '1m', strategy: 'TTL' }).write).toBe('write-through')
     expect(cache.collection('lower', { load, store, ttl: '1m', strategy: 'ttl' }).write).toBe('write-through')
