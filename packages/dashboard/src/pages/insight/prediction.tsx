@@ -31,7 +31,7 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
           predicted keys before they are requested; <code>millpond prediction --load-ahead off</code> ends it
         </>
       }
-      footer="Misses avoided: compared with a shadow of this memory without loading ahead; below 2 % it ends automatically. Loads in vain are what that costs the source: 21 % of all loads at most, or what usagePrediction.waste says."
+      footer="Misses avoided: compared with a shadow of this memory without loading ahead; below 2 % it ends automatically. Loads in vain are what that costs the source: 18 % of all loads at most, or what usagePrediction.waste says."
     >
       <Table
         caption="Loading ahead by process"
