@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 
 /** Header fields in which edges read tags: Fastly separated by spaces, Cloudflare and CloudFront by commas. */
 export interface EdgeTagFields {
+  /** The tags, separated by spaces. */
   readonly 'Surrogate-Key': string
+  /** The same tags, separated by commas. */
   readonly 'Cache-Tag': string
 }
 

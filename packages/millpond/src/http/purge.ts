@@ -21,6 +21,7 @@ export interface Purge {
   readonly groups?: GroupNames | undefined
   /** Everything of a tenant, by the value of the option `tenant`. */
   readonly tenant?: string | undefined
+  /** Everything in the store; other names are then ignored. */
   readonly all?: true | undefined
   /** `soft`: kept, and validated before the next use. Default `hard`. */
   readonly mode?: 'soft' | 'hard' | undefined
@@ -28,7 +29,9 @@ export interface Purge {
 
 /** Cache groups of one origin. */
 export interface GroupNames {
+  /** The origin, such as `https://example.org`. */
   readonly host: string
+  /** The names of groups, as the origin sent them in `Cache-Groups`. */
   readonly names: readonly string[]
 }
 

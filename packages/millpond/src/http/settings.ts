@@ -69,24 +69,46 @@ export interface HttpCacheOptions {
 }
 
 export interface Settings {
+  /** The name in `Cache-Status`. */
   readonly name: string
+  /** `false`: a private cache, for one user. */
   readonly isShared: boolean
+  /** Freshness of answers without any information about it; 0: they are not stored. */
   readonly defaultTtlMs: number
+  /** Share of the time since `Last-Modified` during which an answer without explicit freshness is fresh. */
   readonly heuristic: number
+  /** Targeted fields in lower case; the first present one decides. */
   readonly targets: readonly string[]
+  /** How long answers are kept past their freshness. */
   readonly keepStaleMs: number
+  /** How long past its freshness an answer without any information about it is used while the origin is unreachable. */
   readonly staleIfUnreachableMs: number
+  /** Whether answers with `Set-Cookie` may be stored. */
   readonly storeSetCookie: boolean
+  /** Request fields in lower case that make an answer private unless it is explicitly public. */
   readonly credentials: readonly string[]
+  /** Whether fields such as `X-Forwarded-Host`, which an application may use, are part of the key. */
   readonly keyInputs: boolean
+  /** Whether the client's `Cache-Control` is honoured. */
   readonly honourClient: boolean
+  /** The tenant of a request, part of the key; undefined: the URL determines everything. */
   readonly tenant: ((request: RequestFacts) => string | undefined) | undefined
+  /** The session of a request, for prediction; undefined: none is read. */
   readonly session: ((request: RequestFacts) => string | undefined) | undefined
+  /**
+   * Content codings of the origin in lower case, in its order of preference; undefined: the client's field counts as it
+   * is.
+   */
   readonly codings: readonly string[] | undefined
+  /** The longest body that is stored. */
   readonly maxBodyBytes: number
+  /** How much of an answer is still fetched for the store after its client has left. */
   readonly finishBytes: number
+  /** Text up to this size is stored as a string together with its head; everything else in pieces. */
   readonly inlineBytes: number
+  /** Whether `Cache-Status` is sent. */
   readonly cacheStatus: boolean
+  /** Epoch milliseconds. */
   readonly now: () => number
 }
 

@@ -183,12 +183,19 @@ export function jobCollector(cache: string, jobs: () => Iterable<JobStats>): Col
 }
 
 export interface ProcessStats {
+  /** CPU time in the program's own code since the process started. */
   readonly cpuUserSeconds: number
+  /** CPU time in the operating system on its behalf since the process started. */
   readonly cpuSystemSeconds: number
+  /** Memory that the process occupies in RAM. */
   readonly residentBytes: number
+  /** Heap of V8 that is in use. */
   readonly heapUsedBytes: number
+  /** Heap of V8 that is allocated. */
   readonly heapTotalBytes: number
+  /** Memory outside the heap that JavaScript objects hold, including buffers. */
   readonly externalBytes: number
+  /** Time since the process started. */
   readonly uptimeSeconds: number
 }
 

@@ -5,8 +5,11 @@ export type MetricKind = 'counter' | 'gauge' | 'histogram'
 export interface MetricDefinition<Label extends string = string> {
   /** Prometheus naming: `millpond_` first, base units, counters end in `_total`. */
   readonly name: string
+  /** `counter`: only grows. `gauge`: a current value. `histogram`: a distribution of durations. */
   readonly kind: MetricKind
+  /** One sentence for operators: the `# HELP` line of a scrape. */
   readonly help: string
+  /** The names of its labels. Each sample gives a value for exactly these. */
   readonly labels: readonly Label[]
 }
 

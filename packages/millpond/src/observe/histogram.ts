@@ -31,7 +31,9 @@ export interface Histogram {
    * NaN is ignored. Allocates nothing.
    */
   record(ms: number, times?: number): void
+  /** Durations recorded. */
   readonly count: number
+  /** Their sum in milliseconds, exact. */
   readonly sumMs: number
   /** The duration that the share `q` (0 to 1) of all does not exceed, at most 3.2 % off; 0 if nothing was recorded. */
   percentile(q: number): number
@@ -41,6 +43,7 @@ export interface Histogram {
   view(options?: { readonly buckets?: boolean }): LatencyStats
   /** Adds the contents of another one. */
   merge(other: Histogram): void
+  /** Forgets all that was recorded. */
   reset(): void
 }
 

@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 
 export interface HotKey {
+  /** The key that was read. */
   readonly key: string
   /** Never below the true count. */
   readonly count: number

@@ -21,16 +21,22 @@ export interface KeyStatisticsOptions {
 }
 
 export interface PatternStats {
+  /** The key with its variable parts replaced; `(other)` for patterns beyond `maxPatterns`. */
   readonly pattern: string
   /** Estimates if only a sample is read. */
   readonly hits: number
+  /** Estimated like `hits`. */
   readonly misses: number
+  /** hits / (hits + misses), 0 to 1. */
   readonly hitRate: number
 }
 
 export interface PatternMemory {
+  /** The key with its variable parts replaced; `(other)` for patterns beyond the limit. */
   readonly pattern: string
+  /** Entries of this pattern in memory. */
   readonly entries: number
+  /** Their estimated size. */
   readonly bytes: number
   /** Of all bytes, 0 to 1. */
   readonly share: number
@@ -46,6 +52,7 @@ export interface KeyStatistics extends Required<Pick<Recorder, 'hit' | 'miss'>> 
    * The currently hottest first, as in insight: a read counts half after 15 minutes, a quarter after 30. Default: 20.
    */
   hotKeys(limit?: number): HotKey[]
+  /** Forgets all reads, of patterns and of hot keys. */
   reset(): void
 }
 

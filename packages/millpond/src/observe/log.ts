@@ -15,10 +15,15 @@ export type Level = (typeof LEVELS)[number]
 export type LogFields = Readonly<Record<string, unknown>>
 
 export interface Log {
+  /** The lowest level that is written. */
   readonly level: Level
+  /** Details for a developer. Like the others, it writes nothing if its level is below `level`. */
   debug(event: string, message: string, fields?: LogFields): void
+  /** Something expected that an operator may want to know. */
   info(event: string, message: string, fields?: LogFields): void
+  /** A problem that failed no call. */
   warn(event: string, message: string, fields?: LogFields): void
+  /** Something failed. An error given as the field `error` is written with its type, message, code and stack. */
   error(event: string, message: string, fields?: LogFields): void
 }
 
@@ -36,12 +41,17 @@ export interface LogOptions {
 }
 
 export interface LogEntry {
+  /** Epoch milliseconds. Becomes `@timestamp`. */
   readonly at: number
+  /** Becomes `log.level`. */
   readonly level: Level
+  /** The name of the service. Becomes `service.name`. */
   readonly service: string
   /** The event, in a word: `tier.error`. Becomes `event.action`. */
   readonly event: string
+  /** A sentence for a reader; cut after 2,000 characters. */
   readonly message: string
+  /** Further fields; absent: none. They cannot replace those of the entry itself. */
   readonly fields?: LogFields
 }
 

@@ -11,15 +11,19 @@ import type { CacheStats } from './stats.ts'
 
 /** What a monitor reads of a cache: `createCache` creates one. */
 export interface MonitoredCache {
+  /** The current figures of each open namespace. */
   info(): { readonly namespaces: Iterable<CacheStats> }
   /** These are needed by `analyzeMemoryUsage`, unless `entries` is given. */
   entries?(): Iterable<HeldBytes>
+  /** Opens a namespace by its name; only its `entries` are read. */
   namespace?(name: string): { entries(): Iterable<HeldBytes> }
 }
 
 /** An entry in memory, as far as a monitor sums it up. */
 export interface HeldBytes {
+  /** The key, without its namespace. */
   readonly key: string
+  /** The estimated size of key, value and bookkeeping. */
   readonly bytes: number
 }
 
@@ -38,20 +42,27 @@ export interface MonitorOptions {
 }
 
 export interface MemoryUsage {
+  /** Memory and CPU time of the process at the end of the scan. */
   readonly process: ProcessStats
+  /** How many entries were scanned. */
   readonly entries: number
+  /** Their estimated size. */
   readonly bytes: number
   /** Largest first. */
   readonly patterns: readonly PatternMemory[]
 }
 
 export interface KeyReport {
+  /** The name under which the key statistics were given to `createMonitor`. */
   readonly cache: string
+  /** By key pattern, most read first. */
   readonly patterns: readonly PatternStats[]
+  /** The hottest keys first; 20 unless another number was asked for. */
   readonly hotKeys: readonly HotKey[]
 }
 
 export interface Monitor {
+  /** Where the metrics are registered: the one given, or the monitor's own. */
   readonly registry: Registry
   /**
    * Bytes and entries by key pattern, and the memory of the process. Scans all entries, in slices of some milliseconds:

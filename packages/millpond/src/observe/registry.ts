@@ -8,13 +8,16 @@ import type { LatencyStats } from './stats.ts'
 export type Labels<Label extends string = string> = Readonly<Record<Label, string>>
 
 export interface Sample {
+  /** A value for each label of the metric. */
   readonly labels: Labels
   /** A number for counters and gauges, durations with `buckets` for histograms. */
   readonly value: number | LatencyStats
 }
 
 export interface Family {
+  /** The metric that the samples are of. */
   readonly definition: MetricDefinition
+  /** One for each set of label values. */
   readonly samples: readonly Sample[]
 }
 
@@ -32,6 +35,7 @@ export type Collector = (emit: Emit) => void
 
 /** A number of its own. Keep a reference: finding it by its labels costs more than counting. */
 export interface Gauge {
+  /** The current number; add to it or set it. It may only grow if the metric is a counter. */
   value: number
 }
 

@@ -4,6 +4,7 @@ import type { CacheEvents } from '../core/events.ts'
 
 /** The used part of a cache. */
 export interface WarmBarCache {
+  /** Calls the listener with the progress of warming; the returned function removes it. */
   on(event: 'warm', listener: (detail: CacheEvents['warm']) => void): () => void
 }
 

@@ -11,13 +11,17 @@ import { beforeHead } from './head.ts'
 export interface HeaderRule {
   /** TTL by kind of data; `maxAge` takes precedence. */
   readonly profile?: ProfileName | undefined
+  /** `max-age`, in whole seconds. Default: the TTL of the `profile`, or of `api` without one. */
   readonly maxAge?: Duration | undefined
   /** For shared caches. */
   readonly sharedMaxAge?: Duration | undefined
   /** Whether answers are public. Default `false`: `private`. */
   readonly public?: boolean | undefined
+  /** Adds `immutable`: a browser does not validate it even on a reload. Default `false`. */
   readonly immutable?: boolean | undefined
+  /** Adds `stale-while-revalidate` (RFC 5861). Default: absent. */
   readonly staleWhileRevalidate?: Duration | undefined
+  /** Adds `stale-if-error` (RFC 5861). Default: absent. */
   readonly staleIfError?: Duration | undefined
   /** Fields that select the answer, added to `Vary`. */
   readonly vary?: readonly string[] | undefined

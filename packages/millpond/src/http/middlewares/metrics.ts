@@ -17,11 +17,15 @@ export interface MetricsOptions {
 }
 
 export interface RouteFigures {
+  /** Answers whose head was written. */
   readonly count: number
+  /** Of these, those from the cache by their field `Cache-Status`. */
   readonly hits: number
+  /** Of these, those with a status of 500 or above. */
   readonly errors: number
   /** Milliseconds until the head was written. */
   readonly averageMs: number
+  /** The longest of these times since the start. */
   readonly slowestMs: number
 }
 

@@ -25,6 +25,7 @@ export interface RecordedUrl {
 }
 
 export interface Recorder {
+  /** Counts requests: put it in front of everything that answers. */
   readonly middleware: Middleware
   /** The most requested ones first. */
   top(most?: number): RecordedUrl[]

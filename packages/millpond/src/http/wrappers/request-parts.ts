@@ -5,9 +5,13 @@ import { MillpondError, show } from '../../core/errors.ts'
 
 /** A request of any framework: fetch's `Request`, node:http's, Express's, Koa's context, Hono's `c.req.raw`. */
 export interface RequestLike {
+  /** Default `GET`. */
   readonly method?: string
+  /** Absolute, or a path with its query; the host is then that of the field `Host`. Default `/`. */
   readonly url?: string
+  /** The URL before a router shortened it, as in Express; takes precedence over `url`. */
   readonly originalUrl?: string
+  /** The request's fields; names in lower case if it is a plain object. */
   readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
 }
 

@@ -6,14 +6,17 @@ import type { Bounds } from '../../insight/ttl/price.ts'
 
 /** One load, as passed to `monitor`. */
 export interface SmartLoad {
+  /** The key of the call. */
   readonly key: string
   /** `undefined` at the first load of this process. */
   readonly hasChanged: boolean | undefined
+  /** The chosen TTL in milliseconds. */
   readonly ttlMs: number
 }
 
 /** What `smartCache({ monitor: true })` keeps: `wrapped.report()`. */
 export interface SmartReport {
+  /** Loads of all functions wrapped so. */
   readonly loads: number
   /** Of these, those that could be compared with the load before them. */
   readonly compared: number
@@ -21,7 +24,9 @@ export interface SmartReport {
   readonly changed: number
   /** The chosen TTLs in milliseconds; absent before the first load. */
   readonly minTtlMs?: number
+  /** Their mean, in milliseconds. */
   readonly avgTtlMs?: number
+  /** The longest of them, in milliseconds. */
   readonly maxTtlMs?: number
 }
 

@@ -9,9 +9,13 @@ import { argumentParts, callKey } from './call-key.ts'
 
 /** What wrappers need of a cache. Any `Cache` fits. */
 export interface WrapperCache {
+  /** The stored result, or that of `load`, which is then stored. Rejects with its error. */
   getOrSet<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
+  /** The same, with its source and age. */
   getOrSetEntry<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<WrappedEntry<T>>
+  /** Runs `load` even if there is a result, and stores what it returns. */
   refresh<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
+  /** Deletes the stored result of a call from every tier and every process. */
   delete(key: Key): Promise<HttpReceipt>
   /** A tenant's part of it; or its reader, for prediction. */
   for(whose: { readonly tenant?: string | undefined; readonly session?: string | undefined }): WrapperCache
@@ -30,6 +34,7 @@ interface WrapperLoadOptions {
 
 /** A result with its source. */
 export interface WrappedEntry<T> {
+  /** What the function returned, now or earlier. */
   readonly value: T
   /** `memory`, the name of a tier below, or `loader`: the function was run. */
   readonly tier: string

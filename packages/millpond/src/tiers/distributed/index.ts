@@ -15,6 +15,7 @@ export type { MoveReport } from './walk.ts'
 export interface DistributedTier extends Tier {
   readonly name: 'distributed'
   readonly ledger: LedgerStore
+  /** What this process had to work around since its start. */
   readonly counts: Readonly<DistributedCounts>
   members(): readonly DistributedMember[]
   /** The names of the nodes that hold a storage key, best first. */

@@ -52,8 +52,11 @@ export interface DistributedWarning {
    * discarded.
    */
   readonly kind: 'down' | 'up' | 'hints'
+  /** The name of the node. */
   readonly node: string
+  /** What happened, in a sentence for an operator. */
   readonly message: string
+  /** The error of the command that failed; only for `down`. */
   readonly cause?: unknown
 }
 

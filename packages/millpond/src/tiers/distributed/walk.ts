@@ -32,6 +32,7 @@ export interface MoveReport {
    * interrupted by another change of the ring, or by `close`.
    */
   readonly outcome: 'done' | 'incomplete' | 'elsewhere' | 'ended'
+  /** How long it took, in milliseconds. */
   readonly ms: number
 }
 

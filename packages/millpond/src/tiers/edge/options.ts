@@ -39,8 +39,11 @@ export interface EdgeWarning {
    * everything.
    */
   readonly kind: 'unheard' | 'heard' | 'gap'
+  /** The name of the other region. */
   readonly region: string
+  /** What happened, in a sentence for an operator. */
   readonly message: string
+  /** The error behind it, if there is one. */
   readonly cause?: unknown
 }
 

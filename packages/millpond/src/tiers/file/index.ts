@@ -18,6 +18,7 @@ export type { FileTierOptions, FileWarning } from './options.ts'
 
 export interface FileTier extends Tier {
   readonly name: 'file'
+  /** The folder, as given in the options. */
   readonly path: string
   usage(): Promise<{ entries: number; bytes: number }>
   scan(prefix: string): AsyncIterable<readonly string[]>

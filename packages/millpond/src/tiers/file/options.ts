@@ -6,7 +6,9 @@ import { type Duration, parseDuration } from '../../core/duration.ts'
 export interface FileWarning {
   /** `replaced`: the folder was removed or exchanged. `upkeep`: space could not be freed in the background. */
   readonly kind: 'replaced' | 'upkeep'
+  /** What happened, in a sentence for an operator. */
   readonly message: string
+  /** The error behind it, if there is one. */
   readonly cause?: unknown
 }
 

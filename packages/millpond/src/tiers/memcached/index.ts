@@ -28,6 +28,7 @@ export interface MemcachedCounts {
 
 export interface MemcachedTier extends Tier {
   readonly name: 'memcached'
+  /** What this process has missed or could not store, since its start. */
   readonly counts: Readonly<MemcachedCounts>
   scan(prefix: string): AsyncIterable<readonly string[]>
   examine(): Promise<readonly TierStep[]>

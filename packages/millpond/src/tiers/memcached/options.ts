@@ -15,6 +15,7 @@ import { MillpondError, show } from '../../core/errors.ts'
 
 /** A server of the list. */
 export interface MemcachedHost {
+  /** A host name or an IP address, without brackets. */
   readonly host: string
   /** Default 11211. */
   readonly port?: number
@@ -26,7 +27,9 @@ export interface MemcachedHost {
 export interface MemcachedWarning {
   /** State of a server, reported when it changes. */
   readonly kind: 'down' | 'up'
+  /** What happened, with the server's name, in a sentence for an operator. */
   readonly message: string
+  /** The error of the connection; only for `down`. */
   readonly cause?: unknown
 }
 

@@ -12,24 +12,32 @@ export interface PostgresPool {
    * an unhandled one ends the program.
    */
   connect(callback: (error: Error | undefined, client: PostgresClient | undefined) => void): void
+  /** Errors of idle clients: without a listener, one would end the program. */
   on(event: 'error', listener: (error: Error) => void): unknown
+  /** Called when the tier is closed, since a pool that was passed in stays open. */
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
 
 /** The parts of a pooled client that are used. */
 export interface PostgresClient {
+  /** Runs one statement; rejects with the server's error, whose `code` is the SQLSTATE. */
   query(config: PostgresQuery): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
   /** With `true` the connection is closed instead of used again. */
   release(destroy?: boolean): void
+  /** Errors of the connection while the client is checked out. */
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
 /** `types` makes every column text, or bytes if marked, whatever parsers the program has set globally. */
 export interface PostgresQuery {
+  /** The statement, with `$1`, `$2` for its values. */
   readonly text: string
+  /** The name of the prepared statement; absent: it is not prepared. */
   readonly name?: string | undefined
+  /** The values of `$1`, `$2`; absent if the statement has none. */
   readonly values?: unknown[]
   readonly rowMode: 'array'
+  /** How columns of a type, named by its OID, are parsed. */
   readonly types: { getTypeParser(type: number): (text: string) => string | Buffer }
 }
 

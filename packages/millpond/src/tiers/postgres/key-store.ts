@@ -7,6 +7,7 @@ import { sqlState } from './sql-state.ts'
 
 /** The parts of pg's Pool (or Client) that are used. */
 export interface PostgresKeyStorePool {
+  /** Runs one statement with the values of `$1`, `$2`; rejects with the server's error. */
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
 }
 

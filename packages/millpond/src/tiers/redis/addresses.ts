@@ -5,6 +5,7 @@ import type { RedisClientOptions } from './client.ts'
 
 /** One server of a list. */
 export interface RedisHost {
+  /** A host name or an IP address. */
   readonly host: string
   /** Default 6379, of a sentinel 26379. */
   readonly port?: number

@@ -10,15 +10,24 @@ import type { RedisClient, RedisClientClass, RedisClientOptions } from './client
 
 /** The used part of a client of node-redis 5 or 6. */
 export interface NodeRedisClient {
+  /** Whether it was told to connect, and not yet to end. */
   readonly isOpen: boolean
+  /** Resolves when the connection is ready; rejects if it cannot be made. */
   connect(): Promise<unknown>
+  /** Closes the connection at once; commands in progress are rejected. */
   destroy(): void
+  /** The connection no longer keeps the process alive. */
   unref(): void
+  /** Failures of the connection, and its end. */
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'end', listener: () => void): unknown
+  /** Sends any command; `options` map types of replies to those of JavaScript. */
   sendCommand(args: (string | Buffer)[], options?: object): Promise<unknown>
+  /** Resolves when the server has confirmed; the listener gets each message and its channel. */
   subscribe(channels: string[], listener: (text: string, channel: string) => void): Promise<unknown>
+  /** Resolves when the server has confirmed. */
   unsubscribe(channels: string[]): Promise<unknown>
+  /** Another client that has not connected, with some options changed. */
   // biome-ignore lint/suspicious/noExplicitAny: its options have many type parameters, none of which matters here
   duplicate(options?: any): NodeRedisClient
 }

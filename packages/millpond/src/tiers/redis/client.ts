@@ -39,6 +39,7 @@ export interface RedisClientOptions {
 }
 
 export interface RedisClient {
+  /** The state of the connection: `wait`, `connecting`, `connect`, `ready`, `reconnecting`, `close`, `end`. */
   readonly status: string
   /** Whether it distributes commands over servers by itself. */
   readonly isCluster: boolean
@@ -54,7 +55,12 @@ export interface RedisClient {
     readonly sentinelPassword?: string | null | undefined
     readonly sentinelTLS?: ConnectionOptions | undefined
   }
+  /**
+   * Its socket. Between `cork` and `uncork` writes are held back and then sent together; `unref`: it no longer keeps
+   * the process alive.
+   */
   readonly stream: { cork(): void; uncork(): void; unref(): unknown }
+  /** Resolves when the connection is ready; rejects if it cannot be made. */
   connect(): Promise<unknown>
   /** `true`: it reconnects. */
   disconnect(reconnect?: boolean): void
@@ -65,13 +71,22 @@ export interface RedisClient {
    * call.)
    */
   on(event: 'messageBuffer', listener: (channel: unknown, text: unknown) => void): unknown
+  /** Chooses the database by its number (`SELECT`). */
   select(db: number): Promise<unknown>
+  /** A section of what the server tells about itself (`INFO`). */
   info(section: string): Promise<string>
+  /** Rejects if the server does not answer. */
   ping(): Promise<unknown>
+  /** Resolves when the server has confirmed; the messages arrive as `messageBuffer`. */
   subscribe(...channels: string[]): Promise<unknown>
+  /** Resolves when the server has confirmed. */
   unsubscribe(...channels: string[]): Promise<unknown>
   /** Sends any command; strings in the answer are bytes. */
   callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown>
+  /**
+   * Sends commands together, each as a method and its arguments; `exec` resolves with an error or an answer for each,
+   * in order.
+   */
   pipeline(commands: unknown[][]): { exec(): Promise<[error: Error | null, answer: unknown][] | null> }
   /** Another client of the same kind, with other options. */
   duplicate(options: RedisClientOptions): RedisClient

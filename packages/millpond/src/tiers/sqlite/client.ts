@@ -7,8 +7,11 @@ export type SqlValue = string | number | Uint8Array | null
 
 /** A prepared statement as libsql, better-sqlite3 and node:sqlite all have it. */
 export interface SqliteStatement {
+  /** Runs it for its effect; returns how many rows it changed. */
   run(...values: SqlValue[]): { readonly changes: number | bigint }
+  /** The first row; undefined if there is none. */
   get(...values: SqlValue[]): unknown
+  /** All rows. */
   all(...values: SqlValue[]): unknown[]
   /** Returns rows as arrays from now on: libsql and better-sqlite3. */
   raw?(isRaw: boolean): unknown
@@ -17,8 +20,11 @@ export interface SqliteStatement {
 }
 
 export interface SqliteHandle {
+  /** Runs statements that return nothing and take no values. */
   exec(sql: string): unknown
+  /** Compiles one statement; throws if its SQL is wrong. */
   prepare(sql: string): SqliteStatement
+  /** Closes the file; the handle cannot be used afterwards. */
   close(): unknown
 }
 
@@ -26,7 +32,9 @@ export interface SqliteHandle {
 export type SqliteClass = new (path: string) => SqliteHandle
 
 export interface SqliteDriver {
+  /** Names the driver in messages: `libsql`, `node`, or the name of the class. */
   readonly name: string
+  /** Opens the file, creating it if it does not exist. Throws what the driver throws. */
   open(path: string): SqliteHandle
 }
 

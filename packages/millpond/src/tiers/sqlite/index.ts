@@ -33,6 +33,7 @@ export { type SqliteOutboxOptions, sqliteOutbox } from './outbox.ts'
 
 export interface SqliteTier extends Tier {
   readonly name: 'sqlite'
+  /** The database file, as given in the options. */
   readonly path: string
   /** `libsql`, `node`, or the name of the class passed in. */
   readonly driver: string

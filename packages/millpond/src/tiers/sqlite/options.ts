@@ -17,8 +17,15 @@ import { DRIVER, type SqliteClass } from './client.ts'
 
 /** A problem that an operator should know about but that fails no call. */
 export interface TierWarning {
+  /**
+   * `corrupt`: the file was kept under another name and a new one begun. `replaced`: the file was exchanged by someone,
+   * and the new one is used. `sweep`: expired rows could not be removed this time. `close`: the WAL could not be merged
+   * on closing.
+   */
   readonly kind: 'corrupt' | 'replaced' | 'sweep' | 'close'
+  /** What happened, in a sentence for an operator. */
   readonly message: string
+  /** The error behind it; absent for `replaced`. */
   readonly cause?: unknown
 }
 

@@ -27,7 +27,9 @@ export interface Line {
 export interface Checkpoint {
   /** The name of the log's file. */
   readonly log: string
+  /** The number of the line, from 0. */
   readonly number: number
+  /** The hash of that line, base64url: it depends on all lines before it. */
   readonly hash: string
   /** Ed25519 over log, number and hash; absent without a key. */
   readonly signature?: string

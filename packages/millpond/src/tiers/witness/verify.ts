@@ -20,9 +20,13 @@ export interface VerifyWitnessOptions {
 
 /** The result for one log. */
 export interface WitnessedLog {
+  /** The name of its file. */
   readonly log: string
+  /** The name of the tier that it witnessed; empty if its first line cannot be read. */
   readonly tier: string
+  /** How many complete lines it has. */
   readonly lines: number
+  /** How many of these lines are checkpoints. */
   readonly checkpoints: number
   /** What is wrong with it, and in which line; undefined if it is intact. */
   readonly fault: string | undefined
@@ -32,8 +36,11 @@ export interface WitnessedLog {
 
 /** A value that a tier should not have returned. */
 export interface WitnessSuspicion {
+  /** The log in which the value is recorded as returned. */
   readonly log: string
+  /** The number of the line, from 0. */
   readonly line: number
+  /** When the value was returned: epoch milliseconds, by the clock of the process that wrote the log. */
   readonly at: number
   /**
    * `unknown`: no witness saw it stored under this key. `older`: the same process had stored something else there
@@ -50,8 +57,11 @@ export interface WitnessReport {
   readonly isIntact: boolean
   /** In addition, everything returned had been stored. */
   readonly isProven: boolean
+  /** The result of each log in the folder. */
   readonly logs: readonly WitnessedLog[]
+  /** How many values were stored, over all logs. */
   readonly stored: number
+  /** How many values were returned, over all logs. */
   readonly returned: number
   /** How many suspicions there are. */
   readonly suspicious: number
