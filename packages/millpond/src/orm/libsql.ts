@@ -3,10 +3,12 @@
 import { refused } from '../core/checks.ts'
 import { Door, type Form, type Run, type Sent } from './door/door.ts'
 import { instead } from './door/instead.ts'
+import { changesMeaning } from './door/lane.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
 import { byName } from './door/parameters.ts'
 import type { DoorTransaction } from './door/transaction.ts'
 import { Wishes } from './door/wishes.ts'
+import type { Statement } from './statements/statement.ts'
 
 export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
 
@@ -107,6 +109,9 @@ function clientOver<C extends object>(given: C, door: Door, wishes: Wishes): C {
 class Alone {
   readonly #door: Door
   #isMixed = false
+  /** How many transactions have begun. */
+  #begun = 0
+  #isOwn = false
 
   constructor(door: Door) {
     this.#door = door
@@ -115,15 +120,27 @@ class Alone {
   send<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, form: Form<R>): Promise<R> {
     const statement = this.#door.read(sent.sql)
     const { kind } = statement
-    if (kind === 'begin' || kind === 'savepoint') this.#isMixed = true
+    if (changesMeaning(statement, sent.sql)) this.#isOwn = true
+    if (kind === 'begin' || kind === 'savepoint') {
+      this.#isMixed = true
+      this.#begun++
+    }
     if (kind === 'rollback') this.#isMixed = false
     if (kind === 'commit' || kind === 'release') {
       this.#isMixed = statement.opens
       return this.#door.committed(undefined, statement).commit(run)
     }
-    if (kind !== 'read' || wish === undefined || this.#isMixed) return this.#door.run(sent, undefined, run, form)
-    const pack = (answer: R): unknown => (this.#isMixed ? undefined : form.pack?.(answer))
-    return this.#door.run(sent, wish, run, { ...form, pack })
+    if (kind !== 'read' || wish === undefined || this.#isMixed || this.#isOwn)
+      return this.#door.run(sent, undefined, run, form)
+    let isKept = false
+    const load = async (): Promise<R> => {
+      const begun = this.#begun
+      const wasMixed = this.#isMixed
+      const answer = await run()
+      isKept = !wasMixed && this.#begun === begun && !this.#isOwn
+      return answer
+    }
+    return this.#door.run(sent, wish, load, { ...form, pack: (answer) => (isKept ? form.pack?.(answer) : undefined) })
   }
 }
 
@@ -131,14 +148,14 @@ function transactionOver(inner: Transaction, door: Door): Transaction {
   const inside = async (sql: string, parameters: readonly unknown[]): Promise<readonly object[]> =>
     (await inner.execute({ sql, args: [...parameters] })).rows.map((row) => ({ ...row }))
   let open = door.begin()
-  const commit = <R>(run: Run<R>): Promise<R> => {
-    const transaction = open
+  const commit = <R>(run: Run<R>, statement?: Statement): Promise<R> => {
+    const transaction = statement === undefined ? open : door.committed(open, statement)
     open = door.begin()
     return transaction.commit(run, inside)
   }
   const send = <R>({ sql, parameters }: Sent, run: Run<R>): Promise<R> => {
     const statement = door.read(sql)
-    if (statement.kind === 'commit') return commit(run)
+    if (statement.kind === 'commit') return commit(run, statement)
     door.within(open, statement, parameters)
     return run()
   }

@@ -2,7 +2,7 @@
 // synchronously.
 import Sqlite from 'libsql'
 import { DataSource, type EntityManager, EntitySchema, Like } from 'typeorm'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Cache, createCache } from '../../src/index.ts'
 import { libsqlCache } from '../../src/orm/libsql.ts'
 import { typeOrmCache } from '../../src/orm/typeorm.ts'
@@ -115,6 +115,15 @@ async function overTypeOrm(path: string, cache: Cache): Promise<Subject> {
   }
 }
 
+/** A promise, and what settles it. */
+function later(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve: () => resolve() }
+}
+
 const over = (open: (path: string, cache: Cache) => Promise<Subject>) => async (): Promise<Database> => {
   const file = openFile()
   return { ...file, open: (cache) => open(file.path, cache) }
@@ -214,6 +223,42 @@ describe('a client of libSQL', () => {
     expect([seen, await name(1)]).toEqual(['hand', 'hand'])
   })
 
+  it('several statements of which one fails: those before it are done, and told', async () => {
+    const { client, name } = open()
+    expect(await name(1)).toBe('Ada')
+    await expect(
+      client.executeMultiple("UPDATE users SET name = 'half' WHERE id = 1; INSERT INTO users (id, name) VALUES (1, 2)"),
+    ).rejects.toThrow()
+    expect(await name(1)).toBe('half')
+    await client.execute('CREATE UNIQUE INDEX name_of ON users (name)')
+    expect([await name(1), await name(2)]).toEqual(['half', 'Bob'])
+    await expect(client.execute("UPDATE OR FAIL users SET name = 'same'")).rejects.toThrow()
+    expect(await name(1)).toBe('same')
+  })
+
+  it('a transaction that commits by a statement among others', async () => {
+    const { client, name } = open()
+    expect(await name(1)).toBe('Ada')
+    const transaction = await client.transaction('write')
+    await transaction.executeMultiple("UPDATE users SET name = 'Eve' WHERE id = 1; COMMIT")
+    expect(await name(1)).toBe('Eve')
+    await transaction.commit().catch(() => undefined)
+  })
+
+  it.each([
+    'CREATE TEMP TABLE users (id, name)',
+    'CREATE TABLE IF NOT EXISTS "temp".users (id, name)',
+    "SELECT 1; ATTACH ':memory:' AS other; CREATE TEMP TABLE users (id, name)",
+  ])('%s: what it makes is neither shown to others nor kept', async (sql) => {
+    const { client, name } = open()
+    await client.executeMultiple(sql)
+    await client.execute("INSERT INTO temp.users VALUES (1, 'Mine')")
+    const { hits, misses } = cache.stats()
+    expect([await name(1), await name(1)]).toEqual(['Mine', 'Mine'])
+    // What another process would find that shares the cache.
+    expect(cache.stats()).toMatchObject({ hits, misses })
+  })
+
   it('a wrong statement fails as before, and what is not a client is refused', async () => {
     const { orm, client } = open()
     await expect(orm.cached(TTL, () => client.execute('SELECT wrong FROM users'))).rejects.toMatchObject({
@@ -257,7 +302,12 @@ describe('one connection to SQLite for all callers', () => {
     expect([await name(1), await name(1), await name(2), cache.stats().loads]).toEqual(['Zoe', 'Zoe', 'Bob', loads + 1])
   })
 
-  it('a commit that fails and leaves its transaction open', async () => {
+  it.each([
+    { next: 'ROLLBACK', statements: [] },
+    // Of another caller, whom it refuses.
+    { next: 'BEGIN', statements: ['BEGIN'] },
+    { next: 'a savepoint', statements: ['SAVEPOINT a', 'RELEASE a'] },
+  ])('a commit that fails and leaves its transaction open, and then $next', async ({ statements }) => {
     await source.query('PRAGMA foreign_keys = ON')
     await source.query(
       'CREATE TABLE notes (id integer PRIMARY KEY, user_id integer REFERENCES users DEFERRABLE INITIALLY DEFERRED)',
@@ -266,25 +316,109 @@ describe('one connection to SQLite for all callers', () => {
     await source.query("UPDATE users SET name = 'Eve' WHERE id = 1")
     await source.query('INSERT INTO notes VALUES (1, 77)')
     await expect(source.query('COMMIT')).rejects.toThrow(/FOREIGN KEY/)
+    for (const sql of statements) await source.query(sql).catch(() => undefined)
     expect(await name(1)).toBe('Eve')
     await source.query('ROLLBACK')
     expect(await name(1)).toBe('Ada')
+    const { hits } = cache.stats()
+    expect([await name(1), cache.stats().hits]).toEqual(['Ada', hits + 1])
   })
 
-  it('a temporary table of the name of another is not what others are shown', async () => {
-    expect(await name(1)).toBe('Ada')
-    await source.query('CREATE TEMP TABLE users (id integer, name text)')
+  describe('statements that are sent, and not carried out yet', () => {
+    /** The next statement that begins so waits until it is let go. */
+    let holdNext: (beginning: string) => { readonly isHeld: Promise<void>; letGo(): void }
+    let held: DataSource
+    let heldName: () => Promise<string | undefined>
+    const open = async (options: Partial<Parameters<typeof typeOrmCache>[0]> = {}) => {
+      const orm = typeOrmCache({ cache: cache.namespace('held'), ...options })
+      held = sourceOf(file.path)
+      const create = held.driver.createQueryRunner.bind(held.driver)
+      let waits: { beginning: string; onHeld(): void; go: Promise<void> } | undefined
+      holdNext = (beginning) => {
+        const [held, go] = [later(), later()]
+        waits = { beginning, onHeld: held.resolve, go: go.promise }
+        return { isHeld: held.promise, letGo: go.resolve }
+      }
+      const known = new WeakSet<object>()
+      held.driver.createQueryRunner = (mode) => {
+        const runner = create(mode)
+        if (known.has(runner)) return runner
+        known.add(runner)
+        const query = runner.query.bind(runner)
+        runner.query = async (sql: string, ...rest: never[]) => {
+          const mine = waits
+          if (mine !== undefined && sql.startsWith(mine.beginning)) {
+            waits = undefined
+            mine.onHeld()
+            await mine.go
+          }
+          return query(sql, ...rest)
+        }
+        return runner
+      }
+      await orm.source(held).initialize()
+      heldName = () => orm.cached(TTL, async () => (await held.query('SELECT name FROM users WHERE id = 1'))[0]?.name)
+    }
+    afterEach(() => held.destroy())
+
+    it('an answer that was asked for before somebody else began a transaction is not kept', async () => {
+      await open()
+      const { isHeld, letGo } = holdNext('SELECT')
+      const asked = heldName()
+      await isHeld
+      await held.query('BEGIN')
+      await held.query("UPDATE users SET name = 'Eve' WHERE id = 1")
+      letGo()
+      expect(await asked).toBe('Eve')
+      await held.query('ROLLBACK')
+      expect(await heldName()).toBe('Ada')
+    })
+
+    it('nor is one whose transaction also ended before it was answered', async () => {
+      await open()
+      await held.query('BEGIN')
+      await held.query("UPDATE users SET name = 'Eve' WHERE id = 1")
+      const { isHeld, letGo } = holdNext('ROLLBACK')
+      const back = held.query('ROLLBACK')
+      await isHeld
+      expect(await heldName()).toBe('Eve')
+      letGo()
+      await back
+      expect(await heldName()).toBe('Ada')
+    })
+
+    it('nor is one while a commit waits for its outbox, which may fail', async () => {
+      const [noting, go] = [later(), later()]
+      const note = async () => {
+        noting.resolve()
+        await go.promise
+        throw new Error('of the outbox')
+      }
+      await open({ outbox: { note, settle: async () => undefined } as never })
+      await held.query('BEGIN')
+      await held.query("UPDATE users SET name = 'Eve' WHERE id = 1")
+      const commit = held.query('COMMIT')
+      await noting.promise
+      expect(await heldName()).toBe('Eve')
+      go.resolve()
+      await expect(commit).rejects.toThrow('of the outbox')
+      await held.query('ROLLBACK')
+      expect(await heldName()).toBe('Ada')
+    })
+  })
+
+  it.each([
+    'CREATE TEMP TABLE users (id integer, name text)',
+    'CREATE TABLE temp.users (id integer, name text)',
+    'CREATE TABLE IF NOT EXISTS "Temp" . users (id integer, name text)',
+  ])('a temporary table of the name of another is not what others are shown: %s', async (sql) => {
+    await source.query(sql)
     await source.query("INSERT INTO temp.users VALUES (1, 'Mine')")
     expect(await name(1)).toBe('Mine')
-    const other = typeOrmCache({ cache: cache.namespace('other') })
-    const second = other.source(sourceOf(file.path))
-    await second.initialize()
-    expect(await other.cached(TTL, () => second.query('SELECT name FROM users WHERE id = 1'))).toEqual([
-      { name: 'Ada' },
-    ])
-    await second.destroy()
-    await source.query('DROP TABLE temp.users')
-    expect(await name(1)).toBe('Ada')
+    // What another process would find that shares the cache.
+    const { hits, misses } = cache.stats()
+    expect(await name(1)).toBe('Mine')
+    expect(cache.stats()).toMatchObject({ hits, misses })
   })
 
   it('forms of results are as they were', async () => {

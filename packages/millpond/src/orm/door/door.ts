@@ -120,7 +120,8 @@ export class Door {
     if (statement.kind === 'write') {
       const alone = this.begin()
       this.note(alone, statement, sent.parameters)
-      return alone.alone(run)
+      // PostgreSQL takes back what is sent in one text.
+      return statement.isPartial && this.dialect === 'sqlite' ? alone.commit(run) : alone.alone(run)
     }
     if (wish === undefined || statement.kind !== 'read') return run()
     return this.#cached(sent, statement, wish, run, form)

@@ -6,7 +6,7 @@ import type { DoorTransaction, RunInside } from './transaction.ts'
 
 /** After these the same text means something else on this connection, also for those who get it next. */
 const MEANING =
-  /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset)\s+(?:session\s+|local\s+)?"?(?:role|session\s+authorization)\b|\b(?:reset|discard)\s+all\b|\bcreate\s+(?:global\s+|local\s+)?temp(?:orary)?\b|^\s*(?:attach|detach)\b/i
+  /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset)\s+(?:session\s+|local\s+)?"?(?:role|session\s+authorization)\b|\b(?:reset|discard)\s+all\b|\bcreate\s+(?:global\s+|local\s+)?temp(?:orary)?\b|\bcreate\s+(?:table|view)\s+(?:if\s+not\s+exists\s+)?["'`[]?temp["'`\]]?\s*\.|(?:^|;)\s*(?:attach|detach)\b/i
 
 const INTO_TEMPORARY = /^\s*(?:select|with)\b[^;]*\binto\s+(?:local\s+)?temp(?:orary)?\s/i
 
@@ -27,6 +27,8 @@ export class Lane {
   #isBySavepoint = false
   /** A commit has failed, which may have left its transaction open. */
   #isUnsure = false
+  /** Ends of transactions that are not answered yet: what a transaction has written may still be seen. */
+  #ending = 0
 
   /** @param inside runs a statement on this connection. */
   constructor(door: Door, inside: RunInside) {
@@ -51,15 +53,15 @@ export class Lane {
     const transaction = this.#transaction
     if (changesMeaning(statement, sent.sql)) this.#isOwn = true
     if (statement.kind === 'commit' || this.#isLastRelease(statement)) return this.#commit(statement, run)
+    if (statement.kind === 'rollback') return this.#rollBack(statement, run)
     if (transaction === undefined && this.#begins(statement)) return this.#begin(statement, run)
     if (transaction === undefined) return this.#alone(sent, statement.kind, wish, run, apart, form)
     this.#door.within(transaction, statement, sent.parameters)
-    if (statement.kind === 'rollback') this.#end(statement)
     return run()
   }
 
   #begins({ kind }: Statement): boolean {
-    return kind === 'begin' || (kind === 'savepoint' && this.#door.dialect === 'sqlite')
+    return kind === 'begin' || (kind === 'savepoint' && this.#door.dialect === 'sqlite' && !this.#isUnsure)
   }
 
   #isLastRelease({ kind, name }: Statement): boolean {
@@ -75,16 +77,30 @@ export class Lane {
   async #commit<R>(statement: Statement, run: Run<R>): Promise<R> {
     const transaction = this.#transaction
     this.#end(statement)
+    this.#ending++
     try {
       return await this.#door.committed(transaction, statement).commit(run, this.#inside)
     } catch (error) {
       this.#isUnsure = true
       throw error
+    } finally {
+      this.#ending--
+    }
+  }
+
+  async #rollBack<R>(statement: Statement, run: Run<R>): Promise<R> {
+    this.#end(statement)
+    this.#ending++
+    try {
+      return await run()
+    } finally {
+      this.#ending--
     }
   }
 
   async #begin<R>(statement: Statement, run: Run<R>): Promise<R> {
     const transaction = statement.kind === 'savepoint' ? this.#door.begin() : this.#door.opened(statement)
+    const wasUnsure = this.#isUnsure
     this.#transaction = transaction
     this.#begun++
     this.#isBySavepoint = statement.kind === 'savepoint'
@@ -93,7 +109,11 @@ export class Lane {
     try {
       return await run()
     } catch (error) {
-      if (this.#transaction === transaction) this.#transaction = undefined
+      if (this.#transaction === transaction) {
+        this.#transaction = undefined
+        // It may be refused because of the one that is still open.
+        this.#isUnsure = wasUnsure
+      }
       throw error
     }
   }
@@ -126,7 +146,7 @@ export class Lane {
     let isMixed = false
     const alone = async (): Promise<R> => {
       const begun = this.#begun
-      isMixed = this.#transaction !== undefined || this.#isUnsure
+      isMixed = this.#transaction !== undefined || this.#ending > 0 || this.#isUnsure
       const answer = await run()
       isMixed ||= this.#begun !== begun || this.#isUnsure || this.#isOwn
       return answer
@@ -136,7 +156,8 @@ export class Lane {
   }
 }
 
-function changesMeaning({ kind, isOpaque }: Statement, sql: string): boolean {
+/** Names mean something else after it, on this connection. */
+export function changesMeaning({ kind, isOpaque }: Statement, sql: string): boolean {
   if (kind === 'write' && !isOpaque) return INTO_TEMPORARY.test(sql)
   if (kind === 'read' || (kind !== 'session' && !isOpaque)) return false
   return MEANING.test(sql) && (isOpaque || !isLocal(sql))

@@ -51,6 +51,8 @@ export interface Statement {
   readonly name: string
   /** A transaction is open after it: `begin`, `commit and chain`. */
   readonly opens: boolean
+  /** Over SQLite, a part of it may be done when it fails: there are several, or it says `or fail`. */
+  readonly isPartial: boolean
 }
 
 const SESSION = new Set([
@@ -109,13 +111,14 @@ const OPAQUE: Statement = {
   isPlain: false,
   name: '',
   opens: false,
+  isPartial: false,
 }
 
 /** @param defaultSchema the schema that a name without one means. */
 export function readStatement(sql: string, dialect: SqlDialect, defaultSchema: string): Statement {
   const tokens = tokensOf(sql, dialect)
   if (tokens === undefined || tokens.length === 0)
-    return tokens === undefined ? OPAQUE : { ...OPAQUE, kind: 'session', isOpaque: false }
+    return tokens === undefined ? { ...OPAQUE, isPartial: true } : { ...OPAQUE, kind: 'session', isOpaque: false }
   const [only, ...more] = parts(tokens).map((part) => control(part) ?? new Walk(part, defaultSchema).statement())
   if (only === undefined) return { ...OPAQUE, kind: 'session', isOpaque: false }
   return more.length === 0 ? only : together([only, ...more])
@@ -139,14 +142,16 @@ function together(all: readonly Statement[]): Statement {
   const ends = all.filter(({ kind }) => kind === 'begin' || kind === 'commit' || kind === 'rollback')
   const opens = ends.at(-1)?.opens ?? false
   if (ends.length > 0)
-    return { ...OPAQUE, kind: ends.every(({ kind }) => kind === 'begin') ? 'begin' : 'commit', opens }
-  if (all.some(({ kind }) => kind !== 'read' && kind !== 'write' && kind !== 'session')) return OPAQUE
+    return { ...OPAQUE, kind: ends.every(({ kind }) => kind === 'begin') ? 'begin' : 'commit', opens, isPartial: true }
+  if (all.some(({ kind }) => kind !== 'read' && kind !== 'write' && kind !== 'session'))
+    return { ...OPAQUE, isPartial: true }
   const writes = all.flatMap((one) => one.writes.map((write) => ({ ...write, conditions: undefined })))
   return {
     ...OPAQUE,
     kind: all.some(({ kind }) => kind === 'write') ? 'write' : 'session',
     writes,
     isOpaque: all.some(({ isOpaque }) => isOpaque),
+    isPartial: true,
   }
 }
 
@@ -223,6 +228,7 @@ class Walk {
       isPlain: isSimple && this.#isPlain(),
       name: '',
       opens: false,
+      isPartial: this.#tokens.some(({ text }, at) => text === 'or' && this.#tokens[at + 1]?.text === 'fail'),
     }
   }
 
