@@ -3,7 +3,7 @@
 import { refused } from '../core/checks.ts'
 import { Door, type Form, type Run, type Sent } from './door/door.ts'
 import { instead } from './door/instead.ts'
-import { changesMeaning } from './door/lane.ts'
+import { changesMeaning } from './door/meaning.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
 import { byName } from './door/parameters.ts'
 import type { DoorTransaction } from './door/transaction.ts'
