@@ -10,7 +10,7 @@ import type { PurgeTargetLike } from './target.ts'
  * answer that it has just fetched is what the edge receives.
  */
 export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | 'tags'>): readonly PurgeTargetLike[] {
-  if (target.kind === 'key' && isFill(line)) return []
+  if (target.kind === 'key' && isFill(target.key, line)) return []
   switch (target.kind) {
     case 'all':
       return [{ kind: 'everything' }]
@@ -29,9 +29,12 @@ export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | '
   }
 }
 
-/** An answer that was stored, or evicted by storing another. */
-const isFill = (line: Pick<OutletLine, 'reason' | 'tags'> | undefined): boolean =>
-  line?.reason === 'superseded' ||
+/**
+ * An answer that was stored, or one of the HTTP cache's former ones that storing another has left without use. A key of
+ * the program's own may be invalidated as superseded, too.
+ */
+const isFill = (key: string, line: Pick<OutletLine, 'reason' | 'tags'> | undefined): boolean =>
+  (line?.reason === 'superseded' && key.includes('\n')) ||
   (line?.reason === 'replaced' && line.tags?.some((tag) => /^host https?:/.test(tag)) === true)
 
 const isAddress = (text: string): boolean => /^https?:\/\/[^/]+\//.test(text)

@@ -353,6 +353,13 @@ describe('the default mapping of a target', () => {
     expect(edgeTargets({ kind: 'all' })).toEqual([{ kind: 'everything' }])
   })
 
+  it('is its URL for a key that a program invalidates as superseded; nothing for a former answer of the HTTP cache', () => {
+    const url = 'https://www.example.com/a'
+    expect(edgeTargets({ kind: 'key', key: url }, { reason: 'superseded' })).toEqual([{ kind: 'url', url }])
+    expect(edgeTargets({ kind: 'key', key: `${url}\nid` }, { reason: 'superseded' })).toEqual([])
+    expect(edgeTargets({ kind: 'key', key: `${url}\nid` }, { reason: 'manual' })).toEqual([{ kind: 'url', url }])
+  })
+
   it('is nothing if the HTTP cache stores an answer, which the edge gets too; everything if someone writes', async () => {
     const { clock, server, cache, outlet } = await setUp({ again: false })
     const http = createHttpCache(cache)
