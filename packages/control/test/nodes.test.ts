@@ -319,6 +319,17 @@ it('T11 a stored priority that is withdrawn gives entries that of code again, al
   await desk.call('DELETE', `configurations/${made.id}/`, { as: 'admin' })
   await expect.poll(priorities).toEqual(['medium', 'high'])
   await desk.close()
+  // Also by a control plane in its own process, which attaches it once more.
+  const own = await open(':memory:', { caches: [plain.get('shop')] })
+  await own.plane.start()
+  const { json: low } = await own.call('POST', 'configurations/', {
+    as: 'admin',
+    body: { name: 'shop', priority: 101 },
+  })
+  await expect.poll(priorities).toEqual(['low', 'high'])
+  await own.call('PUT', `configurations/${low.id}/`, { as: 'admin', body: { ...low, priority: 100 } })
+  await expect.poll(priorities).toEqual(['medium', 'high'])
+  await own.close()
   await Promise.all([plain.close(), high.close()])
 })
 

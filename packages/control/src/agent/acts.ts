@@ -38,12 +38,12 @@ export function actsOf(
   insight?: Insight,
   heard = new ErasureLog(cache),
   experiment = new ExperimentRunner(cache),
-  settings = settingsFor(cache),
 ): Acts {
   const waiting = new Waiting()
   const named = new NamedWarming(cache, application)
   const erasures = new Erasures(cache, heard)
   const tail = new Tail(cache)
+  const settings = settingsFor(cache)
   return {
     describe: async () => ({ ...cache.describe(), sources: cache.sources }),
     preview: ({ document }) => preview(cache, settings(document)),

@@ -11,7 +11,7 @@ import { ExperimentRunner } from './experiment.ts'
 import { type CacheReport, Figures } from './figures.ts'
 import { tallied } from './freshness.ts'
 import { ASKED, type Topic } from './requests.ts'
-import { type CodedPriority, settingsFor } from './settings.ts'
+import { settingsFor } from './settings.ts'
 
 /** How a process joins the control plane. */
 export interface AttachOptions {
@@ -79,11 +79,6 @@ export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0,
  * await attached.join()
  */
 export function attach(cache: Cache, options: AttachOptions = {}): Attached {
-  return attachMade(cache, options, null)
-}
-
-/** The same, for a cache that was perhaps created with the priority of a stored configuration. */
-export function attachMade(cache: Cache, options: AttachOptions, coded: CodedPriority): Attached {
   aCache(cache, 'attach')
   checkOptions<AttachOptions>(options, ATTACH, 'attach')
   const { id, store = cache.nodeStore, application, insight, onWarning } = options
@@ -91,8 +86,7 @@ export function attachMade(cache: Cache, options: AttachOptions, coded: CodedPri
   const name = cache.info().name
   const heard = new ErasureLog(cache)
   const experiment = new ExperimentRunner(cache)
-  const settings = settingsFor(cache, coded)
-  const acts = actsOf(cache, application, insight, heard, experiment, settings)
+  const acts = actsOf(cache, application, insight, heard, experiment)
   const nodes = createNodes({
     store,
     channel: channelOf(name),
@@ -116,6 +110,7 @@ export function attachMade(cache: Cache, options: AttachOptions, coded: CodedPri
   // A control plane in this process has just read the figures: they are not read again for the others.
   nodes.report(REPORT, () => (last !== undefined && performance.now() - last.at < LOOKED_MS ? last.report : report()))
   for (const topic of Object.keys(ASKED) as Topic[]) nodes.answer(topic, (body) => act(acts, topic, body))
+  const settings = settingsFor(cache)
   nodes.onSettings(SETTINGS, async (document) => {
     await cache.configure(settings(document))
   })

@@ -17,7 +17,8 @@ import { type ConfigurationDocument, configurationDocument } from '../configurat
 import { makeCache, type TierFactories, tierFactories } from '../configurations/named.ts'
 import { aNodeId, aNodeStore } from '../given.ts'
 import { isError } from '../is-error.ts'
-import { type Attached, attachMade, CONFIGURATIONS, openDirectory } from './agent.ts'
+import { type Attached, attach, CONFIGURATIONS, openDirectory } from './agent.ts'
+import { noteCodedPriority } from './settings.ts'
 
 /** Where configurations are read, and how caches are made. */
 export interface OpenCachesOptions {
@@ -127,12 +128,13 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
       if (known !== undefined) return known.cache
       const document = find(name)
       const cache = makeCache(document, tiers, options)
+      noteCodedPriority(cache, options?.defaults?.priority ?? 'medium')
       // A memory cache, or one whose tier is another server, would meet no other process at its own ledger.
-      const attached = attachMade(
-        cache,
-        { store, ...(nodeId !== undefined && { id: nodeId }), onWarning: ({ message }) => onWarning(message) },
-        options?.defaults?.priority ?? 'medium',
-      )
+      const attached = attach(cache, {
+        store,
+        ...(nodeId !== undefined && { id: nodeId }),
+        onWarning: ({ message }) => onWarning(message),
+      })
       made.set(name, { cache, attached, document })
       attached.join().catch((error: unknown) => onWarning(`${name}: ${isError(error) ? error.message : error}`))
       return cache

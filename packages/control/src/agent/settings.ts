@@ -6,15 +6,20 @@ import { addedLoads } from './added-loads.ts'
 import type { Answered } from './answers.ts'
 import { settingsDocument } from './requests.ts'
 
-/** The priority that code gives entries; `null`: what the cache was created with. */
-export type CodedPriority = 'high' | 'medium' | 'low' | null
+type EntryPriority = 'high' | 'medium' | 'low'
 
-/**
- * Captures the cache's settings as code made them: call it before any change. `coded`: the priority that code gives, if
- * the cache was created with that of a stored configuration.
- */
-export function settingsFor(cache: Cache, coded: CodedPriority = null): (document: unknown) => Changes {
+/** The priority that code gives entries, of caches that were created with that of a stored configuration. */
+const codedPriorities = new WeakMap<Cache, EntryPriority>()
+
+/** Notes the priority that code gives, for a cache that was created with a stored one. */
+export function noteCodedPriority(cache: Cache, priority: EntryPriority): void {
+  codedPriorities.set(cache, priority)
+}
+
+/** Captures the cache's settings as code made them: call it before any change. */
+export function settingsFor(cache: Cache): (document: unknown) => Changes {
   const original = cache.describe()
+  const coded = codedPriorities.get(cache) ?? null
   return (document) =>
     changesFromJson(
       document === null
@@ -30,7 +35,7 @@ const tiersOf = ({ tiers }: CacheDescription, isActive = true) =>
     ...('max_size_mb' in tier && { max_size_mb: tier.max_size_mb, max_entries: tier.max_entries }),
   }))
 
-function described(original: CacheDescription, document: unknown, coded: CodedPriority): unknown {
+function described(original: CacheDescription, document: unknown, coded: EntryPriority | null): unknown {
   const { ttl_seconds, max_size_mb, is_active, priority } = settingsDocument.parse(document)
   return {
     defaults: { ttl_seconds, priority: priority === undefined ? null : (entryPriority(priority) ?? coded) },
