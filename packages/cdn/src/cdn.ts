@@ -54,6 +54,7 @@ export interface EdgeSelection {
    * The distribution, zone or service, in place of each edge's own. If there are several edges, name the edge as well.
    */
   readonly site?: string | undefined
+  /** Aborts waiting and sends nothing further; what was requested already still takes effect. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -71,6 +72,7 @@ export interface PurgeOptions extends EdgeSelection {
 
 /** The state of a purge. Request it again by its id for its present state. */
 export interface PurgeReport {
+  /** Identifies the purge for `status`, in this process. */
   readonly id: string
   /** RFC 3339. */
   readonly at: string
@@ -79,33 +81,50 @@ export interface PurgeReport {
    * sent yet. For `probe`.
    */
   readonly purgedAt: string | undefined
+  /** Whether it marks as stale instead of removing. */
   readonly soft: boolean
+  /** How many targets it has. */
   readonly targets: number
   /** No vendor has refused any of it. */
   readonly ok: boolean
+  /** The state at each edge. */
   readonly edges: readonly EdgeReport[]
 }
 
 /** The answer of each vendor, or why there is none. */
 export interface ByEdge<T> {
+  /** The name of the edge. */
   readonly edge: string
+  /** Its vendor: `cloudfront`, `cloudflare`, `fastly` or another one. */
   readonly vendor: string
+  /** The distribution, zone or service; undefined if neither the call nor the edge names one. */
   readonly site: string | undefined
+  /** The answer; absent if there is an `error`. */
   readonly found?: T
+  /** Why there is no answer. */
   readonly error?: CdnError
 }
 
 export interface DescribedEdge {
+  /** Used in reports and errors, and to select the edge. */
   readonly name: string
+  /** Its vendor: `cloudfront`, `cloudflare`, `fastly` or another one. */
   readonly vendor: string
+  /** The distribution, zone or service that is used if a call names none; undefined: calls must name one. */
   readonly site: string | undefined
+  /** What can be asked of it. */
   readonly abilities: EdgeAbilities
+  /** Its rate limits, which purges keep to. */
   readonly limits: readonly EdgeLimit[]
 }
 
 export interface Cdn {
+  /** The edges with their abilities and limits. Sends nothing. */
   describe(): readonly DescribedEdge[]
-  /** @throws CdnError `TARGET_INVALID`; and if no vendor has purged anything, the first vendor's error. */
+  /**
+   * Purges targets at every selected edge, within their rate limits. Resolves when `until` is reached.
+   * @throws CdnError `TARGET_INVALID`; and if no vendor has purged anything, the first vendor's error.
+   */
   purge(targets: readonly PurgeTargetLike[], options?: PurgeOptions): Promise<PurgeReport>
   /** Paths and URLs at one distribution, zone or service. @throws as `purge` */
   invalidate(

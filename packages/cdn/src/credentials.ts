@@ -7,7 +7,9 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** For CloudFront and S3. */
 export interface AwsCredentials {
+  /** The public part, which is sent with each request. */
   readonly accessKeyId: string
+  /** The part that signs requests; never shown in messages. */
   readonly secretAccessKey: Secret
   /** Of temporary credentials. */
   readonly sessionToken?: Secret | undefined

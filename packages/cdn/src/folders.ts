@@ -47,9 +47,11 @@ export interface CdnFolderOptions {
 
 /** A folder as callers see it: its name, and no local paths. */
 export interface DescribedFolder {
+  /** As configured in `folders` of `createCdn`. */
   readonly name: string
   /** `s3://site/static/`, or that it is another folder; undefined: it is not uploaded. */
   readonly to: string | undefined
+  /** Whether its images can be optimised: it has an `output`. */
   readonly hasImages: boolean
 }
 

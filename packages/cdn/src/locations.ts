@@ -3,8 +3,11 @@
 export interface EdgeLocation {
   /** The vendor's code, usually of an airport: `AMS`. */
   readonly code: string
+  /** For display: a city, or the code again. */
   readonly name: string
+  /** The vendor's region; undefined if it reports none. */
   readonly region: string | undefined
+  /** As the vendor reports it, otherwise as a probe found it; `unknown` without either. */
   readonly state: 'ok' | 'degraded' | 'down' | 'unknown'
   /** Milliseconds since a probe reached it, and its result; absent if none has. */
   readonly met?: { readonly at: number; readonly ms: number; readonly ok: boolean }

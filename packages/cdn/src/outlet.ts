@@ -74,30 +74,38 @@ export interface CdnProgress {
   readonly state: 'waiting' | 'purged' | 'settled'
   /** Milliseconds until it is purged. */
   readonly leftMs: number
+  /** How many targets the invalidation has at the edge. */
   readonly targets: number
+  /** Results of the probes so far, by verdict. */
   readonly probes: { readonly gone: number; readonly old: number; readonly unknown: number }
 }
 
 /** The state of an outlet. */
 export interface CdnOutletState {
+  /** The name given in its options. */
   readonly name: string
   /** Targets that wait for their first purge. */
   readonly waiting: number
+  /** Milliseconds until they would all be purged; an estimate. */
   readonly leftMs: number
   /** Purged targets, and purges that were saved because one was already waiting. */
   readonly purged: number
+  /** Purges that were saved because one of the same target was already waiting. */
   readonly coalesced: number
+  /** How often everything was purged because rate limits would have delayed purges too long. */
   readonly storms: number
   /**
    * How often a target could not be purged, including attempts that are retried, or was found old after its last purge.
    */
   readonly failures: number
+  /** Results of all probes, by verdict. */
   readonly probes: { readonly gone: number; readonly old: number; readonly unknown: number }
 }
 
 export interface CdnOutlet extends Outlet {
   /** By the id of a receipt; of the last 1,000. `undefined`: unknown, or it does not concern an edge. */
   progress(receiptId: string): CdnProgress | undefined
+  /** Its queue and counts, now. */
   state(): CdnOutletState
   /** Resolves when nothing is waiting and no second purge is pending. */
   idle(): Promise<void>

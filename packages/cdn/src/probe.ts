@@ -8,12 +8,17 @@ import { locationOf } from './locations.ts'
 
 /** One response of an edge. */
 export interface ProbeResult {
+  /** The URL that was requested. */
   readonly url: string
   /** When it was requested, epoch milliseconds. */
   readonly at: number
+  /** How long it took until the response was read, or failed. */
   readonly ms: number
+  /** The status code; absent if there was no response. */
   readonly status?: number
+  /** The field `ETag`; absent if there was none. */
   readonly etag?: string
+  /** The field `Last-Modified`; absent if there was none. */
   readonly lastModified?: string
   /** `Age`, milliseconds. */
   readonly ageMs?: number
@@ -28,12 +33,15 @@ export interface ProbeResult {
 }
 
 export interface Probe {
+  /** The URL that was requested. */
   readonly url: string
   /**
    * `gone`: the edge did not answer with the previous response. `old`: it did. `unknown`: there is nothing to compare.
    */
   readonly verdict: 'gone' | 'old' | 'unknown'
+  /** The reason for the verdict, for display. */
   readonly why: string
+  /** The response on which it is based. */
   readonly look: ProbeResult
 }
 

@@ -13,14 +13,19 @@ import { keyOf, nameOf, type PurgeKind, type PurgeTarget } from './target.ts'
 export interface PurgeFailure {
   /** For display; at most 20. */
   readonly targets: readonly string[]
+  /** How many targets failed. */
   readonly count: number
+  /** The reason, the same for all of them. */
   readonly error: CdnError
 }
 
 /** The state of a purge at one vendor. */
 export interface EdgeReport {
+  /** The name of the edge. */
   readonly edge: string
+  /** Its vendor: `cloudfront`, `cloudflare`, `fastly` or another one. */
   readonly vendor: string
+  /** The distribution, zone or service; undefined if neither the call nor the edge names one. */
   readonly site: string | undefined
   /**
    * `queued` and `sending`: not everything has been requested yet. `accepted`: it has, and the vendor reports nothing
@@ -30,12 +35,15 @@ export interface EdgeReport {
   readonly state: 'queued' | 'sending' | 'accepted' | 'done' | 'partial' | 'failed'
   /** Requested, of `targets`. */
   readonly purged: number
+  /** How many targets there are. */
   readonly targets: number
+  /** Requests sent, including repeated ones. */
   readonly requests: number
   /** How often a request had to be repeated. */
   readonly retries: number
   /** The vendor's ids, if it has any. */
   readonly ids: readonly string[]
+  /** What could not be purged, by reason. */
   readonly failures: readonly PurgeFailure[]
   /** Milliseconds that remain; `0`: none. An estimate. */
   readonly leftMs: number

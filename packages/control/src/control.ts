@@ -13,15 +13,25 @@ import type { Store } from './store/store.ts'
 import type { Hub } from './stream/hub.ts'
 
 export interface Control {
+  /** Where everything but the caches is stored. */
   readonly store: Store
+  /** Stored configurations: their versions, drafts and applications. */
   readonly configurations: Configurations
+  /** The processes of each cache, and questions to them. */
   readonly fleet: Fleet
+  /** Collects the reports of all processes. */
   readonly collector: Collector
+  /** Figures by time, as stored. */
   readonly history: History
+  /** Invalidations, warming and other work with its results. */
   readonly operations: Operations
+  /** Alerts that fire or have fired. */
   readonly alerts: Alerts
+  /** Comparisons of settings on a share of the keys. */
   readonly experiments: Experiments
+  /** Applies advice by itself, as far as that is allowed. */
   readonly auto: AutoApply
+  /** Delivers events to listeners of the event stream. */
   readonly hub: Hub
   /** Evaluates every rule now; alerts are raised without a second evaluation. */
   readonly judge: () => Promise<void>

@@ -115,6 +115,7 @@ export interface ControlPlane extends HostActs {
   summary(): Promise<readonly CacheSummary[]>
   /** Leaves, and stores the counts. Caches and store stay open. */
   close(): Promise<void>
+  /** The parts behind the routes: for tests and extensions. */
   readonly control: Control
   /** Every route as data. */
   readonly routes: readonly Route[]

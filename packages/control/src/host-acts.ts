@@ -22,7 +22,9 @@ export interface HostAct {
   readonly target: string
   /** Further details, JSON-safe and without secrets. */
   readonly detail?: unknown
+  /** Default `ok`. */
   readonly outcome?: AuditOutcome | undefined
+  /** The address that it was requested from; absent: unknown. */
   readonly address?: string | undefined
 }
 
@@ -30,6 +32,7 @@ export interface HostAct {
 export interface HostAsker {
   /** A user's name, an id: as the operation and the audit log name it. */
   readonly actor: string
+  /** The address that it was requested from; absent: unknown. */
   readonly address?: string | undefined
 }
 

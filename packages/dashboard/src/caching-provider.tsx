@@ -20,6 +20,7 @@ import { PreferencesContext } from './shell/preferences-context.ts'
 
 /** The dashboard's props, and its children. */
 export interface CachingProviderProps extends CachingDashboardProps {
+  /** What may use the components of the dashboard. */
   readonly children: ReactNode
 }
 

@@ -13,6 +13,7 @@ import { tunnel } from './upgrade.ts'
 import { originFor } from './upstream.ts'
 
 export interface CachingProxy {
+  /** The HTTP cache that answers: for purges and figures. */
   readonly http: HttpCache
   /** The port that it listens on. */
   readonly port: number

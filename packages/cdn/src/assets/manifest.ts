@@ -8,10 +8,15 @@ import type { AssetStore } from './store.ts'
 export const SCHEMA = 'millpond.assets/1'
 
 export interface ManifestObject {
+  /** Hex, of the bytes as stored: for a variant, of the compressed ones. */
   readonly sha256: string
+  /** Its size as stored. */
   readonly bytes: number
+  /** The `Content-Type` with which it is stored. */
   readonly content_type: string
+  /** The `Cache-Control` with which it is stored. */
   readonly cache_control: string
+  /** `br`, `gzip` or `zstd`; absent for the file itself. */
   readonly content_encoding?: string
   /** The version that the store returned for the write. */
   readonly version?: string
@@ -20,9 +25,11 @@ export interface ManifestObject {
 }
 
 export interface ManifestFile {
+  /** The key of its object, relative to the store's prefix. */
   readonly key: string
   /** Of the file. */
   readonly sha256: string
+  /** The size of the file. */
   readonly bytes: number
   /** The variant's key by encoding; null: it would not be smaller. */
   readonly variants: Readonly<Partial<Record<Encoding, string | null>>>
@@ -30,6 +37,7 @@ export interface ManifestFile {
 
 /** The JSON document that `uploadAssets` stores beside the files. */
 export interface AssetManifest {
+  /** Names the format; a document with another one is not accepted. */
   readonly schema: typeof SCHEMA
   /** By path in the folder. */
   readonly files: Readonly<Record<string, ManifestFile>>
@@ -38,6 +46,7 @@ export interface AssetManifest {
 }
 
 export interface ReadManifest {
+  /** The manifest, or an empty one if there was none. */
   readonly manifest: AssetManifest
   /** The version of the object that it was read from; null: there is none yet. */
   readonly version: string | null | undefined

@@ -31,11 +31,13 @@ export interface AssetFile {
 
 /** The progress of an upload. */
 export interface UploadProgress {
+  /** The file in the folder, with `/`. */
   readonly path: string
   /** `unchanged`: nothing was sent. */
   readonly did: 'sent' | 'unchanged'
   /** Files done so far, including this one. */
   readonly done: number
+  /** Files to upload in total. */
   readonly all: number
   /** Bytes sent so far, including variants. */
   readonly bytes: number

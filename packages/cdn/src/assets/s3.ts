@@ -21,6 +21,7 @@ import type { AssetStore, ListedObject } from './store.ts'
 
 /** The part of an `S3Client` that is used. */
 export interface S3ClientLike {
+  /** Sends one command of `@aws-sdk/client-s3`; rejects with the SDK's error. */
   send(command: object, options?: { readonly abortSignal?: AbortSignal | undefined }): Promise<object>
 }
 

@@ -19,15 +19,19 @@ export interface UploadReport {
   readonly unchanged: number
   /** Keys that were written, or would be: files and variants. The manifest is not included. */
   readonly sent: readonly string[]
+  /** Bytes of `sent`. */
   readonly bytes: number
   /** Old objects that were deleted, or would be. */
   readonly dropped: readonly string[]
   /** Old objects that are kept for now. */
   readonly kept: number
+  /** Files of the folder that are not uploaded, each with the reason. */
   readonly passedBy: readonly SkippedFile[]
   /** Undefined: nothing changed, and it was not written. */
   readonly manifestWritten: string | undefined
+  /** The manifest as it is now, or would be. */
   readonly manifest: AssetManifest
+  /** `true`: nothing was sent or deleted. */
   readonly dryRun: boolean
 }
 

@@ -14,7 +14,9 @@ export interface LocalFile {
 }
 
 export interface SkippedFile {
+  /** In the folder, with `/`. */
   readonly path: string
+  /** The reason, for display. */
   readonly why: string
 }
 

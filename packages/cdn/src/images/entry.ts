@@ -8,9 +8,13 @@ import { CONTENT_TYPES, type ImageFormat } from './sniff.ts'
 export const SCHEMA = 'millpond.images/1'
 
 export interface ImageVariant {
+  /** The format that it is encoded in. */
   readonly format: ImageFormat
+  /** Pixels. */
   readonly width: number
+  /** Pixels. */
   readonly height: number
+  /** The size of its file. */
   readonly bytes: number
   /** In the destination folder. */
   readonly path: string
@@ -21,17 +25,21 @@ export interface ImageEntry {
   readonly path: string
   /** Of the source file. */
   readonly sha256: string
+  /** The size of the source file. */
   readonly bytes: number
   /** The settings that it was made with: others make it again. */
   readonly settings: string
   /** In the order of a `<picture>`; empty if it failed. */
   readonly variants: readonly ImageVariant[]
+  /** Why it has no variants; absent if it was processed. */
   readonly failure?: { readonly code: CdnErrorCode; readonly message: string }
 }
 
 /** `images-manifest.json`: by path. */
 export interface ImageManifest {
+  /** Names the format; a document with another one is not accepted. */
   readonly schema: typeof SCHEMA
+  /** By path in the source folder. */
   readonly images: Readonly<Record<string, ImageEntry>>
 }
 

@@ -45,21 +45,32 @@ export interface OptimizeOptions extends ImageOptions {
 }
 
 export interface ImageProgress {
+  /** The image in the source folder. */
   readonly path: string
+  /** `unchanged`: it had been made from the same file with the same settings. */
   readonly did: 'made' | 'unchanged' | 'failed'
+  /** Images done so far, including this one. */
   readonly done: number
+  /** Images in total. */
   readonly all: number
 }
 
 export interface OptimizeReport {
+  /** Images that were found, or named. */
   readonly images: number
+  /** Of these, those whose variants were made now. */
   readonly made: number
+  /** Of these, those whose variants existed already. */
   readonly unchanged: number
+  /** Of these, those that could not be processed, each with the reason. */
   readonly failed: readonly { readonly path: string; readonly code: string; readonly message: string }[]
+  /** Files that are not optimised, each with the reason. */
   readonly passedBy: readonly SkippedFile[]
   /** The total sizes of the images, and of the smallest variant of each at full width. */
   readonly bytesBefore: number
+  /** The total size of the smallest variant of each at full width. */
   readonly bytesAfter: number
+  /** The manifest of all images of the destination folder. */
   readonly manifest: ImageManifest
 }
 

@@ -12,6 +12,7 @@ export interface ImageKeys {
 }
 
 export interface ImageRequest {
+  /** Pixels. */
   readonly width: number
   /** `auto`: the best that the browser accepts. Default. */
   readonly format?: ImageFormat | 'auto' | undefined

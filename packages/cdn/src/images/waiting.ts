@@ -2,12 +2,16 @@
 
 /** The part of `cache.jobs`, or of `createJobs(…)`, that is used. */
 export interface ImageJobs {
+  /** Adds a job; resolves with its id. */
   add(kind: string, payload: unknown): Promise<string>
+  /** Runs jobs of a kind in this process; returns a function that stops it. */
   handle(
     kind: string,
     handler: (payload: unknown, context: { readonly id: string; readonly signal: AbortSignal }) => Promise<unknown>,
   ): () => void
+  /** The state of a job, with its error if it failed; undefined if it is unknown. */
   get(id: string): Promise<{ readonly state: string; readonly error?: string } | undefined>
+  /** Cancels a job that has not ended; `false` if there is none. */
   cancel(id: string): Promise<boolean>
 }
 

@@ -47,10 +47,13 @@ export const isScope = (value: unknown): value is Scope => SCOPES.some((scope) =
 export interface Principal {
   /** As audit rows name it: a user's name. */
   readonly name: string
+  /** The user's id in the store; `host:NAME` for one that the host application vouches for. */
   readonly userId: string
   /** `tok_...`, `session`, or `host` for one that the host application vouches for. */
   readonly via: string
+  /** Limits the scopes that it can have. */
   readonly role: Role
+  /** What it may do. */
   readonly scopes: ReadonlySet<Scope>
   /** Namespaces and cache names that it is limited to; undefined: all. */
   readonly namespaces: readonly string[] | undefined

@@ -7,10 +7,13 @@ import type { Store, Writer } from '../store/store.ts'
 import { isRole, isScope, type Principal, ROLE_SCOPES, ROLES, type Role, type Scope } from './roles.ts'
 
 export interface NewUser {
+  /** Unique; audit rows name the user by it. */
   readonly name: string
+  /** Determines which scopes its tokens can have. */
   readonly role: Role
   /** Namespaces and cache names that it is limited to; absent: all. */
   readonly namespaces?: readonly string[] | undefined
+  /** The most keys that one of its invalidations may touch; absent: only the control plane's own limit applies. */
   readonly maxKeys?: number | undefined
 }
 

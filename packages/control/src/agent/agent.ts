@@ -40,9 +40,13 @@ const ATTACH: Shape<AttachOptions> = {
 
 /** An attached cache. */
 export interface Attached {
+  /** The name of the cache. */
   readonly cache: string
+  /** The connection to the other processes and the control plane. */
   readonly nodes: Nodes
+  /** What this process does when the control plane asks. */
   readonly acts: Acts
+  /** The figures that this process reports, now. */
   report(): CacheReport
   /** Announces the process and applies the current settings; if the store is unreachable it retries every second. */
   join(): Promise<void>

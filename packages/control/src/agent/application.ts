@@ -11,6 +11,7 @@ import type { UrlEntry } from './urls.ts'
 export interface NamedAt {
   /** By the scope's name: `{ organization: '7' }`. */
   readonly scopes: Readonly<Record<string, string>>
+  /** The name of the cache type; undefined: none was named. */
   readonly cacheType: string | undefined
 }
 
@@ -52,7 +53,9 @@ export interface Scope {
  * [`org:${id}`] } } } })
  */
 export interface Application {
+  /** By the names that people use. Default: none. */
   readonly cacheTypes?: Readonly<Record<string, CacheType>> | undefined
+  /** By name: `organization`. Default: none. */
   readonly scopes?: Readonly<Record<string, Scope>> | undefined
   /** The entries that answer a URL, for `millpond explain URL`. Those of an HTTP cache are found without it. */
   readonly urls?: ((url: URL) => readonly UrlEntry[] | Promise<readonly UrlEntry[]>) | undefined

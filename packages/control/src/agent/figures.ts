@@ -8,7 +8,9 @@ export type Counters = Readonly<Record<string, number>>
 
 /** The counters and gauges of one namespace of a cache. */
 export interface NamespaceReport {
+  /** Since the start of the node. */
   readonly counters: Counters
+  /** Current values: `entries` and `bytes` in memory. */
   readonly gauges: Counters
 }
 
@@ -36,16 +38,23 @@ export interface FreshnessTally {
 
 /** A node's report of one of its caches, each second. */
 export interface CacheReport {
+  /** The name of the cache. */
   readonly cache: string
   /** The region of the process, if its cache has regions. */
   readonly region?: string | undefined
+  /** Since the process attached the cache; whole seconds. */
   readonly uptime_seconds: number
+  /** `ok`, or `degraded`: a breaker is not closed, or the ledger does not answer. */
   readonly health: string
   /** Over all namespaces, including those of the tiers. */
   readonly counters: Counters
+  /** Current values: entries and bytes in memory, and those of the process. */
   readonly gauges: Counters
+  /** Each tier, fastest first. */
   readonly tiers: readonly TierReport[]
+  /** Which tier holds it, whether it answers, and how many invalidations have not reached it yet. */
   readonly ledger: { readonly tier: string; readonly is_up: boolean; readonly pending: number }
+  /** The default TTL of the cache; `null`: none. */
   readonly ttl_seconds: number | null
   /** How many erasures the program has started itself since its start; a watcher then asks for them. */
   readonly erasures?: number | undefined

@@ -12,6 +12,7 @@ const MOST_VARIANTS = 10
 export interface UrlEntry {
   /** Default: the cache's own. */
   readonly namespace?: string | undefined
+  /** The key of the entry. */
   readonly key: Key
 }
 

@@ -31,16 +31,20 @@ export type AuditRow = AuditTable
 
 /** A position in the chain, to be kept outside of the store. */
 export interface Checkpoint {
+  /** The number of the row, from 1; 0: the log is empty. */
   readonly seq: number
+  /** The hash of that row, which depends on all rows before it. */
   readonly hash: string
 }
 
 export interface Verdict {
+  /** `true`: no row was changed, removed, moved or inserted. */
   readonly ok: boolean
   /** Rows that were read. */
   readonly rows: number
   /** The first row that does not fit, and why. */
   readonly broken?: { readonly seq: number; readonly why: string }
+  /** The last row that fits: keep it elsewhere, to detect later that the log was truncated. */
   readonly last: Checkpoint
 }
 

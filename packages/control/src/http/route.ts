@@ -63,6 +63,7 @@ export interface RouteOf<B extends z.ZodType, Q extends z.ZodType> {
 }
 
 export interface Route extends Omit<RouteOf<z.ZodType, z.ZodType>, 'handle'> {
+  /** Answers a call whose path, query and body have been validated; a `ControlProblem` becomes the response. */
   handle(call: Call): Promise<Reply> | Reply
 }
 

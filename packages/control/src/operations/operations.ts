@@ -33,17 +33,29 @@ export interface Outcome {
 }
 
 export interface OperationView {
+  /** Such as `inv_…`, unique in the store. */
   readonly id: string
+  /** `invalidate`, `warm`, `benchmark`, `erase`. */
   readonly kind: string
+  /** `partial`: some caches or processes failed. `interrupted`: the process that ran it has gone. */
   readonly state: OperationState
+  /** The names of the caches that it concerns. */
   readonly caches: readonly string[]
+  /** The name of the user who requested it. */
   readonly actor: string
+  /** The reason given; `null`: none. */
   readonly reason: string | null
+  /** What was requested, as it was sent. */
   readonly request: unknown
+  /** What it would do, as shown before confirmation; `null` if it was not planned. */
   readonly plan: unknown
+  /** The result so far; `null` before there is one. */
   readonly result: unknown
+  /** RFC 3339. */
   readonly created_at: string
+  /** RFC 3339: its last progress. */
   readonly updated_at: string
+  /** RFC 3339; `null` while it runs. */
   readonly ended_at: string | null
 }
 

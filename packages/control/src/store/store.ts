@@ -10,14 +10,17 @@ export type Reader = Kysely<Schema>
 export type Writer = Transaction<Schema>
 
 export interface Store {
+  /** The kind of database. */
   readonly engine: Engine
   /** For display: a path, or a URL without its password. */
   readonly location: string
+  /** Queries outside of a transaction. */
   readonly read: Reader
   /** One transaction, serialised over all processes: each may append to the audit log, whose chain has one end. */
   write<T>(work: (tx: Writer) => Promise<T>): Promise<T>
   /** The store's own clock, epoch milliseconds: times of several machines are never compared. */
   now(tx?: Writer): Promise<number>
+  /** Closes the connections; waits for transactions in progress. */
   close(): Promise<void>
 }
 

@@ -23,8 +23,11 @@ export interface SendOptions {
 
 /** A client of the admin API. Every call rejects with `ApiError`. */
 export interface CacheClient {
+  /** The address of the routes, without a slash at its end: `apiBaseUrl`. */
   readonly base: string
+  /** Gets JSON; paths are relative to `base`. Rejects with `ApiError` for a status of 400 or above. */
   get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>
+  /** Sends JSON and gets JSON. Rejects with `ApiError` for a status of 400 or above. */
   send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, options?: SendOptions): Promise<T>
   /** The raw response: an export, a stream. */
   raw(method: string, path: string, options?: SendOptions & { readonly body?: unknown }): Promise<Response>

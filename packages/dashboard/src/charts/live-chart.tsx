@@ -20,7 +20,9 @@ import {
 
 /** One line, or one layer of a stack. */
 export interface ChartSeries {
+  /** Shown in the legend; unique within the chart. */
   readonly name: string
+  /** One value for each time of `t`; `null`: unknown, drawn as a gap. */
   readonly v: readonly (number | null)[]
   /** A CSS colour. */
   readonly color: string
@@ -28,45 +30,61 @@ export interface ChartSeries {
   readonly shape?: 'circle' | 'square' | 'diamond' | 'triangle'
   /** Values from the source are solid, cached ones are tinted. */
   readonly fill?: 'kept' | 'solid'
+  /** Drawn with a thin line. Default `false`; later series always are. */
   readonly isThin?: boolean
 }
 
 /** A letter above the chart, at a point in time. */
 export interface ChartMark {
+  /** Epoch milliseconds. */
   readonly at: number
+  /** The letter shown, unique within the chart. */
   readonly letter: string
+  /** What happened, as the tooltip shows it. */
   readonly title: string
 }
 
 /** A reference value over the whole span. */
 export interface ChartReference {
+  /** Shown beside the line: `usual`. */
   readonly name: string
+  /** In the unit of the series. */
   readonly value: number
 }
 
 /** The contents of a chart, and its span. */
 export interface LiveChartProps {
+  /** The heading of the chart. */
   readonly title: string
+  /** Shown beside the title: `per second`. */
   readonly unit: string
   /** What the chart shows, in a sentence. */
   readonly summary: ReactNode
   /** Epoch seconds, the ends of the steps. */
   readonly t: readonly number[]
+  /** The first is the most prominent one. */
   readonly series: readonly ChartSeries[]
   /** Series are stacked. */
   readonly isStacked?: boolean
+  /** The last step is not over yet, and is drawn dashed. Default `false`. */
   readonly isPartial?: boolean
+  /** The beginning of the axis, epoch milliseconds. */
   readonly from: number
+  /** The end of the axis, epoch milliseconds. */
   readonly to: number
   /** Largest value of the axis; default: fits the series. */
   readonly max?: number | undefined
+  /** Events above the chart. Default: none. */
   readonly marks?: readonly ChartMark[]
   /** The usual or target range: a grey band behind the lines. */
   readonly reference?: ChartReference | undefined
   /** Gaps with unknown values: epoch seconds. */
   readonly missing?: readonly Hole[]
+  /** A value as text, with its unit. */
   readonly format: (value: number) => string
+  /** A further CSS class of the outermost element. */
   readonly className?: string
+  /** The `id` of the outermost element, as the target of links. */
   readonly id?: string
 }
 

@@ -7,6 +7,7 @@ export interface Addresses {
   read(): string
   /** The `href` of a link to a location. */
   href(place: string): string
+  /** Shows a location in the address bar; `replace`: without a step for the browser's Back. */
   write(place: string, options?: { readonly replace?: boolean }): void
   /** Called when the browser goes back or forward. */
   onChange(listener: () => void): () => void

@@ -8,12 +8,15 @@ import { share } from '../live/share.ts'
 
 /** How the page follows the server. */
 export interface Live {
+  /** The user has stopped the page: nothing is polled or updated. */
   readonly isPaused: boolean
+  /** Stops the page, or lets it follow the server again. */
   readonly setPaused: (isPaused: boolean) => void
   /** For `refetchInterval`: false while paused. */
   readonly every: (ms: number) => number | false
   /** For data that the stream brings: polled while there is no stream, else every `liveMs` (default: never). */
   readonly pushed: (ms: number, liveMs?: number) => number | false
+  /** Data arrives by the event stream; `false`: it is polled. */
   readonly isStreaming: boolean
   /** The latest gap of the stream. */
   readonly gap: Gap | undefined

@@ -10,6 +10,7 @@ import type { KeyService } from './key-sources.ts'
 
 /** The part of a `KMSClient` that is used. */
 export interface AwsKmsClient {
+  /** Sends one command of `@aws-sdk/client-kms`; rejects with the SDK's error, or when the signal aborts. */
   send(command: object, options: { readonly abortSignal: AbortSignal }): Promise<unknown>
 }
 

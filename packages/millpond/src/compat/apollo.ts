@@ -15,9 +15,11 @@ export interface ApolloCacheOptions {
 
 /** Apollo's `KeyValueCache`. */
 export interface ApolloCache<V = string> {
+  /** The stored value; undefined if there is none. */
   get(key: string): Promise<V | undefined>
   /** `ttl` in seconds; `null`: for ever. */
   set(key: string, value: V, options?: { ttl?: number | null }): Promise<void>
+  /** Whether there was such an entry. */
   delete(key: string): Promise<boolean>
 }
 

@@ -34,15 +34,24 @@ export interface AstroCacheOptions {
 
 /** A request as Astro hands it over. */
 export interface AstroCacheContext {
+  /** The request; only those with `GET` are answered from the cache. */
   readonly request: Request
+  /** Keeps the process running until the work is done, where the platform offers it. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
+  /** Told why a page is not stored; absent: nobody is. */
   readonly logger?: { warn(message: string): void } | undefined
 }
 
 /** Astro's `CacheProvider`, of the kind that handles requests itself. */
 export interface AstroCacheProvider {
+  /** Names the provider in Astro's messages. */
   readonly name: string
+  /**
+   * The stored page, or that which `next` renders, stored if its response permits. The field `X-Astro-Cache` says
+   * which.
+   */
   onRequest(context: AstroCacheContext, next: () => Promise<Response>): Promise<Response>
+  /** Invalidates pages by path, with all their queries that are one page, and by tags; with neither, nothing. */
   invalidate(options: {
     readonly path?: string | undefined
     readonly tags?: string | readonly string[] | undefined

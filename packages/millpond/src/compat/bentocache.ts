@@ -39,7 +39,9 @@ export interface BentoEntryOptions extends BentocacheOptions {
 export interface BentoFactoryContext {
   /** Sets another TTL for this value; `null`: unlimited. */
   setTtl(ttl: BentoDuration): void
+  /** Sets another TTL for this value, like `setTtl`. */
   setOptions(options: { readonly ttl?: BentoDuration }): void
+  /** Adds tags to this value, besides those of the call. */
   setTags(tags: readonly string[]): void
   /** Ends the factory as failed: a value in grace is returned, if there is one. */
   fail(message?: string): never
@@ -80,17 +82,29 @@ export interface BentoGetOptions<T> {
 
 /** The type that `bentocache` returns: a `CacheProvider` of bentocache. */
 export interface Bentocache {
+  /** The value, also one in grace; otherwise `defaultValue`, or undefined. */
   get<T = unknown>(options: BentoGetOptions<T>): Promise<T | undefined>
+  /** Stores a value. Always `true`. */
   set(options: BentoSetOptions): Promise<boolean>
+  /** Stores a value without a TTL. Always `true`. */
   setForever(options: Omit<BentoSetOptions, 'ttl'>): Promise<boolean>
+  /**
+   * The value, or that of the factory, which is then stored. Rejects with its error unless there is a value in grace.
+   */
   getOrSet<T>(options: BentoGetOrSetOptions<T>): Promise<T>
+  /** The same, stored without a TTL. */
   getOrSetForever<T>(options: Omit<BentoGetOrSetOptions<T>, 'ttl'>): Promise<T>
+  /** Whether there is such an entry that is fresh. */
   has(options: { readonly key: string }): Promise<boolean>
+  /** The opposite of `has`. */
   missing(options: { readonly key: string }): Promise<boolean>
   /** Returns the value, and deletes it. */
   pull<T = unknown>(key: string): Promise<T | undefined>
+  /** Deletes an entry. Always `true`, even if there was none. */
   delete(options: { readonly key: string }): Promise<boolean>
+  /** Deletes entries. Always `true`. */
   deleteMany(options: { readonly keys: readonly string[] }): Promise<boolean>
+  /** Invalidates all entries of this namespace with one of these tags. Always `true`. */
   deleteByTag(options: { readonly tags: readonly string[] }): Promise<boolean>
   /** Expires an entry: during its grace period it may still be returned. */
   expire(options: { readonly key: string }): Promise<boolean>
@@ -98,6 +112,7 @@ export interface Bentocache {
   clear(): Promise<void>
   /** Does nothing: tiers remove expired entries themselves. */
   prune(): Promise<void>
+  /** A part of this cache with its own keys and tags, within this namespace. */
   namespace(name: string): Bentocache
   /** Waits for background work. The cache stays open. */
   disconnect(): Promise<void>

@@ -23,7 +23,9 @@ export type ByValue<T> = number | ((value: T) => number)
 
 /** How `wrap` stores and refreshes: milliseconds, or a function of the value. */
 export interface WrapTimes<T> {
+  /** Milliseconds, or a function of the loaded value. Default: that of `cacheManager`. */
   readonly ttl?: ByValue<T> | undefined
+  /** Milliseconds, or a function of the value. Default: that of `cacheManager`. */
   readonly refreshThreshold?: ByValue<T> | undefined
   /** Returns the value with its expiry. */
   readonly raw?: boolean | undefined
@@ -31,35 +33,56 @@ export interface WrapTimes<T> {
 
 /** An item of `mset`. */
 export interface CacheManagerItem<T> {
+  /** The key. */
   readonly key: string
+  /** The value to store. */
   readonly value: T
+  /** Milliseconds. Default: that of `cacheManager`. */
   readonly ttl?: number
 }
 
 /** The arguments of listeners. */
 export interface CacheManagerEvents {
+  /** After `get` has found a value. */
   get: (data: { key: string; value?: unknown }) => void
+  /** After `mget`; values are in the order of the keys. */
   mget: (data: { keys: string[]; values?: unknown[] }) => void
+  /** After `set`, with the error if it failed. */
   set: (data: { key: string; value: unknown; error?: unknown }) => void
+  /** After `mset`, with the error if it failed. */
   mset: (data: { list: CacheManagerItem<unknown>[]; error?: unknown }) => void
+  /** After `del`, with the error if it failed. */
   del: (data: { key: string; error?: unknown }) => void
+  /** After `mdel`, with the error if it failed. */
   mdel: (data: { keys: string[]; error?: unknown }) => void
+  /** After `clear`, with the error if it failed. */
   clear: (error?: unknown) => void
+  /** After `wrap` has reloaded a value in the background; with an error, `value` is the one still held. */
   refresh: (data: { key: string; value?: unknown; error?: unknown }) => void
 }
 
 /** The type that `cacheManager` returns: a `Cache` of cache-manager 7, without `stores`. */
 export interface CacheManager {
+  /** The value; undefined if there is none. */
   get<T>(key: string): Promise<T | undefined>
+  /** The values in the order of the keys; undefined for what is not held. */
   mget<T>(keys: string[]): Promise<(T | undefined)[]>
   /** When the entry expires, in epoch milliseconds; undefined: never, or there is none. */
   ttl(key: string): Promise<number | undefined>
+  /**
+   * Stores a value for `ttl` milliseconds; an undefined value or a TTL of 0 or less deletes the entry. Resolves with
+   * the value.
+   */
   set<T>(key: string, value: T, ttl?: number): Promise<T>
+  /** Stores all of them. Resolves with the list, with default TTLs filled in. */
   mset<T>(list: CacheManagerItem<T>[]): Promise<CacheManagerItem<T>[]>
+  /** Deletes an entry. Always `true`, even if there was none. */
   del(key: string): Promise<boolean>
+  /** Deletes entries. Always `true`. */
   mdel(keys: string[]): Promise<boolean>
   /** Removes everything of the cache or namespace. */
   clear(): Promise<boolean>
+  /** The value, or that of `load`, which is then stored. Rejects with its error. Times are milliseconds. */
   wrap<T>(key: string, load: () => T | Promise<T>, ttl?: ByValue<T>, refreshThreshold?: ByValue<T>): Promise<T>
   wrap<T>(
     key: string,
@@ -67,10 +90,13 @@ export interface CacheManager {
     times: WrapTimes<T> & { readonly raw: true },
   ): Promise<{ value: T; expires: number | undefined }>
   wrap<T>(key: string, load: () => T | Promise<T>, times: WrapTimes<T>): Promise<T>
+  /** Calls the listener with each such event. */
   on<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
+  /** Removes a listener. */
   off<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
   /** Waits for background work. The cache stays open. */
   disconnect(): Promise<undefined>
+  /** The option `cacheId`, or the name of the cache. */
   cacheId(): string
 }
 

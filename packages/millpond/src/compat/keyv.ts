@@ -27,10 +27,15 @@ export interface KeyvStoreOptions {
 export interface KeyvStore extends KeyvStoreAdapter {
   /** Set by Keyv. */
   namespace: string | undefined
+  /** Whether there are such entries, in the order of the keys. */
   hasMany(keys: string[]): Promise<boolean[]>
+  /** Whether there is such an entry that is fresh. */
   has(key: string): Promise<boolean>
+  /** The values in the order of the keys; undefined for what is not held. */
   getMany<Value>(keys: string[]): Promise<StoredData<Value | undefined>[]>
+  /** Stores all of them; `ttl` in milliseconds. */
   setMany(values: { key: string; value: unknown; ttl?: number }[]): Promise<void>
+  /** Deletes all of them; whether there was any. */
   deleteMany(keys: string[]): Promise<boolean>
   /** The entries of a namespace, over all tiers that can list theirs. */
   iterator<Value>(namespace?: string): AsyncGenerator<(string | Awaited<Value> | undefined)[], void>

@@ -17,21 +17,34 @@ import { bytesOf, streamOf } from './streams.ts'
 
 /** An entry of `'use cache'` as given by Next. TTLs in seconds, `timestamp` in epoch milliseconds. */
 export interface NextCacheEntry {
+  /** The result, as a stream that can be read once. */
   value: ReadableStream<Uint8Array>
+  /** Its own tags, without the soft ones. */
   tags: string[]
+  /** Seconds for which the browser may use it without asking. */
   stale: number
+  /** When it was made, epoch milliseconds. */
   timestamp: number
+  /** Seconds from `timestamp` after which it is not used any more. */
   expire: number
+  /** Seconds from `timestamp` after which it is made again in the background; -1: at once. */
   revalidate: number
 }
 
 /** The type that `cacheHandlers: { default, remote }` of Next's configuration expects. */
 export interface NextUseCacheHandler {
+  /** An entry of which no tag, soft ones included, has expired since; undefined if there is none. */
   get(cacheKey: string, softTags: string[]): Promise<NextCacheEntry | undefined>
+  /** Stores an entry once it is complete. Does not reject: failures are events of the cache, and nothing is stored. */
   set(cacheKey: string, pendingEntry: Promise<NextCacheEntry>): Promise<void>
   /** Reads from the shared ledger what has been revalidated, once per request. */
   refreshTags(): Promise<void>
+  /** The latest time, epoch milliseconds, before which entries of one of the tags are expired; 0: never. */
   getExpiration(tags: string[]): Promise<number>
+  /**
+   * Expires entries with these tags; with `durations` they are stale first, and expire after `expire` seconds if it is
+   * given.
+   */
   updateTags(tags: string[], durations?: { expire?: number }): Promise<void>
 }
 
@@ -106,37 +119,56 @@ export interface NextCacheOptions {
 
 /** A page, route, image, redirect or fetch as given by Next. */
 export interface NextIncrementalValue {
+  /** Next's kind of response; `FETCH` is stored apart from the build. */
   readonly kind: string
+  /** Its tags; absent for pages, which list theirs in a header. */
   readonly tags?: readonly string[] | undefined
+  /** The response's headers; of them `x-next-cache-tags` is read. */
   readonly headers?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** The context of a read. */
 export interface NextGetContext {
+  /** Next's kind of response, as it was stored. */
   readonly kind: string
+  /** Tags that must not have been revalidated since, besides the entry's own. */
   readonly tags?: readonly string[] | undefined
+  /** The same for tags of paths. */
   readonly softTags?: readonly string[] | undefined
 }
 
 /** The context of a write; times in seconds. */
 export interface NextSetContext {
+  /** Whether it is a fetch, if the value does not say its kind. */
   readonly fetchCache?: boolean | undefined
+  /** Tags in addition to those of the value. */
   readonly tags?: readonly string[] | undefined
+  /** When to regenerate it and when it expires; absent: it does not expire. */
   readonly cacheControl?: { readonly revalidate: number | false; readonly expire: number | undefined } | undefined
 }
 
 /** The result of a read. */
 export interface NextFound<V> {
+  /** When it was stored, epoch milliseconds; -1: serve it once more, and regenerate it. */
   readonly lastModified: number
+  /** As it was stored; `null`: there is no such page. */
   readonly value: V | null
+  /** As it was stored. */
   readonly cacheControl?: NextSetContext['cacheControl']
 }
 
 /** The class that `cacheHandler` of Next's configuration names: Next creates an instance per request. */
 export interface NextIncrementalHandler {
+  /** An entry of which no tag has expired since; `null` if there is none. */
   get<V extends NextIncrementalValue>(key: string, context: NextGetContext): Promise<NextFound<V> | null>
+  /** Stores an entry with the tags of value and context. */
   set<V extends NextIncrementalValue>(key: string, value: V | null, context: NextSetContext): Promise<void>
+  /**
+   * Expires entries with these tags; with `durations` they are stale first, and expire after `expire` seconds if it is
+   * given.
+   */
   revalidateTag(tags: string | string[], durations?: { expire?: number }): Promise<void>
+  /** Does nothing: there is no cache per request. */
   resetRequestCache(): void
 }
 

@@ -6,6 +6,7 @@ import { Lasting } from './lasting.ts'
 
 /** ocache's `StorageInterface`. */
 export interface OcacheStorage {
+  /** The stored value; `null` if there is none. */
   get<T = unknown>(key: string): Promise<T | null>
   /** `null` removes; `ttl` in seconds. */
   set<T = unknown>(key: string, value: T, options?: { ttl?: number }): Promise<void>

@@ -13,12 +13,19 @@ export { type NotifyOptions, type NotifyPool, notifyChanges } from './notify.ts'
 
 /** What is used of the package `pg`. */
 export interface PgModule {
-  readonly Client: new (...args: never[]) => PgQueries
-  readonly Pool: new (...args: never[]) => object
+  /** The class of a single connection. */
+  readonly Client: new (
+    ...args: never[]
+  ) => PgQueries
+  /** The class of a pool of connections. */
+  readonly Pool: new (
+    ...args: never[]
+  ) => object
 }
 
 /** What is used of one of its clients. */
 export interface PgQueries {
+  /** Runs a query, in all forms that `pg` accepts. */
   query(...args: never[]): unknown
 }
 

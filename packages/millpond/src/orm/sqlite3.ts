@@ -12,7 +12,10 @@ export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from '
 
 /** What is used of the package `sqlite3`. */
 export interface Sqlite3Module {
-  readonly Database: new (...args: never[]) => object
+  /** The class of an open file. */
+  readonly Database: new (
+    ...args: never[]
+  ) => object
 }
 
 /** A cache before `sqlite3`. Made by `sqlite3Cache`. */

@@ -57,8 +57,11 @@ export interface HealthPart {
 }
 
 export interface Health {
+  /** The range of the score, 0 to 100; both ends are the same if everything is known. */
   readonly score: { readonly from: number; readonly to: number }
+  /** `healthy`, `degraded`, `unhealthy`, or `unknown` without any process. */
   readonly status: string
+  /** What the score is made of. */
   readonly parts: readonly HealthPart[]
 }
 
@@ -70,23 +73,36 @@ export interface NamespaceRow extends Figures {
 }
 
 export interface Summary {
+  /** The name of the cache. */
   readonly cache_name: string
+  /** Judged by the last minute. */
   readonly health: Health
+  /** When the figures were collected: RFC 3339. */
   readonly as_of: string
+  /**
+   * How many processes there are, which of them did not report in time, and why some may be missing (`null`: none is).
+   */
   readonly nodes: { readonly total: number; readonly late: readonly string[]; readonly unseen: string | null }
   /** Of its processes; empty if the cache has no regions. */
   readonly regions: readonly string[]
+  /** Over all processes, since each was started. */
   readonly total: Figures
+  /** Of about the last minute, which took `seconds`; `null` before there are two reports. */
   readonly last_minute: (Figures & { readonly seconds: number }) | null
+  /** Over all processes. `max_bytes` and `used_ratio` (0 to 1) are `null` if memory is not limited. */
   readonly memory: {
     readonly entries: number
     readonly bytes: number
     readonly max_bytes: Known
     readonly used_ratio: Known
   }
+  /** Each tier, fastest first. */
   readonly tiers: readonly Tier[]
+  /** Misses by cause, since the start of each process. */
   readonly miss_causes: Counts
+  /** Misses by cause within `last_minute`; `null` with it. */
   readonly last_minute_miss_causes: Counts | null
+  /** Each namespace; of a process with more than 50 only the busiest, and the rest as `other`. */
   readonly namespaces: readonly NamespaceRow[]
 }
 

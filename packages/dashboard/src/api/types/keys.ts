@@ -50,21 +50,30 @@ export interface Copy {
 }
 
 export interface Explanation {
+  /** The name of the cache. */
   readonly cache_name: string
+  /** The namespace of the key. */
   readonly namespace: string
+  /** The key, as it was asked for. */
   readonly key: string
+  /** What a read would find now. */
   readonly verdict: 'hit' | 'stale' | 'miss'
+  /** Why it would miss: `invalidated`, for example; `null`: it would not, or it is unknown. */
   readonly cause: string | null
+  /** More about the cause, for display; `null`: nothing. */
   readonly detail: string | null
+  /** The id of the invalidation that caused it; `null`: none did. */
   readonly receipt: string | null
   /** Absent from control planes of earlier versions. */
   readonly note?: string | null
+  /** The operation that this receipt belongs to; `null`: it was not requested here. */
   readonly by: {
     readonly operation: string
     readonly actor: string
     readonly reason: string | null
     readonly at: string
   } | null
+  /** The answer of each process, with the copies that each tier holds. */
   readonly nodes: readonly {
     readonly node: string
     readonly status: string

@@ -19,8 +19,11 @@ import { Value } from './value.tsx'
 
 /** The key as in code, a tuple as the text of an array. */
 export interface KeyInspectorProps {
+  /** The key. */
   readonly name: string
+  /** Its namespace. */
   readonly namespace: string
+  /** Its cache; undefined: the only one that there is. */
   readonly cache: string | undefined
 }
 

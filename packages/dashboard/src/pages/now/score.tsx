@@ -18,6 +18,7 @@ const partName = ({ name, detail }: HealthPart): string =>
   name === 'tier_latency' && detail !== null ? `${sourceName(detail)} p99` : (NAMES[name] ?? name.replaceAll('_', ' '))
 
 export interface HealthScoreProps {
+  /** What is drawn: the score and its parts. */
   readonly health: Health
   /** The score over the selected span, oldest first; `null` if unknown. Default: not drawn. */
   readonly course?: readonly (number | null)[] | undefined

@@ -26,6 +26,7 @@ import { openReads } from './reads.ts'
 
 /** The used part of an ioredis client (Redis or Cluster); BullMQ uses the rest. */
 export interface BullmqJobsClient extends RedisJobsClient {
+  /** Another client with the same options: BullMQ needs a connection of its own for blocking commands. */
   duplicate(...options: never[]): unknown
 }
 
