@@ -108,6 +108,7 @@ const DOCUMENTED_WHOLE = [
   'millpond/orm/sqlite3',
   'millpond/orm/typeorm',
   'millpond/simple',
+  'millpond/testing',
   'millpond/tier',
   'millpond/tiers/distributed',
   'millpond/tiers/edge',

@@ -9,6 +9,7 @@ import type { Watching } from './watching.ts'
 
 /** The part of `configure`'s options that recommendations use. */
 export interface Change {
+  /** New settings of the memory tier; what is absent stays as it is. */
   readonly tiers: {
     readonly memory: { readonly maxEntries?: number; readonly maxBytes?: number; readonly policy?: PolicyName }
   }
@@ -18,7 +19,9 @@ export interface Change {
 export interface Recommendation {
   /** Stable for the same recommendation: `size:2`, `policy:lru`, `ttl:user:*`. */
   readonly id: string
+  /** What it changes. */
   readonly kind: 'size' | 'policy' | 'ttl'
+  /** What to change and what it gains, in a sentence. */
   readonly text: string
   /** For `cache.configure`; absent if only code can do it. */
   readonly change?: Change
@@ -28,7 +31,9 @@ export interface Recommendation {
   readonly hitRate: Range
   /** Additional bytes or entries, negative for fewer; absent if it costs nothing. */
   readonly cost?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
+  /** What may go wrong with it, in a sentence. */
   readonly risk: string
+  /** The observations that it rests on. */
   readonly evidence: Evidence
   /** 0 to 100: 100 (1 - exp(-U / Uref)) P(U > 0). */
   readonly impact: number

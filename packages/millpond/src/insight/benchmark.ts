@@ -30,15 +30,22 @@ export interface BenchmarkOptions {
 }
 
 export interface BenchmarkTimes {
+  /** Calls measured. */
   readonly count: number
+  /** Their mean. */
   readonly avgMs: number
+  /** The median: half of all took at most this long. */
   readonly p50Ms: number
+  /** 95 % took at most this long. */
   readonly p95Ms: number
+  /** 99 % took at most this long. */
   readonly p99Ms: number
 }
 
 export interface BenchmarkResult {
+  /** The name of the cache. */
   readonly cache: string
+  /** Calls made: gets and sets. */
   readonly operations: number
   /** Time spent working, without pauses. */
   readonly seconds: number
@@ -46,9 +53,11 @@ export interface BenchmarkResult {
   readonly opsPerSecond: number
   /** Distinct keys that were requested. */
   readonly keys: number
+  /** The size of each value. */
   readonly valueBytes: number
   /** Of the gets: the first of each key misses. */
   readonly hitRate: number
+  /** Durations of gets, hits and misses together. */
   readonly get: BenchmarkTimes
   /** One call in ten. */
   readonly set: BenchmarkTimes
@@ -56,6 +65,7 @@ export interface BenchmarkResult {
 
 /** What a benchmark needs of a cache: `createCache` creates one. */
 export interface BenchmarkedCache extends ProbedCache<BenchmarkedSpace> {
+  /** Its name and the limits of its memory; `memory` is undefined without a memory tier. */
   info(): {
     readonly name: string
     readonly memory: { readonly maxEntries?: number; readonly maxBytes?: number } | undefined
@@ -64,7 +74,9 @@ export interface BenchmarkedCache extends ProbedCache<BenchmarkedSpace> {
 
 /** The namespace that the benchmark uses. */
 export interface BenchmarkedSpace extends ProbedSpace {
+  /** Measured. */
   get(key: string): Promise<unknown>
+  /** Measured; the TTL limits how long anything is left if the process ends in between. */
   set(key: string, value: unknown, options: { readonly ttl: '1m' }): Promise<unknown>
 }
 

@@ -11,15 +11,19 @@ const MOST_LOST = 0.05
 export interface Evidence {
   /** Epoch milliseconds: the observed part of the requested days. */
   readonly from: number
+  /** Epoch milliseconds: the end of the observed part. */
   readonly to: number
   /** All reads, and those of watched keys. */
   readonly reads: number
+  /** Reads of watched keys, a sample of all keys. */
   readonly looked: number
   /** Watched keys, and their share of all keys. */
   readonly keys: number
+  /** The share of all keys that is watched, above 0 to 1. */
   readonly keyShare: number
   /** The share of notes that were dropped because they came too fast. */
   readonly lost: number
+  /** `false`: the figures are too uncertain to act on; `why` says in what respect. */
   readonly isEnough: boolean
   /** The reason, if it is not enough. */
   readonly why?: string

@@ -6,11 +6,16 @@ import type { PredictionSummary } from './predict/figures.ts'
 
 /** A share of all misses, and its cause. */
 export interface Bottleneck {
+  /**
+   * `expiry`: the TTL was over. `capacity`: memory had evicted the entry. `invalidation`: it was invalidated or lost.
+   * `first reads`: it was not known.
+   */
   readonly kind: 'expiry' | 'capacity' | 'invalidation' | 'first reads'
   /** Of all misses, 0 to 1. */
   readonly share: number
   /** Of all reads, 0 to 1. */
   readonly ofReads: number
+  /** What happened, and what would help, in a sentence. */
   readonly text: string
 }
 
@@ -32,18 +37,23 @@ export interface JudgedCache {
 }
 
 export interface Deduction {
+  /** What was judged. */
   readonly name: 'hit rate' | 'source errors' | 'early evictions' | 'tiers' | 'ledger'
   /** The deduction from 100. */
   readonly points: number
+  /** What is wrong, in a sentence. */
   readonly text: string
 }
 
 /** Since the process started. */
 export interface CacheHealth {
+  /** The name of the cache. */
   readonly cache: string
   /** 0 to 100; undefined while there were too few reads. */
   readonly score: number | undefined
+  /** By the score; `unknown` while there were too few reads. */
   readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'unknown'
+  /** What lowers the score; empty if nothing does. */
   readonly deductions: readonly Deduction[]
   /**
    * If next reads are predicted: whether prefetching is allowed, and how often predictions are right. Not part of the

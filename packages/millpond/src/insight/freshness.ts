@@ -15,8 +15,11 @@ import type { Range } from './sizing.ts'
 
 /** What is needed of a cache: `createCache` creates one. */
 export interface FreshnessCache extends Sources {
+  /** Its name, for the report. */
   info(): { readonly name: string }
+  /** Tells the recorder of each read; the returned function ends that. */
   record(recorder: Recorder): () => void
+  /** Opens the namespace of a key that is checked. */
   namespace(name: string): FreshnessSpace
 }
 
@@ -24,6 +27,7 @@ export interface FreshnessCache extends Sources {
 export interface FreshnessSpace {
   /** The value that readers get. `quiet`: a read that is not counted. */
   get(key: Key, options: { readonly quiet: boolean }): Promise<unknown>
+  /** Loads the key with its registered loader, and stores the value. Rejects with the loader's error. */
   refresh(key: Key): Promise<unknown>
 }
 
@@ -48,8 +52,11 @@ export interface FreshnessOptions {
 
 /** Over the last 1,024 reads that were checked. */
 export interface FreshnessReport {
+  /** The name of the cache. */
   readonly cache: string
+  /** The share of reads that may be stale: the option `objective`. */
   readonly objective: number
+  /** Reads with a result among these, at most 1,024. */
   readonly checked: number
   /** Those whose value differed from the source's. */
   readonly stale: number
@@ -63,7 +70,9 @@ export interface FreshnessReport {
 
 /** Checks by their result. */
 export interface FreshnessCounts {
+  /** The value was the same as the source's. */
   readonly fresh: number
+  /** The value was another than the source's. */
   readonly stale: number
   /** The loader failed. */
   readonly failed: number
@@ -74,6 +83,7 @@ export interface FreshnessCounts {
 }
 
 export interface Freshness {
+  /** The result so far. */
   report(): FreshnessReport
   /** For a registry: `monitor.registry.collect(freshness.collector)`. */
   readonly collector: Collector

@@ -3,12 +3,15 @@ import { PROBE } from '../core/probe.ts'
 
 /** What a trial needs of a cache and its namespaces: `createCache` creates one. */
 export interface ProbedCache<S extends ProbedSpace = ProbedSpace> {
+  /** Opens a namespace of its own, so that no entry of the application is touched. */
   namespace(name: string): S
 }
 
 /** A namespace that is cleared and closed after a trial. */
 export interface ProbedSpace {
+  /** Removes everything that was stored. */
   clear(): Promise<unknown>
+  /** Closes the namespace, so that no figures mention it any more. */
   close(): Promise<void>
 }
 

@@ -9,7 +9,9 @@ export interface Tally {
   missed: number
   /** Sampled reads, unweighted. */
   looked: number
+  /** Sampled reads by group, each weighted by the keys that it represents. */
   readonly sampled: Float64Array
+  /** Of these, misses of the actual cache. */
   readonly sampledMissed: Float64Array
   /** Misses of each candidate (a size, a policy), group after group. */
   readonly misses: Float64Array
@@ -17,7 +19,9 @@ export interface Tally {
 
 /** A share of all reads, and its standard error. */
 export interface Estimate {
+  /** The most likely value. */
   readonly value: number
+  /** Its standard error. */
   readonly error: number
 }
 

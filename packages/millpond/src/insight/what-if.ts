@@ -15,12 +15,14 @@ export interface WhatIfQuestion {
   readonly moreBytes?: number | undefined
   /** The factor for the memory's size, from a sixteenth to sixteen. */
   readonly size?: number | undefined
+  /** Another eviction policy, at the actual size. */
   readonly policy?: PolicyName | undefined
   /** The factor for the actual TTLs, at least a quarter; `Infinity`: until eviction or invalidation. */
   readonly ttl?: number | undefined
 }
 
 export interface WhatIf {
+  /** The observations that it rests on. */
   readonly evidence: Evidence
   /** The share of reads in the window that memory answered: measured. */
   readonly hitRate: number

@@ -19,12 +19,15 @@ export type Rule =
   | 'failed-read'
 
 export interface Violation {
+  /** The rule that was violated. */
   readonly rule: Rule
   /** The id of the violated guarantee. */
   readonly guarantee: string
+  /** The key; absent if it does not concern a single one. */
   readonly key?: string
   /** One sentence for people. */
   readonly what: string
+  /** The operation that showed it; absent if it was not an operation. */
   readonly operation?: Operation
   /** The change that the operation should have shown. */
   readonly because?: Operation

@@ -56,8 +56,11 @@ export interface Verdict {
    * run.
    */
   readonly outcome: 'clean' | 'violated' | 'starved'
+  /** The first of them, up to `keep`. */
   readonly violations: readonly Violation[]
+  /** How often each rule was violated; absent: never. */
   readonly found: Readonly<Partial<Record<Rule, number>>>
+  /** What the history contains, and how much of it could be judged. */
   readonly counts: {
     readonly operations: number
     readonly reads: number
@@ -76,6 +79,7 @@ export interface Verdict {
   }
   /** How old the values were that other processes returned after an ack, within the bound, milliseconds. */
   readonly staleMs: { readonly count: number; readonly median: number; readonly p99: number; readonly max: number }
+  /** Share of the recorded time that could not be judged because the event loop was too late, 0 to 1. */
   readonly starvedShare: number
 }
 

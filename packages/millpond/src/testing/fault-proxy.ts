@@ -19,8 +19,11 @@ export type { Direction, Fault } from './fault-proxy-lane.ts'
 
 /** One client's connection through the proxy. */
 export interface ProxyConnection {
+  /** Counts from 1 in the order in which they were accepted. */
   readonly id: number
+  /** Bytes received from the client so far. */
   readonly bytesUp: number
+  /** Bytes received from the server so far. */
   readonly bytesDown: number
   /** Redis commands sent on it, by upper-case name. */
   readonly commands: ReadonlyMap<string, number>
@@ -37,6 +40,7 @@ export interface FaultProxyOptions {
 
 export interface FaultProxy {
   readonly host: '127.0.0.1'
+  /** Where it listens on 127.0.0.1. */
   readonly port: number
   /** `redis://127.0.0.1:port`, or with another scheme. */
   url(scheme?: string): string
@@ -55,7 +59,9 @@ export interface FaultProxy {
     readonly bytesDown: number
     readonly commands: ReadonlyMap<string, number>
   }
+  /** Sets `counts` to 0. */
   resetCounts(): void
+  /** Ends all connections and stops listening. */
   close(): Promise<void>
 }
 

@@ -6,7 +6,9 @@ import { type ChangeOp, type HistoryLine, historyTime, type Operation, type Read
 
 /** What a cached value must contain, so that a read of it can be judged. */
 export interface Versioned {
+  /** The key that the value was stored under. */
   readonly key: string
+  /** The version of the truth that the value shows. */
   readonly version: number
 }
 
@@ -21,6 +23,7 @@ export interface RecorderOptions {
 export interface ChangeTarget {
   /** Each key gets a line of its own. For `set`, with the version that is stored. */
   readonly keys?: readonly { readonly key: string; readonly version?: number }[]
+  /** The tag of `invalidateTags`. */
   readonly tag?: string
 }
 

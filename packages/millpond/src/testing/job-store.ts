@@ -8,6 +8,7 @@ import { type Case, type Runner, register, until } from './runner.ts'
 
 /** A store on an empty queue, and further ones. */
 export interface OpenJobStore {
+  /** A new, empty store. */
   readonly store: JobStore
   /** Another one on the same queue, as a second process would have it. */
   readonly again: () => Promise<JobStore>
@@ -17,6 +18,7 @@ export interface OpenJobStore {
 
 /** The store under test. */
 export interface JobStoreSubject {
+  /** Names the store in the title of the suite. */
   readonly name: string
   /** Called once per case. */
   readonly open: (options?: { readonly keepDone?: Duration; readonly keepFailed?: Duration }) => Promise<OpenJobStore>

@@ -13,6 +13,7 @@ export interface LedgerTuning {
 
 /** The ledger under test. */
 export interface LedgerSubject {
+  /** Names the ledger in the title of the suite. */
   readonly name: string
   /** A new tier with an empty ledger. Called once per case; the case closes what it opened. */
   readonly open: (tuning?: LedgerTuning) => Promise<Tier & { readonly ledger: LedgerStore }>

@@ -9,9 +9,11 @@ import type { Random } from './random.ts'
 export interface FaultableServer {
   /** SIGSTOP and SIGCONT. */
   pause(): void
+  /** Ends `pause`. */
   resume(): void
   /** SIGKILL. */
   kill(): Promise<void>
+  /** Starts it again after `kill`, with its saved contents or `empty`. Resolves when it answers. */
   restart(options?: { empty?: boolean }): Promise<void>
   /** Saves its contents as the state that a later restart finds. */
   save(): Promise<void>
@@ -54,22 +56,30 @@ export interface FaultableRegions {
 export interface Participant {
   /** The name of its current run. */
   readonly name: string
+  /** The id of its current process. */
   readonly pid: number
   /** SIGKILL, then a new start under a new name. */
   replace(): Promise<void>
 }
 
 export interface FaultContext {
+  /** The only source of chance, so that a seed repeats a run. */
   readonly random: Random
+  /** The processes that may be killed or frozen. */
   readonly participants: readonly Participant[]
   /** One per participant, in their order; empty if there is no server. */
   readonly links: readonly FaultProxy[]
+  /** The server of the shared tier; absent if it has none. */
   readonly server?: FaultableServer
+  /** Absent if the servers do not replace each other. */
   readonly group?: FaultableGroup
+  /** Absent if the shared tier is not a ring. */
   readonly ring?: FaultableRing
+  /** Absent if there is only one region. */
   readonly regions?: FaultableRegions
   /** Holds the write lock of the shared file for `ms`, if the shared tier is a file. */
   readonly lockFile?: (ms: number) => Promise<void>
+  /** Resolves after so many milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
   /** Gets the lines that record the fault. */
   readonly note: (line: HistoryLine) => void

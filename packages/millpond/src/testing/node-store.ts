@@ -5,6 +5,7 @@ import { type Case, type Runner, register, until } from './runner.ts'
 
 /** The store under test. */
 export interface NodeStoreSubject {
+  /** Names the store in the title of the suite. */
   readonly name: string
   /** A new, empty store. Called once per case. */
   readonly open: () => Promise<NodeStore>

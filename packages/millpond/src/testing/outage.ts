@@ -10,6 +10,7 @@ import { item } from './tier.ts'
 
 /** A tier and the server that it uses. */
 export interface OutageSubject {
+  /** Names the tier in the title of the suite. */
   readonly name: string
   /**
    * A new tier that reaches the server through `link`. Called once per case; the case closes it. It must give up a
@@ -18,6 +19,7 @@ export interface OutageSubject {
   readonly open: () => Promise<Tier>
   /** The server, and the proxy in front of it. Healthy before each case, and healed after it. */
   readonly server: () => Pick<FaultableServer, 'pause' | 'resume' | 'kill' | 'restart'>
+  /** The proxy through which the tier reaches the server. */
   readonly link: () => FaultProxy
   /** Ids of cases that this tier cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>

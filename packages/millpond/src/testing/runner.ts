@@ -2,7 +2,9 @@
 
 /** `describe` and `it` of any runner whose `it` has a `skip`. */
 export interface Runner {
+  /** Groups the cases of a suite. */
   readonly describe: (name: string, body: () => void) => unknown
+  /** Registers the cases. */
   readonly it: RunnerIt
 }
 
@@ -10,6 +12,7 @@ export interface Runner {
 export interface RunnerIt {
   /** Registers a case. */
   (name: string, body: (...context: unknown[]) => Promise<void>): unknown
+  /** Registers a case that is not run; its name says why. */
   skip(name: string, body: (...context: unknown[]) => Promise<void>): unknown
 }
 

@@ -12,13 +12,17 @@ interface SimulatedLease {
 
 /** The part of a cache that a simulation uses. `createCache` returns one. */
 export interface SimulatedCache {
+  /** As of `Cache`: a fresh value in memory, or undefined. */
   peek(key: string): unknown
+  /** As of `Cache`. */
   get(key: string): Promise<unknown>
+  /** As of `Cache`; `ttl` in milliseconds. */
   getOrSet(
     key: string,
     loader: () => Promise<unknown>,
     options: { tags: string[]; ttl: number; consistency?: 'strong' },
   ): Promise<unknown>
+  /** As of `Cache`: a miss comes with a lease, under which the value may be set. */
   getEntry(
     key: string,
     options: { lease: true },
@@ -26,17 +30,23 @@ export interface SimulatedCache {
     | { readonly kind: 'hit' | 'stale'; readonly value: unknown }
     | { readonly kind: 'miss'; readonly lease: SimulatedLease }
   >
+  /** As of `Cache`; under a lease it stores nothing if the key was invalidated meanwhile. */
   set(key: string, value: unknown, options: { tags: string[]; ttl: number }): Promise<unknown>
   set(key: string, value: unknown, options: { tags: string[]; ttl: number; lease: SimulatedLease }): Promise<unknown>
+  /** As of `Cache`: resolves with a receipt. */
   delete(key: string): Promise<object>
+  /** As of `Cache`: resolves with a receipt. */
   invalidateTags(tags: readonly string[]): Promise<object>
+  /** As of `Cache`: resolves with a receipt. */
   clear(): Promise<object>
+  /** As of `Cache`; `hold` in milliseconds. */
   transaction(
     options: { keys: readonly string[]; hold: number },
     work: (transaction: {
       set(key: string, value: unknown, options: { tags: string[]; ttl: number }): void
     }) => Promise<void>,
   ): Promise<void>
+  /** Leaves the shared tier, as a process that ends. */
   close(): Promise<void>
 }
 
@@ -80,7 +90,9 @@ export type WorldStep =
 export interface Simulation {
   /** Lanes by process: what each does, one after the other. */
   readonly lanes: readonly { readonly process: number; readonly steps: readonly LaneStep[] }[]
+  /** What happens to the server and the processes, and when time passes; one step after the other. */
   readonly world: readonly WorldStep[]
+  /** How many processes there are; each has a cache of its own. */
   readonly processes: number
   /** The ledger's memory: small numbers make it forget soon. Default 100,000. */
   readonly targets?: number
@@ -89,10 +101,13 @@ export interface Simulation {
 }
 
 export interface SimulationParts {
+  /** Makes the cache of one process over the shared tier, with no clock but the given one. */
   readonly open: (parts: { readonly tier: Tier; readonly clock: Clock }) => SimulatedCache
   /** Stands between a process and the shared tier: for planted defects. */
   readonly wrapTier?: (tier: ReturnType<SimulatedServer['connect']>, clock: FakeClock) => Tier
+  /** Stands between a process and time: for clocks that are wrong. */
   readonly wrapClock?: (clock: FakeClock) => Clock
+  /** Which of the waiting steps happens next. Default: the first of them. */
   readonly choose?: Choose
 }
 

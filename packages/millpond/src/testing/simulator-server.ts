@@ -20,7 +20,9 @@ export interface SimulatedServerOptions extends LedgerRecordOptions {
  * never resolve.
  */
 export interface Transport {
+  /** Before the server acts; `what` names the call. */
   send(what: string): Promise<void>
+  /** Before the caller gets the answer; `what` names the call. */
   back(what: string): Promise<void>
   /** A hint on its way to a follower. */
   push(what: string): Promise<void>

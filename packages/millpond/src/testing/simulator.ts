@@ -12,8 +12,11 @@ import { World } from './simulator-world.ts'
 export type { LaneStep, SimulatedCache, Simulation, SimulationParts, WorldStep } from './simulator-program.ts'
 
 export interface SimulationResult {
+  /** The judgement of the history. */
   readonly verdict: Verdict
+  /** The history. */
   readonly lines: readonly HistoryLine[]
+  /** The steps in the order in which they happened, for display. */
   readonly trace: readonly string[]
   /** It ended by itself: no lane is stuck. */
   readonly ended: boolean

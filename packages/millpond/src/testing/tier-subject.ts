@@ -5,6 +5,7 @@ import type { Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 
 /** The tier under test. */
 export interface TierSubject {
+  /** Names the tier in the title of the suite. */
   readonly name: string
   /** A new tier on an empty store. Called once per case; the case closes what it opened. */
   readonly open: () => Promise<Tier>

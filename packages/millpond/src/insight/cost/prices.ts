@@ -24,6 +24,7 @@ export interface SourcePrices {
 export interface Prices {
   /** By the tier's name, as in figures: `{ memory: { gbMonth: 4 } }`. Memory must have a price. */
   readonly tiers: Readonly<Record<string, TierPrices>>
+  /** What a load costs: by number, by duration, or both. */
   readonly source: SourcePrices
 }
 

@@ -6,18 +6,24 @@ import { GB, MILLION, MONTH_MS, type Prices, priceOfLoad, type TierPrices } from
 
 /** The amount for the observed time, and extrapolated to a month of 30 days. */
 export interface Money {
+  /** While the cache was watched, in the currency of the prices. */
   readonly seen: number
+  /** The same for a month of 30 days. */
   readonly month: number
 }
 
 export interface TierCost {
+  /** The name of the tier. */
   readonly tier: string
   /** Reads that reached the tier, and those that it answered. */
   readonly requests: number
+  /** Reads that it answered. */
   readonly hits: number
   /** Absent if unknown. */
   readonly bytes?: number
+  /** For what it holds. */
   readonly stored: Money
+  /** For requests to it. */
   readonly asked: Money
   /** The loads that its hits saved. */
   readonly avoided: Money
@@ -25,18 +31,25 @@ export interface TierCost {
 
 /** Estimated from watched keys, for all keys of the pattern. */
 export interface PatternCost {
+  /** The namespace of the keys. */
   readonly namespace: string
+  /** The key with its variable parts replaced. */
   readonly pattern: string
   /** The start of observation: epoch milliseconds. */
   readonly from: number
+  /** Reads of such keys. */
   readonly requests: number
+  /** Of these, those that memory answered. */
   readonly hits: number
+  /** Loads of such keys. */
   readonly loads: number
   /** The mean weight of an entry. */
   readonly bytes: number
   /** Memory for values from one read to the next, where the next was a hit. */
   readonly stored: Money
+  /** The loads that hits saved. */
   readonly avoided: Money
+  /** `avoided`, less `stored`. */
   readonly net: Money
   /**
    * Holding an entry for longer than this until its next read costs more than loading it. Absent if no entry was read
@@ -50,21 +63,28 @@ export interface PatternCost {
 export interface CostAction {
   /** `size:0.5`, `policy:lru`, `uncached:user:*`. */
   readonly id: string
+  /** What to change and what it saves, in a sentence. */
   readonly text: string
   /** The monthly saving, with its 95 % interval, which comes from the uncertain number of additional or lost hits. */
   readonly month: Range
 }
 
 export interface CostReport {
+  /** The name of the cache. */
   readonly cache: string
+  /** The observations that it rests on. */
   readonly evidence: Evidence
   /** The cost of a load, at the mean load duration; absent if no load was seen. */
   readonly load?: number
+  /** For what all tiers hold. */
   readonly stored: Money
+  /** For requests to all tiers. */
   readonly asked: Money
+  /** The loads that hits in all tiers saved. */
   readonly avoided: Money
   /** The avoided cost, less storage and requests. */
   readonly net: Money
+  /** Each tier, fastest first. */
   readonly tiers: readonly TierCost[]
   /** The watched ones, most requests first. */
   readonly patterns: readonly PatternCost[]

@@ -5,10 +5,13 @@ import { checkKey, encodeKey, type Key } from '../../core/key.ts'
 
 /** A read, as given to a model. */
 export interface ObservedRead {
+  /** The key that was read. */
   readonly key: Key
+  /** The namespace of the key. */
   readonly namespace: string
   /** A number for the session, if readers identify themselves; 0 for none. */
   readonly session: number
+  /** Whether memory had it. */
   readonly isHit: boolean
   /** Epoch milliseconds. */
   readonly at: number
@@ -16,7 +19,9 @@ export interface ObservedRead {
 
 /** A key that may be read next in the same namespace, and its probability, 0 to 1. */
 export interface PredictedKey {
+  /** A key of the same namespace. */
   readonly key: Key
+  /** The probability that it is read soon, 0 to 1. */
   readonly p: number
 }
 
@@ -34,7 +39,12 @@ export interface PredictorModel {
 
 /** Why a model was dropped. */
 export interface ModelFault {
+  /**
+   * `threw`: it threw or rejected. `late`: it took too long. `malformed`: its answer was not a list of keys with
+   * probabilities.
+   */
   readonly code: 'threw' | 'late' | 'malformed'
+  /** What happened, in a sentence. */
   readonly message: string
 }
 

@@ -15,11 +15,14 @@ export interface WarmPlanOfOptions {
 
 /** A namespace that stores its list. */
 export interface WarmPlanCache {
+  /** Reads the stored list, uncounted. */
   get(key: Key, options: { readonly quiet: true }): Promise<unknown>
+  /** Stores the list. */
   set(key: Key, value: unknown, options: { readonly ttl: '30d' }): Promise<unknown>
 }
 
 export interface WarmPlanSpaces {
+  /** Opens the namespace whose keys are warmed. */
   namespace(name: string): WarmPlanCache
 }
 
