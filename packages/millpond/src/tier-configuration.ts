@@ -52,8 +52,8 @@ export interface TierConfiguration {
   readonly enabled?: boolean | undefined
   /**
    * The timeout of a single command. Default 250 ms. All tiers of a read together may take 300 ms, or the longest of
-   * their timeouts if that is more; a write waits for the ledger as long as for the tier that holds it, at least 250
-   * ms.
+   * their timeouts if that is more (a batch of more keys than a command holds: after the last answer); a write waits
+   * for the ledger as long as for the tier that holds it, at least 250 ms.
    */
   readonly timeout?: Duration | undefined
   /** When the tier is not used after failures, and for how long; `false` switches that off. */

@@ -1,4 +1,5 @@
 // Reading the far tiers: fastest first, always in batches, accepting only what the ledger confirms.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { MissCause } from '../core/causes.ts'
 import type { DecodedParts, Stored } from '../core/contracts.ts'
 import type { TierCounters } from './counters.ts'
@@ -22,8 +23,12 @@ export interface FarResult {
   failure: 'tier_error' | 'breaker_open' | undefined
 }
 
+/** Entries that are decoded and judged in one turn: some milliseconds. */
+const SHARE = 1000
+
 /**
- * Asks one tier after the other for what is still missing, within the budget; promotes what it finds. `isAgain`: the
+ * Asks one tier after the other for what is still missing, within the budget (of a batch larger than a command of the
+ * tier, it begins again with each answer); promotes what it finds. `isAgain`: the
  * same call has asked before, and what is still missing counts once. `isQuiet`: nothing counts. `met` is told of what
  * is expired as soon as a tier has it: the next one may be slow. `tags`: what the caller says of the entries, for the
  * tiers that are asked.
@@ -42,7 +47,9 @@ export async function readFar(
     causes: keys.map(() => undefined),
     failure: undefined,
   }
-  const until = space.services.clock.monotonic() + readBudget(space.far)
+  const { clock } = space.services
+  const budgetMs = readBudget(space.far)
+  let until = clock.monotonic() + budgetMs
   let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]
@@ -50,24 +57,32 @@ export async function readFar(
     const names = wanted.map((at) => storageKey(space, keys[at] ?? ''))
     const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
     const { outerFloor } = space.ledger.view
-    const answer = await far.guarded.read(names, until - space.services.clock.monotonic())
+    const answer = await far.guarded.read(names, until - clock.monotonic())
     if (!answer.ok) {
       result.failure ??= failure
       continue
     }
+    if (names.length > far.guarded.limits.items) until = clock.monotonic() + budgetMs
+    const { value, unanswered } = answer
+    if (unanswered !== undefined) result.failure ??= failure
     const asked = wanted
-    const decoded = decodeAll(
-      space,
-      far,
-      answer.value,
-      isAgain || isQuiet ? undefined : (index) => keys[asked[index] ?? 0] ?? '',
-    )
-    const parts = decoded instanceof Promise ? await decoded : decoded
-    const hearing = space.foreign?.hear(parts.map((part) => part?.tags))
-    if (hearing !== undefined) await hearing
-    // A target that was forgotten meanwhile may concern an entry that was read before its step.
-    const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor
-    wanted = takeIn(space, depth, wanted, answer.value, parts, result, isApart, isAgain || isQuiet, isQuiet)
+    const answered = asked.map((_, index) => index).filter((index) => unanswered?.has(index) !== true)
+    wanted = unanswered === undefined ? [] : [...unanswered].map((index) => asked[index] ?? 0)
+    for (let from = 0; from < answered.length; from += SHARE) {
+      if (from > 0) await yieldToOthers()
+      const some = answered.slice(from, from + SHARE)
+      const places = some.map((index) => asked[index] ?? 0)
+      const records = some.map((index) => value[index])
+      const keyOf = isAgain || isQuiet ? undefined : (index: number) => keys[places[index] ?? 0] ?? ''
+      const decoded = decodeAll(space, far, records, keyOf)
+      const parts = decoded instanceof Promise ? await decoded : decoded
+      const hearing = space.foreign?.hear(parts.map((part) => part?.tags))
+      if (hearing !== undefined) await hearing
+      // A target that was forgotten meanwhile may concern an entry that was read before its step.
+      const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor
+      const missing = takeIn(space, depth, places, records, parts, result, isApart, isAgain || isQuiet, isQuiet)
+      for (const at of missing) wanted.push(at)
+    }
     if (met !== undefined) tellMet(result, wanted, met)
   }
   return result

@@ -7,7 +7,7 @@ import { SHARE } from './turn-share.ts'
 
 interface Running {
   /** Monotonic milliseconds, excluding pauses of this process. */
-  readonly dueAt: number
+  dueAt: number
   readonly expire: () => void
 }
 
@@ -24,8 +24,11 @@ export class Deadlines {
     this.#clock = clock
   }
 
-  /** Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. A late result or error is ignored. */
-  hold<T>(work: Promise<T>, ms: number, what: () => string): Promise<T> {
+  /**
+   * Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. A late result or error is ignored. `renewable` is
+   * given a function that begins the time again.
+   */
+  hold<T>(work: Promise<T>, ms: number, what: () => string, renewable?: (renew: () => void) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const dueAt = this.#awakeMs() + ms
       const running = this.#running.add({
@@ -33,6 +36,9 @@ export class Deadlines {
         expire: () => reject(new MillpondError('TIER_FAILED', `${what()} did not answer within ${Math.round(ms)} ms`)),
       })
       if (dueAt < this.#ringsAt) this.#ringAt(dueAt, ms)
+      renewable?.(() => {
+        if (running.item !== undefined) running.item.dueAt = this.#awakeMs() + ms
+      })
       work.then(
         (value) => {
           this.#end(running)

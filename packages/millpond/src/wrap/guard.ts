@@ -3,6 +3,9 @@
 //
 // The breaker counts failed commands. A refusal (an item too large, a key too long) is not a failure: the tier is
 // healthy, and the other items of the same command are stored. Nor is a read that leaves the queue at its budget.
+//
+// The budget of a read of more keys than a command holds begins again with each of its commands that is answered: it
+// tells a server that is silent, not a batch that is large. If some fail, the answers of the others are kept.
 import type { Resolved } from '../core/checks.ts'
 import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 import type { Attempt } from './attempt.ts'
@@ -80,7 +83,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     verb: Verb,
     send: (items: readonly I[], call: Command) => Promise<readonly A[]>,
     refused: (item: I, why: Refusal) => A,
-    more: Pick<QueueOptions<I, A>, 'weigh' | 'isApart'> = {},
+    more: Pick<QueueOptions<I, A>, 'weigh' | 'isApart' | 'takesTurns'> = {},
   ): Queue<I, A> =>
     new Queue<I, A>({
       what: `${name}: ${verb}`,
@@ -113,6 +116,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     'read',
     (keys, call) => tier.read(keys, call),
     () => undefined,
+    { takesTurns: true },
   )
   const writes = queueOf<PieceOrItem, Refusal | undefined>('write', writeAll, refuse, {
     weigh: (item) => item.body.length,
@@ -166,6 +170,36 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   ): Promise<Attempt<readonly A[]>> =>
     budgetMs <= 0 || !breaker.allows() ? Promise.resolve(SKIPPED) : outcome(queue.ask(items), budgetMs, seen)
 
+  const readAll = async (
+    keys: readonly string[],
+    budgetMs: number,
+  ): Promise<Attempt<readonly (Stored | undefined)[]>> => {
+    if (keys.length <= limits.items || budgetMs === Number.POSITIVE_INFINITY)
+      return attempt(reads, keys, budgetMs, countRead)
+    if (budgetMs <= 0 || !breaker.allows()) return SKIPPED
+    let renew = (): void => {}
+    const asked = reads.ask(keys, () => renew())
+    const renewable = (again: () => void): void => {
+      renew = again
+    }
+    let cause: unknown
+    try {
+      await leaving.hold(asked.answers, budgetMs, () => `${name}: read`, renewable)
+      cause = asked.failure
+    } catch (error) {
+      cause = error
+      // Of a silence the queue has reported nothing yet.
+      if (asked.failure === undefined) events.onError(name, 'read', error)
+      asked.leave()
+    }
+    const value = asked.received.slice()
+    countRead(value)
+    if (cause === undefined) return { ok: true, value }
+    const unanswered = new Set<number>()
+    for (let at = 0; at < keys.length; at++) if (!(at in value)) unanswered.add(at)
+    return unanswered.size === keys.length ? { ok: false, cause } : { ok: true, value, unanswered }
+  }
+
   const countRead = (answers: readonly (Stored | undefined)[]): void => {
     for (const answer of answers) if (answer !== undefined) traffic.read += answer.body.length
   }
@@ -174,7 +208,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     limits.keyBytes === Number.POSITIVE_INFINITY ? keys : keys.map((key) => fitKey(key, limits.keyBytes))
 
   const carrier = {
-    read: (keys: readonly string[], budgetMs: number) => attempt(reads, fit(keys), budgetMs, countRead),
+    read: (keys: readonly string[], budgetMs: number) => readAll(fit(keys), budgetMs),
     write: (items: readonly PieceOrItem[]) => {
       const fitted =
         limits.keyBytes === Number.POSITIVE_INFINITY

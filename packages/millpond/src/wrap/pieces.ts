@@ -101,11 +101,15 @@ export function inPieces(
       const read = await items.read(keys, budgetMs)
       if (!read.ok || !read.value.some((stored) => stored !== undefined && isList(stored.body))) return read
       const whole: (Stored | undefined)[] = []
+      // Of a batch, each entry that was read begins the time again.
+      let until = (keys.length > limits.items ? clock.monotonic() : began) + budgetMs
       for (const [at, stored] of read.value.entries()) {
         const isOne = stored === undefined || !isList(stored.body)
-        whole.push(isOne ? stored : await readPieces(keys[at] ?? '', stored, budgetMs - (clock.monotonic() - began)))
+        const made = isOne ? stored : await readPieces(keys[at] ?? '', stored, until - clock.monotonic())
+        if (!isOne && made !== undefined && keys.length > 1) until = clock.monotonic() + budgetMs
+        whole.push(made)
       }
-      return { ok: true, value: whole }
+      return { ...read, value: whole }
     },
     async write(given) {
       if (given.every(isWhole)) return items.write(given)

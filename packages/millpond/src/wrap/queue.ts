@@ -4,6 +4,9 @@
 // calls keep waiting. Without any answer for `silentMs` everything fails at once, both running and waiting: waiting
 // calls would fail the same way. A server that serves one command after the other, each in time, has answered the last
 // of `calls` after `calls` times as long: what takes longer is lost.
+//
+// A call with more items than a command holds is sent as several. It may take the answers of some if others fail, and
+// where `takesTurns`, the calls behind it are sent between its commands.
 import { nextTick } from 'node:process'
 import { afterAwake } from '../core/awake.ts'
 import { Chain, type Link } from '../core/chain.ts'
@@ -40,6 +43,8 @@ export interface QueueOptions<I extends Carried, A> {
   readonly weigh?: (item: I) => number
   /** Each call is a separate command, or several: its answer applies to all its items together. Default `false`. */
   readonly isApart?: boolean
+  /** A call that fills a command goes behind the calls that wait: their order has no meaning. Default `false`. */
+  readonly takesTurns?: boolean
   /**
    * Created for each command, and called with each item in turn: whether it may join those before it. The first is
    * always taken. Default: all may.
@@ -48,6 +53,9 @@ export interface QueueOptions<I extends Carried, A> {
   /** Called for each command that was sent: its duration, and its error if it failed. */
   readonly onEnd?: (ms: number, error: unknown) => void
 }
+
+/** Commands of one call that fail in a row, before the rest of it is given up. */
+const MOST_FAILURES = 2
 
 /** One command in progress. */
 export class Command {
@@ -81,6 +89,16 @@ interface Call<I extends Carried, A> {
   /** Items that were put into a command, and items that were answered. */
   sent: number
   answered: number
+  /** Items whose command failed, of a call that takes the answers of its other commands. */
+  failed: number
+  /** Commands that failed, without an answer in between. */
+  failsInRow: number
+  /** The first error of a command. */
+  failure: unknown
+  /** Called for each command that was answered; undefined: the first failure is that of the whole call. */
+  readonly onPart: (() => void) | undefined
+  /** Nothing more of it is sent. */
+  isStopped: boolean
   isOver: boolean
   readonly resolve: (answers: readonly A[]) => void
   readonly reject: (error: unknown) => void
@@ -101,6 +119,10 @@ interface Sent<I extends Carried, A> {
 /** A caller's handle: the answers, and leaving. */
 export interface Asked<A> {
   readonly answers: Promise<readonly A[]>
+  /** The error of its first command that failed. */
+  readonly failure: unknown
+  /** What has been answered up to now; without an element at the index of an item that was not. */
+  readonly received: readonly A[]
   /** The caller no longer waits: what was not sent yet never is. */
   leave(): void
 }
@@ -126,16 +148,39 @@ export class Queue<I extends Carried, A> {
     return this.#waiting.length - this.#first
   }
 
-  /** Rejects with the error of its command, or with `TIER_FAILED` if the server is silent. */
-  ask(items: readonly I[]): Asked<A> {
+  /**
+   * Rejects with the error of its command, or with `TIER_FAILED` if the server is silent. With `onPart`, which is
+   * called for each command that is answered, the answers of the others are kept if a command fails: it rejects if none
+   * was answered. After two failures in a row, no more of it is sent.
+   */
+  ask(items: readonly I[], onPart?: () => void): Asked<A> {
     let call: Call<I, A> | undefined
     const answers = new Promise<readonly A[]>((resolve, reject) => {
-      call = { items, answers: new Array(items.length), sent: 0, answered: 0, isOver: false, resolve, reject }
+      call = {
+        items,
+        answers: new Array(items.length),
+        sent: 0,
+        answered: 0,
+        failed: 0,
+        failsInRow: 0,
+        failure: undefined,
+        onPart,
+        isStopped: false,
+        isOver: false,
+        resolve,
+        reject,
+      }
       this.#waiting.push(call)
     })
     this.#gather()
     return {
       answers,
+      get failure() {
+        return call?.failure
+      },
+      get received() {
+        return call?.answers ?? []
+      },
       leave: () => {
         if (call !== undefined) call.isOver = true
       },
@@ -162,14 +207,14 @@ export class Queue<I extends Carried, A> {
 
   /** The contents of one command. An empty call is a command of its own: it checks whether the tier is there. */
   #next(): Part<I, A>[] {
-    const { limits, weigh, together, isApart = false } = this.#options
+    const { limits, weigh, together, isApart = false, takesTurns = false } = this.#options
     const mayJoin = together?.()
     const parts: Part<I, A>[] = []
     let items = 0
     let weight = 0
     for (; this.#first < this.#waiting.length; this.#first++) {
       const call = this.#waiting[this.#first]
-      if (call === undefined || call.isOver) continue
+      if (call === undefined || call.isOver || call.isStopped) continue
       if (isApart && parts.length > 0) break
       if (call.items.length === 0) {
         if (parts.length > 0) break
@@ -186,7 +231,13 @@ export class Queue<I extends Carried, A> {
         call.sent++
       }
       if (call.sent > from) parts.push({ call, from, count: call.sent - from })
-      if (call.sent < call.items.length) break
+      if (call.sent < call.items.length) {
+        if (takesTurns && call.sent > from && this.#first + 1 < this.#waiting.length) {
+          this.#waiting.push(call)
+          this.#first++
+        }
+        break
+      }
     }
     // Trimmed rarely: a shift for each call would move all the others each time.
     if (this.#first > 1024 || this.#first === this.#waiting.length) {
@@ -272,7 +323,7 @@ export class Queue<I extends Carried, A> {
     this.#waiting = []
     this.#first = 0
     const error = this.#late(this.#options.silentMs)
-    inShares(waiting, (one) => reject(one, error))
+    inShares(waiting, (one) => stop(one, error))
   }
 
   #giveUp(link: Link<Sent<I, A>>, now: number): void {
@@ -307,18 +358,38 @@ function deliver<I extends Carried, A>(parts: readonly Part<I, A>[], answers: re
     const first = at
     for (const answer of answers.slice(at, at + count)) call.answers[from + (at++ - first)] = answer
     call.answered += count
-    if (call.answered < call.items.length || call.isOver) continue
-    call.isOver = true
-    call.resolve(call.answers)
+    call.failsInRow = 0
+    if (call.isOver) continue
+    call.onPart?.()
+    settle(call)
   }
 }
 
 function refuse<I extends Carried, A>(parts: readonly Part<I, A>[], error: unknown): void {
-  for (const { call } of parts) reject(call, error)
+  for (const { call, count } of parts) {
+    call.failed += count
+    call.failsInRow++
+    if (call.onPart === undefined || call.failsInRow >= MOST_FAILURES) stop(call, error)
+    else {
+      call.failure ??= error
+      settle(call)
+    }
+  }
 }
 
-function reject<I extends Carried, A>(call: Call<I, A>, error: unknown): void {
+/** Nothing more is sent of it; what is under way is waited for if the caller takes it. */
+function stop<I extends Carried, A>(call: Call<I, A>, error: unknown): void {
+  call.failure ??= error
+  call.isStopped = true
+  settle(call)
+}
+
+function settle<I extends Carried, A>(call: Call<I, A>): void {
+  const { items, answers, sent, answered, failed, failure, onPart, isStopped } = call
   if (call.isOver) return
+  const hasFailed = isStopped && onPart === undefined
+  if (!hasFailed && answered + failed < (isStopped ? sent : items.length)) return
   call.isOver = true
-  call.reject(error)
+  if (hasFailed || (answered === 0 && (failed > 0 || isStopped))) call.reject(failure)
+  else call.resolve(answers)
 }

@@ -113,6 +113,99 @@ describe('a guarded tier', () => {
     expect(answers, 'a call that is no longer awaited is not sent').toHaveLength(3)
   })
 
+  describe('T10: a read of more keys than a command holds', () => {
+    const keys = Array.from({ length: 5 }, (_, at) => `${at}`)
+
+    /** Two keys per command, one command at a time; each step takes some time. */
+    function setUpParts() {
+      const commands: { readonly keys: readonly string[]; answer(): void; fail(): void }[] = []
+      const read: Tier['read'] = (asked) =>
+        new Promise((resolve, reject) => {
+          commands.push({
+            keys: asked,
+            answer: () => resolve(asked.map((key) => item(key))),
+            fail: () => reject(new Error('not now')),
+          })
+        })
+      const parts = setUp({ read }, { calls: 1, items: 2 })
+      const ended: (readonly (number | string)[])[] = []
+      const ask = (some: readonly string[]): void => {
+        void parts.guarded.read(some, 300).then((attempt) => {
+          const answered = attempt.ok ? [...attempt.value.keys()].filter((at) => attempt.value[at] !== undefined) : []
+          ended.push([attempt.ok ? 'ok' : 'failed', ...answered])
+        })
+      }
+      const step = async (does: 'answer' | 'fail', ms = 100): Promise<void> => {
+        await parts.clock.run(ms)
+        commands.at(-1)?.[does]()
+        await parts.clock.run(0)
+      }
+      return { ...parts, commands, ended, ask, step }
+    }
+
+    test('has its budget again with each answer', async () => {
+      const { ask, step, ended, told } = setUpParts()
+      ask(keys)
+      await step('answer', 200)
+      await step('answer', 200)
+      await step('answer', 200)
+      expect(ended).toEqual([['ok', 0, 1, 2, 3, 4]])
+      expect(told).toEqual([])
+    })
+
+    test('keeps the answers of the others if one command fails, and says which keys have none', async () => {
+      const { guarded, clock, commands, step, ask, ended, told } = setUpParts()
+      ask(keys)
+      await step('answer')
+      await step('fail')
+      await step('answer')
+      expect(ended).toEqual([['ok', 0, 1, 4]])
+      expect(told).toEqual(['test-2 read failed'])
+      const read = guarded.read(keys, 300)
+      await clock.run(0)
+      for (const does of ['fail', 'answer', 'answer'] as const) {
+        commands.at(-1)?.[does]()
+        await clock.run(0)
+      }
+      expect(await read).toMatchObject({ ok: true, unanswered: new Set([0, 1]) })
+    })
+
+    test('of a tier that falls silent ends after one deadline, and that is told', async () => {
+      const { clock, step, ask, ended, told } = setUpParts()
+      ask(keys)
+      await step('answer')
+      await clock.run(240)
+      expect(ended).toEqual([])
+      await clock.run(60)
+      expect(ended).toEqual([['ok', 0, 1]])
+      expect(told).toEqual(['test-2 read failed'])
+    })
+
+    test('sends no more of itself after two failures in a row', async () => {
+      const { commands, step, ask, ended, told } = setUpParts()
+      ask(keys)
+      await step('fail')
+      await step('fail')
+      await step('answer')
+      expect(ended).toEqual([['failed']])
+      expect(commands).toHaveLength(2)
+      expect(told).toEqual(['test-2 read failed', 'test-2 read failed'])
+    })
+
+    test('lets others go between its commands', async () => {
+      const { commands, step, ask, ended } = setUpParts()
+      ask(keys)
+      ask(['other'])
+      await step('answer')
+      await step('answer')
+      expect(commands[1]?.keys[0]).toBe('other')
+      expect(ended[0]).toEqual(['ok', 0])
+      await step('answer')
+      await step('answer')
+      expect(ended[1]).toEqual(['ok', 0, 1, 2, 3, 4])
+    })
+  })
+
   test('G14: a tier that hangs is given up after one deadline, whatever waits, and then left alone', async () => {
     const { guarded, clock, told } = setUp({ read: () => new Promise(() => {}) }, { calls: 8, items: 1 })
     const ended: boolean[] = []
