@@ -407,6 +407,7 @@ export class Ledger implements Rider, Member {
     try {
       await this.#owed.read()
       const isPaid = this.#owed.size === 0 || (await this.#pay(store))
+      if (this.#closed) return false
       const sentMonotonic = clock.monotonic()
       const sentWall = clock.now()
       const question = ++this.#asked

@@ -3,6 +3,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Heartbeat, LedgerStore, Tier } from '../../src/core/contracts.ts'
 import type { Position } from '../../src/core/ledger.ts'
+import { Ledger } from '../../src/engine/ledger.ts'
 import { type Member, presenceOf } from '../../src/engine/ledger-presence.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
@@ -340,6 +341,42 @@ describe('a process that closes', () => {
     for (const answer of answers) answer()
     await clock.run(2000)
     expect(mine.map(({ places }) => places.size)).toEqual([0])
+  })
+
+  test('G3: nor if it has not asked yet, because the outbox is still being read', async () => {
+    const { clock, connect } = world()
+    const { tier, beats } = connect()
+    let readOutbox = (): void => {}
+    const read = new Promise<void>((resolve) => (readOutbox = resolve))
+    const ledger = new Ledger(
+      {
+        namespace: 'presence:n3:',
+        store: tier.ledger,
+        clock,
+        compile: () => () => false,
+        trustMs: 400,
+        timeoutMs: () => 100,
+        outbox: {
+          add: async () => '',
+          list: async () => {
+            await read
+            return []
+          },
+          remove: async () => {},
+          close: async () => {},
+        },
+        nodeId: () => 'one',
+        names: () => undefined,
+      },
+      { applied: () => {}, lost: () => {}, reachable: () => {} },
+    )
+    const asked = ledger.ensure()
+    await ledger.close()
+    readOutbox()
+    expect(await settled(clock, asked)).toBe(false)
+    expect(ledger.trusted()).toBe(false)
+    await clock.run(10)
+    expect(beats).toEqual([])
   })
 
   test('G3: does not leave behind a heartbeat that is on its way', async () => {

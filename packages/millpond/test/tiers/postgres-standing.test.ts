@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { LedgerPlace } from '../../src/core/contracts.ts'
 import { ledgerCases } from '../../src/testing/ledger.ts'
 import { change, key } from '../../src/testing/ledger-subject.ts'
-import { type PostgresTier, postgres } from '../../src/tiers/postgres/index.ts'
+import { type PostgresTier, postgres, postgresGrants, postgresSchema } from '../../src/tiers/postgres/index.ts'
 import { compile } from '../histories/compile.mjs'
 import { describeWith, PATIENCE, type PostgresService, startPostgres } from '../services/index.ts'
 
@@ -115,6 +115,23 @@ describeWith('postgres', 'standing and heartbeats on PostgreSQL', () => {
       expect(await seen(tier, name), name).toEqual(['n 0', '{a} 0', 'ü" 0', '__proto__ 0'].sort())
     await beat(tier, 'n', 2, [], names)
     expect(await seen(tier, '\\')).toEqual(['{a} 0', 'ü" 0', '__proto__ 0'].sort())
+  })
+
+  test('G3: a role that has the grants of an earlier version alone trusts nothing, since it cannot say that it lives', async () => {
+    await server.query(postgresSchema({ schema }))
+    await server.query(`CREATE ROLE ${schema}_app LOGIN`)
+    await server.query(postgresGrants({ schema, role: `${schema}_app` }))
+    await server.query(`REVOKE ALL ON ${schema}.heartbeat FROM ${schema}_app`)
+    const url = server.url.replace('postgres@', `${schema}_app@`)
+    const app = postgres({ url, schema, ...PATIENCE, install: false })
+    opened.push(app)
+    await expect(app.ledger.pull('a')).rejects.toMatchObject({
+      code: 'LEDGER_UNREACHABLE',
+      message: expect.stringContaining('run postgresGrants()'),
+    })
+    await server.query(postgresGrants({ schema, role: `${schema}_app` }))
+    await expect.poll(() => beat(app, 'one', 1).catch(() => 'fails'), { timeout: 10_000 }).toBe(false)
+    expect((await app.ledger.pull('a')).position.seq).toBe(0)
   })
 
   test('heartbeats of one process that arrive at once, in any order, leave it where the last one says', async () => {

@@ -32,7 +32,22 @@ export async function checkServer(client: PostgresClient, settings: PostgresSett
       `[postgres] the schema "${schema}" has version ${version}, but this Millpond supports only ${SCHEMA_VERSION}: update it, or use another schema`,
     )
   }
+  await checkGrants(client, settings)
   if (bounds !== undefined) await checkBounds(client, settings, bounds)
+}
+
+/**
+ * The newest table, which grants of an earlier version do not name. Without it this process could read and trust what
+ * it reads, while its heartbeats fail: others would not wait for it to apply their invalidations.
+ */
+async function checkGrants(client: PostgresClient, { connectMs, schema }: PostgresSettings): Promise<void> {
+  const table = `'"${schema}".heartbeat'`
+  const sql = `SELECT current_user, bool_and(has_table_privilege(${table}, p)) FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS p`
+  const [row] = await ask(client, sql, connectMs)
+  if (row?.[1] !== 't')
+    throw new Error(
+      `the role ${row?.[0]} may not use the table "${schema}".heartbeat: run postgresGrants() of this version as the schema's owner`,
+    )
 }
 
 /** If processes set different limits, the last to connect wins: they apply to all users of the schema. */
