@@ -28,6 +28,11 @@ const RETRY_MS = 250
 const SPREAD_MS = 100
 /** After this long without an answered heartbeat the store may have forgotten the process. */
 const SILENT_MS = 2 * BEAT_MS
+/**
+ * After this long without an answer to a heartbeat, no answer renews trust: that which was renewed last, up to 400 ms,
+ * ends before the process has been silent for 3 seconds and nobody waits for it any more.
+ */
+const MISSED_MS = 1500
 
 const presences = new WeakMap<LedgerStore, Map<string, Presence>>()
 
@@ -62,6 +67,8 @@ export class Presence {
    */
   #answered = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
   #failed = false
+  /** When the first heartbeat was sent of those that have not been answered; monotonic milliseconds. */
+  #missedSince: number | undefined
   /** A namespace is trusted here for which the store may hold no position. */
   #isUnknown = false
   #ringsAt = Number.POSITIVE_INFINITY
@@ -85,6 +92,16 @@ export class Presence {
     this.#changed.add(member)
     this.#left.delete(member.namespace)
     this.#schedule()
+  }
+
+  /** Nobody may wait for this process soon: the store answers questions, but no heartbeat. */
+  get isMissed(): boolean {
+    return this.#missedSince !== undefined && this.#clock.monotonic() - this.#missedSince >= MISSED_MS
+  }
+
+  /** The store answers again after it did not: its heartbeats are counted from now on. */
+  recovered(): void {
+    this.#missedSince = this.#sending === undefined ? undefined : this.#clock.monotonic()
   }
 
   /** Nothing of the namespace is trusted here from now on. */
@@ -168,10 +185,12 @@ export class Presence {
     this.#left.clear()
     this.#isUnknown = false
     this.#sentAt = this.#clock.monotonic()
+    this.#missedSince ??= this.#sentAt
     const sent = { monotonic: this.#sentAt, wall: this.#clock.now() }
     try {
       if (!(await this.#send(moved, left))) this.#sayAgain(new Set(told))
       this.#answered = sent
+      this.#missedSince = undefined
       this.#failed = false
     } catch {
       this.#failed = true

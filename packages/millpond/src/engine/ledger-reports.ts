@@ -46,6 +46,16 @@ export class Reports {
     this.#member = member
   }
 
+  /** The store takes no heartbeat of this process, so others will not wait for it: nothing may be trusted. */
+  get isMissed(): boolean {
+    return this.#presence?.isMissed === true
+  }
+
+  /** The store answers again after it did not. */
+  recovered(): void {
+    this.#presence?.recovered()
+  }
+
   /** Reports the position of this process, for callers that wait until an invalidation is applied everywhere. */
   report(epoch: string, seq: number): void {
     const { store, clock, namespace, nodeId } = this.#options

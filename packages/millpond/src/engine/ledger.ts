@@ -417,6 +417,7 @@ export class Ledger implements Rider, Member {
       if (generation !== this.#generation) return false
       this.#apply(answer)
       this.#noteHeard(question)
+      if (!this.#up) this.#reports.recovered()
       this.#trustSince(sentMonotonic, sentWall)
       // A store that answers but accepts no step does not help: it stays down, and no read waits for it.
       if (isPaid) this.#markUp(store)
@@ -431,7 +432,7 @@ export class Ledger implements Rider, Member {
 
   /** Answers may arrive in another order than the questions were sent. */
   #trustSince(sentMonotonic: number, sentWall: number): void {
-    if (sentMonotonic < this.#askedMonotonic) return
+    if (sentMonotonic < this.#askedMonotonic || this.#reports.isMissed) return
     this.#askedMonotonic = sentMonotonic
     this.#askedWall = sentWall
   }

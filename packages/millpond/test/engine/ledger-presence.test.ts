@@ -228,6 +228,33 @@ describe('who waits for an invalidation', () => {
     expect(await heldBy(two, 'n3')).toBeUndefined()
   })
 
+  test('G3: nor one whose heartbeats the store refuses, while it answers all else', async () => {
+    const { clock, connect } = world()
+    let isFull = false
+    const full = connect((ledger) => ({
+      heartbeat: async (id, beat) => {
+        if (isFull) throw new Error('out of memory')
+        return (await ledger.heartbeat?.(id, beat)) ?? true
+      },
+    }))
+    const [one, two] = [open(connect().tier, clock), open(full.tier, clock)]
+    await readFor(one, clock, 500, ['n3'])
+    await readFor(two, clock, 700, ['n3'])
+    isFull = true
+    for (let step = 0; step < 50; step++) {
+      await readFor(two, clock, 100, ['n3'])
+      const receipt = await one.namespace('n3').delete('k')
+      const behind = await settled(clock, receipt.acked({ timeout: 1000 }))
+      if (behind.length === 0) expect(await heldBy(two, 'n3'), `step ${step}`).toBeUndefined()
+    }
+    isFull = false
+    await readFor(two, clock, 1000, ['n3'])
+    expect(await heldBy(two, 'n3')).toBe('old')
+    const receipt = await one.namespace('n3').delete('k')
+    expect(await settled(clock, receipt.acked({ timeout: 1000 }))).toEqual([])
+    expect(await heldBy(two, 'n3')).toBeUndefined()
+  })
+
   test('G3: nor one that slept for so long that it counted as ended', async () => {
     const { clock, processes, connect } = world()
     const [one, two] = [open(connect().tier, clock), open(connect().tier, clock)]
