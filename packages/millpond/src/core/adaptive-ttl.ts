@@ -10,7 +10,7 @@ export interface LoadedValue {
   readonly hash: number
   /** Differs from the previous load's if the value has changed. */
   readonly valueHash: number
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds. From a load whose time is not finite nothing is learnt. */
   readonly now: number
 }
 

@@ -119,9 +119,13 @@ export class Shadows {
     this.tally.missed += missed
   }
 
-  /** A read of any key. `isLost`: a miss that no policy avoids. */
+  /**
+   * A read of any key. `isLost`: a miss that no policy avoids. A weight that is not finite, or below 0, is unknown: the
+   * key keeps the weight it had, or gets 1.
+   */
   read(hash: number, weight: number, now: number, isHit: boolean, isLost: boolean): void {
     const { tally, isWarm } = this
+    const known = weight >= 0 && weight < Number.POSITIVE_INFINITY ? weight : undefined
     if (isWarm) this.skip(1, isHit ? 0 : 1)
     const mix = mixed(hash)
     if (mix >= this.threshold) return
@@ -135,7 +139,7 @@ export class Shadows {
     }
     for (const [at, shadow] of this.#shadows.entries()) {
       if (isLost) shadow.drop(hash)
-      if (shadow.ask(hash, weight, now) || !isWarm) continue
+      if (shadow.ask(hash, known, now) || !isWarm) continue
       const cell = at * GROUPS + group
       tally.misses[cell] = (tally.misses[cell] as number) + standsFor
     }
@@ -188,21 +192,21 @@ class Shadow {
   }
 
   /** Whether it held the key; if not, it does now. */
-  ask(hash: number, weight: number, now: number): boolean {
+  ask(hash: number, weight: number | undefined, now: number): boolean {
     const id = this.#directory.find(hash)
     if (id >= 0 && now < (this.#until[id] as number)) {
       this.#hit(id)
-      this.#weigh(id, weight)
+      if (weight !== undefined) this.#weigh(id, weight)
       return true
     }
     if (id >= 0) this.#leave(id)
     while (this.#directory.size === this.#weights.length) this.#evict()
     const slot = this.#directory.insert(hash)
-    this.#weights[slot] = weight
+    this.#weights[slot] = weight ?? 1
     this.#until[slot] = Number.POSITIVE_INFINITY
     this.#isNew[slot] = 1
-    this.#room -= weight
-    this.#policy.add(slot, hash, weight, 0)
+    this.#room -= weight ?? 1
+    this.#policy.add(slot, hash, weight ?? 1, 0)
     while (this.#room < 0) this.#evict()
     return false
   }

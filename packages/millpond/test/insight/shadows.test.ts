@@ -66,6 +66,17 @@ describe('shadow caches', () => {
     expect(missesPerRead(shadows.tally, 0).value * 4).toBeCloseTo(2, 9)
   })
 
+  it.each([NaN, Infinity, -Infinity, -1])('are not skewed for good by a weight of %d', (weight) => {
+    const keys = zipfKeys(500, 20_000, 4)
+    const missed = [1, weight].map((odd) => {
+      const shadows = new Shadows({ shadows: of('lru'), capacity: 100, unit: 'entries', entries: 100 })
+      keys.forEach((key, at) => shadows.read(hash(key), at % 1000 === 500 ? odd : 1, at, false, false))
+      return missesPerRead(shadows.tally, 0).value
+    })
+    expect(missed[1]).toBe(missed[0])
+    expect(missed[0]).toBeGreaterThan(0.1)
+  })
+
   it('hold the bytes that they may, and no more entries than they have places', () => {
     const shadows = new Shadows({ shadows: of('adaptive'), capacity: 1000, unit: 'bytes', entries: 10 })
     for (let at = 0; at < 1000; at++) shadows.read(hash(at % 100), 1 + (at % 3), at, false, false)

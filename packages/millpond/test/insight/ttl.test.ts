@@ -125,6 +125,21 @@ describe('adaptive times to live', () => {
     expect(chooser.explain(12_345_678)).toBeUndefined()
   })
 
+  it.each([NaN, Infinity, -Infinity])('learn nothing from a load at %d, and go on as if it had not been', (odd) => {
+    const from = source(3, 1)
+    const [plain, disturbed] = [adaptiveTtl(), adaptiveTtl()]
+    const ask = by(disturbed)
+    const [ttls, others] = [
+      from.reads.map(by(plain)),
+      from.reads.map((read, at) => {
+        if (at % 100 === 50) expect(ask({ ...read, now: odd, version: 9999 })).toBe(5 * MINUTE)
+        return ask(read)
+      }),
+    ]
+    expect(new Set(ttls).size).toBeGreaterThan(10)
+    expect(others).toEqual(ttls)
+  })
+
   it('refuses bounds that cross or do not end, and shares that are none', () => {
     expect(() => adaptiveTtl({ minTtl: '10m', ttl: '5m' })).toThrow(/in this order/)
     expect(() => adaptiveTtl({ maxTtl: Number.POSITIVE_INFINITY })).toThrow(/must be finite/)

@@ -39,6 +39,11 @@ export class TtlEstimator implements AdaptiveTtl {
   }
 
   next({ namespace, key, hash, valueHash, now }: LoadedValue): number {
+    // Kept, such a time would make every later duration of this key and the means over all keys unknown, too.
+    if (!Number.isFinite(now)) {
+      this.hasChanged = undefined
+      return this.#options.bounds.baseMs
+    }
     const hazard = this.#hazardOf(namespace, key)
     const known = this.#keys.find(hash)
     const place = known < 0 ? this.#keys.take(hash, valueHash, now) : known
