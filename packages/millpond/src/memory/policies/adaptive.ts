@@ -78,7 +78,8 @@ class Adaptive implements Eviction {
     const isWatched = this.#miniatures.watches(hash)
     marks[slot] = isWatched ? WATCHED : 0
     if (!isWatched) return
-    if (isAhead) this.#miniatures.put(hash)
+    // In a large cache a window that holds what is foreseen is the better one for what will be: decision 0070.
+    if (isAhead && this.#miniatures.most === MINIATURE) this.#miniatures.put(hash)
     else this.#observe(hash)
   }
 

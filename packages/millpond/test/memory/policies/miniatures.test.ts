@@ -1,5 +1,6 @@
 // What the adaptive policy steers by, and the small parts it is made of.
 import { describe, expect, it } from 'vitest'
+import { adaptive } from '../../../src/memory/policies/adaptive.ts'
 import { GhostQueue } from '../../../src/memory/policies/ghost-queue.ts'
 import { Ghosts } from '../../../src/memory/policies/ghosts.ts'
 import { HashDirectory } from '../../../src/memory/policies/hash-directory.ts'
@@ -39,6 +40,32 @@ function* onward(requests: number, gap: number): Generator<number> {
   }
 }
 
+/** What the policy evicts, in this order, from a full cache on traffic that moves on. */
+function victims(entries: number, isAhead: boolean): number[] {
+  const policy = adaptive({ capacity: entries, unit: 'entries' })
+  const hashes = new Int32Array(entries + 1)
+  policy.grow(entries + 1, hashes)
+  const slots = new Map<number, number>()
+  const evicted: number[] = []
+  let free = 0
+  for (const key of [...loop(entries * 4, entries * 2), ...onward(entries * 20, entries / 2)]) {
+    const hash = scatter(key)
+    const held = slots.get(hash)
+    if (held !== undefined) policy.hit(held)
+    if (held !== undefined) continue
+    slots.set(hash, free)
+    hashes[free] = hash
+    policy.add(free, hash, 1, 0, isAhead && slots.size > entries)
+    if (slots.size <= entries) free = slots.size
+    else {
+      free = policy.victim()
+      evicted.push(hashes[free] as number)
+      slots.delete(hashes[free] as number)
+    }
+  }
+  return evicted
+}
+
 describe('miniatures', () => {
   for (const entries of [50, 20_000]) {
     it(`find the small window on a loop and the clock where work moves on, and change their mind: ${entries} entries`, () => {
@@ -61,6 +88,15 @@ describe('miniatures', () => {
     }
     expect(SHARES[told.champion]).toBe(0)
     expect(SHARES[untold.champion]).toBe(0.02)
+  })
+
+  it.each([
+    [100, false],
+    [5000, true],
+  ])('of a cache of %d entries take what is loaded ahead for evidence: %s', (entries, isTaken) => {
+    const [told, ahead] = [false, true].map((isAhead) => victims(entries, isAhead))
+    expect(told?.length).toBeGreaterThan(entries)
+    expect(String(ahead) === String(told)).toBe(isTaken)
   })
 
   it('watch all keys of a small cache, and a fixed number however large the cache is', () => {
