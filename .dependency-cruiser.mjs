@@ -31,7 +31,7 @@ export const PAIRS = {
   compat: ['engine'],
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
   http: ['insight'],
-  insight: ['memory', 'observe'],
+  insight: ['invalidate', 'memory', 'observe'],
   orm: ['invalidate'],
   source: ['engine', 'observe', 'wrap'],
   tiers: ['wrap'],

@@ -1,5 +1,5 @@
 // `millpond experiments`: one is begun from a file, shown, set for all keys, taken back, and listed.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCache, memory } from 'millpond'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -35,6 +35,21 @@ it('shows what would start, and reports errors in a file', async () => {
     err: expect.stringContaining('is not an experiment'),
   })
   expect((await desk.run(['experiments', 'start', 'none.json'], editor)).code).toBe(2)
+})
+
+it('says which keys it covers, and applies what was found there to all only if told', async () => {
+  const part = join(desk.folder, 'part.json')
+  const select = { keys: ['item:1*', 'item:2*'], share: 0.5 }
+  writeFileSync(part, JSON.stringify({ ...JSON.parse(readFileSync(plan, 'utf8')), namespace: 'people', select }))
+  const words = 'covers the namespace people, keys like item:1*, item:2*, a share of the keys of 0.5'
+  expect((await desk.run(['experiments', 'start', part, '--dry-run'], editor)).out).toContain(words)
+  const { id } = (await desk.run(['experiments', 'start', part, '--json=id'], editor)).json
+  expect((await desk.run(['experiments', 'show', id], editor)).out).toContain(words)
+  const refused = await desk.run(['experiments', 'apply', id, 'an hour', '--yes'], editor)
+  expect(refused).toMatchObject({ code: 6, err: expect.stringContaining('covered only a part of the keys') })
+  const told = ['experiments', 'apply', id, 'an hour', '--whole', '--dry-run']
+  expect(await desk.run(told, editor)).toMatchObject({ code: 0, out: expect.stringContaining('"ttl_seconds":3600') })
+  expect((await desk.run(['experiments', 'stop', id], editor)).code).toBe(0)
 })
 
 it('starts one, shows its result, applies it to all keys, and rolls it back', async () => {

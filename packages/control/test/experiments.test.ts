@@ -94,6 +94,53 @@ it('finds the better arm, applies it to all keys, and rolls it back', async () =
   expect(actions).toEqual(expect.arrayContaining(['experiment.start', 'experiment.end', 'experiment']))
 })
 
+it('covers only the keys that it selects, says how much of the traffic that is, and applies to all only if told', async () => {
+  const { cache, opened } = await site()
+  const select = { keys: ['item:1*', '^item:2[0-9]+$'], except: 'item:1', share: 0.9 }
+  const planned = await start(opened, { ...LIVES, select, dry_run: true })
+  expect(planned.json).toMatchObject({ select, namespace: null })
+  const { id } = (await start(opened, { ...LIVES, select })).json
+  await play(cache)
+  await opened.plane.control.experiments.turn()
+  const { json } = await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })
+  expect(json.plan.select).toEqual(select)
+  const selected = Array.from({ length: 300 }, (_, item) => `item:${item}`).filter(
+    (key) => key !== 'item:1' && /^item:(1|2\d)/.test(key),
+  )
+  expect(json.judgement.covered).toBeGreaterThan((0.75 * selected.length) / 300)
+  expect(json.judgement.covered).toBeLessThan(selected.length / 300)
+  expect(json.judgement).toMatchObject({ verdict: 'better', winner: 'longer' })
+  const apply = (body: object) => opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body })
+  for (const body of [{}, { dry_run: true }, { arm: 'longer', whole: false }])
+    expect((await apply(body)).json).toMatchObject({
+      status: 409,
+      code: 'covered_a_part',
+      detail: expect.stringContaining('keys: item:1*, ^item:2[0-9]+$; except: item:1; share: 0.9'),
+    })
+  expect(cache.describe().defaults.ttl_seconds).toBe(0.001)
+  expect((await apply({ whole: true })).json).toMatchObject({ state: 'completed' })
+  expect(cache.describe().defaults.ttl_seconds).toBe(3600)
+})
+
+it('applies what was found on a share of all keys without more ado, and refuses a selection that cannot be', async () => {
+  const { cache, opened } = await site()
+  for (const [select, detail] of [
+    [{ keys: '^(a' }, 'the pattern'],
+    [{ tenants: ['a'], tenant_share: 0.5 }, 'has no effect on tenants that are named'],
+    [{ share: 2 }, ''],
+    [{ key: 'a' }, ''],
+    [{ keys: [] }, ''],
+  ] as const) {
+    const { status, json } = await start(opened, { ...LIVES, select })
+    expect([status, JSON.stringify(json)]).toEqual([422, expect.stringContaining(detail)])
+  }
+  expect((await start(opened, { ...MEMORY, select: { share: 0.5 } })).status).toBe(422)
+  const { id } = (await start(opened, { ...LIVES, select: { share: 0.5 } })).json
+  const { json } = await opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body: { arm: 'longer' } })
+  expect(json.state).toBe('completed')
+  expect(cache.describe().defaults.ttl_seconds).toBe(3600)
+})
+
 it('keeps the undo: a result is not applied twice, and an incomplete rollback can be repeated', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json

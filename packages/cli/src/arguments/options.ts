@@ -57,6 +57,7 @@ export const OPTIONS = {
   'dry-run': { kind: 'flag', help: 'show what would be done' },
   yes: { kind: 'flag', help: 'do not ask' },
   force: { kind: 'flag', help: 'do not ask; for regions: even if no other one is serving' },
+  whole: { kind: 'flag', help: 'also to keys that the experiment did not cover' },
   confirm: { kind: 'text', value: 'TEXT', help: 'the confirmation text requested by a large plan' },
   detach: { kind: 'flag', help: 'do not wait for the end' },
   hours: { kind: 'number', value: 'N', help: 'up to now (6)' },

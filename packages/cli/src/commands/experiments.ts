@@ -92,7 +92,18 @@ export const experimentsStart: Command = {
   fields: [
     ...FIELDS,
     ...MORE,
-    ...['arms', 'metric', 'effect', 'alpha', 'before_seconds', 'settle_seconds', 'min_run_seconds', 'max_run_seconds'],
+    ...[
+      'arms',
+      'metric',
+      'effect',
+      'alpha',
+      'before_seconds',
+      'settle_seconds',
+      'min_run_seconds',
+      'max_run_seconds',
+      'namespace',
+      'select',
+    ],
   ],
   example: 'millpond experiments start longer.json --cache-name shop',
   scope: 'experiments:write',
@@ -110,6 +121,8 @@ export const experimentsStart: Command = {
       if (!given.flag('dry-run')) return tell(context, begun)
       for (const arm of rowsAt(begun, 'arms'))
         out.line(text`${textAt(arm, 'name')}: ${((numberAt(arm, 'share') ?? 0) * 100).toFixed(1)} % of the keys`)
+      const covers = coversOf(begun)
+      if (covers !== '') out.line(text`covers ${covers}`)
       out.line(
         text`counted alike for ${count(numberAt(begun, 'before_seconds'))} s, settling for ${count(numberAt(begun, 'settle_seconds'))} s, no verdict before ${count(numberAt(begun, 'min_run_seconds'))} s`,
       )
@@ -139,7 +152,7 @@ export const experimentsApply: Command = {
   group: 'decide',
   summary: 'apply the settings of the winner, or of a named arm, to all keys in every process until it ends',
   positionals: ['ID', '[ARM]'],
-  options: ['yes', 'force', 'dry-run', 'reason', 'detach'],
+  options: ['whole', 'yes', 'force', 'dry-run', 'reason', 'detach'],
   fields: ['arm', 'change', 'operation'],
   example: 'millpond experiments apply exp_7Qm --yes',
   scope: 'config:write',
@@ -147,7 +160,11 @@ export const experimentsApply: Command = {
     const { given, out } = context
     const [id = '', arm] = given.positionals
     const client = await context.client()
-    const asked = { ...(arm !== undefined && { arm }), ...(given.has('reason') && { reason: given.text('reason') }) }
+    const asked = {
+      ...(arm !== undefined && { arm }),
+      ...(given.has('reason') && { reason: given.text('reason') }),
+      ...(given.flag('whole') && { whole: true }),
+    }
     const path = `experiments/${encodeURIComponent(id)}/apply/`
     const { body: planned } = await client.post(path, { ...asked, dry_run: true })
     const what = text`${textAt(planned, 'arm')}: ${JSON.stringify(at(planned, 'change'))}`
@@ -225,6 +242,10 @@ function tell({ out }: Context, row: Row): void {
   )
   const decided = textAt(row, 'decided', 'text')
   if (decided !== '') out.line(text`  sure since ${clock(textAt(row, 'decided', 'at'))}: ${decided}`)
+  const covers = coversOf(at(row, 'plan'))
+  const covered = numberAt(row, 'judgement', 'covered')
+  if (covers !== '')
+    out.line(text`  covers ${covers}${covered === null ? '' : `: ${(covered * 100).toFixed(1)} % of the reads`}`)
   for (const node of rowsAt(row, 'nodes')) {
     const error = textAt(node, 'error')
     if (error !== '') out.line(text`  ${textAt(node, 'node')} takes no part: ${error}`)
@@ -256,6 +277,24 @@ function tell({ out }: Context, row: Row): void {
       ]),
     ],
   )
+}
+
+const SELECTED = {
+  keys: 'keys like',
+  except: 'except those like',
+  tenants: 'tenants',
+  tenant_share: 'a share of the tenants of',
+  share: 'a share of the keys of',
+} as const
+
+/** Which keys a plan covers; empty: all of them. */
+function coversOf(plan: unknown): string {
+  const [select, namespace] = [at(plan, 'select'), textAt(plan, 'namespace')]
+  const parts = Object.entries(SELECTED).flatMap(([name, words]) => {
+    const value = at(select, name)
+    return value === undefined || value === null ? [] : [`${words} ${[value].flat().join(', ')}`]
+  })
+  return [...(namespace === '' ? [] : [`the namespace ${namespace}`]), ...parts].join(', ')
 }
 
 /** Per hundred reads. */

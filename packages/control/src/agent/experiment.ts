@@ -74,7 +74,12 @@ export class ExperimentRunner {
   }
 }
 
-function countsToJson({ before, measured, keys }: Counts): NonNullable<NonNullable<Answered['experiment']>['keys']> {
+function countsToJson({
+  before,
+  measured,
+  keys,
+  outside,
+}: Counts): NonNullable<NonNullable<Answered['experiment']>['keys']> {
   const sums = (of: Counts['before']) => ({
     reads: [...of.reads],
     misses: [...of.misses],
@@ -84,14 +89,14 @@ function countsToJson({ before, measured, keys }: Counts): NonNullable<NonNullab
     stale: [...of.stale],
     foreign: [...of.foreign],
   })
-  return { before: sums(before), measured: sums(measured), keys: [...keys] }
+  return { before: sums(before), measured: sums(measured), keys: [...keys], outside: outside[0] ?? 0 }
 }
 
 const seconds = (given: number | undefined): number | undefined => (given === undefined ? undefined : given * 1000)
 
 /** In the library's form. */
 export function planFrom(plan: AskedPlan): PlanOptions {
-  const { arms, guards } = plan
+  const { arms, guards, select } = plan
   return {
     name: plan.name,
     arms: arms.map(({ name, share, ttl_seconds, refresh_ahead, memory }) => ({
@@ -120,6 +125,15 @@ export function planFrom(plan: AskedPlan): PlanOptions {
     minRun: seconds(plan.min_run_seconds),
     maxRun: seconds(plan.max_run_seconds),
     namespace: plan.namespace,
+    ...(select !== undefined && {
+      select: {
+        keys: select.keys,
+        except: select.except,
+        tenants: select.tenants,
+        tenantShare: select.tenant_share,
+        share: select.share,
+      },
+    }),
   }
 }
 

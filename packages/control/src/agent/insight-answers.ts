@@ -169,6 +169,8 @@ export interface InsightAnswered {
       readonly before: BucketSums
       readonly measured: BucketSums
       readonly keys: readonly number[]
+      /** Absent from processes of an earlier release, which cover all keys. */
+      readonly outside?: number
     } | null
     readonly shadow: {
       readonly reads: number

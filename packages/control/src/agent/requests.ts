@@ -71,6 +71,8 @@ const span = z
   .min(0)
   .max(90 * 86_400)
 
+const keyPatterns = z.union([z.string().min(1).max(512), z.array(z.string().min(1).max(512)).min(1).max(16)])
+
 /** An experiment as requested: what is left out has a default. */
 export const experimentPlan = z.strictObject({
   name: z.string().min(1).max(100).describe('another name selects different keys'),
@@ -125,6 +127,16 @@ export const experimentPlan = z.strictObject({
   min_run_seconds: span.optional().describe('default 600'),
   max_run_seconds: span.optional().describe('default 604800'),
   namespace: z.string().min(1).max(128).optional(),
+  select: z
+    .strictObject({
+      keys: keyPatterns.optional().describe('keys of at least one of these patterns: user:*, or ^user:[0-9]+$'),
+      except: keyPatterns.optional().describe('but none of these'),
+      tenants: z.array(z.string().min(1).max(1024)).min(1).max(1000).optional().describe('entries of these tenants'),
+      tenant_share: share.optional().describe('entries of a share of the tenants'),
+      share: share.optional().describe('a share of the keys that the others leave'),
+    })
+    .optional()
+    .describe('the keys that it covers; the others keep their settings, and are not counted. Default: all'),
 })
 export type AskedPlan = z.output<typeof experimentPlan>
 

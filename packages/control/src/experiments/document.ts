@@ -39,6 +39,11 @@ export const judgement = z.object({
       stale: difference.nullable(),
     }),
   ),
+  covered: z
+    .number()
+    .nullable()
+    .default(null)
+    .describe('the share of reads that were of keys which it covers; null: it covers all, or nothing was read yet'),
 })
 
 /** What is stored besides the counts. */
@@ -91,12 +96,20 @@ export function viewOf(row: Omit<ExperimentTable, 'seq' | 'counts'>): Experiment
   }
 }
 
-export function judgementToJson({ verdict, winner, text, control, arms }: Judgement): ExperimentDocument['judgement'] {
+export function judgementToJson({
+  verdict,
+  winner,
+  text,
+  control,
+  arms,
+  covered,
+}: Judgement): ExperimentDocument['judgement'] {
   return {
     verdict,
     winner: winner ?? null,
     text,
     control: { ...control, keys: control.keys ?? null },
+    covered: covered ?? null,
     arms: arms.map(({ name, reads, keys, verdict: own, why, gain, differences }) => ({
       name,
       reads,

@@ -30,6 +30,7 @@ export function countsOf({ arms }: Pick<Plan, 'arms'>, runs: Runs): Counts {
         before: sumsOf(keys.before),
         measured: sumsOf(keys.measured),
         keys: Float64Array.from(keys.keys),
+        outside: Float64Array.of(keys.outside ?? 0),
       })
   return all
 }

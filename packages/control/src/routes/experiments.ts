@@ -1,7 +1,9 @@
 // Experiments between settings of a cache: started, viewed, stopped, and their results applied or rolled back.
+import { isPartial } from 'millpond/insight'
 import { z } from 'zod'
 import type { Principal } from '../access/roles.ts'
-import { experimentPlan } from '../agent/requests.ts'
+import { planFrom } from '../agent/experiment.ts'
+import { type AskedPlan, experimentPlan } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { carryOut, changeOf } from '../experiments/apply.ts'
 import { type ExperimentView, experimentView } from '../experiments/document.ts'
@@ -26,6 +28,8 @@ const planned = z.object({
   settle_seconds: z.number(),
   min_run_seconds: z.number(),
   max_run_seconds: z.number(),
+  namespace: z.string().nullable(),
+  select: experimentPlan.shape.select.unwrap().nullable(),
 })
 
 export const experimentRoutes: readonly Route[] = [
@@ -85,6 +89,8 @@ export const experimentRoutes: readonly Route[] = [
         settle_seconds: settleMs / 1000,
         min_run_seconds: minRunMs / 1000,
         max_run_seconds: maxRunMs / 1000,
+        namespace: plan.namespace ?? null,
+        select: plan.select ?? null,
       })
     },
   }),
@@ -119,6 +125,10 @@ export const experimentRoutes: readonly Route[] = [
     rate: 'write',
     body: z.strictObject({
       arm: z.string().max(60).optional().describe('default: the winner'),
+      whole: z
+        .boolean()
+        .default(false)
+        .describe('required if the experiment covered only keys of some patterns or tenants'),
       reason,
       dry_run: z.boolean().default(false),
     }),
@@ -150,6 +160,12 @@ export const experimentRoutes: readonly Route[] = [
           `${view.applied.arm} is already applied by experiment ${view.id}: roll it back first`,
         )
       const change = await changeOf(control, view, arm)
+      if (!body.whole && isPartial(planFrom(view.plan).select))
+        throw new Problem(
+          409,
+          'covered_a_part',
+          `experiment ${view.id} covered only a part of the keys (${coveredIn(view.plan)}), and settings apply to all keys of ${view.plan.namespace ?? view.cache_name}: confirm it with "whole": true, or put the keys into a namespace of their own`,
+        )
       if (body.dry_run) return json(200, { arm, change })
       return orLater(request, base, async (began) => {
         if (view.state === 'running') await control.experiments.stop(view.id, caller)
@@ -197,6 +213,11 @@ export const experimentRoutes: readonly Route[] = [
     },
   }),
 ]
+
+const coveredIn = ({ select = {} }: AskedPlan): string =>
+  Object.entries(select)
+    .map(([name, value]) => `${name}: ${[value].flat().join(', ')}`)
+    .join('; ')
 
 async function reached(
   { experiments }: Control,

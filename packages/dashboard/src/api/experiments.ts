@@ -18,11 +18,21 @@ export interface ArmPlan {
   readonly memory?: { readonly policy?: string; readonly factor?: number }
 }
 
+/** Which keys an experiment covers; patterns are one or several. */
+export interface Select {
+  readonly keys?: string | readonly string[]
+  readonly except?: string | readonly string[]
+  readonly tenants?: readonly string[]
+  readonly tenant_share?: number
+  readonly share?: number
+}
+
 export interface ExperimentPlan {
   readonly name: string
   readonly arms: readonly ArmPlan[]
   readonly metric?: string
   readonly namespace?: string
+  readonly select?: Select
   readonly effect?: number
   readonly before_seconds?: number
   readonly settle_seconds?: number
@@ -58,6 +68,8 @@ export interface Experiment {
     readonly text: string
     readonly control: { readonly name: string; readonly reads: number; readonly keys: Known }
     readonly arms: readonly ArmSays[]
+    /** The share of the reads that it covers; null: all, or not known yet. */
+    readonly covered?: Known
   }
   readonly decided: {
     readonly at: string

@@ -18,10 +18,10 @@ export interface ArmSettings {
  */
 export interface Division {
   /**
-   * The arm of a key, by its hash as recorders get it. Called on loads and writes, and on hits if an arm refreshes
-   * ahead: must be fast and deterministic.
+   * The arm of a key, by its hash, encoded key and namespace as recorders get them; -1: in none, so that the settings
+   * for all apply. Called on loads and writes, and on hits if an arm refreshes ahead: must be fast and deterministic.
    */
-  readonly armOf: (hash: number) => number
+  readonly armOf: (hash: number, key: string, namespace: string) => number
   /** The settings of each arm; `armOf` returns an index of it. */
   readonly arms: readonly ArmSettings[]
   /** Only this namespace and its tenants. Default: all. */
@@ -58,7 +58,7 @@ export function checkDivision(given: unknown): Division {
 export function dividedPolicy(policy: LoadPolicy, { armOf, arms }: Division): LoadPolicy {
   const ttls = arms.map(({ ttl }) => (ttl === undefined ? undefined : parseDuration(ttl, 'ttl')))
   const aheads = arms.map(({ refreshAhead }) => aheadOf(resolvePolicy({ refreshAhead }, policy)))
-  const division = { armOf, ttls, aheads }
+  const division = { armOf, ttls, aheads, rest: aheadOf(policy) }
   const isTimed = ttls.some((ttl) => ttl !== undefined)
   const isAhead = arms.some(({ refreshAhead }) => refreshAhead !== undefined)
   const keenest = aheads.reduce((one, other) => (other.refreshAhead > 0 || other.refreshBeta > 0 ? other : one))

@@ -137,10 +137,13 @@ export type Ahead = Pick<LoadPolicy, 'refreshAhead' | 'refreshBeta' | 'refreshRe
 
 /** Settings of shares of the keys (`divide`), over the common policy. */
 export interface Arms {
-  readonly armOf: (hash: number) => number
+  /** -1: in none. */
+  readonly armOf: (hash: number, key: string, namespace: string) => number
   /** Milliseconds; undefined: as for all. */
   readonly ttls: readonly (number | undefined)[]
   readonly aheads: readonly Ahead[]
+  /** For keys in no arm. */
+  readonly rest: Ahead
 }
 
 /** `LoadOptions` in milliseconds, all present. */

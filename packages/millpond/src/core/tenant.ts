@@ -20,6 +20,20 @@ export function namespaceOf(name: string): string {
   return mark < 0 ? name : name.slice(0, mark)
 }
 
+/** The tenant of a part, as it is written after the mark; `undefined`: it is not a tenant's. */
+export function tenantIn(part: string): string | undefined {
+  const mark = part.indexOf(TENANT_MARK)
+  return mark < 0 ? undefined : part.slice(mark + 1)
+}
+
+/** A tenant as names of parts have it, unless that is too long. */
+export const writtenTenant = (tenant: string): string =>
+  tenant.replace(/[^A-Za-z0-9_.-]/gu, (char) =>
+    [...UTF8.encode(char)].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  )
+
+const UTF8 = new TextEncoder()
+
 /** Another namespace's part of the same tenant; the namespace itself if `part` is not a tenant's. */
 export function sameTenantIn(namespace: string, part: string): string {
   const mark = part.indexOf(TENANT_MARK)

@@ -12,7 +12,7 @@ export function policyOfKey(space: Space, policy: LoadPolicy, key: string): Load
 /** For deciding whether to refresh it: on hits, so nothing is allocated. */
 export function aheadOfKey(space: Space, policy: LoadPolicy, key: string): Ahead {
   const { aheadArms } = policy
-  return aheadArms === undefined ? policy : (aheadArms.aheads[armOf(aheadArms, space, key)] ?? policy)
+  return aheadArms === undefined ? policy : (aheadArms.aheads[armOf(aheadArms, space, key)] ?? aheadArms.rest)
 }
 
-const armOf = ({ armOf: of }: Arms, { watch }: Space, key: string): number => of(watch.hash(key))
+const armOf = ({ armOf: of }: Arms, { watch, id }: Space, key: string): number => of(watch.hash(key), key, id.name)

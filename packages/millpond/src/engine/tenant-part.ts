@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName } from '../core/key.ts'
-import { MAX_PART_NAME, TENANT_MARK } from '../core/tenant.ts'
+import { MAX_PART_NAME, TENANT_MARK, writtenTenant } from '../core/tenant.ts'
 
 const MAX_TENANT = 1024
 
@@ -17,7 +17,7 @@ export function tenantPart(namespace: string, tenant: unknown): string {
       'OPTION_INVALID',
       `tenant: ${show(tenant)} is not a tenant: give a string of 1 to ${MAX_TENANT} characters`,
     )
-  const name = `${namespace}${TENANT_MARK}${written(tenant)}`
+  const name = `${namespace}${TENANT_MARK}${writtenTenant(tenant)}`
   if (name.length <= MAX_PART_NAME) return name
   const hashed = `${namespace}${TENANT_MARK}${TENANT_MARK}${createHash('sha256').update(tenant).digest('base64url')}`
   if (hashed.length <= MAX_PART_NAME) return hashed
@@ -26,8 +26,3 @@ export function tenantPart(namespace: string, tenant: unknown): string {
     `tenant: the namespace ${show(namespace)} leaves no room for tenants: its name may have at most 83 characters`,
   )
 }
-
-const written = (tenant: string): string =>
-  tenant.replace(/[^A-Za-z0-9_.-]/gu, (char) =>
-    [...Buffer.from(char)].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  )

@@ -37,6 +37,7 @@ export {
   type PlanOptions,
   planOf,
 } from './experiments/plan.ts'
+export { type ExperimentSelect, isPartial } from './experiments/select.ts'
 export { halfWidth } from './experiments/sequence.ts'
 export { ShadowTrial } from './experiments/shadow-trial.ts'
 export { type DividedCache, KeyTrial, type Phase } from './experiments/trial.ts'

@@ -483,6 +483,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { cache: tried, ...EQUAL_ARMS },
     use: (options) => startExperiment(options).stop(),
   },
+  './insight ExperimentSelect': { use: (select) => planOf({ ...EQUAL_ARMS, select }) },
   './insight PlanOptions': { base: EQUAL_ARMS, use: (options) => planOf(options) },
   './insight ArmOptions': { base: { name: 'b' }, use: (arm) => planOf({ name: 'probed', arms: [{ name: 'a' }, arm] }) },
   './insight InsightOptions': { base: { caches: [] }, use: (options) => createInsight(options).close() },

@@ -6,7 +6,7 @@ import { useAccess, useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { Notice } from '../../parts/section.tsx'
-import { settingOf } from './words.ts'
+import { coversOf, isPartial, settingOf } from './words.ts'
 
 interface Act {
   readonly verb: string
@@ -27,9 +27,9 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
     {
       verb: 'Apply to all keys',
       title: `Apply ${winner?.name ?? ''} to all keys`,
-      about: `${winner === undefined ? '' : settingOf(numbers, winner)}, in every process of ${where} until it ends. To keep it, put it into your code or a stored configuration. A running experiment is stopped.`,
+      about: `${isPartial(plan) ? `The experiment covered only ${coversOf(numbers, plan)}; this sets all keys of ${where}. ` : ''}${winner === undefined ? '' : settingOf(numbers, winner)}, in every process of ${where} until it ends. To keep it, put it into your code or a stored configuration. A running experiment is stopped.`,
       path: 'apply',
-      body: {},
+      body: isPartial(plan) ? { whole: true } : {},
       scope: 'config:write',
       isThere:
         winner !== undefined && settingOf(numbers, winner) !== 'as it is' && (applied === null || applied.is_undone),

@@ -42,6 +42,7 @@ export function Begin({ cache, onClose }: { readonly cache: string; readonly onC
   const [value, setValue] = useState<string>(KINDS.ttl.usual)
   const [share, setShare] = useState('10')
   const [namespace, setNamespace] = useState('')
+  const [pattern, setPattern] = useState('')
   const [reason, setReason] = useState('')
   const isShadow = kind === 'policy' || kind === 'size'
   const begin = useMutation({
@@ -52,6 +53,7 @@ export function Begin({ cache, onClose }: { readonly cache: string; readonly onC
         name: `${KINDS[kind].name.toLowerCase()}: ${arms[1].name}`,
         arms,
         ...(namespace !== '' && !isShadow && { namespace }),
+        ...(pattern !== '' && !isShadow && { select: { keys: pattern } }),
         ...(reason !== '' && { reason }),
       })
     },
@@ -127,6 +129,15 @@ export function Begin({ cache, onClose }: { readonly cache: string; readonly onC
                 value={namespace}
                 maxLength={128}
                 onChange={({ target }) => setNamespace(target.value)}
+              />
+            </label>
+            <label className="field">
+              <span>Only keys like, such as user:*; empty: all of them</span>
+              <input
+                className="input"
+                value={pattern}
+                maxLength={512}
+                onChange={({ target }) => setPattern(target.value)}
               />
             </label>
           </>

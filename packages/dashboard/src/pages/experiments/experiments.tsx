@@ -7,14 +7,14 @@ import { spelled } from '../../format/text.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { PageTitle, Section, State } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
-import { Name, Time } from '../../parts/words.tsx'
+import { Name, Time, Unit } from '../../parts/words.tsx'
 import { Link, placeOf, usePlace } from '../../place/place.tsx'
 import { NotInstalled } from '../../shell/missing.tsx'
 import { Acts } from './acts.tsx'
 import { Arms } from './arms.tsx'
 import { Begin } from './begin.tsx'
 import { Course } from './course.tsx'
-import { phaseOf, reasonOf, settingOf, verdictOf } from './words.ts'
+import { coversOf, phaseOf, reasonOf, settingOf, verdictOf } from './words.ts'
 
 export function Experiments() {
   const { offers } = useAccess()
@@ -98,6 +98,8 @@ function Shown({
   readonly cache: string
 }) {
   const { numbers } = useDashboard()
+  const covers = coversOf(numbers, shown.plan)
+  const { covered = null } = shown.judgement
   const isRunning = all.some(({ state }) => state === 'running')
   const silent = shown.nodes.filter(({ error }) => error !== null)
   return (
@@ -107,6 +109,13 @@ function Shown({
         say={
           <>
             <Name>{shown.plan.name}</Name> on <Name>{shown.plan.namespace ?? cache}</Name>: {phaseOf(shown)}.
+            {covers !== undefined && <> It covers {covers}.</>}
+            {covered !== null && (
+              <>
+                {' '}
+                That is <Unit figure={numbers.percent(covered)} /> of the reads.
+              </>
+            )}
           </>
         }
         actions={

@@ -1,5 +1,5 @@
 // Texts of the experiments page.
-import type { ArmPlan, Experiment } from '../../api/experiments.ts'
+import type { ArmPlan, Experiment, ExperimentPlan } from '../../api/experiments.ts'
 import type { Numbers } from '../../format/numbers.ts'
 import { spelled } from '../../format/text.ts'
 
@@ -38,6 +38,28 @@ export function phaseOf({ phase, ended, kind }: Experiment): string {
 /** The server's sentence: once significant it stays the verdict; until then it says what is missing. */
 export const reasonOf = (numbers: Numbers, { judgement, decided }: Experiment): string =>
   spelled(numbers, (decided ?? judgement).text.replace(/^not enough data: /, ''))
+
+/** Which keys it covers; undefined: all of them. */
+export function coversOf(numbers: Numbers, { select }: ExperimentPlan): string | undefined {
+  if (select === undefined) return undefined
+  const { keys, except, tenants, tenant_share, share } = select
+  const percent = (part: number): string => {
+    const { value, unit } = numbers.percent(part)
+    return `${value} ${unit}`
+  }
+  const parts = [
+    ...(share === undefined ? [] : [`${percent(share)} of the keys`]),
+    ...(keys === undefined ? [] : [`like ${[keys].flat().join(' or ')}`]),
+    ...(except === undefined ? [] : [`but not like ${[except].flat().join(' or ')}`]),
+    ...(tenants === undefined ? [] : [`of the tenants ${tenants.join(', ')}`]),
+    ...(tenant_share === undefined ? [] : [`of ${percent(tenant_share)} of the tenants`]),
+  ]
+  return share === undefined ? `keys ${parts.join(', ')}` : parts.join(', ')
+}
+
+/** Whether what it found may not hold for the rest: a share of the keys is drawn at random. */
+export const isPartial = ({ select = {} }: ExperimentPlan): boolean =>
+  Object.entries(select).some(([name, value]) => name !== 'share' && value !== undefined)
 
 /** A description of an arm. */
 export function settingOf(numbers: Numbers, { ttl_seconds, refresh_ahead, memory }: ArmPlan): string {

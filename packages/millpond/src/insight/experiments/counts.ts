@@ -16,6 +16,8 @@ export interface Counts {
   readonly measured: Sums
   /** Distinct keys that one process has read since the arms differ, by arm: up to some 30,000. */
   readonly keys: Float64Array
+  /** One number: reads of keys that it does not cover, since the arms differ. */
+  readonly outside: Float64Array
 }
 
 export const noSums = (): Sums => ({
@@ -33,6 +35,7 @@ export const noCounts = (arms: number): Counts => ({
   before: noSums(),
   measured: noSums(),
   keys: new Float64Array(arms),
+  outside: new Float64Array(1),
 })
 
 /**
@@ -42,6 +45,7 @@ export const noCounts = (arms: number): Counts => ({
 export function addCounts(into: Counts, more: Counts): void {
   for (const phase of ['before', 'measured'] as const)
     for (const column of COLUMNS) add(into[phase][column], more[phase][column])
+  add(into.outside, more.outside)
   if (total(more.keys) > total(into.keys)) into.keys.set(more.keys)
 }
 

@@ -45,7 +45,14 @@ export function judgeKeys(plan: Plan, counts: Counts, ranMs: number): Judgement 
     ...verdictOf(plan, arms, areUneven(counts.keys, shares) ? unevenText(plan, counts.keys, shares) : undefined),
     control: { name: first.arm.name, reads: sumOf(counts.measured.reads, first.buckets), keys: first.keys },
     arms,
+    covered: coveredOf(plan, counts),
   }
+}
+
+function coveredOf({ namespace, select }: Plan, { measured, outside }: Counts): number | undefined {
+  const covered = total(measured.reads)
+  const all = covered + total(outside)
+  return all === 0 || (namespace === undefined && select === undefined) ? undefined : covered / all
 }
 
 /** The buckets of each arm. */
@@ -117,10 +124,13 @@ const turned = ({ value, low, high, ...of }: Difference): Difference => ({
 
 function lackOf(
   plan: Plan,
-  { measured }: Counts,
+  { measured, outside }: Counts,
   ranMs: number,
   both: readonly (readonly number[])[],
 ): string | undefined {
+  const others = total(outside)
+  if (others >= LEAST_READS && total(measured.reads) === 0)
+    return `none of ${others} reads so far was of a key that it covers: check its ${plan.select === undefined ? 'namespace' : 'select'}`
   if (ranMs < plan.minRunMs) return `it has run for ${inWords(ranMs)}: ${inWords(plan.minRunMs)} are needed`
   for (const buckets of both) {
     const reads = sumOf(measured.reads, buckets)

@@ -17,6 +17,7 @@ import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { PolicyName } from '../../memory/options.ts'
 import { BUCKETS, LEAST_BUCKETS } from './assignment.ts'
+import { checkSelect, type ExperimentSelect, properShare } from './select.ts'
 
 /** Memory settings, for experiments that are simulated. */
 export interface ArmMemory {
@@ -87,6 +88,8 @@ export interface PlanOptions {
   readonly maxRun?: Duration | undefined
   /** Only in this namespace and its tenants. Default: all. */
   readonly namespace?: string | undefined
+  /** Only these of its keys; the others keep their settings, and are not counted. Default: all. */
+  readonly select?: ExperimentSelect | undefined
 }
 
 export interface PlannedArm {
@@ -110,16 +113,13 @@ export interface Plan {
   readonly minRunMs: number
   readonly maxRunMs: number
   readonly namespace: string | undefined
+  readonly select: ExperimentSelect | undefined
 }
 
 const HOUR_MS = 3_600_000
 const MOST_ARMS = 6
 /** The default guards of experiments and of watched changes. */
 export const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
-const positive = check(
-  (value): value is number => typeof value === 'number' && value > 0 && value < 1,
-  'a number between 0 and 1',
-)
 const bound = orOff(
   check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0'),
 )
@@ -134,15 +134,15 @@ const ARM: Shape<ArmOptions> = {
   name: required(text),
   settings: armSettings,
   memory: options(MEMORY),
-  share: positive,
+  share: properShare,
 }
 const GUARD: Shape<Guards> = { hitRate: bound, loads: bound, slow: bound, errors: bound, stale: bound }
 export const PLAN: Shape<PlanOptions> = {
   name: required(text),
   arms: required(listOf(options(ARM), 'a list of arms, the control first')),
   metric: oneOf('hit_rate', 'loads'),
-  effect: positive,
-  alpha: positive,
+  effect: properShare,
+  alpha: properShare,
   guards: options(GUARD),
   slowAfter: duration,
   before: duration,
@@ -150,6 +150,7 @@ export const PLAN: Shape<PlanOptions> = {
   minRun: duration,
   maxRun: duration,
   namespace: text,
+  select: checkSelect,
 }
 
 /**
@@ -158,11 +159,11 @@ export const PLAN: Shape<PlanOptions> = {
  */
 export function planOf(given: PlanOptions): Plan {
   checkOptions<PlanOptions>(given, PLAN, 'experiment')
-  const { name, metric = 'hit_rate', effect = 0.01, alpha = 0.05, namespace } = given
+  const { name, metric = 'hit_rate', effect = 0.01, alpha = 0.05, namespace, select } = given
   const arms = armsOf(given.arms)
   const kind = arms.some(({ memory }) => memory !== undefined) ? 'shadow' : 'keys'
   if (kind === 'keys') checkShares(arms)
-  if (kind === 'shadow') checkShadow(arms, metric, namespace)
+  if (kind === 'shadow') checkShadow(arms, metric, given)
   const ms = (said: Duration | undefined, otherwise: number): number =>
     said === undefined ? otherwise : parseDuration(said, 'experiment')
   return {
@@ -179,6 +180,7 @@ export function planOf(given: PlanOptions): Plan {
     minRunMs: ms(given.minRun, 10 * 60_000),
     maxRunMs: ms(given.maxRun, 7 * 24 * HOUR_MS),
     namespace,
+    select,
   }
 }
 
@@ -213,7 +215,11 @@ function checkShares(arms: readonly PlannedArm[]): void {
     throw wrong(`arms: ${show(arms[same]?.name)} has the same settings as another arm: only two arms may be the same`)
 }
 
-function checkShadow(arms: readonly PlannedArm[], metric: Metric, namespace: string | undefined): void {
+function checkShadow(
+  arms: readonly PlannedArm[],
+  metric: Metric,
+  { namespace, select }: Pick<PlanOptions, 'namespace' | 'select'>,
+): void {
   const mixed = arms.find(
     ({ memory, settings }, at) => (at > 0 && memory === undefined) || Object.keys(settings).length > 0,
   )
@@ -224,6 +230,8 @@ function checkShadow(arms: readonly PlannedArm[], metric: Metric, namespace: str
   if (metric !== 'hit_rate')
     throw wrong(`metric: ${show(metric)} is not measured in shadow caches, which load nothing: use 'hit_rate'`)
   if (namespace !== undefined) throw wrong(`namespace: ${show(namespace)} has no memory of its own: leave it out`)
+  if (select !== undefined)
+    throw wrong(`select: ${show(select)} has no memory of its own: shadow caches try the whole memory, so leave it out`)
 }
 
 const longest = (arms: readonly PlannedArm[]): number =>

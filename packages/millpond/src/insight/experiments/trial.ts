@@ -10,6 +10,7 @@ import { namespaceOf } from '../../core/tenant.ts'
 import { bucketOf, drawArms, seedOf } from './assignment.ts'
 import { type Counts, noCounts, type Sums } from './counts.ts'
 import type { Plan } from './plan.ts'
+import { type Covers, coversOf } from './select.ts'
 import { StaleReads } from './stale-reads.ts'
 
 /** What an experiment needs of a cache: `createCache` creates one. */
@@ -39,6 +40,7 @@ export class KeyTrial {
   readonly #cache: DividedCache
   readonly #arms: Uint8Array
   readonly #seed: number
+  readonly #covers: Covers | undefined
   readonly #ttls: readonly (number | undefined)[]
   readonly #stale = new StaleReads()
   readonly #met = new Uint8Array(PLACES)
@@ -52,6 +54,7 @@ export class KeyTrial {
     this.#plan = plan
     this.#cache = cache
     this.#seed = seedOf(plan.name)
+    this.#covers = coversOf(plan.name, plan.select)
     this.#arms = drawArms(
       plan.arms.map(({ share }) => share),
       this.#seed,
@@ -63,10 +66,11 @@ export class KeyTrial {
     cache.divide(this.#division)()
     this.#stops = [
       cache.record({
-        hit: (hash, _bytes, _key, namespace) => this.#hit(hash, namespace),
-        miss: (hash, cause, _key, namespace) => this.#miss(hash, cause, namespace),
-        load: (hash, ms, _bytes, valueHash, _key, namespace, ttlMs) =>
-          this.#load(hash, ms, valueHash, namespace, ttlMs),
+        hit: (hash, _bytes, key, namespace) => this.#hit(hash, key, namespace),
+        miss: (hash, cause, key, namespace) => this.#miss(hash, cause, key, namespace),
+        load: (hash, ms, _bytes, valueHash, key, namespace, ttlMs) => {
+          if (this.#isConcerned(hash, key, namespace)) this.#load(hash, ms, valueHash, ttlMs)
+        },
         set: (hash) => this.#stale.forget(hash),
       }),
       cache.on('loadError', ({ key, namespace }) => this.#failed(key, namespace)),
@@ -94,25 +98,27 @@ export class KeyTrial {
 
   get #division(): Division {
     const arms: readonly ArmSettings[] = this.#plan.arms.map(({ settings }) => settings)
-    return { armOf: (hash) => this.#arms[bucketOf(hash, this.#seed)] as number, arms, namespace: this.#plan.namespace }
+    const covers = this.#covers
+    const armOf: Division['armOf'] = (hash, key, namespace) =>
+      covers === undefined || covers(hash, key, namespace) ? (this.#arms[bucketOf(hash, this.#seed)] as number) : -1
+    return { armOf, arms, namespace: this.#plan.namespace }
   }
 
-  #hit(hash: number, namespace: string): void {
+  #hit(hash: number, key: string, namespace: string): void {
     const sums = this.#sums
-    if (sums === undefined || !this.#isConcerned(namespace)) return
+    if (sums === undefined || !this.#isRead(hash, key, namespace)) return
     this.#read(sums, hash)
     this.#stale.read(hash)
   }
 
-  #miss(hash: number, cause: MissCause, namespace: string): void {
+  #miss(hash: number, cause: MissCause, key: string, namespace: string): void {
     if (cause.startsWith('invalidated_')) this.#stale.forget(hash)
     const sums = this.#sums
-    if (sums === undefined || !this.#isConcerned(namespace)) return
+    if (sums === undefined || !this.#isRead(hash, key, namespace)) return
     count(sums.misses, this.#read(sums, hash), 1)
   }
 
-  #load(hash: number, ms: number, valueHash: number, namespace: string, ttlMs: number): void {
-    if (!this.#isConcerned(namespace)) return
+  #load(hash: number, ms: number, valueHash: number, ttlMs: number): void {
     const stale = this.#stale.loaded(hash, valueHash)
     const sums = this.#sums
     if (sums === undefined) return
@@ -127,8 +133,9 @@ export class KeyTrial {
 
   #failed(key: string, namespace: string): void {
     const sums = this.#sums
-    if (sums === undefined || !this.#isConcerned(namespace)) return
-    count(sums.errors, bucketOf(hashOf(key, hashOf(namespace, 0)), this.#seed), 1)
+    const hash = hashOf(key, hashOf(namespace, 0))
+    if (sums === undefined || !this.#isConcerned(hash, key, namespace)) return
+    count(sums.errors, bucketOf(hash, this.#seed), 1)
   }
 
   /** The bucket of the key that is read. */
@@ -147,9 +154,17 @@ export class KeyTrial {
     count(this.counts.keys, this.#arms[bucket] as number, 1)
   }
 
-  #isConcerned(namespace: string): boolean {
+  /** As `#isConcerned`, of a read: those of other keys are counted together. */
+  #isRead(hash: number, key: string, namespace: string): boolean {
+    if (this.#isConcerned(hash, key, namespace)) return true
+    if (this.#phase === 'measuring') count(this.counts.outside, 0, 1)
+    return false
+  }
+
+  #isConcerned(hash: number, key: string, namespace: string): boolean {
     const { namespace: wanted } = this.#plan
-    return wanted === undefined || wanted === namespace || wanted === namespaceOf(namespace)
+    const isThere = wanted === undefined || wanted === namespace || wanted === namespaceOf(namespace)
+    return isThere && (this.#covers === undefined || this.#covers(hash, key, namespace))
   }
 }
 

@@ -35,6 +35,11 @@ export interface Judgement {
   readonly text: string
   readonly control: { readonly name: string; readonly reads: number; readonly keys: number | undefined }
   readonly arms: readonly ArmResult[]
+  /**
+   * The share of the cache's reads that were of keys which it covers, since its arms differ. Absent if it covers all,
+   * in shadow caches, and before the first read.
+   */
+  readonly covered?: number | undefined
 }
 
 /** Classifies the position of the interval. */
