@@ -23,6 +23,8 @@ export interface Shown {
     readonly evidence: Shown['evidence']
     readonly capacity: { readonly unit: 'entries' | 'bytes'; readonly amount: number } | null
     readonly policy: string | null
+    readonly used: number | null
+    readonly is_full: boolean | null
     readonly hit_ratio: number
     readonly sizes: readonly { readonly factor: number; readonly size: number; readonly hit_ratio: Shown['range'] }[]
     readonly policies: readonly { readonly policy: string; readonly factor: number; readonly change: Shown['range'] }[]
@@ -66,6 +68,7 @@ export interface InsightAnswered {
           readonly namespace: string
           readonly pattern: string
           readonly reads: number
+          readonly share: number | null
           readonly keys: number
           readonly loads: number
           readonly reloads: number

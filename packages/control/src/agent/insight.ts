@@ -25,10 +25,11 @@ export function analyzed(insight: Insight | undefined, cache: string, { days }: 
     ...sizingOf(found),
     bottlenecks: found.bottlenecks.map(({ kind, share, ofReads, text }) => ({ kind, share, of_reads: ofReads, text })),
     recommendations: found.recommendations.map(recommendationOf),
-    patterns: found.patterns.map(({ namespace, pattern, reads, keys, loads, reloads, changed, ttl }) => ({
+    patterns: found.patterns.map(({ namespace, pattern, reads, share, keys, loads, reloads, changed, ttl }) => ({
       namespace,
       pattern,
       reads,
+      share: share ?? null,
       keys,
       loads,
       reloads,
@@ -103,11 +104,23 @@ export async function tuned(
   return { changes }
 }
 
-function sizingOf({ evidence, capacity, policy, hitRate, sizes, policies, ttls }: Sizing): Shown['sizing'] {
+function sizingOf({
+  evidence,
+  capacity,
+  policy,
+  used,
+  isFull,
+  hitRate,
+  sizes,
+  policies,
+  ttls,
+}: Sizing): Shown['sizing'] {
   return {
     evidence: evidenceOf(evidence),
     capacity: capacity ?? null,
     policy: policy ?? null,
+    used: used ?? null,
+    is_full: isFull ?? null,
     hit_ratio: hitRate,
     sizes: sizes.map(({ factor, size, hitRate: told }: SizePoint) => ({ factor, size, hit_ratio: rangeOf(told) })),
     policies: policies.map(({ policy: name, factor, change }: PolicyPoint) => ({

@@ -19,6 +19,12 @@ const sizing = z.object({
   evidence,
   capacity: amount.nullable(),
   policy: z.string().nullable(),
+  used: z.number().nullable().optional().describe('what memory holds now, in the unit of its capacity'),
+  is_full: z
+    .boolean()
+    .nullable()
+    .optional()
+    .describe('whether shadows of memory have evicted anything: before they have, no size or policy is recommended'),
   hit_ratio: z.number(),
   sizes: z.array(z.object({ factor: z.number(), size: z.number(), hit_ratio: range })),
   policies: z.array(z.object({ policy: z.string(), factor: z.number(), change: range })),
@@ -43,6 +49,11 @@ const analysis = sizing.extend({
       namespace: z.string(),
       pattern: z.string(),
       reads: z.number(),
+      share: z
+        .number()
+        .nullable()
+        .optional()
+        .describe('of all reads since the pattern is tracked; null below 500 sampled reads'),
       keys: z.number(),
       loads: z.number(),
       reloads: z.number(),

@@ -50,6 +50,10 @@ export interface Sized {
   readonly evidence: Evidence
   readonly capacity: Amount | null
   readonly policy: string | null
+  /** What memory holds now, in the unit of its capacity. */
+  readonly used?: number | null
+  /** False: nothing has been evicted yet, so no size or policy can be better. */
+  readonly is_full?: boolean | null
   readonly hit_ratio: number
   readonly sizes: readonly SizePoint[]
   readonly policies: readonly PolicyPoint[]
@@ -75,6 +79,8 @@ export interface PatternPoint {
   readonly namespace: string
   readonly pattern: string
   readonly reads: number
+  /** Of all reads since the pattern is tracked. */
+  readonly share?: number | null
   readonly keys: number
   readonly loads: number
   readonly reloads: number

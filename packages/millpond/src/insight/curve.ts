@@ -153,6 +153,8 @@ export class Curve {
     if (mix >= this.#threshold) return
     const time = this.#tick(now)
     const known = this.#directory.find(hash)
+    // Neither read nor stored: there is nothing to watch.
+    if (known < 0 && ttlMs <= 0) return
     const id = known >= 0 ? known : this.#insert(hash, mix)
     if (id < 0) return
     const state = this.#state[id] as number

@@ -100,6 +100,13 @@ export interface Sizing {
   /** The current limit of memory; absent if it has none. */
   readonly capacity?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
   readonly policy?: string
+  /** What memory holds now, in the unit of `capacity`. */
+  readonly used?: number
+  /**
+   * Whether shadows of memory have evicted anything on this traffic. Before they have, no size and no policy can be
+   * better than another, and none is recommended.
+   */
+  readonly isFull?: boolean
   /** The share of reads in the window that memory answered: measured. */
   readonly hitRate: number
   /** Under LRU; the results of the cache's own policy at half and twice the size are in `policies`. */
@@ -392,11 +399,14 @@ function sizingOf(cache: string, { study, seen, evidence }: Looked): Sizing {
   if (watching === undefined || seen === undefined)
     return { cache, evidence, hitRate: 0, sizes: [], policies: [], ttls: [] }
   const { setting } = watching
+  const { memory } = study.cache.info()
   const known = {
     cache,
     evidence,
     capacity: { unit: setting.unit, amount: setting.capacity },
     policy: setting.policy,
+    used: (setting.unit === 'bytes' ? memory?.bytes : memory?.entries) ?? 0,
+    isFull: watching.shadows.isFull,
     hitRate: measuredHitRate(seen),
   }
   if (!evidence.isEnough) return { ...known, sizes: [], policies: [], ttls: [] }

@@ -23,8 +23,12 @@ export interface PatternStudy {
   readonly namespace: string
   readonly pattern: string
   readonly curve: Curve
-  /** Sampled reads, earlier ones counting less. */
+  /** Sampled reads since it is tracked, earlier ones counting less. */
   recent: number
+  /** All sampled reads since then, counted alike. */
+  ofRecent: number
+  /** As `recent`, with the estimated reads before it was tracked: what a pattern that is to replace it must exceed. */
+  rank: number
   loads: number
   /** Reloads of a key whose last value is known: how many found another value, and how many the same. */
   changed: number
@@ -55,7 +59,7 @@ export class Patterns {
 
   /** Most read first. */
   list(): PatternStudy[] {
-    return [...this.#studies].sort((a, b) => b.recent - a.recent)
+    return [...this.#studies].sort((a, b) => b.rank - a.rank)
   }
 
   /** The study of the key's pattern; undefined if the pattern is not tracked. */
@@ -74,11 +78,20 @@ export class Patterns {
     for (const { curve } of this.#studies) curve.lowerTo(threshold)
   }
 
-  read(study: PatternStudy): void {
-    study.recent++
+  /** A sampled read, of a pattern that is tracked or of another. */
+  read(study: PatternStudy | undefined): void {
+    if (study !== undefined) {
+      study.recent++
+      study.rank++
+    }
+    for (const one of this.#studies) one.ofRecent++
     if (++this.#sinceRound < ROUND) return
     this.#sinceRound = 0
-    for (const one of this.#studies) one.recent /= 2
+    for (const one of this.#studies) {
+      one.recent /= 2
+      one.ofRecent /= 2
+      one.rank /= 2
+    }
     this.#waiting.clear()
   }
 
@@ -96,17 +109,24 @@ export class Patterns {
   #find(namespace: string, pattern: string, now: number): number {
     const known = this.#studies.findIndex((one) => one.pattern === pattern && one.namespace === namespace)
     if (known >= 0) return known
-    const study = { namespace, pattern, recent: 0, loads: 0, changed: 0, unchanged: 0, ledger: new PatternLedger(now) }
+    const study = {
+      namespace,
+      pattern,
+      recent: 0,
+      ofRecent: 0,
+      rank: 0,
+      loads: 0,
+      changed: 0,
+      unchanged: 0,
+      ledger: new PatternLedger(now),
+    }
     if (this.#studies.length < this.#most) return this.#studies.push({ ...study, curve: this.#curve() }) - 1
     const name = `${namespace}\u0000${pattern}`
     this.#waiting.add(name)
-    const least = this.#studies.reduce(
-      (best, one, at) => (one.recent < (this.#studies[best]?.recent ?? 0) ? at : best),
-      0,
-    )
+    const least = this.#studies.reduce((best, one, at) => (one.rank < (this.#studies[best]?.rank ?? 0) ? at : best), 0)
     const count = this.#waiting.leastCountOf(name)
-    if (count < LEAST_READS || count < LEAD * (this.#studies[least]?.recent ?? 0)) return NONE
-    this.#studies[least] = { ...study, curve: this.#curve() }
+    if (count < LEAST_READS || count < LEAD * (this.#studies[least]?.rank ?? 0)) return NONE
+    this.#studies[least] = { ...study, rank: count, curve: this.#curve() }
     for (let cell = 0; cell < REMEMBERED; cell++) if (this.#places[cell] === least) this.#places[cell] = NONE
     return least
   }

@@ -40,6 +40,11 @@ export interface PatternPoint {
   readonly pattern: string
   /** Sampled reads; earlier ones count less. */
   readonly reads: number
+  /**
+   * The share of all reads since the pattern is tracked, 0 to 1; absent below 500 sampled reads. If there are more
+   * patterns than can be tracked, those that are read most are.
+   */
+  readonly share?: number
   readonly keys: number
   readonly loads: number
   /** Reloads of keys whose last value is known, and the share that found another value. */
@@ -80,12 +85,16 @@ export function ttlsOf({ curve }: Watching, seen: Seen): TtlPoint[] {
   }))
 }
 
+/** Sampled reads from which a share is told. */
+const LEAST_LOOKED = 500
+
 /** Most read first. */
 export function patternsOf({ patterns }: Watching): PatternPoint[] {
-  return patterns.list().map(({ namespace, pattern, curve, recent, loads, changed, unchanged }) => ({
+  return patterns.list().map(({ namespace, pattern, curve, recent, ofRecent, loads, changed, unchanged }) => ({
     namespace,
     pattern,
     reads: Math.round(recent),
+    ...(ofRecent >= LEAST_LOOKED && { share: recent / ofRecent }),
     keys: curve.keys,
     loads,
     reloads: changed + unchanged,

@@ -85,8 +85,7 @@ export class Watching {
   #read(hash: number, weight: number, time: number, outcome: Outcome, study: PatternStudy | undefined): void {
     this.curve.read(hash, weight, time, outcome)
     this.shadows.read(hash, weight, time, outcome === 'hit', outcome === 'lost')
-    if (study === undefined) return
     this.patterns.read(study)
-    study.curve.read(hash, weight, time, outcome)
+    study?.curve.read(hash, weight, time, outcome)
   }
 }

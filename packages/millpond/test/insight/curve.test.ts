@@ -165,6 +165,15 @@ describe('what is bad input', () => {
     expect(missesPerRead(curve.tally, 0).value * 6).toBeCloseTo(2, 6)
   })
 
+  it('watches no key that is neither read nor stored, as of answers that may not be shared', () => {
+    const curve = new Curve([at(10)], 0, 8)
+    for (let key = 0; key < 100; key++) curve.stored(hash(`private ${key}`), 1, 1, 0)
+    expect([curve.keys, curve.rate]).toEqual([0, 1])
+    curve.read(hash('a'), 1, 1, 'miss')
+    curve.stored(hash('a'), 1, 1, 0)
+    expect(curve.keys).toBe(1)
+  })
+
   it('nothing read: not a number, rather than a promise', () => {
     expect(missesPerRead(new Curve([at(10)], 0, 8).tally, 0).value).toBeNaN()
   })

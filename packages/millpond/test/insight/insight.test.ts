@@ -62,6 +62,19 @@ describe('sizing', () => {
     )
   })
 
+  it('says what memory holds, and advises no size or policy before anything had to leave it', async () => {
+    const one = set({ maxEntries: 10_000, policy: 'lru', pressure: false })
+    await play(one, named(zipfKeys(300, 12_000, 5, 0.9)))
+    const { evidence, capacity, used, isFull, recommendations, patterns } = one.insight.analyze('shop')
+    expect(evidence).toMatchObject({ isEnough: true, keys: used })
+    expect([capacity?.amount, used, isFull]).toEqual([10_000, one.cache.info().memory?.entries, false])
+    expect(recommendations).toEqual([])
+    expect(patterns).toMatchObject([{ pattern: 'user:*', share: 1 }])
+    const full = set({ maxEntries: 200, policy: 'lru', pressure: false })
+    await play(full, named(zipfKeys(2000, 12_000, 5, 0.9)))
+    expect(full.insight.sizing('shop')).toMatchObject({ used: 200, isFull: true })
+  })
+
   it('counts in bytes where bytes are what runs out', async () => {
     const one = set({ maxBytes: 40_000, maxEntries: 100_000, policy: 'lru', pressure: false })
     await play(one, named(zipfKeys(2000, 3000, 5, 0.9)))

@@ -99,6 +99,8 @@ function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache, sentence: 
     const why = nodes.map(({ error }) => error).find((one) => one !== null)
     return why === undefined ? 'No process has seen a read yet.' : `${sentence(why ?? '')}.`
   }
+  if (recommendations.length === 0 && nodes.every(({ said }) => said === null || said.is_full === false))
+    return 'Memory has not been full yet, so no other size or policy can be better, and no other time to live is significantly better on recent traffic.'
   if (recommendations.length === 0)
     return 'No other size, policy or time to live is significantly better on recent traffic. Uncertain changes are not recommended.'
   return (

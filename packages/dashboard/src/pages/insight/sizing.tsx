@@ -1,6 +1,7 @@
 // Sizing: what another memory size, policy and other TTLs would have brought, on recent traffic.
 
 import {
+  type Amount,
   type NodeAnswer,
   type PatternPoint,
   type PolicyPoint,
@@ -78,6 +79,7 @@ function Headline({ said, node, isOne }: { readonly said: Sized; readonly node: 
   const { numbers } = useDashboard()
   const { evidence, capacity, policy, hit_ratio } = said
   const size = capacity === null ? undefined : amountOf(numbers, capacity)
+  const held = heldOf(said)
   return (
     <PageTitle
       title={verdictOf(said, (change) => points(numbers, change))}
@@ -103,7 +105,14 @@ function Headline({ said, node, isOne }: { readonly said: Sized; readonly node: 
               , in <Name>{node}</Name>
             </>
           )}
-          . The following figures are estimated from a sample of its keys.
+          .{' '}
+          {held !== undefined && (
+            <>
+              It holds <Unit figure={amountOf(numbers, held)} /> now and has evicted nothing: until it has been full, no
+              size or policy can be recommended.{' '}
+            </>
+          )}
+          The following figures are estimated from a sample of its keys.
         </>
       }
     />
@@ -111,8 +120,10 @@ function Headline({ said, node, isOne }: { readonly said: Sized; readonly node: 
 }
 
 /** By what the current policy does at twice and at half the size; without such a shadow, by the curve. */
-function verdictOf({ policies, policy, sizes, capacity }: Sized, shown: (change: number) => string): string {
+function verdictOf(said: Sized, shown: (change: number) => string): string {
+  const { policies, policy, sizes, capacity } = said
   if (capacity === null) return 'There is no size to judge'
+  if (heldOf(said) !== undefined) return 'Memory has not been full yet'
   const own = (factor: number): { readonly value: number; readonly low: number } | undefined => {
     const shadow = policies.find((point) => point.policy === policy && point.factor === factor)?.change
     const [now, then] = [missAt(sizes, 1), missAt(sizes, factor)]
@@ -126,18 +137,28 @@ function verdictOf({ policies, policy, sizes, capacity }: Sized, shown: (change:
   return 'The memory has the right size'
 }
 
+/** What memory holds, as long as nothing had to leave it. */
+function heldOf({ capacity, used, is_full: isFull }: Sized): Amount | undefined {
+  return capacity === null || typeof used !== 'number' || isFull !== false ? undefined : { ...capacity, amount: used }
+}
+
 /** As in the recommendation. */
 const LEAST = 0.005
 const MOST_LOSS = 0.01
 
-function Policies({ said: { policies, policy } }: { readonly said: Sized }) {
+function Policies({ said }: { readonly said: Sized }) {
+  const { policies, policy } = said
   const { numbers } = useDashboard()
   const most = mostOf(policies.map(({ change }) => change))
   const rows = [...policies].sort((a, b) => b.change.value - a.change.value)
   return (
     <Section title="Policies" note="change in hits per hundred reads" className="span-7">
       {rows.length === 0 ? (
-        <p>No other policy has been tried on this traffic yet.</p>
+        <p>
+          {said.is_full === false
+            ? 'Policies differ in what they evict, and nothing had to be evicted yet.'
+            : 'Nothing is known yet: shadow caches are compared once they are full, or after 16 reads for each of their entries.'}
+        </p>
       ) : (
         <Table
           caption="Other policies and sizes, best first"
@@ -192,12 +213,15 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
   const { numbers } = useDashboard()
   const analysis = useAnalysis(cache, true)
   return (
-    <Section title="By namespace and key pattern" note="most read first">
+    <Section
+      title="By namespace and key pattern"
+      note="most read first"
+      footer="Reads: of all reads since the pattern is watched. If there are more patterns than can be watched (24, or 4 beside prediction), these are the ones that are read most."
+    >
       <Answer query={analysis} what="The patterns of keys">
         {(found) => {
           const rows = found?.nodes.find((one) => one.node === node)?.said?.patterns ?? []
           if (rows.length === 0) return <p>No pattern has been seen often enough yet.</p>
-          const all = rows.reduce((sum, { reads }) => sum + reads, 0)
           return (
             <Table
               caption="Key patterns, most read first"
@@ -217,7 +241,12 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
                 {
                   name: 'Reads',
                   isNumber: true,
-                  cell: ({ reads }) => <Unit figure={numbers.percent(all === 0 ? 0 : reads / all)} />,
+                  cell: ({ share }) =>
+                    typeof share === 'number' ? (
+                      <Unit figure={numbers.percent(share)} />
+                    ) : (
+                      <span className="is-unknown">not known yet</span>
+                    ),
                 },
                 { name: 'Keys', isNumber: true, cell: ({ keys }) => numbers.count(keys) },
                 { name: 'Loads', isNumber: true, cell: ({ loads }) => numbers.count(loads) },

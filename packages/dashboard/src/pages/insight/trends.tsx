@@ -84,7 +84,7 @@ function NowAlone({ rows, reason }: { readonly rows: readonly Trend[]; readonly 
   const { numbers } = useDashboard()
   return (
     <>
-      <dl className="facts settings">
+      <dl className="facts settings" hidden={rows.every(({ now }) => now === null)}>
         {rows.map(({ name, now }) => (
           <div key={name}>
             <dt>{NAMES[name] ?? name}, now</dt>
