@@ -366,7 +366,7 @@ describe('a process that closes', () => {
     const [, ...mine] = [...processes.values()].reverse()
     isSlow = false
     for (const answer of answers) answer()
-    await clock.run(2000)
+    await clock.run(20)
     expect(mine.map(({ places }) => places.size)).toEqual([0])
   })
 
