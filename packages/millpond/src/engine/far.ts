@@ -64,15 +64,16 @@ export async function readFar(
     }
     if (names.length > far.guarded.limits.items) until = clock.monotonic() + budgetMs
     const { value, unanswered } = answer
-    if (unanswered !== undefined) result.failure ??= failure
     const asked = wanted
-    const answered = asked.map((_, index) => index).filter((index) => unanswered?.has(index) !== true)
+    if (unanswered !== undefined) result.failure ??= failure
     wanted = unanswered === undefined ? [] : [...unanswered].map((index) => asked[index] ?? 0)
+    const isOneShare = unanswered === undefined && asked.length <= SHARE
+    const answered = isOneShare ? asked : indexesBut(asked.length, unanswered)
     for (let from = 0; from < answered.length; from += SHARE) {
       if (from > 0) await yieldToOthers()
-      const some = answered.slice(from, from + SHARE)
-      const places = some.map((index) => asked[index] ?? 0)
-      const records = some.map((index) => value[index])
+      const some = isOneShare ? answered : answered.slice(from, from + SHARE)
+      const places = isOneShare ? asked : some.map((index) => asked[index] ?? 0)
+      const records = isOneShare ? value : some.map((index) => value[index])
       const keyOf = isAgain || isQuiet ? undefined : (index: number) => keys[places[index] ?? 0] ?? ''
       const decoded = decodeAll(space, far, records, keyOf)
       const parts = decoded instanceof Promise ? await decoded : decoded
@@ -81,11 +82,18 @@ export async function readFar(
       // A target that was forgotten meanwhile may concern an entry that was read before its step.
       const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor
       const missing = takeIn(space, depth, places, records, parts, result, isApart, isAgain || isQuiet, isQuiet)
-      for (const at of missing) wanted.push(at)
+      if (isOneShare) wanted = missing
+      else for (const at of missing) wanted.push(at)
     }
     if (met !== undefined) tellMet(result, wanted, met)
   }
   return result
+}
+
+function indexesBut(count: number, left: ReadonlySet<number> | undefined): number[] {
+  const indexes: number[] = []
+  for (let index = 0; index < count; index++) if (left?.has(index) !== true) indexes.push(index)
+  return indexes
 }
 
 function tellMet({ found }: FarResult, missing: readonly number[], met: (at: number, entry: Found) => void): void {

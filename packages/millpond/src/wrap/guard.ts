@@ -174,8 +174,6 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     keys: readonly string[],
     budgetMs: number,
   ): Promise<Attempt<readonly (Stored | undefined)[]>> => {
-    if (keys.length <= limits.items || budgetMs === Number.POSITIVE_INFINITY)
-      return attempt(reads, keys, budgetMs, countRead)
     if (budgetMs <= 0 || !breaker.allows()) return SKIPPED
     let renew = (): void => {}
     const asked = reads.ask(keys, () => renew())
@@ -208,7 +206,12 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     limits.keyBytes === Number.POSITIVE_INFINITY ? keys : keys.map((key) => fitKey(key, limits.keyBytes))
 
   const carrier = {
-    read: (keys: readonly string[], budgetMs: number) => readAll(fit(keys), budgetMs),
+    read: (keys: readonly string[], budgetMs: number) => {
+      const fitted = fit(keys)
+      return keys.length <= limits.items || budgetMs === Number.POSITIVE_INFINITY
+        ? attempt(reads, fitted, budgetMs, countRead)
+        : readAll(fitted, budgetMs)
+    },
     write: (items: readonly PieceOrItem[]) => {
       const fitted =
         limits.keyBytes === Number.POSITIVE_INFINITY
