@@ -117,22 +117,39 @@ function tenantTest(
   { tenants, tenantShare }: ExperimentSelect,
 ): ((namespace: string) => boolean) | undefined {
   if (tenants !== undefined) {
-    // A name that would be too long for a namespace is replaced by its hash there.
-    const written = new Set(
-      tenants.flatMap((tenant) => [
-        writtenTenant(tenant),
-        TENANT_MARK + createHash('sha256').update(tenant).digest('base64url'),
-      ]),
-    )
-    return (namespace) => written.has(tenantIn(namespace) ?? '')
+    const wanted = new Set(tenants.flatMap((tenant) => [writtenTenant(tenant), hashedTenant(tenant)]))
+    return (namespace) => wanted.has(tenantIn(namespace) ?? '')
   }
   if (tenantShare === undefined) return undefined
   const seed = mixed(seedOf(name) ^ OF_TENANTS)
+  const drawn = new Map<string, boolean>()
   return (namespace) => {
     const tenant = tenantIn(namespace)
-    return tenant !== undefined && mixed(hashOf(tenant, seed)) < tenantShare * ALL
+    if (tenant === undefined) return false
+    let answer = drawn.get(tenant)
+    if (answer === undefined) {
+      if (drawn.size >= MOST_DRAWN) drawn.clear()
+      answer = mixed(hashOf(hashedOf(tenant), seed)) < tenantShare * ALL
+      drawn.set(tenant, answer)
+    }
+    return answer
   }
 }
+
+/** The tenants whose draw is remembered. */
+const MOST_DRAWN = 10_000
+
+/** A tenant as names of parts have it where its written name would be too long. */
+const hashedTenant = (tenant: string | Buffer): string =>
+  TENANT_MARK + createHash('sha256').update(tenant).digest('base64url')
+
+/** The same for a tenant in every namespace: one with a short name may write it where another has its hash. */
+const hashedOf = (written: string): string =>
+  written.startsWith(TENANT_MARK) ? written : hashedTenant(Buffer.from(bytesOf(written), 'latin1'))
+
+/** Of a written tenant: a character for each byte. */
+const bytesOf = (written: string): string =>
+  written.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 
 const PLACES = 16_384
 const UNKNOWN = 2

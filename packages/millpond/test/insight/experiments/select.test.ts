@@ -110,6 +110,21 @@ describe('an experiment that covers a part of the keys', () => {
     expect(await livingLonger(one.cache, keysOf('report'))).toBe(0)
   })
 
+  it('covers a tenant in all namespaces or in none, also where its name is hashed in some', async () => {
+    const one = site()
+    begin(one, { select: { tenantShare: 0.5 } })
+    const [short, long] = [one.cache.namespace('r'), one.cache.namespace('r'.repeat(80))]
+    let covered = 0
+    for (let id = 0; id < 40; id++) {
+      const tenant = `a company of ${id} & sons, "ü" ${'x'.repeat(20)}`
+      const [here, there] = [short, long].map((space) => livingLonger(space.for({ tenant }), keysOf('report', 40)))
+      expect([tenant, ((await here) ?? 0) > 0]).toEqual([tenant, ((await there) ?? 0) > 0])
+      if (((await here) ?? 0) > 0) covered++
+    }
+    expect(covered).toBeGreaterThan(20 - 4 * Math.sqrt(10))
+    expect(covered).toBeLessThan(20 + 4 * Math.sqrt(10))
+  })
+
   it('leaves keys that it does not cover to refresh as all do', async () => {
     const one = site()
     begin(one, {
