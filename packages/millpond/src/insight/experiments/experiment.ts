@@ -31,9 +31,13 @@ export interface ExperimentOptions extends PlanOptions {
 export type ExperimentEnd = 'stopped' | 'harm' | 'uneven' | 'over' | 'failed'
 
 export interface ExperimentResult extends Judgement {
+  /** The name given in its options. */
   readonly name: string
+  /** The name of the cache whose traffic is divided. */
   readonly cache: string
+  /** `keys`: each arm has a share of the keys. `shadow`: arms are simulated, and nothing is changed. */
   readonly kind: Plan['kind']
+  /** `before` counts while all keys are treated alike, `settling` waits, `measuring` counts the arms. */
   readonly phase: Phase | 'ended'
   /** The reason; absent while it runs. */
   readonly ended?: ExperimentEnd
@@ -45,6 +49,7 @@ export interface ExperimentResult extends Judgement {
 
 /** A running or ended experiment. */
 export interface Experiment {
+  /** The name given in its options. */
   readonly name: string
   /** The current result. However often it is called, it is wrong no more often than `alpha`. */
   result(): ExperimentResult

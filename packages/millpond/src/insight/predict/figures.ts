@@ -5,10 +5,13 @@ import type { Predictor } from './predictor.ts'
 
 /** A pattern of keys, and how accurately its next reads are predicted. */
 export interface PatternPrediction {
+  /** The namespace of the keys. */
   readonly namespace: string
+  /** The key with its variable parts replaced. */
   readonly pattern: string
   /** Candidates with a known outcome, and the share that was read in time. */
   readonly candidates: number
+  /** The share of these candidates that was read in time, 0 to 1. */
   readonly readShare: number
   /**
    * Log loss per candidate of the model, and of a baseline that knows only the share; each over the last window of
@@ -22,6 +25,7 @@ export interface PatternPrediction {
 
 /** Since the memory tier's settings last changed. */
 export interface Prediction {
+  /** The name of the cache. */
   readonly cache: string
   /**
    * `open`: proposals are loaded. `closed`: loading them has too little benefit, or the benefit is still unknown; they
