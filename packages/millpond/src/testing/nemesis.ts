@@ -13,7 +13,7 @@ export interface FaultableServer {
   resume(): void
   /** SIGKILL. */
   kill(): Promise<void>
-  /** Starts it again, with its saved contents or `empty`, and resolves when it answers. If it runs, it is ended first. */
+  /** Starts it again, with its saved contents or `empty`, and resolves when it answers. Ends it first if it runs. */
   restart(options?: { empty?: boolean }): Promise<void>
   /** Saves its contents as the state that a later restart finds. */
   save(): Promise<void>
