@@ -181,6 +181,12 @@ const stages = [
   },
   // A minute, and the packages of VitePress.
   { name: 'the docs site', share: 0.03, work: () => run(process.execPath, ['scripts/docs.mjs', '--check']) },
+  // The first time it builds SQLite.
+  {
+    name: 'Sequelize over SQLite',
+    share: 0.03,
+    work: () => tests(['packages/millpond/test/orm/sqlite3'], { MILLPOND_FORM: 'long' }),
+  },
   // It takes what Next takes to build.
   {
     name: 'an application of Next',

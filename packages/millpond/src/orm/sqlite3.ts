@@ -1,7 +1,9 @@
 // The package `sqlite3`, with a cache before it: Sequelize over SQLite, and what else goes through it, has its queries,
 // writes and transactions seen.
+import { resolve } from 'node:path'
 import { refused } from '../core/checks.ts'
 import { Door, type Form, type Sent } from './door/door.ts'
+import { memoryName } from './door/in-memory.ts'
 import { Lane } from './door/lane.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
 import { ownCopy } from './door/own-copy.ts'
@@ -64,10 +66,12 @@ export function sqlite3Cache(options: OrmOptions): Sqlite3Cache {
 type Callback = (this: unknown, error: unknown, answer?: unknown) => void
 type Method = (...args: unknown[]) => unknown
 interface Database {
-  readonly filename?: unknown
+  readonly open?: boolean
+  once(event: 'open', listener: () => void): unknown
   emit(event: 'error', error: unknown): boolean
 }
 interface Prepared {
+  bind: Method
   run: Method
   get: Method
   all: Method
@@ -80,9 +84,6 @@ interface Outcome {
   readonly statement: unknown
 }
 
-/** Databases that live in memory are told apart by this. */
-let memories = 0
-
 function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
   const Inner = sqlite3.Database as new (...args: unknown[]) => Database
   const inner = (name: string): Method => Reflect.get(Inner.prototype, name)
@@ -92,8 +93,7 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
 
     constructor(...args: unknown[]) {
       super(...args)
-      const file = String(args[0])
-      this.#where = file === '' || file.startsWith(':memory:') ? `memory ${memories++}` : file
+      this.#where = memoryName(args[0]) ?? String(args[0])
     }
 
     run(sql: string, ...rest: unknown[]): this {
@@ -122,17 +122,30 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
 
     prepare(sql: string, ...rest: unknown[]): unknown {
       const statement = Reflect.apply(inner('prepare'), this, [sql, ...rest]) as Prepared
-      const bound = rest.filter((one) => typeof one !== 'function')
+      // Values stay until others are given.
+      let bound: readonly unknown[] = []
+      const bind = (args: readonly unknown[]): void => {
+        const given = args.filter((one) => typeof one !== 'function')
+        if (given.length > 0) bound = given
+      }
+      bind(rest)
       for (const name of ['run', 'get', 'all'] as const) {
         const method = statement[name]
         statement[name] = (...args) => {
           const { callback, given } = split(args)
-          this.#through(method.bind(statement), { sql, ...valuesOf(given.length > 0 ? given : bound) }, given, callback)
+          bind(given)
+          this.#through(method.bind(statement), { sql, ...valuesOf(bound) }, given, callback)
           return statement
         }
       }
-      const each = statement.each
+      const [itsBind, each] = [statement.bind, statement.each]
+      statement.bind = (...args) => {
+        bind(args)
+        Reflect.apply(itsBind, statement, args)
+        return statement
+      }
       statement.each = (...args) => {
+        bind(args)
         this.#stream(each.bind(statement), sql, args)
         return statement
       }
@@ -187,7 +200,40 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
       })
     }
   }
-  return Object.create(sqlite3, { Database: { value: Cached, enumerable: true } })
+  // The package's own gives the package, without a cache.
+  const verbose = (): object => {
+    Reflect.get(sqlite3, 'verbose')?.call(sqlite3)
+    return module
+  }
+  const module: object = Object.create(sqlite3, {
+    Database: { value: Cached, enumerable: true },
+    cached: { value: { Database: oneForEachFile(Cached) }, enumerable: true },
+    verbose: { value: verbose, enumerable: true },
+  })
+  return module
+}
+
+/** What the package has as `cached.Database`. */
+function oneForEachFile(Class: new (...args: unknown[]) => Database): (...args: unknown[]) => Database {
+  const known = new Map<string, Database>()
+  // It is called with `new`.
+  return function open(file, ...rest) {
+    if (memoryName(file) !== undefined) return new Class(file, ...rest)
+    const path = resolve(String(file))
+    const one = known.get(path)
+    if (one === undefined) {
+      const first = new Class(path, ...rest)
+      known.set(path, first)
+      return first
+    }
+    const callback = rest.find((argument): argument is Method => typeof argument === 'function')
+    if (callback !== undefined) {
+      const call = (): unknown => callback.call(one, null)
+      if (one.open) process.nextTick(call)
+      else one.once('open', call)
+    }
+    return one
+  }
 }
 
 /** The last function, and what stands before it. */

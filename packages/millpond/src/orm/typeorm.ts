@@ -3,6 +3,7 @@
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Door, type Form } from './door/door.ts'
+import { memoryName } from './door/in-memory.ts'
 import { Lane } from './door/lane.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
 import { Wishes } from './door/wishes.ts'
@@ -54,12 +55,13 @@ export function typeOrmCache(options: OrmOptions): TypeOrmCache {
       if (known.has(driver)) return source
       known.add(driver)
       const door = new Door(options, 'typeorm', 'sqlite')
+      const memory = memoryName(Reflect.get(source.options, 'database'))
       const runners = new WeakSet<object>()
       const create = driver.createQueryRunner.bind(driver)
       driver.createQueryRunner = (...args) => {
         const runner = create(...args)
         // All of SQLite's share one.
-        if (!runners.has(runner)) runOver(runner, door, wishes)
+        if (!runners.has(runner)) runOver(runner, door, wishes, memory)
         runners.add(runner)
         return runner
       }
@@ -100,7 +102,7 @@ interface Answer {
 const ANSWER: Form<Answer> = { rows: ({ raw }) => (Array.isArray(raw) ? raw.length : 0) }
 const ANY: Form<unknown> = { rows: () => 0 }
 
-function runOver(runner: Runner, door: Door, wishes: Wishes): void {
+function runOver(runner: Runner, door: Door, wishes: Wishes, memory: string | undefined): void {
   const query = runner.query.bind(runner)
   const lane = new Lane(door, async (sql, parameters) => {
     const rows = await query(sql, [...parameters])
@@ -108,7 +110,7 @@ function runOver(runner: Runner, door: Door, wishes: Wishes): void {
   })
   runner.query = async (sql, parameters, isStructured) => {
     const wish = wishes.current()
-    const sent = { sql, parameters }
+    const sent = { sql, parameters, ...(memory !== undefined && { as: memory }) }
     if (wish === undefined) return lane.send(sent, wish, () => query(sql, parameters, isStructured), undefined, ANY)
     const run = async (): Promise<Answer> => {
       const { raw, affected } = (await query(sql, parameters, true)) as Answer

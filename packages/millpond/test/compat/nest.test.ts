@@ -3,10 +3,11 @@ import 'reflect-metadata'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Inject, Injectable } from '@nestjs/common'
+import { Inject, Injectable, Scope, StreamableFile } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { type Cache, createCache } from 'millpond'
 import { Cached, InjectCache, InvalidateTags, MILLPOND_CACHE, MillpondModule } from 'millpond/nest'
+import { fakeClock } from 'millpond/testing'
 import ts from 'typescript'
 import { afterAll, describe, expect, it } from 'vitest'
 
@@ -233,5 +234,102 @@ describe('what users of other decorators report', () => {
         message: expect.stringMatching(/Lists\.list: the argument .* give Cached a key/),
       })
     await app.close()
+  })
+
+  // nestjs/nest#4997: what is false was read each time.
+  it('keeps what is false, null, empty or zero, and no error', async () => {
+    const values = [false, null, '', 0, []] as const
+    class Lists {
+      reads = 0
+      async at(index: number): Promise<unknown> {
+        this.reads++
+        if (index >= values.length) throw new Error('refused')
+        return values[index]
+      }
+    }
+    decorate(Lists.prototype, 'at', Cached({ key: ['falsy'] }) as never)
+    const module = { module: class {}, imports: [MillpondModule.forRoot(cache)], providers: [Lists] }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    const lists = app.get(Lists)
+    for (let round = 0; round < 2; round++)
+      expect(await Promise.all(values.map((_, index) => lists.at(index)))).toEqual(values)
+    expect(lists.reads).toBe(values.length)
+    for (let round = 0; round < 2; round++) await expect(lists.at(99)).rejects.toThrow('refused')
+    expect(lists.reads).toBe(values.length + 2)
+    await app.close()
+  })
+
+  // nestjs/nest#10575: from the second request on, a stream was what JSON makes of one.
+  it('refuses a stream rather than keeping what cannot be read again', async () => {
+    class Files {
+      async sitemap(): Promise<StreamableFile> {
+        return new StreamableFile(Buffer.from('<urlset/>'))
+      }
+    }
+    decorate(Files.prototype, 'sitemap', Cached() as never)
+    const module = { module: class {}, imports: [MillpondModule.forRoot(cache)], providers: [Files] }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    for (let round = 0; round < 2; round++)
+      await expect(app.get(Files).sitemap()).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
+    await app.close()
+  })
+
+  // nestjs/cache-manager#74: the time to live of the module held for all.
+  it('lets an entry live as long as its decorator says, not as the cache does', async () => {
+    const clock = fakeClock()
+    const own = createCache({ clock, defaults: { ttl: '1h' } })
+    class Rates {
+      reads = 0
+      async now(): Promise<number> {
+        return ++this.reads
+      }
+    }
+    decorate(Rates.prototype, 'now', Cached({ ttl: 200 }) as never)
+    const module = { module: class {}, imports: [MillpondModule.forRoot(own)], providers: [Rates] }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    const rates = app.get(Rates)
+    expect([await rates.now(), await rates.now()]).toEqual([1, 1])
+    await clock.advance(199)
+    expect(await rates.now()).toBe(1)
+    await clock.advance(2)
+    expect(await rates.now()).toBe(2)
+    await app.close()
+    await own.close()
+  })
+
+  // nestjs/cache-manager#349: modules below did not find what was registered for all.
+  it('is found in every module, by objects that are made anew for each request, and closed once', async () => {
+    class Rows {
+      static reads = 0
+      async read(id: number): Promise<string> {
+        Rows.reads++
+        return `row ${id}`
+      }
+    }
+    Injectable({ scope: Scope.REQUEST })(Rows)
+    decorate(Rows.prototype, 'read', Cached() as never)
+    class Below {}
+    const module = {
+      module: class {},
+      imports: [
+        MillpondModule.forRootAsync({ useFactory: async () => createCache() }),
+        { module: Below, providers: [Rows], exports: [Rows] },
+      ],
+    }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    const [one, two] = [await app.resolve(Rows), await app.resolve(Rows)]
+    expect(one).not.toBe(two)
+    expect([await one.read(1), await two.read(1), Rows.reads]).toEqual(['row 1', 'row 1', 1])
+    await app.close()
+    await app.close()
+    await expect(two.read(1)).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('fails to start with what its factory throws', async () => {
+    const useFactory = (): Promise<Cache> => Promise.reject(new Error('no settings'))
+    const module = { module: class {}, imports: [MillpondModule.forRootAsync({ useFactory })] }
+    await expect(NestFactory.createApplicationContext(module, { logger: false, abortOnError: false })).rejects.toThrow(
+      'no settings',
+    )
   })
 })

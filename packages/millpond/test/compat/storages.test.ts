@@ -8,6 +8,7 @@ import { sqlite } from 'millpond/tiers/sqlite'
 import { unstorageDriver } from 'millpond/unstorage'
 import { defineCachedFunction } from 'ocache'
 import { createStorage, prefixStorage, restoreSnapshot, snapshot } from 'unstorage'
+import memoryDriver from 'unstorage/drivers/memory'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { patient } from '../services/index.ts'
 
@@ -83,6 +84,21 @@ describe('unstorage', () => {
     expect(await storage.getKeys()).toEqual(['memory'])
     await restoreSnapshot(storage, { 'cache:a': 'works' })
     expect(await snapshot(storage, 'cache')).toEqual({ a: 'works' })
+  })
+
+  it('clears a base below a mount exactly as over other drivers: unstorage itself asks none', async () => {
+    const left = await Promise.all(
+      [unstorageDriver(cache), memoryDriver()].map(async (driver) => {
+        const storage = createStorage()
+        storage.mount('cache', driver)
+        await storage.setItem('cache:users:1', 'Ada')
+        await storage.clear('cache:users')
+        const below = await storage.getKeys()
+        await storage.clear('cache')
+        return [below, await storage.getKeys()]
+      }),
+    )
+    expect(left[0]).toEqual(left[1])
   })
 
   it('keeps an item for ever, or for the seconds that it says, which are in its meta', async () => {

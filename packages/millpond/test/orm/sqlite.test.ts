@@ -1,11 +1,13 @@
 // Drizzle and TypeORM, each as it is, over SQLite: through `@libsql/client`, and through a driver that is called
 // synchronously.
 import Sqlite from 'libsql'
+import { sqlite } from 'millpond/tiers/sqlite'
 import { DataSource, type EntityManager, EntitySchema, Like } from 'typeorm'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Cache, createCache } from '../../src/index.ts'
 import { libsqlCache } from '../../src/orm/libsql.ts'
 import { typeOrmCache } from '../../src/orm/typeorm.ts'
+import { patient } from '../services/index.ts'
 import { type Database, describeDoor, type Inside, type Subject } from './door-contract.ts'
 import { type SqliteClients, sqliteClients } from './sqlite-clients.ts'
 import { inTurn, openFile, type SqliteFile } from './sqlite-file.ts'
@@ -419,6 +421,30 @@ describe('one connection to SQLite for all callers', () => {
     const { hits, misses } = cache.stats()
     expect(await name(1)).toBe('Mine')
     expect(cache.stats()).toMatchObject({ hits, misses })
+  })
+
+  it('a database in memory is not that of another process with the same cache', async () => {
+    const open = async (name: string) => {
+      const own = createCache({ tiers: [patient(sqlite({ path: `${file.path}.cache` }))] })
+      const orm = typeOrmCache({ cache: own })
+      const inMemory = orm.source(sourceOf(':memory:'))
+      await inMemory.initialize()
+      await inMemory.query('CREATE TABLE users (id integer, name text)')
+      await inMemory.query('INSERT INTO users VALUES (1, ?)', [name])
+      const close = async () => {
+        await inMemory.destroy()
+        await own.close()
+      }
+      return { ask: () => orm.cached(TTL, () => inMemory.query('SELECT name FROM users')), close }
+    }
+    const [one, two] = [await open('Ada'), await open('Bob')]
+    expect([await one.ask(), await two.ask(), await one.ask()]).toEqual([
+      [{ name: 'Ada' }],
+      [{ name: 'Bob' }],
+      [{ name: 'Ada' }],
+    ])
+    await one.close()
+    await two.close()
   })
 
   it('forms of results are as they were', async () => {
