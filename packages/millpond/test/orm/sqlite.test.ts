@@ -326,6 +326,16 @@ describe('one connection to SQLite for all callers', () => {
     expect([await name(1), cache.stats().hits]).toEqual(['Ada', hits + 1])
   })
 
+  it('a transaction that the database itself has rolled back: what is written after that is done', async () => {
+    expect([await name(1), await name(2)]).toEqual(['Ada', 'Bob'])
+    await source.query('BEGIN')
+    await expect(source.query("INSERT OR ROLLBACK INTO users (id, name) VALUES (1, 'Eve')")).rejects.toThrow(/UNIQUE/)
+    // Of another caller, who shares the connection.
+    await source.query("UPDATE users SET name = 'done' WHERE id = 2")
+    await expect(source.query('ROLLBACK')).rejects.toThrow(/no transaction/)
+    expect([await name(1), await name(2)]).toEqual(['Ada', 'done'])
+  })
+
   describe('statements that are sent, and not carried out yet', () => {
     /** The next statement that begins so waits until it is let go. */
     let holdNext: (beginning: string) => { readonly isHeld: Promise<void>; letGo(): void }

@@ -79,10 +79,15 @@ export class Lane {
   }
 
   async #rollBack<R>(statement: Statement, run: Run<R>): Promise<R> {
+    const transaction = this.#transaction
     this.#end(statement)
     this.#ending++
     try {
       return await run()
+    } catch (error) {
+      // SQLite may have rolled it back before (`or rollback`): what was written after that is done.
+      await transaction?.commit(async () => undefined).catch((reason) => this.#door.seam.report(reason))
+      throw error
     } finally {
       this.#ending--
     }
