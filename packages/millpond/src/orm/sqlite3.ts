@@ -181,11 +181,14 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
       const functions = rest.filter((one): one is Callback => typeof one === 'function')
       const given = rest.filter((one) => typeof one !== 'function')
       const [row = () => {}, complete] = functions
+      const tell: Callback = (error) => this.emit('error', error)
       const run = (): Promise<unknown> =>
         new Promise((resolve) => {
-          const done: Callback = function (...args) {
+          const done: Callback = function (error, ...more) {
             resolve(undefined)
-            complete?.apply(this, args)
+            // Without another the package gives an error to the one for rows.
+            const last = complete ?? (error ? (functions[0] ?? tell) : undefined)
+            last?.call(this, error, ...more)
           }
           method(...given, row, done)
         })

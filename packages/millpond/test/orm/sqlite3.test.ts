@@ -29,10 +29,7 @@ interface Sqlite3Database {
   all(sql: string, ...rest: unknown[]): Sqlite3Database
   each(sql: string, ...rest: unknown[]): Sqlite3Database
   exec(sql: string, done?: Done): Sqlite3Database
-  prepare(
-    sql: string,
-    ...rest: unknown[]
-  ): Pick<Sqlite3Database, 'run' | 'all' | 'each'> & { bind(...values: unknown[]): void; finalize(): void }
+  prepare(sql: string, ...rest: unknown[]): Record<'run' | 'bind' | 'finalize', (...rest: unknown[]) => void>
   on(event: 'error', listener: (error: Error) => void): unknown
   close(done?: Done): void
 }
@@ -200,6 +197,17 @@ describeBuilt('the package sqlite3 itself', () => {
     expect(await name()).toBe('begun')
     await done((callback) => db.exec('ROLLBACK', callback))
     expect(await name()).toBe('exec')
+    await close()
+  })
+
+  it('errors of rows one by one come to the callback for rows where there is no other', async () => {
+    const { db, close } = open('wrong')
+    const sql = 'SELECT wrong FROM users'
+    const ofRow = await new Promise((resolve) => db.each(sql, resolve))
+    const ofBoth = await new Promise((resolve) => db.each(sql, () => resolve('a row'), resolve))
+    const event = new Promise((resolve) => db.on('error', resolve))
+    db.each(sql)
+    expect([ofRow, ofBoth, await event].map(String)).toEqual(Array(3).fill(expect.stringContaining('wrong')))
     await close()
   })
 
