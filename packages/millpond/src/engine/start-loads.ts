@@ -3,7 +3,7 @@
 import { MillpondError, show } from '../core/errors.ts'
 import { aheadOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
-import { readFar } from './far.ts'
+import { type FarResult, readFar } from './far.ts'
 import type { Found } from './found.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
 import { Load, type LoadStart } from './load.ts'
@@ -80,16 +80,22 @@ async function loadThroughTiers(request: ReadRequest, loads: readonly Load[]): P
       const tags = await tagsWithDependencies(space, policy)
       for (const load of loads) load.addTags(tags)
     }
-    const look = (some: readonly Load[]): Promise<readonly Load[]> => completeFromTiers(request, some, true)
+    const look = async (some: readonly Load[]): Promise<readonly Load[]> =>
+      (await completeFromTiers(request, some, true)).missing
     const holder = ledgerTier(space)
     const failures = holder?.errors ?? 0
-    const waiting = isReachable ? await completeFromTiers(request, loads, false) : loads
+    const { missing: waiting, failure } = isReachable
+      ? await completeFromTiers(request, loads, false)
+      : { missing: loads, failure: undefined }
     if (waiting.length === 0) return
     // A server on which a read has just timed out is not asked again: all calls share one time budget.
     const isAnswering = isReachable && (holder?.errors ?? 0) === failures
     const callLoader = (some: readonly Load[]): Promise<void> =>
       completeFromLoader(request, some, isAnswering, space.services.clock.monotonic())
-    const mayAsk = policy.singleFlight === 'all' && isAnswering && space.services.clock.monotonic() < budgetEnds
+    // Nor once tiers that failed have used the budget up. If all have answered, what took longer was this process (a
+    // busy event loop) or the size of the batch, which is no reason to load what another process is loading.
+    const isInTime = failure === undefined || space.services.clock.monotonic() < budgetEnds
+    const mayAsk = policy.singleFlight === 'all' && isAnswering && isInTime
     const store = mayAsk ? holder?.guarded.ledger : undefined
     const { othersLoad } = 'one' in request.loader ? request.loader : NOT_TOLD
     await (store === undefined
@@ -104,14 +110,15 @@ async function loadThroughTiers(request: ReadRequest, loads: readonly Load[]): P
 
 const NOT_TOLD = { othersLoad: undefined }
 
-/** Completes the loads whose entry some tier has; returns the others. */
+/** Completes the loads whose entry some tier has; returns the others, and whether a tier has failed. */
 async function completeFromTiers(
   request: ReadRequest,
   loads: readonly Load[],
   isAgain: boolean,
-): Promise<readonly Load[]> {
+): Promise<{ readonly missing: readonly Load[]; readonly failure: FarResult['failure'] }> {
   const { space, policy, wants, isQuiet } = request
-  if (space.far.length === 0 || wants === 'new' || policy.singleFlight === 'call') return loads
+  if (space.far.length === 0 || wants === 'new' || policy.singleFlight === 'call')
+    return { missing: loads, failure: undefined }
   const { found, causes, failure } = await readFar(
     space,
     loads.map((load) => load.key),
@@ -139,7 +146,7 @@ async function completeFromTiers(
     return true
   })
   refreshBehind(request)
-  return missing
+  return { missing, failure }
 }
 
 /**

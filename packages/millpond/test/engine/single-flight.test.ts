@@ -4,13 +4,14 @@ import { type LoadOptions, memory } from 'millpond'
 import { createHttpCache } from 'millpond/http'
 import { cachedFetch } from 'millpond/http/fetch'
 import { describe, expect, it } from 'vitest'
-import { fakeClock } from '../../src/testing/clock.ts'
+import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { closeAfterEach, gate, open } from './setups.ts'
 
 closeAfterEach()
 
-function processes() {
+/** `onRead`: called as the answer to a read arrives. */
+function processes(onRead: (clock: FakeClock) => void = () => {}) {
   const clock = fakeClock({ now: Date.now() })
   const server = simulatedServer({ now: () => clock.now() })
   const steps: string[] = []
@@ -18,7 +19,10 @@ function processes() {
     const [verb = ''] = what.split(' ')
     if (verb !== 'pull') steps.push(verb)
   }
-  const connect = () => server.connect({ send, back: async () => {}, push: async () => {} })
+  const back = async (what: string): Promise<void> => {
+    if (what.startsWith('read')) onRead(clock)
+  }
+  const connect = () => server.connect({ send, back, push: async () => {} })
   const start = () => open({ name: 'shop', clock, tiers: [memory(), connect()] })
   return { here: start(), there: start(), server, clock, steps }
 }
@@ -48,6 +52,28 @@ describe('singleFlight', () => {
     const { loads, of } = await bothAsk(kind)
     expect([loads, of('commit')]).toEqual([1, 1])
     expect(of('lease')).toBeGreaterThanOrEqual(2)
+  })
+
+  it('G11: one load, too, where a process was busy for longer than its read may take, and the answer was there', async () => {
+    let stallMs = 0
+    const { here, there, clock } = processes((its) => its.stall(stallMs))
+    const { promise, open: answer } = gate<string>()
+    let loads = 0
+    const load = (): Promise<string> => {
+      loads++
+      return promise
+    }
+    const first = here.getOrSet('k', load)
+    await clock.run(5)
+    stallMs = 400
+    const second = there.getOrSet('k', load)
+    await clock.run(0)
+    stallMs = 0
+    await clock.run(50)
+    answer('value')
+    await clock.run(50)
+    expect(await Promise.all([first, second])).toEqual(['value', 'value'])
+    expect(loads).toBe(1)
   })
 
   it("G11: 'process': one load in each, and no step for a lease", async () => {
