@@ -314,12 +314,14 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     test('one of version 8 is brought up to date with what lies in it, and can be bounded', async () => {
       const statements = readFileSync(new URL('./schemas/postgres-8.sql', import.meta.url), 'utf8')
       await server.query(statements.replaceAll('as_of_8', schema))
-      // As a process of that version leaves it: by the functions of then.
+      // As a process of that version leaves it: by the functions of then. Today's process also looks for this table.
+      await server.query(`CREATE TABLE ${schema}.heartbeat ()`)
       await server.query(`UPDATE ${schema}.meta SET version = ${SCHEMA_VERSION}`)
       const then = await opened({ install: false })
       const { position } = await then.ledger.advance('ns', change([key('gone')]))
       await then.write(['one', 'two'].map((name) => ({ ...item(name), asOf: position })))
       await then.close()
+      await server.query(`DROP TABLE ${schema}.heartbeat`)
       await server.query(`UPDATE ${schema}.meta SET version = 8`)
       const now = await opened({ maxEntries: 100, sweepEvery: Number.POSITIVE_INFINITY })
       expect([await text(now, 'one'), await text(now, 'two')]).toEqual(['body of one', 'body of two'])
