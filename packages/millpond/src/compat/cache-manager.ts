@@ -14,7 +14,7 @@ export interface CacheManagerOptions {
   readonly ttl?: number | undefined
   /** If an entry has fewer milliseconds left, `wrap` reloads it in the background. Default: never. */
   readonly refreshThreshold?: number | undefined
-  /** The result of `cacheId()`. Default: the cache's name. */
+  /** The result of `cacheId()`. Default: the name of the cache's namespace. */
   readonly cacheId?: string | undefined
 }
 
@@ -96,7 +96,7 @@ export interface CacheManager {
   off<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
   /** Waits for background work. The cache stays open. */
   disconnect(): Promise<undefined>
-  /** The option `cacheId`, or the name of the cache. */
+  /** The option `cacheId`, or the name of the cache's namespace. */
   cacheId(): string
 }
 

@@ -30,7 +30,7 @@ const SPREAD_MS = 100
 const SILENT_MS = 2 * BEAT_MS
 /**
  * After this long without an answer to a heartbeat, no answer renews trust: that which was renewed last, up to 400 ms,
- * ends before the process has been silent for 3 seconds and nobody waits for it any more.
+ * ends before the process has been silent for 3 seconds, after which callers no longer wait for it.
  */
 const MISSED_MS = 1500
 
@@ -94,7 +94,7 @@ export class Presence {
     this.#schedule()
   }
 
-  /** Nobody may wait for this process soon: the store answers questions, but no heartbeat. */
+  /** Callers may soon no longer wait for this process: the store answers questions, but no heartbeat. */
   get isMissed(): boolean {
     return this.#missedSince !== undefined && this.#clock.monotonic() - this.#missedSince >= MISSED_MS
   }

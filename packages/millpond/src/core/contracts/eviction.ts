@@ -20,7 +20,7 @@ export interface Eviction {
   hit(slot: number): void
   /**
    * A new entry is in `slot`; `hash`, signed, is in the column of hashes too. `cost` is its load time in milliseconds,
-   * 0 if unknown. `isAhead`: loaded before anyone asked for it, so it is not a request.
+   * 0 if unknown. `isAhead`: loaded before anyone asked for it; a policy decides whether that counts as a request.
    */
   add(slot: number, hash: number, weight: number, cost: number, isAhead?: boolean): void
   /** The entry in `slot` was stored again, possibly with another weight and load time (0: unknown); counts as a use. */
