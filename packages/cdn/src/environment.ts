@@ -1,7 +1,8 @@
 // The edges that the environment configures.
 import { resolve } from 'node:path'
 import { s3Store } from './assets/s3.ts'
-import { type Cdn, createCdn } from './cdn.ts'
+import type { Cdn } from './cdn.ts'
+import { createCdn } from './create-cdn.ts'
 import { awsCredentials, type Environment, given } from './credentials.ts'
 import type { Edge } from './edge.ts'
 import { CdnError } from './errors.ts'

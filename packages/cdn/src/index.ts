@@ -1,17 +1,9 @@
 // `@millpond/cdn`: the outermost tier.
 
 export { type EdgeTagFields, edgeTag, edgeTagFields } from 'millpond/http/middlewares'
-export {
-  type ByEdge,
-  type Cdn,
-  type CdnOptions,
-  createCdn,
-  type DescribedEdge,
-  type EdgeSelection,
-  type PurgeOptions,
-  type PurgeReport,
-} from './cdn.ts'
+export type { ByEdge, Cdn, CdnOptions, DescribedEdge, EdgeSelection, PurgeOptions, PurgeReport } from './cdn.ts'
 export type { Time } from './clock.ts'
+export { createCdn } from './create-cdn.ts'
 export { type AwsCredentials, awsCredentials, type Environment } from './credentials.ts'
 export type { Edge, EdgeAbilities, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from './edge.ts'
 export { edgeTargets } from './edge-targets.ts'

@@ -29,3 +29,19 @@ export function locationOf(headers: Headers): string | undefined {
   }
   return undefined
 }
+
+/** What the vendor lists (undefined: nothing), with what probes have met, by code. */
+export function withProbes(
+  listed: readonly EdgeLocation[] | undefined,
+  met: ReadonlyMap<string, NonNullable<EdgeLocation['met']>>,
+): readonly EdgeLocation[] {
+  if (listed === undefined)
+    return [...met].map(([code, one]) => ({ code, name: code, region: undefined, state: stateOf(one.ok), met: one }))
+  return listed.map((one): EdgeLocation => {
+    const seen = met.get(one.code)
+    if (seen === undefined) return one
+    return { ...one, state: one.state !== 'unknown' ? one.state : stateOf(seen.ok), met: seen }
+  })
+}
+
+const stateOf = (isOk: boolean): EdgeLocation['state'] => (isOk ? 'ok' : 'degraded')
