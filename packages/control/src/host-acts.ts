@@ -8,8 +8,9 @@ import { type AuditOutcome, appendAudit, type Caller } from './audit/audit.ts'
 import type { Control } from './control.ts'
 import { invalid } from './http/problem.ts'
 import { runInvalidation } from './operations/invalidation.ts'
+import { invalidationBody } from './operations/invalidation-body.ts'
 import type { OperationView } from './operations/operations.ts'
-import { invalidationBody, planInvalidation } from './operations/plan.ts'
+import { planInvalidation } from './operations/plan.ts'
 import { registeredDocument, runRegistered } from './operations/registered.ts'
 
 /** An action of the host application, as an audit row. */

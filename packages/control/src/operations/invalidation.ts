@@ -7,17 +7,10 @@ import type { Caller } from '../audit/audit.ts'
 import { cdnOf, problemOf, reportOf } from '../cdn/part.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
+import type { InvalidationBody } from './invalidation-body.ts'
 import type { OperationView, Step } from './operations.ts'
-import {
-  type CachePlan,
-  guard,
-  type InvalidationBody,
-  planInvalidation,
-  SAMPLE,
-  type StoredPlan,
-  shownPlan,
-  storedPlan,
-} from './plan.ts'
+import { type CachePlan, planInvalidation, SAMPLE, type StoredPlan, shownPlan } from './plan.ts'
+import { guard, storedPlan } from './stored-plan.ts'
 
 const ACK_MS = 1500
 

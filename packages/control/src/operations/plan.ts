@@ -1,5 +1,4 @@
 // The plan of an invalidation: its entries, the traffic that they carry, and what it takes to run it.
-import { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
 import { newId } from '../access/tokens.ts'
 import type { NodePlan } from '../agent/answers.ts'
@@ -8,83 +7,18 @@ import type { AskedCriteria } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { placesOf } from '../fleet/places.ts'
 import { cachesFor, namespacesFor } from '../fleet/reach.ts'
-import { invalid, notFound, Problem } from '../http/problem.ts'
-import { type ByUrl, entriesOf } from './by-url.ts'
-import { type CdnPlan, cdnPlan, checkPace, checkTiers, isByKeysAlone, refuseCdn } from './execution.ts'
-import { type Target, targets } from './registered.ts'
+import { Problem } from '../http/problem.ts'
+import { entriesOf } from './by-url.ts'
+import { type CdnPlan, cdnPlan, checkPace, checkTiers, isByKeysAlone } from './execution.ts'
+import { criteriaByName, criteriaOf, type InvalidationBody } from './invalidation-body.ts'
+import { targets } from './registered.ts'
 
 const PLAN_MS = 5 * 60_000
 /** Above this it needs a plan that was confirmed by its text. */
 const GUARD_KEYS = 10_000
 const PLANNING_MS = 10_000
-/** Each is looked up in every process, and in its tiers. */
-const MOST_URLS = 100
 /** Keys of a plan that are shown, and probed after the run. */
 export const SAMPLE = 20
-const text = z.string().min(1).max(1024)
-const keyText = z.string().min(1).max(16_384)
-const keys = z
-  .array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)]))
-  .max(10_000)
-
-/** The body of `invalidate_keys/` and `plan/`. */
-export const invalidationBody = z.strictObject({
-  cache_name: z.string().max(128).optional().describe('default: every cache that the caller may change'),
-  namespace: z.string().max(128).optional().describe('default: all of the cache'),
-  keys: keys.optional().describe('as written in code; a tuple as an array or as its string form'),
-  tags: z.array(text).max(1000).optional(),
-  pattern: z
-    .union([text, z.array(text).min(1).max(16)])
-    .optional()
-    .describe('a glob such as user:*, a regular expression that begins with ^, or a list of them'),
-  model: z.string().min(1).max(200).optional(),
-  id: z
-    .union([z.string().max(200), z.number()])
-    .optional()
-    .describe('a row of the model'),
-  urls: z
-    .array(z.url({ protocol: /^https?$/ }).max(16_384))
-    .min(1)
-    .max(MOST_URLS)
-    .optional()
-    .describe(
-      'absolute, as clients request them: matches the entries that answer them, according to the HTTP cache or as registered by the application',
-    ),
-  organization: z.string().min(1).max(200).optional().describe('by name or id, as registered by the application'),
-  cache_type: z
-    .string()
-    .min(1)
-    .max(128)
-    .optional()
-    .describe('as registered by the application: strategic, response, ...; or all'),
-  all: z.literal(true).optional().describe('everything in the namespaces; needs purge:all'),
-  mode: z.enum(['soft', 'hard']).default('hard').describe('soft: stale values may be served while they are reloaded'),
-  tiers: z
-    .array(z.string().min(1).max(64))
-    .min(1)
-    .optional()
-    .describe('all tiers of the cache, or none: a tier left out would bring old values back'),
-  pace_per_s: z
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
-    .optional()
-    .describe('keys per second, if keys or urls are named; default: all at once'),
-  propagate_cdn: z
-    .boolean()
-    .default(false)
-    .describe(
-      'also purge urls, tags or everything at the connected CDN; a cache with an outlet to the CDN does so by itself',
-    ),
-  reason: z.string().max(1000).optional(),
-  dry_run: z.boolean().default(false),
-  scan: z.boolean().default(false).describe('count in every tier by listing it: exact but expensive'),
-  max_keys: z.number().int().min(0).optional().describe('reject a plan with more keys'),
-  plan_id: z.string().max(64).optional().describe('of an earlier plan: only the criteria of that plan are used'),
-  confirm: text.optional().describe('the text requested by the plan'),
-})
-export type InvalidationBody = z.output<typeof invalidationBody>
 
 export interface CachePlan {
   readonly cache_name: string
@@ -208,26 +142,6 @@ function within(
   return meant.filter((name) => allowed.includes(name))
 }
 
-/**
- * The tags of all caches together: those that a cache does not have, have no effect there.
- * @throws Problem 422 beside other targets
- */
-function criteriaByName(body: InvalidationBody, found: readonly Target[]): AskedCriteria {
-  const beside = (['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'plan_id'] as const).filter(
-    (name) => body[name] !== undefined,
-  )
-  if (beside.length > 0)
-    throw invalid(
-      beside.map((name) => ({
-        pointer: `/${name}`,
-        code: 'with_name',
-        detail: 'an organisation or cache type already determines it: leave it out',
-      })),
-    )
-  if (found.some(({ tags }) => tags === null)) return { all: true }
-  return { tags: [...new Set(found.flatMap(({ tags }) => tags ?? []))] }
-}
-
 export function shownPlan({ hottest: _, isCut: __, ...plan }: StoredPlan): Plan {
   return plan
 }
@@ -286,116 +200,6 @@ async function planOfList(
     cascade: [],
     is_exact: true,
   }
-}
-
-/** @throws Problem 403, 409 if the plan may not run as it is */
-export function guard(principal: Principal, plan: StoredPlan, body: InvalidationBody): void {
-  const { guard: held, isCut = false } = plan
-  const count = isCut ? Number.POSITIVE_INFINITY : plan.keys
-  const told = isCut ? `${plan.keys} keys counted in time, and perhaps more` : `${count} keys`
-  if (principal.maxKeys !== undefined && count > principal.maxKeys)
-    throw new Problem(
-      403,
-      'over_limit',
-      `the plan has ${told}, and ${principal.name} may invalidate ${principal.maxKeys} at a time: narrow it, or ask someone with a higher limit`,
-      {
-        extra: { plan: shownPlan(plan) },
-      },
-    )
-  if (body.max_keys !== undefined && count > body.max_keys)
-    throw new Problem(
-      409,
-      'too_many_keys',
-      `the plan has ${told}, more than max_keys ${body.max_keys}: nothing was changed`,
-      {
-        extra: { plan: shownPlan(plan) },
-      },
-    )
-  if (held.needs_confirmation && body.confirm !== held.confirm)
-    throw new Problem(
-      409,
-      'needs_confirmation',
-      `the plan has ${told}: check it, then send its plan_id with "confirm": ${JSON.stringify(held.confirm)}`,
-      {
-        extra: { plan: shownPlan(plan) },
-      },
-    )
-}
-
-/** @throws Problem 404 */
-export async function storedPlan(control: Control, principal: Principal, body: InvalidationBody): Promise<StoredPlan> {
-  const row = await control.store.read
-    .selectFrom('plans')
-    .select('document')
-    .where('id', '=', body.plan_id?.startsWith('plan_') === true ? body.plan_id : '')
-    .where('expires_at', '>', await control.store.now())
-    .executeTakeFirst()
-  if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
-  const plan: StoredPlan = JSON.parse(row.document)
-  const named = [
-    'keys',
-    'tags',
-    'pattern',
-    'model',
-    'id',
-    'all',
-    'urls',
-    'organization',
-    'cache_type',
-    'namespace',
-    'cache_name',
-  ] as const
-  const beside = ['tiers', 'pace_per_s'] as const
-  const extra: string[] = [...named, ...beside].filter((name) => body[name] !== undefined)
-  if (body.propagate_cdn) extra.push('propagate_cdn')
-  if (extra.length > 0)
-    throw invalid(
-      extra.map((name) => ({
-        pointer: `/${name}`,
-        code: 'with_plan',
-        detail: 'the plan already contains it: leave it out when you send plan_id',
-      })),
-    )
-  if (plan.cdn !== null) refuseCdn(control, principal)
-  // The caller is responsible for the run: the plan may be someone else's.
-  if (plan.criteria.all === true && !may(principal, 'purge:all'))
-    throw new Problem(403, 'forbidden', 'clearing everything needs the permission purge:all')
-  const mine = plan.caches.every(({ cache_name, namespaces }) => {
-    const allowed = namespacesFor(principal, cache_name, undefined)
-    return allowed === undefined || namespaces?.every((name) => allowed.includes(name)) === true
-  })
-  if (!mine) throw notFound(`plan ${plan.id}`)
-  return plan
-}
-
-function criteriaOf(body: InvalidationBody, byUrl: ReadonlyMap<string, ByUrl> | undefined): AskedCriteria {
-  const { keys: named, tags, pattern, model, id, all, plan_id } = body
-  const found = byUrl === undefined ? [] : [...byUrl.values()].flatMap(({ plan }) => plan.hottest.map(({ key }) => key))
-  const criteria = {
-    ...((named ?? byUrl) !== undefined && {
-      keys: [
-        ...new Set([...(named ?? []).map((key) => (typeof key === 'string' ? key : JSON.stringify(key))), ...found]),
-      ],
-    }),
-    ...(tags !== undefined && { tags }),
-    ...(pattern !== undefined && { patterns: typeof pattern === 'string' ? [pattern] : pattern }),
-    ...(model !== undefined && { model }),
-    ...(id !== undefined && { id }),
-    ...(all !== undefined && { all }),
-  }
-  if (plan_id === undefined && Object.keys(criteria).every((name) => name === 'id'))
-    throw invalid([{ pointer: '', code: 'no_target', detail: 'name keys, tags, a pattern, a model or urls' }])
-  // A list that came out empty in a script would be answered as a success, and what is outdated would stay. Addresses
-  // name something even if they answer to no entry.
-  const empty = (['keys', 'tags'] as const).filter((name) => body[name]?.length === 0)
-  const isEmpty = Object.entries(criteria).every(
-    ([name, list]) => name === 'id' || (Array.isArray(list) && list.length === 0),
-  )
-  if (empty.length > 0 && isEmpty && byUrl === undefined)
-    throw invalid(
-      empty.map((name) => ({ pointer: `/${name}`, code: 'no_target', detail: 'the list is empty: name at least one' })),
-    )
-  return criteria
 }
 
 const confirmText = ({ all, tags, patterns, model, keys: named }: AskedCriteria): string =>

@@ -101,3 +101,12 @@ export const digestOf = ({ method, path, query, body }: Act, before: unknown): s
   createHash('sha256')
     .update(JSON.stringify([method, path, Object.entries(query).sort(), body, before]))
     .digest('hex')
+
+/** JSON if it is, the text itself otherwise. */
+export function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

@@ -11,6 +11,7 @@ import { complianceRoutes } from './compliance.ts'
 import { configurationRoutes } from './configurations.ts'
 import { dashboardRoutes } from './dashboards.ts'
 import { erasureRoutes } from './erasures.ts'
+import { explainRoutes } from './explain.ts'
 import { fleetRoutes } from './fleet.ts'
 import { invalidationRoutes } from './invalidations.ts'
 import { jobRoutes } from './jobs.ts'
@@ -24,6 +25,7 @@ import { reportRoutes } from './reports.ts'
 import { streamRoute } from './stream.ts'
 import { testConnection } from './test-connection.ts'
 import { trendRoutes } from './trends.ts'
+import { valueRoutes } from './values.ts'
 import { warmingRoutes } from './warming.ts'
 
 /** @param all the routes of the finished app, for the route that lists them */
@@ -44,6 +46,8 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...cdnFolderRoutes,
   ...operationRoutes,
   ...keyRoutes,
+  ...valueRoutes,
+  ...explainRoutes,
   ...maintenanceRoutes,
   ...jobRoutes,
   ...reportRoutes,

@@ -1,44 +1,12 @@
-// The contents of caches: keys as memory has them, each with its copies in every node and tier, and why one is missed.
-import { createHash } from 'node:crypto'
+// Keys as the memory of a node has them: listed, grouped by tag or pattern, and the operations that named one.
 import { z } from 'zod'
-import { appendAudit } from '../audit/audit.ts'
-import { placesOf } from '../fleet/places.ts'
 import { namespacesFor, oneCache } from '../fleet/reach.ts'
 import { listQuery } from '../http/lists.ts'
-import { invalid, Problem } from '../http/problem.ts'
+import { Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Route } from '../http/route.ts'
+import { type At, at, atKey, hits_limit, keyOf } from './key-query.ts'
 import { instant, number } from './schemas.ts'
 
-const at = { cache_name: z.string().max(128).optional(), namespace: z.string().max(128).optional() }
-/** Of one key. */
-const place = { ...at, namespace: at.namespace.describe('default: where the key exists or is remembered') }
-const MOST_KEY = 16_384
-const keyText = z.string().min(1).max(MOST_KEY)
-const atKey = z.strictObject({
-  ...place,
-  key: keyText
-    .optional()
-    .describe('instead of the key in the path: a path cannot hold "." and "..", and some proxies alter others'),
-})
-const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string =>
-  query.key ?? params.key ?? ''
-
-/** Whose value is viewed; the access is recorded before anything is shown. */
-async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { readonly copies?: true } = {}) {
-  const { control, principal, query, caller } = call
-  const cache = oneCache(control, principal, query.cache_name)
-  const key = keyOf(call)
-  const namespace = await namespaceOf(call, cache, key)
-  const detail = { cache, namespace, ...more }
-  await control.store.write((tx) =>
-    appendAudit(control.store, tx, { ...caller, kind: 'access', action: 'value.read', target: key, detail }),
-  )
-  return { cache, namespace, key }
-}
-
-const hits_limit = number.describe(
-  'where hit counters stop: a counter at this value may stand for more; null: not known',
-)
 const keyRow = z.object({
   namespace: z.string(),
   key: z.string(),
@@ -47,37 +15,6 @@ const keyRow = z.object({
   age_seconds: z.number(),
   ttl_seconds: number,
   tags: z.array(z.string()),
-})
-const blame = z
-  .object({ operation: z.string(), actor: z.string(), reason: z.string().nullable(), at: instant })
-  .nullable()
-  .describe('who requested the invalidation that removed it, if it was requested here')
-const explanation = z.object({
-  cache_name: z.string(),
-  namespace: z.string(),
-  key: z.string(),
-  verdict: z.enum(['hit', 'stale', 'miss']),
-  cause: z.string().nullable(),
-  detail: z.string().nullable(),
-  receipt: z.string().nullable(),
-  note: z.string().nullable().describe('the reason that the program gave for that invalidation, in its own words'),
-  by: blame,
-  nodes: z.array(
-    z.object({
-      node: z.string(),
-      status: z.string(),
-      verdict: z.string().nullable(),
-      cause: z.string().nullable(),
-      is_loading: z.boolean().nullable(),
-      chosen_ttl: z
-        .object({ seconds: z.number(), why: z.string() })
-        .nullable()
-        .describe('the time to live chosen automatically for the last load there'),
-      error: z.string().nullable(),
-      hits_limit,
-      tiers: z.array(z.unknown()),
-    }),
-  ),
 })
 const group = z.object({
   name: z.string(),
@@ -93,9 +30,6 @@ const groups = z.object({
   hits_limit,
   is_complete: z.boolean(),
 })
-/** A page that waits for every node waits for the slowest. */
-const FAN_OUT_MS = 300
-
 export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
@@ -156,15 +90,6 @@ export const keyRoutes: readonly Route[] = [
   }),
   defineRoute({
     method: 'GET',
-    path: 'keys/{key}/',
-    summary: 'Show a key in every node and tier, and why it misses',
-    scope: 'keys:read',
-    query: atKey,
-    answers: { 200: { description: 'The same as explain/', schema: explanation } },
-    handle: async (call) => json(200, await explained(call, keyOf(call))),
-  }),
-  defineRoute({
-    method: 'GET',
     path: 'keys/{key}/history/',
     summary: 'List the operations that named this key',
     scope: 'keys:read',
@@ -204,99 +129,6 @@ export const keyRoutes: readonly Route[] = [
   }),
   defineRoute({
     method: 'GET',
-    path: 'keys/{key}/value/',
-    summary: 'Show the value itself: each access is recorded in the audit',
-    scope: 'values:read',
-    query: atKey,
-    answers: {
-      200: {
-        description: 'As JSON; types that JSON lacks are marked ($map, $set, $bytes)',
-        schema: z.object({
-          key: z.string(),
-          namespace: z.string(),
-          found: z.boolean(),
-          tier: z.string().optional(),
-          is_stale: z.boolean().optional(),
-          value: z.unknown(),
-        }),
-      },
-    },
-    async handle(call) {
-      const { cache, namespace, key } = await lookAtValue(call)
-      return json(200, { key, namespace, ...(await call.control.fleet.one(cache, 'value', { namespace, key })) })
-    },
-  }),
-  defineRoute({
-    method: 'GET',
-    path: 'keys/{key}/copies/',
-    summary: 'Show the value in each process and whether all agree: each access is recorded in the audit',
-    scope: 'values:read',
-    query: atKey,
-    answers: {
-      200: {
-        description: 'By process',
-        schema: z.object({
-          key: z.string(),
-          namespace: z.string(),
-          is_same: z.boolean().nullable().describe('null: fewer than two processes have it'),
-          copies: z.array(
-            z.object({
-              node: z.string(),
-              status: z.string(),
-              found: z.boolean().nullable(),
-              tier: z.string().nullable(),
-              is_stale: z.boolean().nullable(),
-              sha256: z.string().nullable(),
-              value: z.unknown(),
-            }),
-          ),
-        }),
-      },
-    },
-    async handle(call) {
-      const { cache, namespace, key } = await lookAtValue(call, { copies: true })
-      const replies = await call.control.fleet.ask(cache, 'value', { namespace, key })
-      const copies = replies.map(({ id, status, body }) => ({
-        node: id,
-        status,
-        found: body?.found ?? null,
-        tier: body?.tier ?? null,
-        is_stale: body?.is_stale ?? null,
-        sha256: body?.found === true ? createHash('sha256').update(JSON.stringify(body.value)).digest('hex') : null,
-        value: body?.value ?? null,
-      }))
-      const sums = copies.flatMap(({ sha256 }) => sha256 ?? [])
-      return json(200, { key, namespace, is_same: sums.length < 2 ? null : new Set(sums).size === 1, copies })
-    },
-  }),
-  defineRoute({
-    method: 'GET',
-    path: 'explain/',
-    summary: 'Explain why a key hits or misses in every node and tier, and who caused it',
-    scope: 'keys:read',
-    query: z.strictObject({
-      ...place,
-      key: keyText.optional(),
-      url: z
-        .url({ protocol: /^https?$/ })
-        .max(MOST_KEY)
-        .optional()
-        .describe(
-          'instead of key: absolute, as the client requests it. The entry that answers it is found by the HTTP cache or as registered by the application',
-        ),
-    }),
-    answers: { 200: { description: 'The explanation', schema: explanation } },
-    async handle(call) {
-      const { key, url } = call.query
-      if ((key === undefined) === (url === undefined))
-        throw invalid([{ pointer: '?key', code: 'one_of', detail: 'give either key or url' }])
-      if (url === undefined) return json(200, await explained(call, key ?? ''))
-      const found = await entryOf(call, url)
-      return json(200, await explained({ ...call, query: { ...call.query, namespace: found.namespace } }, found.key))
-    },
-  }),
-  defineRoute({
-    method: 'GET',
     path: 'tags/',
     summary: "List tags of the entries in a node's memory, most entries first",
     scope: 'keys:read',
@@ -319,11 +151,6 @@ export const keyRoutes: readonly Route[] = [
   }),
 ]
 
-interface At {
-  readonly cache_name?: string | undefined
-  readonly namespace?: string | undefined
-}
-
 async function grouped(
   { control, principal }: Pick<Call, 'control' | 'principal'>,
   by: 'tag' | 'hits' | 'bytes' | 'pattern',
@@ -337,86 +164,6 @@ async function grouped(
     ...(namespaces !== undefined && { namespaces: [...namespaces] }),
   })
   return json(200, { ...found, hits_limit: found.hits_limit ?? null, has_more: false })
-}
-
-/** From the first process that knows one; present entries before past ones. */
-async function entryOf(
-  { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
-  url: string,
-) {
-  const cache = oneCache(control, principal, query.cache_name)
-  const namespaces = namespacesFor(principal, cache, query.namespace)
-  const asked = { url, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
-  const replies = await control.fleet.ask(cache, 'url', asked)
-  const entries = replies.flatMap(({ body }) => body?.entries ?? [])
-  const found = ['hit', 'stale', 'miss']
-    .map((verdict) => entries.find((one) => one.verdict === verdict))
-    .find((one) => one !== undefined)
-  if (found !== undefined) return found
-  throw new Problem(
-    404,
-    'url_unknown',
-    `no process of ${cache} has stored or remembers an answer to ${JSON.stringify(url.slice(0, 200))}`,
-  )
-}
-
-/** The named one, else the first that knows the key, else the cache's own. */
-async function namespaceOf(
-  { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
-  cache: string,
-  key: string,
-): Promise<string> {
-  const allowed = namespacesFor(principal, cache, query.namespace)
-  const [only, ...others] = allowed ?? []
-  if (only !== undefined && others.length === 0) return only
-  const places = await placesOf(control, cache, allowed, [key])
-  return places.get(key)?.[0] ?? only ?? 'default'
-}
-
-async function explained(
-  { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
-  key: string,
-) {
-  const cache = oneCache(control, principal, query.cache_name)
-  const namespace = await namespaceOf({ control, principal, query }, cache, key)
-  const replies = await control.fleet.ask(cache, 'explain', { namespace, key }, { deadlineMs: FAN_OUT_MS })
-  const first = replies.find(({ body }) => body !== undefined)?.body
-  if (first === undefined)
-    throw new Problem(
-      404,
-      'namespace_unknown',
-      `no process of ${cache} has the namespace ${JSON.stringify(namespace)} open, or none of them answers`,
-    )
-  const receipt = first.receipt ?? first.tiers.find((tier) => tier.receipt !== undefined)?.receipt ?? null
-  const by = receipt === null ? undefined : await control.operations.ofReceipt(receipt)
-  return {
-    cache_name: cache,
-    namespace,
-    key,
-    verdict: first.verdict,
-    cause: first.cause ?? null,
-    detail: first.detail ?? null,
-    receipt,
-    note: first.note ?? first.tiers.find((tier) => tier.note !== undefined)?.note ?? null,
-    by: by === undefined ? null : { operation: by.id, actor: by.actor, reason: by.reason, at: by.created_at },
-    nodes: replies.map(({ id, status, body, error }) => ({
-      node: id,
-      status,
-      verdict: body?.verdict ?? null,
-      cause: body?.cause ?? null,
-      is_loading: body?.isLoading ?? null,
-      chosen_ttl:
-        body?.chosenTtl === undefined ? null : { seconds: body.chosenTtl.ttlMs / 1000, why: body.chosenTtl.why },
-      error: error ?? null,
-      hits_limit: body?.hitsLimit ?? null,
-      tiers: (body?.tiers ?? []).map(({ asOf, ageMs, ttlMs, ...tier }) => ({
-        ...tier,
-        ...(ageMs !== undefined && { age_seconds: ageMs / 1000 }),
-        ...(ttlMs !== undefined && { ttl_seconds: ttlMs / 1000 }),
-        ...(asOf !== undefined && { version: asOf }),
-      })),
-    })),
-  }
 }
 
 function cursorOf(cursor: string | undefined): [node: string | undefined, walk: string | undefined] {

@@ -1,4 +1,4 @@
-// Proposals: made by who may not, or shall not, act by themselves (an assistant), shown with what they would do, and
+// Proposals: made by somebody who may not act alone, or by an assistant that shall not; shown with what they would do;
 // approved or rejected by somebody else. What is approved is sent as a request of the approver's own.
 import { z } from 'zod'
 import { may, type Principal, type Scope } from '../access/roles.ts'
@@ -7,8 +7,9 @@ import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { invalid, Problem } from '../http/problem.ts'
 import { lacks, refuse } from '../http/refuse.ts'
 import { type Call, defineRoute, json, type Route } from '../http/route.ts'
-import { type Act, digestOf, proposable } from '../proposals/act.ts'
-import { isInvalidation, type Preview, previewOf, type Send } from '../proposals/preview.ts'
+import { digestOf, proposable } from '../proposals/act.ts'
+import { approved, bind, refusalOf } from '../proposals/approval.ts'
+import { type Preview, previewOf, type Send } from '../proposals/preview.ts'
 import {
   type Asked,
   actOf,
@@ -26,31 +27,10 @@ import {
   settle,
   stateOf,
 } from '../proposals/proposals.ts'
-import { instant } from './schemas.ts'
+import { proposal, viewOf } from './proposal-view.ts'
 
 const MOST_BODY = 65_536
 const MOST_DEPTH = 32
-const proposal = z.object({
-  id: z.string(),
-  state: z.enum(STATES),
-  method: z.string(),
-  path: z.string().describe('below the base'),
-  query: z.record(z.string(), z.string()),
-  body: z.unknown().describe('null: none'),
-  summary: z.string().describe('what the route does'),
-  permission: z.string().describe('which the approver needs'),
-  reason: z.string().describe("in the proposer's words"),
-  by: z.string().describe('what the program of the proposer calls itself'),
-  actor: z.string().describe('who proposed it'),
-  created_at: instant,
-  expires_at: instant,
-  decided_by: z.string().nullable(),
-  decided_at: instant.nullable(),
-  note: z.string().nullable(),
-  answer: z.object({ status: z.number(), body: z.unknown() }).nullable().describe('of the approved act'),
-  may_approve: z.boolean().describe('whether the caller may: it waits, is not their own, and they have the permission'),
-  may_reject: z.boolean(),
-})
 const preview = z.object({
   proposal,
   kind: z.enum(['plan', 'dry_run', 'before', 'none']).describe('what `answer` is; before: what would be replaced'),
@@ -62,45 +42,10 @@ const preview = z.object({
 })
 const note = z.string().max(1000).optional()
 
-function viewOf(row: ProposalRow, principal: Principal, now: number) {
-  const state = stateOf(row, now)
-  const time = (at: number): string => new Date(Number(at)).toISOString()
-  const isOpen = state === 'waiting' && may(principal, row.scope as Scope)
-  return {
-    id: row.id,
-    state,
-    ...actOf(row),
-    summary: row.summary,
-    permission: row.scope,
-    reason: row.reason,
-    by: row.made_by,
-    actor: row.actor,
-    created_at: time(row.created_at),
-    expires_at: time(row.expires_at),
-    decided_by: row.decided_by,
-    decided_at: row.decided_at === null ? null : time(row.decided_at),
-    note: row.note,
-    answer:
-      row.answer_status === null
-        ? null
-        : { status: Number(row.answer_status), body: row.answer === null ? null : jsonOr(row.answer) },
-    may_approve: isOpen && !isOwn(principal, row),
-    may_reject: state === 'waiting' && (isOpen || isOwn(principal, row)),
-  }
-}
-
 const isShallow = (value: unknown, levels: number): boolean =>
   typeof value !== 'object' ||
   value === null ||
   (levels > 0 && Object.values(value).every((part) => isShallow(part, levels - 1)))
-
-function jsonOr(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
 
 const oneOf = ({ control, principal, params }: Call): Promise<ProposalRow> =>
   proposalOf(control.store, principal, params.id ?? '')
@@ -304,56 +249,4 @@ export function proposalRoutes(
       },
     }),
   ]
-}
-
-/** From now on an approval of this proposal may run this plan. */
-async function bind({ store }: Control, plan: string, proposal: string): Promise<void> {
-  await store.read.updateTable('plans').set({ proposal }).where('id', '=', plan).execute()
-}
-
-interface Sent extends Act {
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-/**
- * The request that was shown: of an invalidation its plan, of what replaces something the version that was seen.
- * @throws Problem 409 where it differs from what was shown
- */
-async function approved(
-  control: Control,
-  call: Call<{ digest: string; plan_id?: string | undefined; confirm?: string | undefined }>,
-  row: ProposalRow,
-  act: Act,
-  look: (call: Call, row: ProposalRow) => Promise<Preview>,
-): Promise<Sent> {
-  const { digest, plan_id, confirm } = call.body
-  const changed = (why: string): Problem =>
-    new Problem(409, 'changed_since_shown', `${row.id} was not approved: ${why}; look at its plan again`)
-  if (isInvalidation(act)) {
-    if (digest !== digestOf(act, null)) throw changed('the digest is of another act')
-    const plan = await control.store.read
-      .selectFrom('plans')
-      .select('id')
-      .where('id', '=', plan_id ?? '')
-      .where('proposal', '=', row.id)
-      .executeTakeFirst()
-    if (plan === undefined) throw changed(`the plan ${plan_id ?? '(none)'} was not made for it, or has expired`)
-    const { reason, max_keys } = act.body as { readonly reason?: string; readonly max_keys?: number }
-    return { ...act, body: { plan_id: plan.id, confirm, reason, max_keys } }
-  }
-  // What is posted replaces nothing: a second dry run would be compared with nothing, and be counted against the rate.
-  const { before, version } = act.method === 'POST' ? { before: null, version: undefined } : await look(call, row)
-  if (digest !== digestOf(act, before)) throw changed('what it would change is not as it was shown')
-  return { ...act, ...(version !== undefined && { headers: { 'if-match': `"v${version}"` } }) }
-}
-
-function refusalOf({ status, text }: { readonly status: number; readonly text: string }): Problem {
-  const said = jsonOr(text)
-  const { code, detail, errors } = (typeof said === 'object' && said !== null ? said : {}) as Record<string, unknown>
-  return new Problem(
-    status,
-    typeof code === 'string' ? code : 'refused',
-    `nothing was done, and the proposal is still waiting: ${typeof detail === 'string' ? detail : `it was answered ${status}`}`,
-    Array.isArray(errors) ? { errors } : {},
-  )
 }
