@@ -24,7 +24,7 @@ export const READERS = [
   ],
   ['the command line millpond', 'packages/cli/src/connection/settings.ts', 'packages/cli/src/terminal/streams.ts'],
   ['the control plane', 'packages/control/src/main.ts'],
-  ['the deals service', 'apps/deals/src/settings.ts'],
+  ['the deals service', 'apps/deals/src/settings.ts', 'apps/deals/src/cache-settings.ts'],
 ]
 
 /**

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type EdgeTier, edge } from 'millpond/tiers/edge'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { type Regions, redisOptions, type Settings } from '../settings.ts'
+import { redisOptions } from '../cache-settings.ts'
+import type { Regions, Settings } from '../settings.ts'
 
 /** What a region knows of the others. */
 export type RegionsHeard = NonNullable<EdgeTier['ledger']['regions']>

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Codec } from 'millpond'
 import { environmentKeyring, fileKeyring, type KeyRing, select, valueCodec } from 'millpond/codec'
 import { isError } from 'millpond/options'
-import type { CacheSettings } from '../settings.ts'
+import type { CacheSettings } from '../cache-settings.ts'
 
 export interface Values {
   readonly codec: Codec

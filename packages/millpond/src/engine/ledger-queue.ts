@@ -6,7 +6,8 @@
 // step that concerns more than it names (a pattern, a clear) goes alone.
 import type { Advanced, Change, Clock } from '../core/contracts.ts'
 import { stampOf, type Target } from '../core/ledger.ts'
-import { type Command, Queue } from '../wrap/queue.ts'
+import type { Command } from '../wrap/command.ts'
+import { Queue } from '../wrap/queue.ts'
 import { MAX_STEP, type Pace } from './ledger-steps.ts'
 
 /**

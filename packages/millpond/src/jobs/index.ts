@@ -13,9 +13,10 @@ export type {
   NewJob,
 } from '../core/jobs.ts'
 export type { QueueOptions, RetentionOptions, ServerOptions } from './checks.ts'
-export { createJobs, Jobs, type JobsOptions } from './jobs.ts'
+export { createJobs, Jobs } from './jobs.ts'
 export { type MemoryJobsOptions, memoryJobs } from './memory.ts'
 export { MAX_PAYLOAD, type WhenOptions } from './new-job.ts'
+export type { JobsOptions } from './options.ts'
 export { type PostgresJobsOptions, type PostgresJobsPool, postgresJobs, postgresJobsSchema } from './postgres.ts'
 export { type RedisJobsClient, type RedisJobsOptions, redisJobs } from './redis.ts'
 export type { RepeatedJob, RepeatedRun, RepeatHandler, RepeatOptions } from './repeat.ts'

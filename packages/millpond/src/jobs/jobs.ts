@@ -4,25 +4,12 @@
 // dies or freezes, the lease expires and another process runs the job again, with the same id. A handler whose effect
 // must not happen twice makes it idempotent by that id.
 import { randomUUID } from 'node:crypto'
-import {
-  checkOptions,
-  clock,
-  duration,
-  fn,
-  options,
-  record,
-  required,
-  type Shape,
-  text,
-  whole,
-  withMethods,
-} from '../core/checks.ts'
-import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { Job, JobStore, ListOptions } from '../core/jobs.ts'
+import type { Job, ListOptions } from '../core/jobs.ts'
 import { checkJobWord } from './checks.ts'
 import { dueOf, payloadText, type WhenOptions } from './new-job.ts'
+import { type JobLimits, type JobsOptions, limitsOf } from './options.ts'
 import {
   isOpen,
   nextRun,
@@ -36,80 +23,6 @@ import { Repeats } from './repeats.ts'
 import { type JobHandler, runJob } from './run-job.ts'
 import { type JobEvent, type JobFigures, JobTally } from './tally.ts'
 
-export interface JobsOptions {
-  /** Where jobs and their results are stored. */
-  readonly store: JobStore
-  /** The clock for due times. */
-  readonly clock: Clock
-  /** By kind. This process only takes jobs of these kinds. */
-  readonly handlers: Readonly<Record<string, JobHandler>>
-  /** Concurrent jobs of this process. Default 4. */
-  readonly concurrency?: number | undefined
-  /** How long a dead process's job stays locked. Default `'30s'`. */
-  readonly lease?: Duration | undefined
-  /** The maximum delay of a job that another process added. Default `'500ms'`. */
-  readonly poll?: Duration | undefined
-  /** When a handler is given up: its signal is aborted and the attempt counts as failed. Default `'5m'`. */
-  readonly timeout?: Duration | undefined
-  /**
-   * Attempts in total, and the pauses between them: `base`, doubled each time, at most `max`, reduced by up to a
-   * quarter at random. Default 8, `'1s'`, `'5m'`.
-   */
-  readonly retry?:
-    | {
-        readonly attempts?: number | undefined
-        readonly base?: Duration | undefined
-        readonly max?: Duration | undefined
-      }
-    | undefined
-  /** How long after its time a run may begin before it is reported as late. Default `'1m'`. */
-  readonly lateAfter?: Duration | undefined
-  /** A prefix of the names of repeated jobs, if several programs share a table. Default: none. */
-  readonly scope?: string | undefined
-  /**
-   * Called before each run of a repeated job, `everyMs` before the next; `false` skips it. For a process's own table,
-   * if processes agree elsewhere on who runs what. Default: every run.
-   */
-  readonly mayRepeat?: ((name: string, everyMs: number) => Promise<boolean> | boolean) | undefined
-  /** Called for each run. */
-  readonly onRun?: ((event: JobEvent) => void) | undefined
-  /** Called with failed attempts and errors of the store. */
-  readonly onError?: ((error: unknown, job: Job | undefined) => void) | undefined
-  /** For tests: numbers from 0 to 1. */
-  readonly random?: (() => number) | undefined
-}
-
-const RETRY: Shape<NonNullable<JobsOptions['retry']>> = { attempts: whole(1), base: duration, max: duration }
-const OPTIONS: Shape<JobsOptions> = {
-  store: required(
-    withMethods<JobStore>(
-      'a job store, such as memoryJobs()',
-      'add',
-      'get',
-      'list',
-      'cancel',
-      'claim',
-      'complete',
-      'fail',
-      'again',
-    ),
-  ),
-  clock: required(clock),
-  handlers: required(
-    record('functions by kind, such as { mail: async (job) => … }', (handler) => typeof handler === 'function'),
-  ),
-  concurrency: whole(1),
-  lease: duration,
-  poll: duration,
-  timeout: duration,
-  retry: options(RETRY),
-  lateAfter: duration,
-  scope: text,
-  mayRepeat: fn(),
-  onRun: fn(),
-  onError: fn(),
-  random: fn('a function that returns numbers from 0 to 1'),
-}
 const IDLE_MS = 3_600_000
 
 /** Runs the jobs of a table: over all processes that share it, each one at a time. */
@@ -118,12 +31,7 @@ export class Jobs {
   readonly #handlers: Map<string, JobHandler>
   readonly #repeats: Repeats
   readonly #tally: JobTally
-  readonly #lateAfterMs: number
-  readonly #concurrency: number
-  readonly #pollMs: number
-  readonly #leaseMs: number
-  readonly #timeoutMs: number
-  readonly #retry: { readonly attempts: number; readonly baseMs: number; readonly maxMs: number }
+  readonly #limits: JobLimits
   readonly #running = new Map<Promise<void>, { readonly id: string; abort(): void }>()
   #cancelTimer: (() => void) | undefined
   #claiming: Promise<void> | undefined
@@ -133,31 +41,20 @@ export class Jobs {
 
   /** Does not start. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
   constructor(options: JobsOptions) {
-    checkOptions<JobsOptions>(options, OPTIONS, 'createJobs')
+    this.#limits = limitsOf(options)
     this.#options = options
     this.#handlers = new Map(
       Object.entries(options.handlers).map(([kind, handler]) => [checkJobWord(kind, 'kind'), handler]),
     )
-    this.#tally = new JobTally((event) => this.#told(event))
-    this.#lateAfterMs = parseDuration(options.lateAfter ?? '1m', 'lateAfter')
-    this.#concurrency = count(options.concurrency ?? 4, 'concurrency')
-    this.#pollMs = positive(options.poll ?? '500ms', 'poll')
-    this.#leaseMs = positive(options.lease ?? '30s', 'lease')
-    this.#timeoutMs = positive(options.timeout ?? '5m', 'timeout')
+    this.#tally = new JobTally((event) => this.#report(event))
     const { store, clock, mayRepeat, onError } = options
     this.#repeats = new Repeats({
       store,
       clock,
-      leaseMs: this.#leaseMs,
+      leaseMs: this.#limits.leaseMs,
       mayRepeat,
       onError: (error) => onError?.(error, undefined),
     })
-    const { attempts = 8, base = '1s', max = '5m' } = options.retry ?? {}
-    this.#retry = {
-      attempts: count(attempts, 'retry.attempts'),
-      baseMs: parseDuration(base, 'retry.base'),
-      maxMs: positive(max, 'retry.max'),
-    }
   }
 
   /** Adds a job to the table, whether or not this process runs such jobs. Resolves with its id once it is stored. */
@@ -168,7 +65,7 @@ export class Jobs {
     await this.#options.store.add({ id, kind, payload: payloadText(kind, payload), due })
     const inMs = 'inMs' in due ? due.inMs : due.at - this.#options.clock.now()
     // A later job is found by the next poll of the table.
-    if (inMs < this.#pollMs) this.#nudge()
+    if (inMs < this.#limits.pollMs) this.#nudge()
     return id
   }
 
@@ -304,20 +201,20 @@ export class Jobs {
   /** Claims as many due jobs as there is room for; resolves with how long to wait. */
   async #claim(): Promise<number> {
     this.#isNudged = false
-    const room = this.#concurrency - this.#running.size
+    const room = this.#limits.concurrency - this.#running.size
     // An ending job triggers the next poll.
     if (room === 0) return IDLE_MS
     const { clock, store, onError } = this.#options
     const lease = randomUUID()
     const askedAt = clock.monotonic()
     try {
-      const { jobs, nextInMs } = await store.claim(this.#kinds, room, lease, this.#leaseMs)
+      const { jobs, nextInMs } = await store.claim(this.#kinds, room, lease, this.#limits.leaseMs)
       for (const job of jobs) this.#run(job, lease, askedAt)
       // Due jobs that could not be claimed are locked by another process for a moment.
-      return Math.min(this.#pollMs, Math.max(nextInMs ?? this.#pollMs, jobs.length === 0 ? 5 : 0))
+      return Math.min(this.#limits.pollMs, Math.max(nextInMs ?? this.#limits.pollMs, jobs.length === 0 ? 5 : 0))
     } catch (error) {
       onError?.(error, undefined)
-      return this.#pollMs
+      return this.#limits.pollMs
     }
   }
 
@@ -343,16 +240,16 @@ export class Jobs {
     if (handler === undefined)
       return void (await store.again(job.id, lease, { at: job.dueAt }, job.payload).catch(report))
     // The lease was counted from the table's time, so this process's own clock does not matter.
-    const claimedAt = job.readyAt - Math.ceil(this.#leaseMs)
+    const claimedAt = job.readyAt - Math.ceil(this.#limits.leaseMs)
     const tableNow = (): number => claimedAt + clock.monotonic() - leasedAt
     if (repeat !== undefined && job.attempts === 1 && !(await this.#repeats.mayBegin(repeat, job, lease, tableNow())))
       return
     const name = repeat?.name ?? job.kind
     const lateMs = Math.max(0, claimedAt - job.dueAt)
     const about = { id: job.id, job: name, attempt: job.attempts }
-    if (job.attempts === 1 && lateMs > this.#lateAfterMs) this.#tally.tell({ ...about, state: 'late', lateMs })
+    if (job.attempts === 1 && lateMs > this.#limits.lateAfterMs) this.#tally.tell({ ...about, state: 'late', lateMs })
     this.#tally.tell({ ...about, state: 'began', lateMs })
-    const attempts = repeat?.attempts ?? this.#retry.attempts
+    const attempts = repeat?.attempts ?? this.#limits.retry.attempts
     const began = clock.monotonic()
     const refusal = refusalOf(job, attempts, repeat, tableNow())
     const retryInMs = refusal === undefined && job.attempts < attempts ? this.#pause(job.attempts, random()) : undefined
@@ -361,9 +258,9 @@ export class Jobs {
       store,
       clock,
       lease,
-      leaseMs: this.#leaseMs,
+      leaseMs: this.#limits.leaseMs,
       leasedAt,
-      timeoutMs: repeat?.timeoutMs ?? this.#timeoutMs,
+      timeoutMs: repeat?.timeoutMs ?? this.#limits.timeoutMs,
       controller,
       retryInMs,
       refusal,
@@ -376,7 +273,7 @@ export class Jobs {
   }
 
   /** A listener that throws must not end the run. */
-  #told(event: JobEvent): void {
+  #report(event: JobEvent): void {
     try {
       this.#options.onRun?.(event)
     } catch (error) {
@@ -385,7 +282,8 @@ export class Jobs {
   }
 
   #pause(attempts: number, random: number): number {
-    return Math.min(this.#retry.maxMs, this.#retry.baseMs * 2 ** Math.min(attempts - 1, 30)) * (1 - random / 4)
+    const { baseMs, maxMs } = this.#limits.retry
+    return Math.min(maxMs, baseMs * 2 ** Math.min(attempts - 1, 30)) * (1 - random / 4)
   }
 }
 
@@ -399,15 +297,4 @@ function refusalOf(job: Job, attempts: number, repeat: Repeat | undefined, now: 
   if (job.attempts > attempts) return new MillpondError('ABORTED', `${begun}: its process died, or lost its lease`)
   if (repeat === undefined || isOpen(repeat, job, now)) return undefined
   return new MillpondError('ABORTED', `${begun}, and is now outside its windows: it waits for its next time`)
-}
-
-function count(value: unknown, name: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not allowed: give a whole number from 1`)
-}
-
-function positive(value: Duration, name: string): number {
-  const ms = parseDuration(value, name)
-  if (ms >= 1 && Number.isFinite(ms)) return ms
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not allowed: give a time from 1 ms`)
 }

@@ -10,11 +10,13 @@ import type { Resolved } from '../core/checks.ts'
 import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 import type { Attempt } from './attempt.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
+import type { Command } from './command.ts'
 import { Deadlines } from './deadlines.ts'
 import { type GuardedLedger, guardLedger } from './guard-ledger.ts'
 import { fitKey, type Limits, resolveLimits } from './limits.ts'
 import { inPieces, type PieceOrItem } from './pieces.ts'
-import { type Asked, type Carried, type Command, Queue, type QueueOptions } from './queue.ts'
+import { type CallHandle, Queue, type QueueOptions } from './queue.ts'
+import type { QueueItem } from './queue-call.ts'
 import { sendApart } from './send-apart.ts'
 
 export interface GuardOptions {
@@ -79,7 +81,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     events.onState(name, state),
   )
 
-  const queueOf = <I extends Carried, A>(
+  const queueOf = <I extends QueueItem, A>(
     verb: Verb,
     send: (items: readonly I[], call: Command) => Promise<readonly A[]>,
     refused: (item: I, why: Refusal) => A,
@@ -144,7 +146,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   }
 
   async function outcome<A>(
-    asked: Asked<A>,
+    asked: CallHandle<A>,
     budgetMs: number,
     seen?: (answers: readonly A[]) => void,
   ): Promise<Attempt<readonly A[]>> {
@@ -162,7 +164,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     }
   }
 
-  const attempt = <I extends Carried, A>(
+  const attempt = <I extends QueueItem, A>(
     queue: Queue<I, A>,
     items: readonly I[],
     budgetMs: number,

@@ -12,6 +12,8 @@ import { afterAwake } from '../core/awake.ts'
 import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import { Command } from './command.ts'
+import { type Call, deliver, type Part, type QueueItem, refuse, stop } from './queue-call.ts'
 import { inShares } from './turn-share.ts'
 
 /** The limits of concurrent work on a server. */
@@ -24,10 +26,7 @@ export interface QueueLimits {
   readonly weight: number
 }
 
-/** The capacity of a queue. */
-export type Carried = string | object
-
-export interface QueueOptions<I extends Carried, A> {
+export interface QueueOptions<I extends QueueItem, A> {
   /** Its name in errors: `redis: read`. */
   readonly what: string
   readonly clock: Clock
@@ -54,70 +53,14 @@ export interface QueueOptions<I extends Carried, A> {
   readonly onEnd?: (ms: number, error: unknown) => void
 }
 
-/** Commands of one call that fail in a row, before the rest of it is given up. */
-const MOST_FAILURES = 2
-
-/** One command in progress. */
-export class Command {
-  #controller: AbortController | undefined
-  #isOver = false
-
-  /** Given up. */
-  get isOver(): boolean {
-    return this.#isOver
-  }
-
-  /** Created on first access: most tiers cannot cancel anything. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#isOver) this.#controller.abort()
-    }
-    return this.#controller.signal
-  }
-
-  giveUp(): void {
-    this.#isOver = true
-    this.#controller?.abort()
-  }
-}
-
-/** One caller's request. */
-interface Call<I extends Carried, A> {
-  readonly items: readonly I[]
-  readonly answers: A[]
-  /** Items that were put into a command, and items that were answered. */
-  sent: number
-  answered: number
-  /** Items whose command failed, of a call that takes the answers of its other commands. */
-  failed: number
-  /** Commands that failed, without an answer in between. */
-  failsInRow: number
-  /** The first error of a command. */
-  failure: unknown
-  /** Called for each command that was answered; undefined: the first failure is that of the whole call. */
-  readonly onPart: (() => void) | undefined
-  /** Nothing more of it is sent. */
-  isStopped: boolean
-  isOver: boolean
-  readonly resolve: (answers: readonly A[]) => void
-  readonly reject: (error: unknown) => void
-}
-
-interface Part<I extends Carried, A> {
-  readonly call: Call<I, A>
-  readonly from: number
-  readonly count: number
-}
-
-interface Sent<I extends Carried, A> {
+interface Sent<I extends QueueItem, A> {
   readonly command: Command
   readonly parts: readonly Part<I, A>[]
   readonly sentAt: number
 }
 
 /** A caller's handle: the answers, and leaving. */
-export interface Asked<A> {
+export interface CallHandle<A> {
   readonly answers: Promise<readonly A[]>
   /** The error of its first command that failed. */
   readonly failure: unknown
@@ -127,7 +70,7 @@ export interface Asked<A> {
   leave(): void
 }
 
-export class Queue<I extends Carried, A> {
+export class Queue<I extends QueueItem, A> {
   readonly #options: QueueOptions<I, A>
   #waiting: Call<I, A>[] = []
   /** Calls before it are finished or sent. */
@@ -153,7 +96,7 @@ export class Queue<I extends Carried, A> {
    * called for each command that is answered, the answers of the others are kept if a command fails: it rejects if none
    * was answered. After two failures in a row, no more of it is sent.
    */
-  ask(items: readonly I[], onPart?: () => void): Asked<A> {
+  ask(items: readonly I[], onPart?: () => void): CallHandle<A> {
     let call: Call<I, A> | undefined
     const answers = new Promise<readonly A[]>((resolve, reject) => {
       call = {
@@ -341,7 +284,7 @@ export class Queue<I extends Carried, A> {
 }
 
 /** A synchronous throw counts as a failure, too. */
-async function call<I extends Carried, A>(
+async function call<I extends QueueItem, A>(
   send: QueueOptions<I, A>['send'],
   items: readonly I[],
   command: Command,
@@ -350,46 +293,4 @@ async function call<I extends Carried, A>(
   if (answers.length !== items.length)
     throw new MillpondError('TIER_FAILED', `${items.length} items got ${answers.length} answers`)
   return answers
-}
-
-function deliver<I extends Carried, A>(parts: readonly Part<I, A>[], answers: readonly A[]): void {
-  let at = 0
-  for (const { call, from, count } of parts) {
-    const first = at
-    for (const answer of answers.slice(at, at + count)) call.answers[from + (at++ - first)] = answer
-    call.answered += count
-    call.failsInRow = 0
-    if (call.isOver) continue
-    call.onPart?.()
-    settle(call)
-  }
-}
-
-function refuse<I extends Carried, A>(parts: readonly Part<I, A>[], error: unknown): void {
-  for (const { call, count } of parts) {
-    call.failed += count
-    call.failsInRow++
-    if (call.onPart === undefined || call.failsInRow >= MOST_FAILURES) stop(call, error)
-    else {
-      call.failure ??= error
-      settle(call)
-    }
-  }
-}
-
-/** Nothing more is sent of it; what is under way is waited for if the caller takes it. */
-function stop<I extends Carried, A>(call: Call<I, A>, error: unknown): void {
-  call.failure ??= error
-  call.isStopped = true
-  settle(call)
-}
-
-function settle<I extends Carried, A>(call: Call<I, A>): void {
-  const { items, answers, sent, answered, failed, failure, onPart, isStopped } = call
-  if (call.isOver) return
-  const hasFailed = isStopped && onPart === undefined
-  if (!hasFailed && answered + failed < (isStopped ? sent : items.length)) return
-  call.isOver = true
-  if (hasFailed || (answered === 0 && (failed > 0 || isStopped))) call.reject(failure)
-  else call.resolve(answers)
 }

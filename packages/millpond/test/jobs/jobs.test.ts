@@ -1,8 +1,9 @@
 // The runner over the memory table and a clock that the test moves.
 import { describe, expect, it } from 'vitest'
 import type { Job, JobStore } from '../../src/core/jobs.ts'
-import { createJobs, type Jobs, type JobsOptions } from '../../src/jobs/jobs.ts'
+import { createJobs, type Jobs } from '../../src/jobs/jobs.ts'
 import { memoryJobs } from '../../src/jobs/memory.ts'
+import type { JobsOptions } from '../../src/jobs/options.ts'
 import type { JobContext } from '../../src/jobs/run-job.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 

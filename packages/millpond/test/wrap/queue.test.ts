@@ -1,7 +1,8 @@
 // The way of many calls to one server.
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
-import { type Command, Queue, type QueueOptions } from '../../src/wrap/queue.ts'
+import type { Command } from '../../src/wrap/command.ts'
+import { Queue, type QueueOptions } from '../../src/wrap/queue.ts'
 
 /** A server that answers `<item>!` when told; what it was sent, and what its callers came to. */
 function setUp(options: Partial<Pick<QueueOptions<string, string>, 'limits' | 'isApart' | 'weigh'>> = {}) {
