@@ -2,7 +2,7 @@
 // trusted now.
 //
 // Trust comes from answered questions: every 100 ms the store is asked for what came after our position, or, where it
-// can answer for many namespaces at once, whether our position is still its own (`ledger-beat.ts`). Memory may be
+// can answer for many namespaces at once, whether our position is still its own (`ledger-poll.ts`). Memory may be
 // trusted until 400 ms after the moment when the last answered question was *sent*. What the store pushes (`follow`)
 // only makes the next question come sooner. Elapsed time is the larger of monotonic and wall advance, so that a frozen
 // process does not trust its own past.
@@ -24,7 +24,7 @@ import type { Command } from '../wrap/command.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
-import { ASK_EVERY_MS, type Beat, type BeatQuestion, beatOf, type Rider } from './ledger-beat.ts'
+import { ASK_EVERY_MS, type LedgerPoll, type PollQuestion, pollOf, type PolledNamespace } from './ledger-poll.ts'
 import type { Member } from './ledger-presence.ts'
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
@@ -73,9 +73,9 @@ export interface LedgerHandlers {
 /** After this long without a read the store is no longer asked; the next read asks first. */
 const IDLE_MS = 2000
 /** For this long after its last read a namespace is still included in the question that is asked for others anyway. */
-const RIDE_MS = 30_000
+const POLLED_MS = 30_000
 
-export class Ledger implements Rider, Member {
+export class Ledger implements PolledNamespace, Member {
   readonly view: LedgerView
   /** The ledger lives in this process alone: nothing to ask, always trusted. */
   readonly isLocal: boolean
@@ -93,7 +93,7 @@ export class Ledger implements Rider, Member {
    * A step of our own was answered in a new epoch: what happened in it before is not known, and the whole of it is
    * asked for.
    */
-  #isBlind = false
+  #needsSnapshot = false
   #question: Promise<boolean> | undefined
   #next: Promise<boolean> | undefined
   #cancelTimer: (() => void) | undefined
@@ -103,7 +103,7 @@ export class Ledger implements Rider, Member {
   readonly #pace = new Pace()
   readonly #reports: Reports
   readonly #own = new OwnSteps()
-  readonly #beat: Beat | undefined
+  readonly #poll: LedgerPoll | undefined
   #generation = 0
   #asked = 0
   #heard = 0
@@ -122,7 +122,7 @@ export class Ledger implements Rider, Member {
       this.#step(change, command),
     )
     this.#reports = new Reports(options, this)
-    this.#beat = beatOf(options.store, options.clock)
+    this.#poll = pollOf(options.store, options.clock)
   }
 
   get isUp(): boolean {
@@ -307,7 +307,7 @@ export class Ledger implements Rider, Member {
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
     this.#cancelTimer?.()
     this.#unfollow?.()
-    this.#beat?.leave(this)
+    this.#poll?.leave(this)
     return this.#reports.end(this.#up, isLast)
   }
 
@@ -325,8 +325,8 @@ export class Ledger implements Rider, Member {
   }
 
   /** This namespace's part of a question for many; undefined where it has to be asked about by itself. */
-  beatQuestion(now: number): BeatQuestion | undefined {
-    if (!this.#canRide || (!this.isInUse(now) && now - this.#usedAt > RIDE_MS)) return undefined
+  pollQuestion(now: number): PollQuestion | undefined {
+    if (!this.#canBePolled || (!this.isInUse(now) && now - this.#usedAt > POLLED_MS)) return undefined
     const question = ++this.#asked
     const generation = this.#generation
     return {
@@ -345,9 +345,9 @@ export class Ledger implements Rider, Member {
     }
   }
 
-  get #canRide(): boolean {
+  get #canBePolled(): boolean {
     return (
-      this.#beat !== undefined && this.#up && this.#started && !this.#isBlind && !this.#closed && this.#owed.size === 0
+      this.#poll !== undefined && this.#up && this.#started && !this.#needsSnapshot && !this.#closed && this.#owed.size === 0
     )
   }
 
@@ -385,7 +385,7 @@ export class Ledger implements Rider, Member {
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
     this.view.restart(position, position.seq, position.seq)
     if (this.#started) this.#epochSince = this.#options.clock.monotonic()
-    this.#isBlind = true
+    this.#needsSnapshot = true
     this.#own.clear()
     if (this.#started) this.#handlers.lost('epoch')
     this.#started = true
@@ -412,7 +412,7 @@ export class Ledger implements Rider, Member {
       const sentWall = clock.now()
       const question = ++this.#asked
       const generation = this.#generation
-      const from = this.#started && !this.#isBlind ? { epoch: this.view.epoch, seq: this.view.last } : undefined
+      const from = this.#started && !this.#needsSnapshot ? { epoch: this.view.epoch, seq: this.view.last } : undefined
       const answer = await this.#withTimeout(store.pull(namespace, from), 'pull')
       if (generation !== this.#generation) return false
       this.#apply(answer)
@@ -449,10 +449,10 @@ export class Ledger implements Rider, Member {
       if (why === 'epoch' && this.#started) this.#epochSince = this.#options.clock.monotonic()
       this.#own.clear()
       for (const line of lines) this.view.apply(line)
-      const isTold = this.#isBlind && why === 'gap'
-      this.#isBlind = false
+      const wasReported = this.#needsSnapshot && why === 'gap'
+      this.#needsSnapshot = false
       // What was held here became invalid when the epoch was met.
-      if (isTold) return
+      if (wasReported) return
       if (this.#started) this.#handlers.lost(why)
       this.#started = true
       return
@@ -534,8 +534,8 @@ export class Ledger implements Rider, Member {
       return
     const isInUse = this.isInUse(this.#options.clock.monotonic())
     if (!isInUse && this.#up && this.#owed.size === 0) return
-    if (this.#canRide) {
-      this.#beat?.join(this)
+    if (this.#canBePolled) {
+      this.#poll?.join(this)
       return
     }
     this.#cancelTimer = this.#options.clock.after(ASK_EVERY_MS, () => {

@@ -38,7 +38,7 @@ export class ReadRequest {
   notBefore = Number.NEGATIVE_INFINITY
   isReachable = true
   /** What has moved is unknown, and the caller must see the latest: no copy may be accepted. */
-  isBlind = false
+  refusesCopies = false
   /**
    * Memory was just checked for the keys to be loaded, and has none of them, not even expired: true until something is
    * awaited.
@@ -97,8 +97,8 @@ export class ReadRequest {
     const { consistency } = this.policy
     if (hasWaited) this.openedAt = this.space.services.clock.monotonic()
     this.isReachable = isReachable
-    this.isBlind = !isReachable && (consistency === 'strong' || this.after !== undefined)
-    if (this.isBlind || this.wants === 'new') this.notBefore = this.began
+    this.refusesCopies = !isReachable && (consistency === 'strong' || this.after !== undefined)
+    if (this.refusesCopies || this.wants === 'new') this.notBefore = this.began
     this.joinedAt = this.space.ledger.view.head
   }
 

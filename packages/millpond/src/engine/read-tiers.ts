@@ -24,17 +24,17 @@ export async function readTiers(
 ): Promise<(Found | undefined)[]> {
   const ready = makeReady(space, newestMark(space, keys), demand)
   const isReachable = ready === true || (await ready)
-  const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
+  const refusesCopies = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
   const since = space.ledger.view.position
   const found: (Found | undefined)[] = []
   const wanted: number[] = []
   for (let at = 0; at < keys.length; at++) {
     const key = keys[at] ?? ''
-    const slot = isBlind ? -1 : freshSlot(space, key)
+    const slot = refusesCopies ? -1 : freshSlot(space, key)
     const here =
       slot >= 0
         ? hitInCall(space, slot, key, isQuiet)
-        : isReachable || isBlind
+        : isReachable || refusesCopies
           ? undefined
           : await provisional(space, key)
     found.push(here)

@@ -169,7 +169,7 @@ async function readAgain(request: ReadRequest, key: string, hasShare = false): P
 /** What may be served at once. @throws the error that the key's loader is remembered to have ended with. */
 function fromMemory(request: ReadRequest, key: string, slot: number): Found | undefined {
   const { space, isQuiet } = request
-  if (request.isBlind || request.wants === 'new') return undefined
+  if (request.refusesCopies || request.wants === 'new') return undefined
   const { clock } = space.services
   const isFresh = slot >= 0 && space.memory !== undefined && isFreshAt(space, space.memory, slot, key)
   const reads = isFresh && refreshesAhead(request.policy) ? readsOf(space, slot) : 0

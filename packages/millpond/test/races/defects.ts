@@ -114,7 +114,7 @@ function cachedClock(clock: FakeClock): Clock {
 const VIEW = 'src/core/ledger-view.ts'
 const LEDGER = 'src/engine/ledger.ts'
 const COMPLETION = 'src/engine/load-completion.ts'
-const BEAT = 'src/engine/ledger-beat.ts'
+const POLL = 'src/engine/ledger-poll.ts'
 
 /** What is set under a lease is stored as if it had been read when it was set. */
 const asOfItsSet = {
@@ -217,7 +217,7 @@ export const defects: readonly Defect[] = [
     })),
     patches: [
       {
-        file: BEAT,
+        file: POLL,
         find: 'question.stood(sentMonotonic, sentWall)',
         replace: 'question.stood(this.#clock.monotonic(), this.#clock.now())',
       },
@@ -235,7 +235,7 @@ export const defects: readonly Defect[] = [
     })),
     patches: [
       {
-        file: BEAT,
+        file: POLL,
         find: 'if (answers[at] === true) question.stood(sentMonotonic, sentWall)',
         replace: 'question.stood(sentMonotonic, sentWall)',
       },

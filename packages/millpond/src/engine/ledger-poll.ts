@@ -13,7 +13,7 @@ export const ASK_EVERY_MS = 100
 const TURN = 10
 
 /** A namespace's part of one question, and what comes of it. */
-export interface BeatQuestion extends LedgerPlace {
+export interface PollQuestion extends LedgerPlace {
   /** The store's position was the same at some moment between the sending of the question and its answer. */
   stood(sentMonotonic: number, sentWall: number): void
   /** The store's position may have moved: only the answer to a question of the namespace's own is trusted. */
@@ -22,37 +22,37 @@ export interface BeatQuestion extends LedgerPlace {
 }
 
 /** A namespace of this process. */
-export interface Rider {
+export interface PolledNamespace {
   readonly patienceMs: number
   /** It has been read lately, so it is reason enough to ask the store. */
   isInUse(now: number): boolean
   /** Undefined: the namespace leaves, and asks by itself. */
-  beatQuestion(now: number): BeatQuestion | undefined
+  pollQuestion(now: number): PollQuestion | undefined
 }
 
 /**
  * By store and clock: caches of one process that share both share the question. Clocks that tell the system's time
  * count as one.
  */
-const beats = new WeakMap<LedgerStore, WeakMap<object, Beat>>()
+const polls = new WeakMap<LedgerStore, WeakMap<object, LedgerPoll>>()
 const SYSTEM = {}
 
 /** Undefined where the store can only be asked about one namespace at a time. */
-export function beatOf(store: LedgerStore | undefined, clock: Clock): Beat | undefined {
+export function pollOf(store: LedgerStore | undefined, clock: Clock): LedgerPoll | undefined {
   if (store?.unmoved === undefined) return undefined
-  const byClock = beats.get(store) ?? new WeakMap<object, Beat>()
-  beats.set(store, byClock)
+  const byClock = polls.get(store) ?? new WeakMap<object, LedgerPoll>()
+  polls.set(store, byClock)
   const kind = isSystemClock(clock) ? SYSTEM : clock
-  const beat = byClock.get(kind) ?? new Beat(store, clock)
-  byClock.set(kind, beat)
-  return beat
+  const poll = byClock.get(kind) ?? new LedgerPoll(store, clock)
+  byClock.set(kind, poll)
+  return poll
 }
 
-export class Beat {
+export class LedgerPoll {
   readonly #store: LedgerStore
   readonly #clock: Clock
   readonly #deadlines: Deadlines
-  readonly #riders = new Set<Rider>()
+  readonly #namespaces = new Set<PolledNamespace>()
   #isAsking = false
   #asked = 0
   #cancelTimer: (() => void) | undefined
@@ -63,20 +63,20 @@ export class Beat {
     this.#deadlines = new Deadlines(clock)
   }
 
-  join(rider: Rider): void {
-    this.#riders.add(rider)
+  join(namespace: PolledNamespace): void {
+    this.#namespaces.add(namespace)
     this.#schedule()
   }
 
-  leave(rider: Rider): void {
-    this.#riders.delete(rider)
-    if (this.#riders.size > 0) return
+  leave(namespace: PolledNamespace): void {
+    this.#namespaces.delete(namespace)
+    if (this.#namespaces.size > 0) return
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
   }
 
   #schedule(): void {
-    if (this.#isAsking || this.#cancelTimer !== undefined || this.#riders.size === 0) return
+    if (this.#isAsking || this.#cancelTimer !== undefined || this.#namespaces.size === 0) return
     this.#cancelTimer = this.#clock.after(ASK_EVERY_MS, () => {
       this.#cancelTimer = undefined
       void this.#ask()
@@ -86,8 +86,8 @@ export class Beat {
   async #ask(): Promise<void> {
     const now = this.#clock.monotonic()
     // Without reads nothing is asked; a namespace that is read again joins again.
-    if (![...this.#riders].some((rider) => rider.isInUse(now))) {
-      this.#riders.clear()
+    if (![...this.#namespaces].some((namespace) => namespace.isInUse(now))) {
+      this.#namespaces.clear()
       return
     }
     this.#isAsking = true
@@ -97,21 +97,21 @@ export class Beat {
     this.#schedule()
   }
 
-  #gather(now: number): { readonly questions: readonly BeatQuestion[]; readonly patienceMs: number } {
-    const questions: BeatQuestion[] = []
+  #gather(now: number): { readonly questions: readonly PollQuestion[]; readonly patienceMs: number } {
+    const questions: PollQuestion[] = []
     let patienceMs = 0
-    for (const rider of this.#riders) {
-      const question = rider.beatQuestion(now)
-      if (question === undefined) this.#riders.delete(rider)
+    for (const namespace of this.#namespaces) {
+      const question = namespace.pollQuestion(now)
+      if (question === undefined) this.#namespaces.delete(namespace)
       else {
         questions.push(question)
-        patienceMs = Math.max(patienceMs, rider.patienceMs)
+        patienceMs = Math.max(patienceMs, namespace.patienceMs)
       }
     }
     return { questions, patienceMs }
   }
 
-  async #askFor(questions: readonly BeatQuestion[], patienceMs: number): Promise<void> {
+  async #askFor(questions: readonly PollQuestion[], patienceMs: number): Promise<void> {
     const sentMonotonic = this.#clock.monotonic()
     const sentWall = this.#clock.now()
     let answers: readonly boolean[]

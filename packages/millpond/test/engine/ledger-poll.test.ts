@@ -34,7 +34,7 @@ function counted(server: SimulatedServer, change: (ledger: LedgerStore) => Parti
 }
 
 function open(tier: Tier, clock: FakeClock): Cache {
-  const cache = createCache({ name: 'beat', tiers: [memory(), tier], clock })
+  const cache = createCache({ name: 'poll', tiers: [memory(), tier], clock })
   opened.push(cache)
   return cache
 }
