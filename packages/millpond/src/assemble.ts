@@ -34,7 +34,7 @@ import { ScheduledInvalidations } from './scheduled-invalidations.ts'
 import type { SourceRegistry } from './source/registry.ts'
 import type { ResolvedFarTier } from './tier-configuration.ts'
 import type { NamespaceWarming, WarmingDefaults } from './warm/warming.ts'
-import { claimOf } from './warm-seam.ts'
+import { claimOf } from './warmed-cache.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
 const CONFIGURE: Shape<ConfigureOptions> = { apply: oneOf('new', 'drop'), dryRun: flag }

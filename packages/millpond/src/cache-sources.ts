@@ -1,4 +1,6 @@
 // A cache's sources: registered loaders with their guards, collections, and warming, by namespace.
+
+import { collectionHost } from './collection-host.ts'
 import { MillpondError, show } from './core/errors.ts'
 import type { GuardOptions, GuardStats, SourceGuard } from './core/guard.ts'
 import { checkName } from './core/key.ts'
@@ -9,14 +11,13 @@ import { type Around, intercept } from './engine/plugins.ts'
 import type { Services, Space } from './engine/space.ts'
 import type { CacheInfo } from './engine/stats.ts'
 import type { Jobs } from './jobs/index.ts'
-import { seamOf } from './seam.ts'
 import { type OpenCollection, SourceCollection } from './source/collection.ts'
 import { Guards } from './source/guard/guards.ts'
 import type { GuardServices } from './source/guard/source-guard.ts'
 import type { SourceRegistry } from './source/registry.ts'
 import { guardedSource, guardOf } from './source-guards.ts'
 import { NamespaceWarming, type WarmingDefaults } from './warm/warming.ts'
-import { warmSeamOf } from './warm-seam.ts'
+import { warmedCacheOf } from './warmed-cache.ts'
 
 /** Collections read through the cache's own verbs. */
 const COLLECTION_VERBS = ['set', 'setMany', 'delete'] as const
@@ -86,7 +87,7 @@ export class CacheSources {
     const collection = new SourceCollection(
       name,
       options,
-      seamOf(cache, space, name, { guards: this.#guards, sources, strategies }),
+      collectionHost(cache, space, name, { guards: this.#guards, sources, strategies }),
     )
     if (around !== undefined) intercept(collection, COLLECTION_VERBS, cache.name, around)
     this.#collections.set(space, open)
@@ -97,8 +98,8 @@ export class CacheSources {
   warming(cache: Cache, space: Space): NamespaceWarming {
     const known = this.#warmings.get(space)
     if (known !== undefined) return known
-    const seam = warmSeamOf(cache, space, this.#parts.jobs, (name) => this.#collections.get(space)?.get(name))
-    const warming = new NamespaceWarming(seam, this.#parts.warming)
+    const warmed = warmedCacheOf(cache, space, this.#parts.jobs, (name) => this.#collections.get(space)?.get(name))
+    const warming = new NamespaceWarming(warmed, this.#parts.warming)
     this.#warmings.set(space, warming)
     return warming
   }

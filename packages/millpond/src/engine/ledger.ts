@@ -24,7 +24,7 @@ import type { Command } from '../wrap/command.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
-import { ASK_EVERY_MS, type LedgerPoll, type PollQuestion, pollOf, type PolledNamespace } from './ledger-poll.ts'
+import { ASK_EVERY_MS, type LedgerPoll, type PolledNamespace, type PollQuestion, pollOf } from './ledger-poll.ts'
 import type { Member } from './ledger-presence.ts'
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
@@ -347,7 +347,12 @@ export class Ledger implements PolledNamespace, Member {
 
   get #canBePolled(): boolean {
     return (
-      this.#poll !== undefined && this.#up && this.#started && !this.#needsSnapshot && !this.#closed && this.#owed.size === 0
+      this.#poll !== undefined &&
+      this.#up &&
+      this.#started &&
+      !this.#needsSnapshot &&
+      !this.#closed &&
+      this.#owed.size === 0
     )
   }
 

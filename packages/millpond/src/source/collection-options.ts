@@ -16,7 +16,7 @@ import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resol
 import { isStandardSchema } from '../core/standard-schema.ts'
 import type { CollectionOptions, CollectionWriteOptions } from '../engine/collection.ts'
 import { holdMsOf } from '../engine/source-write.ts'
-import type { Seam } from './seam.ts'
+import type { CollectionHost } from './collection-host.ts'
 import { chosenOf, inheritedBy, type WriteKind } from './strategies.ts'
 import { WRITE_BEHIND } from './write-behind/options.ts'
 
@@ -90,7 +90,7 @@ export interface CollectionPlan<Id, T> {
 export function planOf<Id, T>(
   name: string,
   options: CollectionOptions<Id, T>,
-  { choosesTtl, strategies }: Pick<Seam, 'choosesTtl' | 'strategies'>,
+  { choosesTtl, strategies }: Pick<CollectionHost, 'choosesTtl' | 'strategies'>,
 ): CollectionPlan<Id, T> {
   const given: unknown = options
   checkOptions<CollectionOptions<unknown, unknown>>(given, OPTIONS, `collection ${name}`)

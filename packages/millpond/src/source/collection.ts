@@ -13,11 +13,11 @@ import type {
 } from '../engine/collection.ts'
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
+import type { CollectionHost, Written } from './collection-host.ts'
 import { CollectionLoads } from './collection-loads.ts'
 import { type CollectionPlan, planOf, WRITE } from './collection-options.ts'
 import type { Guard } from './guard/source-guard.ts'
 import { Records } from './records.ts'
-import type { Seam, Written } from './seam.ts'
 import { checkStored, storeAll } from './store-all.ts'
 import { type WriteKind, writeKindOf } from './strategies.ts'
 import { noDeadLetters } from './write-behind/dead-letters.ts'
@@ -36,7 +36,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   readonly write: WriteKind
   readonly deadLetters: DeadLetters<Id>
   readonly #plan: CollectionPlan<Id, T>
-  readonly #seam: Seam
+  readonly #host: CollectionHost
   readonly #loads: CollectionLoads<Id, T>
   readonly #records: Records<Id, T> | undefined
   readonly #behind: WriteBehind<Id, T> | undefined
@@ -45,16 +45,16 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   readonly #unregister: () => void
 
   /** @throws MillpondError `OPTION_INVALID` and others for its options; the errors of opening a journal. */
-  constructor(name: string, options: CollectionOptions<Id, T>, seam: Seam) {
-    const plan = planOf(name, options, seam)
+  constructor(name: string, options: CollectionOptions<Id, T>, host: CollectionHost) {
+    const plan = planOf(name, options, host)
     this.name = name
     this.write = plan.write
     this.#plan = plan
-    this.#seam = seam
-    const guarded = seam.guard(options.guard)
+    this.#host = host
+    const guarded = host.guard(options.guard)
     this.#guard = guarded?.guard
     this.#releaseGuard = guarded?.release ?? (() => {})
-    this.#records = recordsOf(name, options, seam)
+    this.#records = recordsOf(name, options, host)
     this.#loads = new CollectionLoads({
       plan,
       records: this.#records,
@@ -63,7 +63,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     })
     this.#unregister = this.#register()
     try {
-      this.#behind = plan.write === 'write-behind' ? new WriteBehind(name, plan, seam, this.#records) : undefined
+      this.#behind = plan.write === 'write-behind' ? new WriteBehind(name, plan, host, this.#records) : undefined
     } catch (error) {
       this.#releaseGuard()
       this.#unregister()
@@ -113,7 +113,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 
   async delete(id: Id): Promise<Receipt> {
     const key = this.#key(id)
-    if (this.write === 'cache-aside') return this.#seam.forget([key])
+    if (this.write === 'cache-aside') return this.#host.forget([key])
     this.#records?.forget(key) // a new record may start with its first version
     const { remove } = this.#plan.options
     if (remove === undefined)
@@ -123,28 +123,28 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
       )
     if (this.#behind !== undefined) {
       await this.#behind.remove(key, id)
-      return this.#seam.forget([key])
+      return this.#host.forget([key])
     }
-    const write = await this.#seam.begin([key], this.#plan.holdMs)
+    const write = await this.#host.begin([key], this.#plan.holdMs)
     try {
       await remove(id, NO_QUEUE)
     } catch (error) {
       await this.#abandon(write)
       throw error
     }
-    const [receipt] = await this.#seam.forgetWrite(write)
-    return receipt ?? this.#seam.forget([key])
+    const [receipt] = await this.#host.forgetWrite(write)
+    return receipt ?? this.#host.forget([key])
   }
 
   async invalidate(ids: Id | readonly Id[]): Promise<Receipt> {
     const all: readonly Id[] = Array.isArray(ids) ? ids : [ids as Id]
-    return this.#seam.cache.invalidate({ keys: all.map((id) => this.#plan.keyOf(id)) })
+    return this.#host.cache.invalidate({ keys: all.map((id) => this.#plan.keyOf(id)) })
   }
 
   async refresh(id: Id, options?: LoadOptions): Promise<T | undefined> {
     await this.#behind?.ready()
     this.#checkLoads('refresh')
-    return this.#seam.cache.refresh<T | undefined>(
+    return this.#host.cache.refresh<T | undefined>(
       this.#plan.keyOf(id),
       (context) => this.#loads.load(id, context),
       this.#with(options),
@@ -166,7 +166,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   }
 
   #read(id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
-    const { cache } = this.#seam
+    const { cache } = this.#host
     const key = this.#plan.keyOf(id)
     if (!this.#canLoad) return cache.get<T>(key, options)
     return cache.getOrSet<T | undefined>(key, (context) => this.#loads.load(id, context), this.#with(options))
@@ -179,7 +179,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   }
 
   async #readMany(ids: readonly Id[], options: LoadOptions | undefined): Promise<(T | undefined)[]> {
-    const { cache } = this.#seam
+    const { cache } = this.#host
     const { keyOf, tagsOf, options: told } = this.#plan
     if (!this.#canLoad) return cache.getMany<T>(ids.map(keyOf), options)
     // A batch cannot carry tags for each value, nor values that must not be cached: then each is a separate load, and
@@ -206,20 +206,20 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
       return {
         id,
         key: this.#key(id),
-        value: this.#seam.keep(this.#records === undefined ? value : this.#records.check(value, id, 'the value')) as T,
+        value: this.#host.keep(this.#records === undefined ? value : this.#records.check(value, id, 'the value')) as T,
       }
     })
     const own = withoutWrite(options)
     const items = writes.map(({ id, key, value }): Written => ({ key, value, options: this.#stored(id, value, own) }))
     const keys = writes.map(({ key }) => key)
     if (this.#behind !== undefined) await this.#behind.set(writes, items, own !== undefined)
-    else if (kind === 'cache-aside') await this.#seam.end(await this.#seam.begin(keys), items)
+    else if (kind === 'cache-aside') await this.#host.end(await this.#host.begin(keys), items)
     else await this.#writeSource(writes, kind === 'write-around' ? [] : items)
     for (const { key, value } of writes) this.#records?.isCurrent(key, value)
   }
 
   async #writeSource(writes: readonly Wanted<Id, T>[], items: readonly Written[]): Promise<void> {
-    const write = await this.#seam.begin(
+    const write = await this.#host.begin(
       writes.map(({ key }) => key),
       this.#plan.holdMs,
     )
@@ -235,12 +235,12 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
       await this.#abandon(write)
       throw error
     }
-    await this.#seam.end(write, items)
+    await this.#host.end(write, items)
   }
 
   /** It is unknown whether the source has it. If caches cannot be told either, they are when the hold expires. */
   async #abandon(write: SourceWrite): Promise<void> {
-    await this.#seam.forgetWrite(write).catch(() => {})
+    await this.#host.forgetWrite(write).catch(() => {})
   }
 
   #kindOf({ write }: CollectionWriteOptions): WriteKind {
@@ -293,7 +293,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   #register(): () => void {
     const { prefix, options, defaults } = this.#plan
     if (prefix === undefined) return () => {}
-    const unshape = this.#records === undefined ? () => {} : this.#seam.shape(prefix, this.#records.fit)
+    const unshape = this.#records === undefined ? () => {} : this.#host.shape(prefix, this.#records.fit)
     if (!this.#canLoad) return unshape
     const idOf = (key: Key): Id => (typeof key === 'string' ? key : key.at(-1)) as Id
     const told: SourceOptions = {
@@ -304,7 +304,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
         : { loadMany: (keys, context) => this.#loads.loadMany(keys.map(idOf), context) }),
     }
     try {
-      const unregister = this.#seam.source(
+      const unregister = this.#host.source(
         prefix,
         (key, context) => this.#loads.load(idOf(key), context),
         told,
@@ -321,11 +321,15 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   }
 }
 
-function recordsOf<Id, T>(name: string, options: CollectionOptions<Id, T>, seam: Seam): Records<Id, T> | undefined {
+function recordsOf<Id, T>(
+  name: string,
+  options: CollectionOptions<Id, T>,
+  host: CollectionHost,
+): Records<Id, T> | undefined {
   if (options.schema === undefined && options.versionOf === undefined) return undefined
   const warn = (message: string, error?: unknown): void =>
-    seam.events.emit('warning', { message, ...(error !== undefined && { error }) })
-  return new Records({ name, options, clock: seam.clock, keep: (value) => seam.keep(value), warn })
+    host.events.emit('warning', { message, ...(error !== undefined && { error }) })
+  return new Records({ name, options, clock: host.clock, keep: (value) => host.keep(value), warn })
 }
 
 const NO_QUEUE: StoreContext = Object.freeze({ signal: new AbortController().signal, number: 0 })

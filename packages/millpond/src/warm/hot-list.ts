@@ -1,7 +1,7 @@
 // The most read keys: as this process has seen them, and as they were recorded earlier, by whichever process did so
 // last.
 import type { Key } from '../core/key.ts'
-import type { WarmSeam } from './seam.ts'
+import type { WarmedCache } from './warmed-cache.ts'
 
 /** Where it is recorded. */
 const RECORD: Key = ['millpond.hot']
@@ -10,14 +10,14 @@ const KEPT = '30d'
 const LOOK_MS = 60_000
 
 export class HotList {
-  readonly #seam: WarmSeam
+  readonly #cache: WarmedCache
   readonly #top: number
   /** Encoded. From before the present event: invalidated keys are no longer in memory. */
   #keys: readonly string[] = []
   #cancel: (() => void) | undefined
 
-  constructor(seam: WarmSeam, top: number) {
-    this.#seam = seam
+  constructor(cache: WarmedCache, top: number) {
+    this.#cache = cache
     this.#top = top
   }
 
@@ -28,7 +28,7 @@ export class HotList {
   /** Scans repeatedly, until `stop`. */
   async follow(): Promise<void> {
     this.stop()
-    this.#cancel = this.#seam.clock.after(LOOK_MS, () => void this.follow())
+    this.#cancel = this.#cache.clock.after(LOOK_MS, () => void this.follow())
     await this.#look()
   }
 
@@ -40,15 +40,15 @@ export class HotList {
   /** The hottest now, then the recorded ones; and records them. Only keys with a loader. */
   async list(): Promise<readonly string[]> {
     await this.#look()
-    const recorded = await this.#seam.recall(RECORD)
+    const recorded = await this.#cache.recall(RECORD)
     const before = Array.isArray(recorded) ? recorded.filter((key): key is string => typeof key === 'string') : []
-    const all = [...new Set([...this.#keys, ...before])].filter((key) => this.#seam.knows(key)).slice(0, this.#top)
-    if (all.length > 0) await this.#seam.set(RECORD, all, { ttl: KEPT })
+    const all = [...new Set([...this.#keys, ...before])].filter((key) => this.#cache.knows(key)).slice(0, this.#top)
+    if (all.length > 0) await this.#cache.set(RECORD, all, { ttl: KEPT })
     return all
   }
 
   async #look(): Promise<void> {
-    const hot = await this.#seam.hottest(this.#top)
-    if (hot.length > 0) this.#keys = hot.filter((key) => this.#seam.knows(key))
+    const hot = await this.#cache.hottest(this.#top)
+    if (hot.length > 0) this.#keys = hot.filter((key) => this.#cache.knows(key))
   }
 }

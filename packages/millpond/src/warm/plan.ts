@@ -35,8 +35,8 @@ import type {
   WarmViews,
 } from '../core/warm.ts'
 import { HotList } from './hot-list.ts'
-import type { WarmSeam, Warmth } from './seam.ts'
 import { urlFetcher } from './urls.ts'
+import type { WarmedCache, Warmth } from './warmed-cache.ts'
 
 type Items = AsyncIterable<WarmItem> | Iterable<WarmItem>
 type Some<T> = AsyncIterable<T> | Iterable<T>
@@ -129,12 +129,12 @@ const KINDS: {
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: any error in a plan is reported before
  * anything is warmed.
  */
-export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): CheckedPlan {
+export function checkPlan(plan: WarmPlan, cache: WarmedCache, find: FindWarmer): CheckedPlan {
   const kind = kindOf(plan)
   checkOptions<WarmPlanOptions>(plan, KINDS[kind], 'plan')
   const { name = nameOf(plan), priority = 'medium', interval, cron, timezone, windows } = plan
   const count: Count = { total: undefined }
-  const items = itemsOf(plan, storeOf(plan), seam, find, count)
+  const items = itemsOf(plan, storeOf(plan), cache, find, count)
   return { name, priority, interval, cron, timezone, windows, kind, items, total: () => count.total }
 }
 
@@ -177,7 +177,7 @@ function storeOf(plan: WarmPlan): LoadOptions {
 function itemsOf(
   plan: WarmPlan,
   store: LoadOptions,
-  seam: WarmSeam,
+  cache: WarmedCache,
   find: FindWarmer,
   count: Count,
 ): CheckedPlan['items'] {
@@ -185,38 +185,38 @@ function itemsOf(
     const { load } = plan
     const all = listed(plan.keys, 'keys', count)
     return () =>
-      mapEach(all(), (key) => ({ do: 'load', what: key, load: (isForced) => seam.load(key, load, store, isForced) }))
+      mapEach(all(), (key) => ({ do: 'load', what: key, load: (isForced) => cache.load(key, load, store, isForced) }))
   }
   if ('values' in plan) {
     const all = listed(plan.values, 'values', count)
-    return () => stored(all(), store, seam)
+    return () => stored(all(), store, cache)
   }
   if ('collection' in plan) {
-    const load = seam.collection(plan.collection)
+    const load = cache.collection(plan.collection)
     const all = listed(plan.ids, 'ids', count)
     return () => mapEach(all(), (id) => ({ do: 'load', what: id, load: (isForced) => load(id, isForced) }))
   }
   if (plan.kind === 'url') {
-    const fetchOne = urlFetcher(plan, seam.clock)
+    const fetchOne = urlFetcher(plan, cache.clock)
     if (Array.isArray(plan.urls)) for (const url of plan.urls) fetchOne.check(url)
     const all = listed(plan.urls, 'urls', count)
     return () => mapEach(all(), (url) => ({ do: 'load', what: url, load: () => fetchOne.load(url) }))
   }
   if (isHot(plan)) {
-    const hot = new HotList(seam, plan.top ?? HOT)
+    const hot = new HotList(cache, plan.top ?? HOT)
     const all = listed(() => hot.list(), 'hot', count)
-    return () => mapEach(all(), (key) => loadKnown(key, seam))
+    return () => mapEach(all(), (key) => loadKnown(key, cache))
   }
-  const asks = requestsOf(plan).map(({ request, name }) => askOf(request, name, store, seam, find))
+  const asks = requestsOf(plan).map(({ request, name }) => askOf(request, name, store, cache, find))
   return () => asks
 }
 
 const isHot = (plan: WarmPlan): plan is WarmHot => 'kind' in plan && plan.kind === 'hot'
 
 /** By the loader that is registered for the encoded key. */
-export function loadKnown(encoded: string, seam: WarmSeam): WarmItem {
+export function loadKnown(encoded: string, cache: WarmedCache): WarmItem {
   const key = decodeKey(encoded)
-  return { do: 'load', what: key, load: (isForced) => seam.load(key, undefined, {}, isForced) }
+  return { do: 'load', what: key, load: (isForced) => cache.load(key, undefined, {}, isForced) }
 }
 
 function requestsOf(
@@ -245,7 +245,7 @@ function requestsOf(
 }
 
 /** An unregistered name is an error in the plan, and is found before the first load. */
-function askOf(request: WarmRequest, name: string, store: LoadOptions, seam: WarmSeam, find: FindWarmer): WarmItem {
+function askOf(request: WarmRequest, name: string, store: LoadOptions, cache: WarmedCache, find: FindWarmer): WarmItem {
   const { kind } = request
   const warmer = find(kind, name)
   if (warmer === undefined)
@@ -257,7 +257,7 @@ function askOf(request: WarmRequest, name: string, store: LoadOptions, seam: War
     const warmed = await warmer(request, { signal })
     return warmed === undefined || warmed === null
       ? []
-      : stored(listOf(warmed, `what the ${kind} ${show(name)} warms`), store, seam)
+      : stored(listOf(warmed, `what the ${kind} ${show(name)} warms`), store, cache)
   }
   return { do: 'ask', what: `${kind} ${name}`, ask }
 }
@@ -265,12 +265,12 @@ function askOf(request: WarmRequest, name: string, store: LoadOptions, seam: War
 function stored(
   values: Some<readonly [Key, unknown]> | Promise<Some<readonly [Key, unknown]>>,
   store: LoadOptions,
-  seam: WarmSeam,
+  cache: WarmedCache,
 ): Items {
   return mapEach(values, (pair) => {
     if (!Array.isArray(pair) || pair.length !== 2) throw wrong(pair, 'values', 'is not a pair of a key and its value')
     const [key, value] = pair
-    return { do: 'load', what: key, load: () => seam.set(key, value, store).then(() => ({ value, isLoaded: true })) }
+    return { do: 'load', what: key, load: () => cache.set(key, value, store).then(() => ({ value, isLoaded: true })) }
   })
 }
 

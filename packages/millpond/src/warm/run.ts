@@ -5,7 +5,7 @@ import { reasonOf, show } from '../core/errors.ts'
 import type { WarmOptions, WarmPlanReport, WarmReport } from '../core/warm.ts'
 import { Pace } from './pace.ts'
 import { type CheckedPlan, PRIORITIES, type WarmItem } from './plan.ts'
-import type { WarmSeam } from './seam.ts'
+import type { WarmedCache } from './warmed-cache.ts'
 
 /** The options of a run. */
 export const RUN: Shape<WarmOptions> = {
@@ -59,13 +59,13 @@ export function runOf({
 export async function runPlans(
   plans: readonly CheckedPlan[],
   options: CheckedOptions,
-  seam: WarmSeam,
+  cache: WarmedCache,
 ): Promise<WarmReport> {
-  const began = seam.clock.monotonic()
+  const began = cache.clock.monotonic()
   const inOrder = PRIORITIES.flatMap((priority) => plans.filter((plan) => plan.priority === priority))
   const reports: WarmPlanReport[] = []
-  const pace = new Pace(seam.clock, options.concurrency, options.rate, options.share)
-  for (const plan of inOrder) reports.push(await new PlanRun(plan, options, pace, seam).run())
+  const pace = new Pace(cache.clock, options.concurrency, options.rate, options.share)
+  for (const plan of inOrder) reports.push(await new PlanRun(plan, options, pace, cache).run())
   const sum = (count: (report: WarmPlanReport) => number): number =>
     reports.reduce((all, report) => all + count(report), 0)
   const [warmed, fresh, empty, failed] = [
@@ -82,7 +82,7 @@ export async function runPlans(
     empty,
     failed,
     success_rate: tried === 0 ? 1 : (tried - failed) / tried,
-    ms: seam.clock.monotonic() - began,
+    ms: cache.clock.monotonic() - began,
   }
 }
 
@@ -90,7 +90,7 @@ class PlanRun {
   readonly #plan: CheckedPlan
   readonly #options: CheckedOptions
   readonly #pace: Pace
-  readonly #seam: WarmSeam
+  readonly #cache: WarmedCache
   readonly #signal: AbortSignal
   readonly #errors = new Set<string>()
   readonly #running = new Set<Promise<void>>()
@@ -104,13 +104,13 @@ class PlanRun {
   #toldAt: number
   readonly #began: number
 
-  constructor(plan: CheckedPlan, options: CheckedOptions, pace: Pace, seam: WarmSeam) {
+  constructor(plan: CheckedPlan, options: CheckedOptions, pace: Pace, cache: WarmedCache) {
     this.#plan = plan
     this.#options = options
     this.#pace = pace
-    this.#seam = seam
+    this.#cache = cache
     this.#signal = options.signal ?? new AbortController().signal
-    this.#began = seam.clock.monotonic()
+    this.#began = cache.clock.monotonic()
     this.#toldAt = this.#began
   }
 
@@ -138,7 +138,7 @@ class PlanRun {
       errors: [...this.#errors],
       state: this.#state,
       load_ms: this.#loadMs,
-      ms: this.#seam.clock.monotonic() - this.#began,
+      ms: this.#cache.clock.monotonic() - this.#began,
     }
   }
 
@@ -169,7 +169,7 @@ class PlanRun {
   }
 
   async #ask({ what, ask }: Extract<WarmItem, { do: 'ask' }>): Promise<void> {
-    const began = this.#seam.clock.monotonic()
+    const began = this.#cache.clock.monotonic()
     let items: AsyncIterable<WarmItem> | Iterable<WarmItem>
     try {
       items = await ask(this.#signal)
@@ -196,7 +196,7 @@ class PlanRun {
   }
 
   async #one({ what, load }: Extract<WarmItem, { do: 'load' }>): Promise<void> {
-    const began = this.#seam.clock.monotonic()
+    const began = this.#cache.clock.monotonic()
     try {
       const { value, isLoaded } = await load(this.#options.isForced)
       if (isLoaded) {
@@ -211,11 +211,11 @@ class PlanRun {
       this.#fail(error, show(what))
       this.#pace.end(undefined, false)
     }
-    if (this.#seam.clock.monotonic() - this.#toldAt >= PROGRESS_MS) this.#tell('progress')
+    if (this.#cache.clock.monotonic() - this.#toldAt >= PROGRESS_MS) this.#tell('progress')
   }
 
   #took(began: number): void {
-    const ms = this.#seam.clock.monotonic() - began
+    const ms = this.#cache.clock.monotonic() - began
     this.#loadMs += ms
     this.#pace.end(ms, true)
   }
@@ -227,8 +227,8 @@ class PlanRun {
   }
 
   #tell(state: 'began' | 'progress' | 'ended'): void {
-    this.#toldAt = this.#seam.clock.monotonic()
-    const { events, namespace } = this.#seam
+    this.#toldAt = this.#cache.clock.monotonic()
+    const { events, namespace } = this.#cache
     if (!events.has('warm')) return
     const total = this.#plan.total()
     events.emit('warm', {

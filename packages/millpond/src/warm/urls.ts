@@ -4,7 +4,7 @@ import type { Clock } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { WarmUrls } from '../core/warm.ts'
-import type { Warmth } from './seam.ts'
+import type { Warmth } from './warmed-cache.ts'
 
 export interface UrlFetcher {
   /** @throws MillpondError `OPTION_INVALID` for an invalid URL, or one of another host. */

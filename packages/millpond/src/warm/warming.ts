@@ -29,7 +29,7 @@ import { HotList } from './hot-list.ts'
 import { type CheckedPlan, checkPlan, loadKnown, type WarmItem } from './plan.ts'
 import { Prefetching } from './prefetch.ts'
 import { type CheckedOptions, checkRun, RUN, runOf, runPlans } from './run.ts'
-import type { WarmSeam, WarmTable, WarmTimes } from './seam.ts'
+import type { WarmedCache, WarmTable, WarmTimes } from './warmed-cache.ts'
 
 const EVERY_MS = 300_000
 const DEFAULTS: WarmingDefaults = Object.freeze({ isOn: true, everyMs: EVERY_MS })
@@ -84,7 +84,7 @@ interface Scheduled {
 }
 
 export class NamespaceWarming implements Warming {
-  readonly #seam: WarmSeam
+  readonly #cache: WarmedCache
   readonly #prefetching: Prefetching
   readonly #defaults: WarmingDefaults
   readonly #warmers = new Map<
@@ -97,10 +97,10 @@ export class NamespaceWarming implements Warming {
   #ends = new AbortController()
   #stopHealing: (() => void) | undefined
 
-  constructor(seam: WarmSeam, defaults: WarmingDefaults) {
-    this.#seam = seam
+  constructor(cache: WarmedCache, defaults: WarmingDefaults) {
+    this.#cache = cache
     this.#defaults = defaults
-    this.#prefetching = new Prefetching(seam)
+    this.#prefetching = new Prefetching(cache)
   }
 
   /** See `Prefetching`. */
@@ -110,7 +110,7 @@ export class NamespaceWarming implements Warming {
 
   /** @throws MillpondError as documented at `cache.warm`. */
   async warm(plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport> {
-    return runPlans(this.#check(plans), checkRun(options), this.#seam)
+    return runPlans(this.#check(plans), checkRun(options), this.#cache)
   }
 
   register<Kind extends WarmRequest['kind']>(kind: Kind, name: string, warmer: Warmer<Kind>): () => void {
@@ -157,7 +157,7 @@ export class NamespaceWarming implements Warming {
     this.#scheduled = scheduled
     if (afterInvalidation !== false) this.#heal(afterInvalidation === true ? {} : afterInvalidation, { ...run, signal })
     for (const one of scheduled)
-      one.end = this.#seam.repeat(one.plan.name, { ...one.when, atStart }, (cut) =>
+      one.end = this.#cache.repeat(one.plan.name, { ...one.when, atStart }, (cut) =>
         this.#inTurn(one, { ...run, signal: AbortSignal.any([signal, cut]) }),
       )
   }
@@ -168,7 +168,7 @@ export class NamespaceWarming implements Warming {
   }
 
   get schedule(): readonly ScheduledWarming[] {
-    const now = this.#seam.clock.now()
+    const now = this.#cache.clock.now()
     return this.#scheduled.map(
       ({ plan: { name, priority }, when: { every, cron }, table, startedAt, last, runs, failedRuns }) => ({
         name,
@@ -196,12 +196,12 @@ export class NamespaceWarming implements Warming {
       ...(timezone !== undefined && { timezone }),
       ...(windows !== undefined && { windows }),
     }
-    const table = this.#seam.timetable(when, `warming ${name}`)
+    const table = this.#cache.timetable(when, `warming ${name}`)
     return {
       plan,
       when,
       table,
-      startedAt: this.#seam.clock.now(),
+      startedAt: this.#cache.clock.now(),
       last: undefined,
       runs: 0,
       failedRuns: 0,
@@ -211,7 +211,7 @@ export class NamespaceWarming implements Warming {
 
   #check(plans: WarmPlan | readonly WarmPlan[]): CheckedPlan[] {
     const all: readonly WarmPlan[] = Array.isArray(plans) ? plans : [plans as WarmPlan]
-    return all.map((plan) => checkPlan(plan, this.#seam, (kind, name) => this.#warmers.get(`${kind} ${name}`)?.warmer))
+    return all.map((plan) => checkPlan(plan, this.#cache, (kind, name) => this.#warmers.get(`${kind} ${name}`)?.warmer))
   }
 
   #end(): void {
@@ -230,19 +230,19 @@ export class NamespaceWarming implements Warming {
     { top = 100, delay = '1s' }: { readonly top?: number; readonly delay?: Duration },
     options: CheckedOptions,
   ): void {
-    const { clock } = this.#seam
+    const { clock } = this.#cache
     const delayMs = parseDuration(delay, 'warming afterInvalidation.delay')
-    const hot = new HotList(this.#seam, top)
+    const hot = new HotList(this.#cache, top)
     let cancel: (() => void) | undefined
     const warm = (): void => {
       cancel = undefined
       const keys = hot.keys
-      const items = (): WarmItem[] => keys.map((key) => loadKnown(key, this.#seam))
+      const items = (): WarmItem[] => keys.map((key) => loadKnown(key, this.#cache))
       this.#running = this.#running.then(() =>
-        runPlans([{ ...HEALING, items, total: () => keys.length }], options, this.#seam),
+        runPlans([{ ...HEALING, items, total: () => keys.length }], options, this.#cache),
       )
     }
-    const stop = this.#seam.onInvalidation(() => {
+    const stop = this.#cache.onInvalidation(() => {
       if (hot.keys.length > 0) cancel ??= clock.after(delayMs, warm)
     })
     void hot.follow()
@@ -261,12 +261,12 @@ export class NamespaceWarming implements Warming {
   }
 
   async #run(one: Scheduled, options: CheckedOptions): Promise<void> {
-    const { clock, events, namespace } = this.#seam
+    const { clock, events, namespace } = this.#cache
     const { plan } = one
     if (options.signal?.aborted === true) return
     try {
       const at = clock.now()
-      const report = await runPlans([plan], options, this.#seam)
+      const report = await runPlans([plan], options, this.#cache)
       one.last = { at, report }
       one.runs++
       const [failed] = report.plans.filter(({ state }) => state === 'failed' || state === 'error_threshold')

@@ -12,7 +12,7 @@ import { type OrmCache, type OrmOptions, type QueryOptions, queryOptions } from 
 import { ownCopy } from './own-copy.ts'
 import { queryHash } from './query-key.ts'
 import { EVERY_TABLE, modelOf } from './tables.ts'
-import { DoorTransaction, type Seam } from './transaction.ts'
+import { DoorTransaction, type TransactionHost } from './transaction.ts'
 
 /** A statement on its way to the database. */
 export interface Sent {
@@ -45,7 +45,7 @@ const MAX_ROW_TAGS = 60
 const unnamed = new WeakMap<object, Set<string>>()
 
 export class Door {
-  readonly seam: Seam
+  readonly host: TransactionHost
   readonly dialect: SqlDialect
   readonly #cache: OrmCache
   readonly #options: OrmOptions
@@ -70,7 +70,7 @@ export class Door {
       )
     for (const [view, tables] of Object.entries(options.views ?? {})) this.#views.set(view.toLowerCase(), tables)
     if (options.database === undefined) takeUnnamed(options.cache, kind)
-    this.seam = {
+    this.host = {
       cache: options.cache,
       hold: options.hold,
       outbox: options.outbox,
@@ -96,7 +96,7 @@ export class Door {
   }
 
   begin(): DoorTransaction {
-    return new DoorTransaction(this.seam)
+    return new DoorTransaction(this.host)
   }
 
   /** The transaction that is open after a statement which opens one. */
@@ -215,7 +215,7 @@ export class Door {
     } catch (error) {
       if (!(error instanceof MillpondError) || (error.code !== 'VALUE_UNSUPPORTED' && error.code !== 'VALUE_TOO_LARGE'))
         throw error
-      this.seam.report(error)
+      this.host.report(error)
       return own === undefined ? run() : own.answer
     }
   }

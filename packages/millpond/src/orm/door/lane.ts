@@ -86,7 +86,7 @@ export class Lane {
       return await run()
     } catch (error) {
       // SQLite may have rolled it back before (`or rollback`): what was written after that is done.
-      await transaction?.commit(async () => undefined).catch((reason) => this.#door.seam.report(reason))
+      await transaction?.commit(async () => undefined).catch((reason) => this.#door.host.report(reason))
       throw error
     } finally {
       this.#ending--

@@ -6,7 +6,7 @@ import { Pending } from './pending.ts'
 import { EVERY_TABLE } from './tables.ts'
 
 /** What transactions need of their door. */
-export interface Seam {
+export interface TransactionHost {
   readonly cache: OrmCache
   readonly hold: Duration | undefined
   readonly outbox: OrmOutbox | undefined
@@ -22,12 +22,12 @@ const MAX_TAGS = 128
 
 export class DoorTransaction {
   readonly pending: Pending
-  readonly #seam: Seam
+  readonly #host: TransactionHost
   #isNoted = false
 
-  constructor(seam: Seam) {
-    this.#seam = seam
-    this.pending = new Pending(seam.maxRows)
+  constructor(host: TransactionHost) {
+    this.#host = host
+    this.pending = new Pending(host.maxRows)
   }
 
   /** A statement that is a transaction by itself. */
@@ -47,11 +47,11 @@ export class DoorTransaction {
   ): Promise<T> {
     const changes = this.#changes()
     if (changes === undefined) return commit()
-    if (inside !== undefined && this.#seam.outbox !== undefined) {
-      await this.#seam.outbox.note(inside, { tags: few(changes, this.#seam.cache) })
+    if (inside !== undefined && this.#host.outbox !== undefined) {
+      await this.#host.outbox.note(inside, { tags: few(changes, this.#host.cache) })
       this.#isNoted = true
     }
-    if (this.#seam.hold !== undefined) return this.#held(changes, commit, this.#seam.hold)
+    if (this.#host.hold !== undefined) return this.#held(changes, commit, this.#host.hold)
     let answer: T
     try {
       answer = await commit()
@@ -67,7 +67,7 @@ export class DoorTransaction {
     let done: { readonly answer: T } | undefined
     let failed: { readonly error: unknown } | undefined
     try {
-      await this.#seam.cache.transaction({ tags: few(changes, this.#seam.cache), hold }, async () => {
+      await this.#host.cache.transaction({ tags: few(changes, this.#host.cache), hold }, async () => {
         try {
           done = { answer: await commit() }
         } catch (error) {
@@ -78,7 +78,7 @@ export class DoorTransaction {
     } catch (error) {
       // The hold that stands tells the caches when it runs out.
       if (done === undefined || failed !== undefined) throw error
-      this.#seam.report(error)
+      this.#host.report(error)
     }
     if (done === undefined) throw failed?.error
     return done.answer
@@ -86,17 +86,17 @@ export class DoorTransaction {
 
   async #tell(changes: OrmChanges): Promise<void> {
     try {
-      if (this.#isNoted) await this.#seam.outbox?.settle()
+      if (this.#isNoted) await this.#host.outbox?.settle()
       else await changes.commit()
     } catch (error) {
-      this.#seam.report(error)
+      this.#host.report(error)
     }
   }
 
   #changes(): OrmChanges | undefined {
     const list = this.pending.list()
     if (list.length === 0) return undefined
-    const changes = this.#seam.cache.changes.transaction()
+    const changes = this.#host.cache.changes.transaction()
     for (const { model, id } of list) {
       // What a rule of `models` reacts to: it may be either.
       changes.modelChanged(model, id, 'save')

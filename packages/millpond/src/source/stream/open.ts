@@ -3,7 +3,7 @@ import { MillpondError } from '../../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../../core/packages.ts'
 import type { WriteStreamOptions } from '../../engine/collection.ts'
 import { letGo } from '../../wrap/let-go.ts'
-import type { Seam } from '../seam.ts'
+import type { CollectionHost } from '../collection-host.ts'
 import { RedisLog, type StreamClient } from './redis-log.ts'
 
 const TIMEOUT_MS = 5000
@@ -21,7 +21,7 @@ interface OwnClient extends StreamClient {
 export function openStream(
   options: WriteStreamOptions,
   collection: string,
-  { clock, events, owner, hidesKeys }: Seam,
+  { clock, events, owner, hidesKeys }: CollectionHost,
 ): RedisLog {
   if (hidesKeys)
     throw new MillpondError(

@@ -10,10 +10,10 @@ import type { Position } from '../../core/ledger.ts'
 import type { DeadLetters } from '../../engine/collection.ts'
 import type { ErasedWrite, ErasurePredicate } from '../../engine/erasure.ts'
 import type { SourceWrite } from '../../engine/source-write.ts'
+import type { CollectionHost, Written } from '../collection-host.ts'
 import type { CollectionPlan } from '../collection-options.ts'
 import { Journal } from '../journal/journal.ts'
 import type { Records } from '../records.ts'
-import type { Seam, Written } from '../seam.ts'
 import { storeAll, verdictOf } from '../store-all.ts'
 import { openStream } from '../stream/open.ts'
 import type { Operation, QueuedWrite, StoreBatch, WriteLog } from './contract.ts'
@@ -41,7 +41,7 @@ export class WriteBehind<Id, T> {
   readonly deadLetters: DeadLetters<Id>
   readonly #name: string
   readonly #plan: CollectionPlan<Id, T>
-  readonly #seam: Seam
+  readonly #host: CollectionHost
   readonly #settings: QueueSettings
   readonly #log: WriteLog
   readonly #queue: WriteQueue
@@ -58,14 +58,14 @@ export class WriteBehind<Id, T> {
   #isReady = false
 
   /** @throws MillpondError for options, and if the journal cannot be opened. */
-  constructor(name: string, plan: CollectionPlan<Id, T>, seam: Seam, records: Records<Id, T> | undefined) {
+  constructor(name: string, plan: CollectionPlan<Id, T>, host: CollectionHost, records: Records<Id, T> | undefined) {
     this.#name = name
     this.#plan = plan
-    this.#seam = seam
+    this.#host = host
     this.#settings = settingsOf(name, plan.options.writeBehind)
     const { journal: path, sync, stream } = this.#settings
-    const journal = path === undefined ? undefined : new Journal({ path, sync, owner: seam.owner })
-    this.#log = journal ?? (stream === undefined ? memoryLog() : openStream(stream, name, seam))
+    const journal = path === undefined ? undefined : new Journal({ path, sync, owner: host.owner })
+    this.#log = journal ?? (stream === undefined ? memoryLog() : openStream(stream, name, host))
     this.#log.watch?.(() => {
       if (this.#isReady) void this.#recover().catch(() => {}) // it is repeated
     })
@@ -73,10 +73,10 @@ export class WriteBehind<Id, T> {
       ...this.#settings,
       log: this.#log,
       store: (writes, context) => this.#store(writes, context),
-      clock: seam.clock,
-      random: seam.random,
-      encode: (key, operation) => seam.encode(key, operation),
-      decode: async (key, body) => fitted(records, operationFrom(await seam.decode(key, body))),
+      clock: host.clock,
+      random: host.random,
+      encode: (key, operation) => host.encode(key, operation),
+      decode: async (key, body) => fitted(records, operationFrom(await host.decode(key, body))),
       afterStore: (keys) => this.#afterStore(keys),
       concurrency: 1,
       events: {
@@ -93,7 +93,7 @@ export class WriteBehind<Id, T> {
     })
     this.deadLetters = deadLettersOf(this.#queue, plan.keyOf)
     this.#ends.push(
-      seam.showQueue(name, () => ({
+      host.showQueue(name, () => ({
         collection: name,
         depth: this.#queue.depth,
         lagMs: this.#queue.lagMs,
@@ -102,11 +102,11 @@ export class WriteBehind<Id, T> {
         ...this.#counts,
       })),
     )
-    this.#ends.push(seam.onErase((isMeant) => this.#erase(isMeant)))
+    this.#ends.push(host.onErase((isMeant) => this.#erase(isMeant)))
     if (this.#settings.drainOnSigterm) this.#ends.push(onSigterm(() => this.#drain()))
     // At once, so that leftovers are sent without a call; errors are reported to callers.
     this.ready().catch((error: unknown) =>
-      seam.events.emit('warning', { message: `collection ${name}: the journal could not be recovered`, error }),
+      host.events.emit('warning', { message: `collection ${name}: the journal could not be recovered`, error }),
     )
   }
 
@@ -131,18 +131,18 @@ export class WriteBehind<Id, T> {
   pending(key: string): Queued<T> | undefined {
     const operation = this.#queue.pending(key)
     if (operation === undefined) return undefined
-    return { value: operation.kind === 'set' ? (this.#seam.show(operation.value) as T) : undefined }
+    return { value: operation.kind === 'set' ? (this.#host.show(operation.value) as T) : undefined }
   }
 
   async set(writes: readonly Wanted<Id, T>[], items: readonly Written[], isSpecial: boolean): Promise<void> {
     await this.ready()
-    const begun = await this.#seam.begin(writes.map(({ key }) => key))
+    const begun = await this.#host.begin(writes.map(({ key }) => key))
     const kept = await Promise.allSettled(
       writes.map(({ id, key, value }) => this.#queue.put(key, { kind: 'set', id, value })),
     )
     const refused = kept.find((one) => one.status === 'rejected')
     if (isSpecial) for (const { key, options } of items) this.#special.set(key, [...(options.tags ?? [])])
-    await this.#seam.end(
+    await this.#host.end(
       begun,
       items.filter((_, at) => kept[at]?.status === 'fulfilled'),
     )
@@ -193,7 +193,7 @@ export class WriteBehind<Id, T> {
           ? 'left in the journal'
           : 'left in the stream'
     this.#tell('left', { count: left })
-    this.#seam.events.emit('warning', {
+    this.#host.events.emit('warning', {
       message: `collection ${this.#name}: closed with ${left} writes that the source has not accepted: they are ${fate}`,
     })
   }
@@ -210,15 +210,15 @@ export class WriteBehind<Id, T> {
 
   /** Sets and removals of one batch; the caches' positions are read before. */
   async #store(writes: readonly QueuedWrite[], { signal }: Parameters<StoreBatch>[1]): Promise<readonly unknown[]> {
-    if (!this.#seam.isAlone) {
+    if (!this.#host.isAlone) {
       const keys = writes.map(({ key }) => key)
-      const begun = await this.#seam.begin(keys)
+      const begun = await this.#host.begin(keys)
       for (const key of keys) this.#underWay.set(key, begun)
     }
     const verdicts: unknown[] = writes.map(() => undefined)
     const sets = writes.flatMap(({ operation, number }, at) =>
       operation.kind === 'set'
-        ? [{ at, id: operation.id as Id, value: this.#seam.show(operation.value) as T, number }]
+        ? [{ at, id: operation.id as Id, value: this.#host.show(operation.value) as T, number }]
         : [],
     )
     const removals = writes.flatMap(({ operation, number }, at) =>
@@ -245,7 +245,7 @@ export class WriteBehind<Id, T> {
    * meanwhile.
    */
   async #afterStore(keys: readonly string[]): Promise<void> {
-    if (this.#seam.isAlone) return
+    if (this.#host.isAlone) return
     const byWrite = new Map<SourceWrite, string[]>()
     for (const key of keys) {
       const write = this.#underWay.get(key)
@@ -256,9 +256,9 @@ export class WriteBehind<Id, T> {
       else group.push(key)
     }
     try {
-      await Promise.all([...byWrite].map(([write, its]) => this.#seam.end(partOf(write, its), this.#itemsOf(its))))
+      await Promise.all([...byWrite].map(([write, its]) => this.#host.end(partOf(write, its), this.#itemsOf(its))))
     } catch (error) {
-      this.#seam.events.emit('warning', {
+      this.#host.events.emit('warning', {
         message: `collection ${this.#name}: caches could not be notified that the source has accepted ${keys.length} writes`,
         error,
       })
@@ -277,7 +277,7 @@ export class WriteBehind<Id, T> {
   }
 
   #tell(state: Told['state'], detail: Omit<Told, 'namespace' | 'collection' | 'state'>): void {
-    const { events, cache } = this.#seam
+    const { events, cache } = this.#host
     if (events.has('writeBehind'))
       events.emit('writeBehind', { namespace: cache.name, collection: this.#name, state, ...detail })
   }

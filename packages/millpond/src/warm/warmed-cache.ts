@@ -8,7 +8,7 @@ import type { LoadOptions } from '../core/options.ts'
 /** How a plan loads a key itself. */
 export type LoadKey = (key: Key, context: { readonly signal: AbortSignal }) => unknown
 
-export interface WarmSeam {
+export interface WarmedCache {
   readonly namespace: string
   readonly clock: Clock
   readonly events: Events

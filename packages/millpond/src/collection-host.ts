@@ -8,22 +8,27 @@ import { namesOf } from './engine/hidden.ts'
 import { beginWrite, endWrite, forgetWrite } from './engine/source-write.ts'
 import { sourceFrom } from './engine/sources.ts'
 import type { Space } from './engine/space.ts'
+import type { CollectionHost } from './source/collection-host.ts'
 import type { Guards } from './source/guard/guards.ts'
 import type { SourceRegistry } from './source/registry.ts'
-import type { Seam } from './source/seam.ts'
 import { guardOf } from './source-guards.ts'
 
 /** A journal's records are bound to this instead of a position in the ledger's history, which ends before they do. */
 const IN_JOURNAL = Object.freeze({ epoch: 'journal', seq: 0 })
 
-export interface SeamParts {
+export interface CollectionHostParts {
   readonly guards: Guards
   readonly sources: SourceRegistry
   /** Of the whole cache, for collections that name none. */
   readonly strategies: readonly Strategy[]
 }
 
-export function seamOf(cache: Cache, space: Space, name: string, { guards, sources, strategies }: SeamParts): Seam {
+export function collectionHost(
+  cache: Cache,
+  space: Space,
+  name: string,
+  { guards, sources, strategies }: CollectionHostParts,
+): CollectionHost {
   const { id, services, settings } = space
   const { clock, events, random } = services
   const context: CodecContext = { cache: id.cache, namespace: id.name, asOf: IN_JOURNAL }

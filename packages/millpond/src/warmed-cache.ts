@@ -10,18 +10,18 @@ import { ledgerTier, type Space } from './engine/space.ts'
 import { type Jobs, timetable } from './jobs/index.ts'
 import { hottestKeys } from './memory/hottest.ts'
 import type { OpenCollection } from './source/collection.ts'
-import type { LoadKey, WarmSeam, Warmth } from './warm/seam.ts'
+import type { LoadKey, WarmedCache, Warmth } from './warm/warmed-cache.ts'
 
 /** A run takes as long as it needs. */
 const RUN_MS = 7 * 86_400_000
 const QUIET = Object.freeze({ quiet: true })
 
-export function warmSeamOf(
+export function warmedCacheOf(
   cache: Cache,
   space: Space,
   jobsOfWarming: () => Jobs,
   collectionOf: (name: string) => OpenCollection | undefined,
-): WarmSeam {
+): WarmedCache {
   const { clock, events, sourceOf } = space.services
   return {
     namespace: cache.name,

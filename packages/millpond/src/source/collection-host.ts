@@ -20,7 +20,7 @@ export interface Written {
   readonly options: LoadOptions | EntryOptions
 }
 
-export interface Seam {
+export interface CollectionHost {
   readonly cache: Cache
   readonly clock: Clock
   readonly events: Events
