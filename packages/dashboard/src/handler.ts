@@ -64,8 +64,9 @@ interface Built {
  * The page of the dashboard, read once from the build's output. Deep links return the page; files have a hash in their
  * name and never change.
  * @throws TypeError naming the option that is not allowed
- * @example const page = dashboard({ environment: { label: 'Production' } }) const answer = (await page(request)) ??
- * (await control.fetch(request))
+ * @example
+ * const page = dashboard({ environment: { label: 'Production' } })
+ * const answer = (await page(request)) ?? (await control.fetch(request))
  */
 export function dashboard(options: DashboardOptions = {}): DashboardHandler {
   checkOptions<DashboardOptions>(options, OPTIONS, 'dashboard')

@@ -367,7 +367,7 @@ export class Assembly implements CacheServices {
     // Only now: pending work has been invalidated, and nothing invalidates any more, so the file contains nothing
     // invalid.
     await this.#restart?.stop()
-    // Told while its tiers are open, so that nobody waits for this process.
+    // While the tiers are open, so that other processes stop waiting for this one.
     const told = Promise.all(open.map(({ space: { ledger } }) => ledger.close(true)))
     this.#namespaces.close()
     memory?.store.close()

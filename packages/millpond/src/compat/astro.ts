@@ -38,7 +38,7 @@ export interface AstroCacheContext {
   readonly request: Request
   /** Keeps the process running until the work is done, where the platform offers it. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
-  /** Told why a page is not stored; absent: nobody is. */
+  /** Called with the reason why a page is not stored, if given. */
   readonly logger?: { warn(message: string): void } | undefined
 }
 

@@ -1,4 +1,4 @@
-// What a door takes for a cache: by its verbs, since a process may have loaded the library twice.
+// What an adapter accepts as a cache: checked by its methods, since a process may have loaded the library twice.
 import { withMethods } from '../core/checks.ts'
 import type { Cache } from '../engine/cache.ts'
 

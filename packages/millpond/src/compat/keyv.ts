@@ -39,18 +39,18 @@ export interface KeyvStore extends KeyvStoreAdapter {
   deleteMany(keys: string[]): Promise<boolean>
   /** The entries of a namespace, over all tiers that can list theirs. */
   iterator<Value>(namespace?: string): AsyncGenerator<(string | Awaited<Value> | undefined)[], void>
-  /** Waits for what runs behind. The cache stays open: whoever made it closes it. */
+  /** Waits for background work. The cache stays open. */
   disconnect(): Promise<void>
 }
 
 const OPTIONS: Shape<KeyvStoreOptions> = { ttl: duration }
-/** Of an iteration: values that are read at a time. */
+/** How many values an iteration reads at a time. */
 const PAGE = 100
 
 type Listener = (error: unknown) => void
 
 /**
- * A store for `new Keyv({ store })`. Reads that a tier fails are answered by the others; such failures are told as
+ * A store for `new Keyv({ store })`. If a tier fails a read, the others answer it; such failures are emitted as
  * Keyv's `error` events.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
@@ -63,11 +63,11 @@ export function keyvStore(cache: Cache, options: KeyvStoreOptions = {}): KeyvSto
 }
 
 class Store implements KeyvStore {
-  /** Keyv iterates over stores whose dialect it knows, and over no others. */
+  /** Keyv iterates only over stores whose dialect it knows. */
   readonly opts = { dialect: 'redis', url: 'millpond' }
   readonly #cache: Cache
   readonly #ttlMs: number
-  /** Those that Keyvs have given to this store. */
+  /** The namespaces that instances of Keyv have set on this store. */
   readonly #namespaces = new Map<string, Namespace>()
   readonly #none = namespaceOf('')
   readonly #listeners: Listener[] = []
@@ -108,7 +108,7 @@ class Store implements KeyvStore {
     const ttlMs = this.#livesFor(ttl)
     const own = this.#namespaceOf(key)
     const at = this.#keyOf(key, own)
-    // Over already: nobody may see what was there before, either.
+    // Expired already: the previous value must not be returned any more, either.
     if (ttlMs <= 0) await this.#cache.delete(at)
     else await this.#cache.set(at, value, own.lasting.of(ttlMs))
     return true
@@ -132,7 +132,7 @@ class Store implements KeyvStore {
 
   async deleteMany(given: string[]): Promise<boolean> {
     const keys = this.#keysOf(given)
-    // What a tag has outdated may still lie there, and is not something that this has removed.
+    // Entries that a tag has invalidated may still be stored, and do not count as removed by this call.
     const were = await this.#cache.getMany(keys, { quiet: true })
     await this.#cache.deleteMany(keys)
     return were.some((value) => value !== undefined)
@@ -175,7 +175,7 @@ class Store implements KeyvStore {
   }
 
   #keyOf(key: string, own = this.#namespaceOf(key)): Key {
-    // What is not a text the cache refuses.
+    // The cache refuses keys that are not strings.
     if (typeof key !== 'string' || this.#namespace === undefined || key.startsWith(own.prefix)) return key
     return [this.#namespace, key]
   }
@@ -184,11 +184,11 @@ class Store implements KeyvStore {
     return keys.map((key) => this.#keyOf(key))
   }
 
-  /** A key with a namespace in front is of that one, whichever Keyv has had this store in its hands last. */
+  /** The prefix of a key decides its namespace, not the Keyv that used this store last. */
   #namespaceOf(key: string): Namespace {
     let own = this.#namespaces.get(this.#namespace ?? '') ?? this.#none
     if (this.#namespaces.size < 2 || typeof key !== 'string') return own
-    let longest = 0 // of `a` and `a:b`, what begins with `a:b:` is the latter's
+    let longest = 0 // with the namespaces `a` and `a:b`, a key that begins with `a:b:` belongs to the latter
     for (const [name, namespace] of this.#namespaces)
       if (name.length > longest && key.startsWith(namespace.prefix)) {
         longest = name.length
@@ -199,7 +199,7 @@ class Store implements KeyvStore {
 }
 
 interface Namespace {
-  /** What Keyv writes in front of its keys. */
+  /** The prefix that Keyv gives its keys. */
   readonly prefix: string
   readonly tags: readonly string[]
   readonly lasting: Lasting
@@ -209,7 +209,7 @@ function namespaceOf(name: string): Namespace {
   return { prefix: name === '' ? '' : `${name}:`, tags, lasting: new Lasting(tags) }
 }
 
-/** What Keyv calls an entry of a namespace. `undefined`: it is none of Keyv's. */
+/** Keyv's name for an entry of a namespace. `undefined`: the entry is not Keyv's. */
 function textOf(key: Key, namespace: string | undefined): string | undefined {
   if (typeof key === 'string') return key
   const [name, text] = key

@@ -1,4 +1,4 @@
-// Many entries, each with a time of its own, in as few steps as there are times.
+// Stores many entries with their own TTLs, in one step for each distinct TTL.
 import type { Key } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 
@@ -6,12 +6,12 @@ import type { Cache } from '../engine/cache.ts'
 export interface Item {
   readonly key: Key
   readonly value: unknown
-  /** `Infinity`: for ever. Not above 0: over already, and nobody may see what was there before, either. */
+  /** `Infinity`: unlimited. 0 or less: expired already, and the previous value must not be returned any more. */
   readonly ttl: number
   readonly tags?: readonly string[]
 }
 
-/** What is `undefined` is not there. */
+/** `undefined` means that there is no entry. */
 export async function setEach(cache: Cache, items: Iterable<Item>): Promise<void> {
   const groups = new Map<
     string,

@@ -1,6 +1,6 @@
-// Streams of bytes, read to their end and made anew.
+// Streams of bytes: read to their end, and created again from the bytes.
 
-/** @throws what the stream fails with: half a value is none. */
+/** @throws the stream's error: a part of a value is not stored. */
 export async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   const reader = stream.getReader()
@@ -14,7 +14,7 @@ export async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8
   return bytes
 }
 
-/** A new one each time, of a copy: who reads it may do with its chunks what it likes. */
+/** A new stream each time, of a copy: its reader may change the chunks. */
 export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     start(controller) {

@@ -1,7 +1,7 @@
-// An unstorage driver over a cache: for `createStorage`, and for what stands on it (Nitro, Nuxt).
+// An unstorage driver over a cache: for `createStorage`, and for Nitro and Nuxt, which use it.
 //
-// Without `watch`: unstorage itself then tells what this process writes and removes, and an invalidation by tag
-// elsewhere could not name its keys.
+// It has no `watch`: without it unstorage itself reports what this process writes and removes, and an invalidation by
+// tag in another process could not name the keys.
 import type { Driver, StorageValue } from 'unstorage'
 import { checkOptions, duration, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -12,16 +12,16 @@ import { endless } from './endless.ts'
 import { Lasting } from './lasting.ts'
 import { setEach } from './set-each.ts'
 
-/** How the entries of a storage live. */
+/** The lifetimes of a storage's items. */
 export interface UnstorageOptions {
   /**
-   * How long an item lives for which no `ttl` is said. Default: for ever, as with other drivers; memory makes room when
-   * it is full.
+   * The TTL of items that are stored without one. Default: unlimited, as with other drivers; memory evicts when it is
+   * full.
    */
   readonly ttl?: Duration | undefined
 }
 
-/** What an item says of its life: unstorage's `ttl`, in seconds. */
+/** The options of an item: unstorage's `ttl`, in seconds. */
 interface ItemOptions {
   readonly ttl?: number
 }

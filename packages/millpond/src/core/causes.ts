@@ -8,8 +8,8 @@ import type { RemovalReason } from './contracts.ts'
  * - `expired_ttl`: its time to live was over.
  * - `evicted_capacity`, `not_admitted`, `too_large`, `memory_pressure`: memory gave it up, refused it, or could not
  *   hold it.
- * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so; `invalidated_all`
- *   is `clear`, and whatever is older than the invalidations that the ledger still tells apart.
+ * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: by such an invalidation;
+ *   `invalidated_all` is `clear`, and anything older than the invalidations that the ledger still lists one by one.
  * - `epoch_changed`: the ledger's history was lost, so that nothing older is accepted.
  * - `unreadable`: corrupt, foreign, or written for another key. `other_shape`: not what the collection's schema says,
  *   as another version of the program writes it. `older_version`: this process has seen a later one, as `versionOf` of

@@ -93,10 +93,11 @@ export interface CacheLifecycle {
    * The guard of a source, which contains its failures: a breaker, and optionally retries, a bulkhead and more. Of the
    * whole cache, by name: created with options, returned without. Sources and collections refer to it (`guard`);
    * `guard.run` is for your own loaders.
-   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; with options for one that is there, without for one
-   * that is not.
-   * @example cache.guard('crm', { breaker: { slowAfter: '2s' }, bulkhead: { concurrency: 16 } }) const deals =
-   * cache.collection('deal', { load: (id) => crm.deal(id), guard: 'crm', staleIfError: '1h' })
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; with options if the guard exists, without if it does
+   * not.
+   * @example
+   * cache.guard('crm', { breaker: { slowAfter: '2s' }, bulkhead: { concurrency: 16 } })
+   * const deals = cache.collection('deal', { load: (id) => crm.deal(id), guard: 'crm', staleIfError: '1h' })
    */
   guard(name: string, options?: GuardOptions): SourceGuard
   /** The loaders registered in this namespace; on the default one, in all. */

@@ -123,8 +123,8 @@ export class Presence {
   }
 
   /**
-   * As `leave`, for who closes: told at once, behind what is being told. Resolves when the store knows, or has not
-   * answered within the member's patience: then the process leaves by silence.
+   * As `leave`, for a cache that closes: sent at once, after what is being sent. Resolves when the store knows, or has
+   * not answered within the member's patience: then the process leaves by silence.
    */
   async end(member: Member): Promise<void> {
     this.leave(member)

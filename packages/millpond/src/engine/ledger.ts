@@ -298,7 +298,7 @@ export class Ledger implements PolledNamespace, Member {
   }
 
   /**
-   * Nothing is trusted any more, whoever still asks, and no answer that is on its way renews that; only then is the
+   * Nothing is trusted any more, for any caller, and no answer that is on its way renews that; only then is the
    * store told. Resolves when it knows, or has not answered in time. `isLast`: the whole cache closes.
    */
   close(isLast = false): Promise<void> {

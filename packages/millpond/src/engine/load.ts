@@ -1,4 +1,4 @@
-// A load of a key in progress: who waits for it, and its outcome.
+// A load of a key in progress: its waiting callers, and its outcome.
 import type { MissCause } from '../core/causes.ts'
 import type { Clock, Isolated } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'

@@ -1,12 +1,12 @@
-// A caller's abort signal, and what a caller is told who has left.
+// A caller's abort signal, and the error of a caller that has left.
 import { MillpondError } from '../core/errors.ts'
 import { onAbort } from '../core/on-abort.ts'
 
-/** What a caller is told who has left. */
+/** The error of a caller that has left. */
 export const aborted = (signal: AbortSignal): MillpondError =>
   new MillpondError('ABORTED', 'the caller gave up waiting', { cause: signal.reason })
 
-/** @throws MillpondError `ABORTED` when the signal has fired: nothing is begun for a caller who has left. */
+/** @throws MillpondError `ABORTED` when the signal has fired: nothing is begun for a caller that has left. */
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw aborted(signal)
 }

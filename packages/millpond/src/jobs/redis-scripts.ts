@@ -1,8 +1,11 @@
 // The steps of the Redis job table, each one Lua script: atomic, and timed by the server.
 //
 // KEYS[1] is the namespace of the queue, hash-tagged so that all of it lies in one slot; the scripts build the other
-// keys from it: :job:<id> hash: kind payload state due created attempts ready lease error :due:<kind> sorted set of ids
-// by when they may be claimed (waiting and running) :all sorted set of ids by their due time (all but done)
+// keys from it:
+//
+//   :job:<id>    hash: kind, payload, state, due, created, attempts, ready, lease, error
+//   :due:<kind>  sorted set of ids by when they may be claimed (waiting and running)
+//   :all         sorted set of ids by their due time (all but done)
 const PRELUDE = `
 local base = KEYS[1]
 local t = redis.call('TIME')

@@ -34,8 +34,11 @@ const LEAVE_MS = 2000
  * A node that has not joined: it may ask, list and put settings, but is not listed. `join()` makes it one of the
  * channel's nodes.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
- * @example const nodes = createNodes({ store: cache.nodeStore, id: 'web-1' }) nodes.report('shop', () => cache.stats())
- * nodes.answer('inspect', (key) => cache.explain(String(key))) await nodes.join()
+ * @example
+ * const nodes = createNodes({ store: cache.nodeStore, id: 'web-1' })
+ * nodes.report('shop', () => cache.stats())
+ * nodes.answer('inspect', (key) => cache.explain(String(key)))
+ * await nodes.join()
  */
 export function createNodes(options: NodesOptions): Nodes {
   return new Nodes(options)

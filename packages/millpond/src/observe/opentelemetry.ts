@@ -73,7 +73,9 @@ const SCOPE = 'millpond'
 /**
  * Metrics, and with `spans` traces, by `@opentelemetry/api`: the program's own SDK exports them.
  * @throws MillpondError `OPTION_INVALID`
- * @example const telemetry = openTelemetry({ spans: true }) const cache = createCache({ plugins: [telemetry.plugin] })
+ * @example
+ * const telemetry = openTelemetry({ spans: true })
+ * const cache = createCache({ plugins: [telemetry.plugin] })
  * telemetry.watch(cache)
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry {

@@ -1,5 +1,5 @@
 // Kysely: a dialect around the dialect, so that every statement and transaction is seen, and a plugin that says which
-// queries come from the cache.
+// queries are answered from the cache.
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -17,29 +17,31 @@ import type { SqlDialect } from './statements/tokens.ts'
 
 export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
 
-/** A cache before Kysely. Made by `kyselyCache`. */
+/** A cache in front of Kysely's database. Created by `kyselyCache`. */
 export interface KyselyCache {
   /**
-   * The dialect with the cache around it: give it to `new Kysely({ dialect })`. Whatever is written through it is
+   * The dialect with the cache around it: give it to `new Kysely({ dialect })`. Everything that is written through it is
    * invalidated when it has committed, raw statements too.
    * @throws MillpondError `OPTION_INVALID` for a dialect that is neither PostgreSQL's nor SQLite's.
    */
   dialect(inner: Dialect): Dialect
   /**
    * A plugin whose queries are answered from the cache: `db.withPlugin(orm.cached({ ttl: '1m' }))`, or `plugins:
-   * [orm.cached()]` for all of an instance. Within transactions, and for `stream()`, the database itself is asked.
+   * [orm.cached()]` for all of an instance. Within transactions, and for `stream()`, the database itself is queried.
    * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached(options?: QueryOptions): KyselyPlugin
 }
 
 /**
- * A cache before the queries of Kysely: answers are kept by their text and parameters, and forgotten when a row or
- * table that they show has changed.
+ * A cache in front of Kysely's database: answers are cached by SQL and parameters, and invalidated when a row or table
+ * that they contain has changed.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
- * @example const orm = kyselyCache({ cache }) const db = new Kysely<Shop>({ dialect: orm.dialect(new PostgresDialect({
- * pool })) }) const ada = await db.withPlugin(orm.cached({ ttl: '1m' })).selectFrom('users').selectAll().where('id',
- * '=', 7).execute()
+ * @example
+ * const orm = kyselyCache({ cache })
+ * const db = new Kysely<Shop>({ dialect: orm.dialect(new PostgresDialect({ pool })) })
+ * const cached = db.withPlugin(orm.cached({ ttl: '1m' }))
+ * const ada = await cached.selectFrom('users').selectAll().where('id', '=', 7).execute()
  */
 export function kyselyCache(options: OrmOptions): KyselyCache {
   checkOrmOptions(options, 'kyselyCache')
@@ -153,7 +155,7 @@ class DoorDriver implements Driver {
 
 type Compile = Parameters<NonNullable<Driver['savepoint']>>[2]
 
-/** A connection that is taken from the pool when the database is to be asked: what the cache answers takes none. */
+/** A connection that is taken from the pool when the database is queried: answers of the cache need none. */
 class DoorConnection implements DatabaseConnection {
   transaction: DoorTransaction | undefined
   readonly #inner: Driver
@@ -173,7 +175,7 @@ class DoorConnection implements DatabaseConnection {
   }
 
   async release(): Promise<void> {
-    // One that could not be had need not be given back.
+    // A connection that was never obtained need not be released.
     const real = await this.#real?.catch(() => undefined)
     if (real !== undefined) await this.#inner.releaseConnection(real)
   }
@@ -204,7 +206,7 @@ class DoorConnection implements DatabaseConnection {
       this.transaction = this.#door.opened(statement)
       return answer
     }
-    // Who has a connection to himself may have changed what names mean there.
+    // A caller with a connection of its own may have changed what names mean on it.
     const isApart = this.#real === undefined && statement.kind === 'read'
     const sent = { sql: compiled.sql, parameters: compiled.parameters }
     return this.#door.run<QueryResult<R>>(
@@ -226,7 +228,7 @@ class DoorConnection implements DatabaseConnection {
     }
   }
 
-  /** By a connection of its own: whoever asked first may have gone before the answer is there. */
+  /** By a separate connection: the first caller may have released its own before the answer arrives. */
   async #apart<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
     const real = await this.#inner.acquireConnection()
     try {

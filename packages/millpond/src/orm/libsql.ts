@@ -1,5 +1,5 @@
-// The client of libSQL and SQLite (`@libsql/client`), with a cache before it: what Drizzle, or any other user of such a
-// client, reads, writes and commits is seen.
+// The client of libSQL and SQLite (`@libsql/client`) with a cache: it sees the queries, writes and commits of Drizzle
+// and of any other user of such a client.
 import { refused } from '../core/checks.ts'
 import { Door, type Form, type Run, type Sent } from './door/door.ts'
 import { instead } from './door/instead.ts'
@@ -22,25 +22,25 @@ export interface LibsqlClient {
   transaction(...args: never[]): Promise<object>
 }
 
-/** A cache before `@libsql/client`. Made by `libsqlCache`. */
+/** A cache in front of `@libsql/client`. Created by `libsqlCache`. */
 export interface LibsqlCache {
   /**
-   * The client with the cache in it: give it to Drizzle in place of your own. Whatever is written through it is
+   * The client with the cache: give it to Drizzle in place of your own. Everything that is written through it is
    * invalidated when it has committed.
    * @throws MillpondError `OPTION_INVALID` for what is not such a client.
    * @example const db = drizzle(orm.client(createClient({ url: 'file:shop.db' })))
    */
   client<C extends LibsqlClient>(inner: C): C
   /**
-   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
-   * db.select().from(users))`. Within a transaction the database itself is asked, and for `batch`.
-   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   * Runs a function whose queries are answered from the cache if possible: `orm.cached({ ttl: '1m' }, () =>
+   * db.select().from(users))`. Within a transaction, and for `batch`, the database itself is queried.
+   * @throws what the function throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
 }
 
 /**
- * A cache before all queries of a client of `@libsql/client`, and so of Drizzle over SQLite, libSQL and Turso.
+ * A cache for all queries of a client of `@libsql/client`, and so of Drizzle over SQLite, libSQL and Turso.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const orm = libsqlCache({ cache })
@@ -72,7 +72,7 @@ interface Client extends Statements {
 interface Transaction extends Statements {
   commit(): Promise<void>
 }
-/** A row has its values by place too, which are not enumerable. */
+/** A row also has its values by position, which are not enumerable. */
 type Row = Readonly<Record<string | number, unknown>> & { readonly length: number }
 interface ResultSet {
   readonly columns: readonly string[]
@@ -102,9 +102,9 @@ function clientOver<C extends object>(given: C, door: Door, wishes: Wishes): C {
 }
 
 /**
- * Statements that a client runs one by one. One that begins a transaction by hand counts for those after it or is
- * taken back at once, as versions of the client differ: nothing is cached until it ends, what is written meanwhile is
- * told at once, and everything when it commits.
+ * Statements that a client runs one by one. Whether a `BEGIN` sent by hand applies to those after it, or is rolled back
+ * at once, depends on the client's version: nothing is cached until it ends, what is written meanwhile is invalidated
+ * at once, and everything again when it commits.
  */
 class Alone {
   readonly #door: Door
@@ -222,7 +222,7 @@ function rowOf(values: readonly unknown[], columns: readonly string[]): Row {
   for (const [at, value] of values.entries()) {
     Object.defineProperty(row, at, { value })
     const name = columns[at] ?? ''
-    // Of two columns of one name the first is the one that is named.
+    // Of two columns with the same name the first is the one that is accessible by name.
     if (!Object.hasOwn(row, name))
       Object.defineProperty(row, name, { value, enumerable: true, configurable: true, writable: true })
   }

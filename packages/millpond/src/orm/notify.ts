@@ -25,7 +25,7 @@ interface NotifyClient extends ListenClient {
   connect(): Promise<unknown>
 }
 
-/** Which tables are watched, and for whom. */
+/** Which tables are watched, and which models they belong to. */
 export interface NotifyOptions {
   /** Whose answers go. */
   readonly cache: Pick<OrmCache, 'changes'>

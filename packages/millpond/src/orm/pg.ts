@@ -1,5 +1,5 @@
-// The client library of PostgreSQL, with a cache before it: every ORM that goes through `pg` has its queries, writes
-// and transactions seen.
+// The client library of PostgreSQL, `pg`, with a cache: it sees the queries, writes and transactions of every ORM that
+// uses it.
 import { AsyncResource } from 'node:async_hooks'
 import { refused } from '../core/checks.ts'
 import { Door, type Form } from './door/door.ts'
@@ -29,24 +29,24 @@ export interface PgQueries {
   query(...args: never[]): unknown
 }
 
-/** A cache before `pg`. Made by `pgCache`. */
+/** A cache in front of `pg`. Created by `pgCache`. */
 export interface PgCache {
   /**
-   * The package with the cache in it: a `Pool` or `Client` of it goes where one of `pg` would. Whatever is written
-   * through it is invalidated when it has committed.
+   * The package with the cache: use its `Pool` or `Client` instead of those of `pg`. Everything that is written through
+   * it is invalidated when it has committed.
    * @throws MillpondError `OPTION_INVALID` for what is not `pg`.
    */
   module<M extends PgModule>(pg: M): M
   /**
-   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
-   * User.findAll())`. Within a transaction the database itself is asked.
-   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   * Runs a function whose queries are answered from the cache if possible: `orm.cached({ ttl: '1m' }, () =>
+   * User.findAll())`. Within a transaction the database itself is queried.
+   * @throws what the function throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
 }
 
 /**
- * A cache before all queries of an ORM over `pg`: Drizzle, TypeORM, Sequelize, and what else uses it.
+ * A cache for all queries through `pg`: those of Drizzle, TypeORM, Sequelize and anything else that uses it.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const orm = pgCache({ cache })
@@ -81,7 +81,7 @@ function moduleOf(pg: PgModule, door: Door, wish: () => QueryOptions | undefined
       super({ ...(options as object | undefined), Client }, ...rest)
     }
 
-    /** Who waits for a connection goes on as himself, not in the context of whoever gave it back. */
+    /** A caller that waited for a connection goes on in its own asynchronous context, not in that of its last user. */
     connect(...[callback, ...rest]: unknown[]): unknown {
       const bound = typeof callback === 'function' ? AsyncResource.bind(callback as Callback) : callback
       return Reflect.apply(Reflect.get(pg.Pool.prototype, 'connect'), this, [bound, ...rest])
@@ -102,7 +102,7 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
 
     query(...args: unknown[]): unknown {
       const asked = askedOf(args)
-      // A cursor or a stream is read by whoever made it.
+      // A cursor or a stream is read by its creator.
       if (asked === undefined) return this.#ask(args)
       const { callback, given, sent, shape } = asked
       const run = (): Promise<unknown> => this.#ask(given) as Promise<unknown>
@@ -125,7 +125,7 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
       return Reflect.apply(Inner.prototype.query, this, args)
     }
 
-    /** By a connection of its own. */
+    /** By a separate connection. */
     async #apart(args: readonly unknown[]): Promise<unknown> {
       const other = new Inner(...this.#config) as OwnClient
       other.on('error', () => {}) // its query fails with it
@@ -145,7 +145,7 @@ interface OwnClient {
   end(): Promise<void>
 }
 
-/** Which database a client asks, as whom: one's answers are not another's. */
+/** The database and user of a client: answers may differ between them. */
 const whereOf = (client: object): string =>
   JSON.stringify(['host', 'port', 'database', 'user'].map((name) => String(Reflect.get(client, name))))
 
@@ -171,7 +171,7 @@ function askedOf(args: readonly unknown[]): Asked | undefined {
   return { sent: { sql: first.text, parameters: values, as: formOf(first) }, callback, given, shape: RESULT }
 }
 
-/** In what form rows come: two that ask for another one are not given each other's. */
+/** The form of the rows: queries that differ in it do not share answers. */
 function formOf(config: object): string {
   const mode: unknown = Reflect.get(config, 'rowMode')
   const types: unknown = Reflect.get(config, 'types')
@@ -184,7 +184,7 @@ const rowsOf = (answer: unknown): object[] => {
   return Array.isArray(rows) ? rows : []
 }
 
-/** Of pg's result what callers read. */
+/** The parts of pg's result that callers read. */
 const RESULT: Form<unknown> = {
   rows: (answer) => rowsOf(answer).length,
   pack: (answer) => {

@@ -18,25 +18,25 @@ export interface PrismaAdapter {
   connect(): Promise<object>
 }
 
-/** A cache before Prisma. Made by `prismaCache`. */
+/** A cache in front of Prisma's database. Created by `prismaCache`. */
 export interface PrismaCache {
   /**
-   * The adapter with the cache in it: give it to `new PrismaClient({ adapter })`. Whatever the client writes is
+   * The adapter with the cache: give it to `new PrismaClient({ adapter })`. Everything that the client writes is
    * invalidated when it has committed, raw SQL too.
    * @throws MillpondError `OPTION_INVALID` for an adapter that is neither PostgreSQL's nor SQLite's.
    */
   adapter<A extends PrismaAdapter>(inner: A): A
   /**
-   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
-   * prisma.user.findMany())`. Within a transaction the database itself is asked.
-   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   * Runs a function whose queries are answered from the cache if possible: `orm.cached({ ttl: '1m' }, () =>
+   * prisma.user.findMany())`. Within a transaction the database itself is queried.
+   * @throws what the function throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
 }
 
 /**
- * A cache before the queries of Prisma: answers are kept by their text and parameters, and forgotten when a row or
- * table that they show has changed.
+ * A cache in front of Prisma's database: answers are cached by SQL and parameters, and invalidated when a row or table
+ * that they contain has changed.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const orm = prismaCache({ cache })
@@ -96,7 +96,7 @@ function dialectOf(inner: unknown): SqlDialect {
 
 function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | undefined): SqlAdapter {
   const inside = insideOf(inner)
-  // SQLite may have one connection for all: there a BEGIN by hand concerns whatever comes next, and who is in no
+  // Over SQLite, all callers may share a connection: there a BEGIN sent by hand applies to every later statement, and a
   // transaction reads what one has written.
   const isOne = inner.provider === 'sqlite'
   const one = new Session(door, inside)
@@ -112,7 +112,7 @@ function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | u
     queryRaw: (query: SqlQuery) => {
       let isMixed = false
       const run = (): Promise<SqlRows> => {
-        // It may have asked other tiers first, and a transaction have begun meanwhile.
+        // The load may have read other tiers first, and a transaction may have begun meanwhile.
         isMixed = isOne && (open.size > 0 || one.transaction !== undefined)
         return inner.queryRaw(query)
       }
@@ -170,7 +170,7 @@ function transactionOver(inner: SqlTransaction, session: Session, ended: () => v
   })
 }
 
-/** What statements are sent in: a transaction, or none. */
+/** What statements are sent to: a transaction, or the database outside of any. */
 class Session {
   transaction: DoorTransaction | undefined
   readonly #door: Door
@@ -224,11 +224,11 @@ class Session {
 const ROWS: Form<SqlRows> = { rows: ({ rows }) => rows.length }
 const COUNT: Form<unknown> = { rows: () => 0 }
 
-/** The same text may be bytes or a text. */
+/** Bytes and strings that look the same must not share a key. */
 const typesOf = (types: SqlQuery['argTypes']): string =>
   types.map(({ scalarType, arity }) => `${scalarType} ${arity}`).join()
 
-/** Statements of an outbox, in the transaction that it notes. */
+/** Statements of an outbox, within the transaction that it records. */
 function insideOf(inner: SqlQueries): RunInside {
   return async (sql, parameters) => {
     const argTypes = parameters.map((value) => ({

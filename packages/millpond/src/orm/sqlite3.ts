@@ -1,5 +1,5 @@
-// The package `sqlite3`, with a cache before it: Sequelize over SQLite, and what else goes through it, has its queries,
-// writes and transactions seen.
+// The package `sqlite3` with a cache: it sees the queries, writes and transactions of Sequelize over SQLite, and of any
+// other user.
 import { resolve } from 'node:path'
 import { refused } from '../core/checks.ts'
 import { Door, type Form, type Sent } from './door/door.ts'
@@ -20,26 +20,26 @@ export interface Sqlite3Module {
   ) => object
 }
 
-/** A cache before `sqlite3`. Made by `sqlite3Cache`. */
+/** A cache in front of `sqlite3`. Created by `sqlite3Cache`. */
 export interface Sqlite3Cache {
   /**
-   * The package with the cache in it: a `Database` of it goes where one of `sqlite3` would. Whatever is written through
-   * it is invalidated when it has committed.
+   * The package with the cache: use its `Database` instead of that of `sqlite3`. Everything that is written through it
+   * is invalidated when it has committed.
    * @throws MillpondError `OPTION_INVALID` for what is not `sqlite3`.
    * @example
    * const sequelize = new Sequelize({ dialect: 'sqlite', storage: 'shop.db', dialectModule: orm.module(sqlite3) })
    */
   module<M extends Sqlite3Module>(sqlite3: M): M
   /**
-   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
-   * User.findAll())`. Within a transaction the database itself is asked.
-   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   * Runs a function whose queries are answered from the cache if possible: `orm.cached({ ttl: '1m' }, () =>
+   * User.findAll())`. Within a transaction the database itself is queried.
+   * @throws what the function throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
 }
 
 /**
- * A cache before all queries through the package `sqlite3`: those of Sequelize over SQLite, and of `sqlite3` itself.
+ * A cache for all queries through the package `sqlite3`: those of Sequelize over SQLite, and of `sqlite3` itself.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const orm = sqlite3Cache({ cache })
@@ -78,7 +78,7 @@ interface Prepared {
   each: Method
 }
 
-/** What a callback is given, and what it is called on: the statement, with `lastID` and `changes`. */
+/** The arguments of a callback, and its `this`: the statement, with `lastID` and `changes`. */
 interface Outcome {
   readonly answer: unknown
   readonly statement: unknown
@@ -122,7 +122,7 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
 
     prepare(sql: string, ...rest: unknown[]): unknown {
       const statement = Reflect.apply(inner('prepare'), this, [sql, ...rest]) as Prepared
-      // Values stay until others are given.
+      // Bound values remain until others are bound.
       let bound: readonly unknown[] = []
       const bind = (args: readonly unknown[]): void => {
         const given = args.filter((one) => typeof one !== 'function')
@@ -159,7 +159,7 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
       return this
     }
 
-    /** What the callback throws is thrown where the database itself would throw it: outside of any promise. */
+    /** An error of the callback is thrown outside of any promise, as the package itself would. */
     #through(method: Method, sent: Sent, given: readonly unknown[], callback?: Callback, wish?: QueryOptions): void {
       const run = (): Promise<Outcome> =>
         new Promise((resolve, reject) => {
@@ -176,7 +176,7 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
       )
     }
 
-    /** Rows one by one come from the database itself; what the statement writes is told when it is through. */
+    /** Rows one by one are read from the database itself; what the statement writes is invalidated when it ends. */
     #stream(method: Method, sql: string, rest: readonly unknown[]): this {
       const functions = rest.filter((one): one is Callback => typeof one === 'function')
       const given = rest.filter((one) => typeof one !== 'function')
@@ -186,7 +186,7 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
         new Promise((resolve) => {
           const done: Callback = function (error, ...more) {
             resolve(undefined)
-            // Without another the package gives an error to the one for rows.
+            // Without a callback for the end, the package calls the one for rows with an error.
             const last = complete ?? (error ? (functions[0] ?? tell) : undefined)
             last?.call(this, error, ...more)
           }
@@ -203,7 +203,7 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
       })
     }
   }
-  // The package's own gives the package, without a cache.
+  // The package's own method would return an object without a cache.
   const verbose = (): object => {
     Reflect.get(sqlite3, 'verbose')?.call(sqlite3)
     return module
@@ -216,7 +216,7 @@ function moduleOf(sqlite3: Sqlite3Module, door: Door, wishes: Wishes): object {
   return module
 }
 
-/** What the package has as `cached.Database`. */
+/** The package's `cached.Database`. */
 function oneForEachFile(Class: new (...args: unknown[]) => Database): (...args: unknown[]) => Database {
   const known = new Map<string, Database>()
   // It is called with `new`.
@@ -239,11 +239,11 @@ function oneForEachFile(Class: new (...args: unknown[]) => Database): (...args: 
   }
 }
 
-/** The last function, and what stands before it. */
+/** The last function, and the arguments before it. */
 function split(args: readonly unknown[]): { readonly callback?: Callback; readonly given: readonly unknown[] } {
   const last = args.at(-1)
   if (typeof last === 'function') return { callback: last as Callback, given: args.slice(0, -1) }
-  // One that may be left out is often passed on as undefined.
+  // An omitted callback is often passed on as undefined.
   return { given: args.length > 0 && last === undefined ? args.slice(0, -1) : args }
 }
 
@@ -259,6 +259,6 @@ const NOTHING: Form<unknown> = { rows: () => 0 }
 const OUTCOME: Form<Outcome> = {
   rows: ({ answer }) => (Array.isArray(answer) ? answer.length : answer === undefined ? 0 : 1),
   pack: ({ answer }) => ({ answer }),
-  // A statement that reads says no more of itself.
+  // For a statement that only reads there is nothing else.
   unpack: (kept) => ({ ...(ownCopy(kept) as { answer: unknown }), statement: { lastID: 0, changes: 0 } }),
 }

@@ -1,5 +1,5 @@
-// TypeORM over SQLite: its driver calls the database synchronously, so the cache stands before the runner of queries
-// above it, through which every statement and transaction of a data source passes.
+// TypeORM over SQLite: its driver calls the database synchronously, so the cache is in front of TypeORM's query runner,
+// through which every statement and transaction of a data source passes.
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Door, type Form } from './door/door.ts'
@@ -14,14 +14,14 @@ export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from '
 export interface TypeOrmSource {
   /** Its options: `type` tells which database it is. */
   readonly options: { readonly type: string }
-  /** Makes what runs queries. */
+  /** Creates a query runner. */
   readonly driver: object
 }
 
-/** A cache before TypeORM. Made by `typeOrmCache`. */
+/** A cache in front of TypeORM's database. Created by `typeOrmCache`. */
 export interface TypeOrmCache {
   /**
-   * The same data source, with the cache in it: call it before `initialize()`. Whatever is written through it is
+   * The same data source, with the cache: call it before `initialize()`. Everything that is written through it is
    * invalidated when it has committed.
    * @throws MillpondError `OPTION_INVALID` for what is not a data source over SQLite.
    * @example
@@ -29,15 +29,15 @@ export interface TypeOrmCache {
    */
   source<S extends TypeOrmSource>(source: S): S
   /**
-   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
-   * users.find())`. While a transaction is open the database itself is asked.
-   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   * Runs a function whose queries are answered from the cache if possible: `orm.cached({ ttl: '1m' }, () =>
+   * users.find())`. While a transaction is open, the database itself is queried.
+   * @throws what the function throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
 }
 
 /**
- * A cache before the queries of TypeORM over SQLite (`better-sqlite3`, `sqljs` and the other kinds of SQLite). Over
+ * A cache for the queries of TypeORM over SQLite (`better-sqlite3`, `sqljs` and the other kinds of SQLite). Over
  * PostgreSQL, use `pgCache` of `millpond/orm/pg`.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
@@ -60,7 +60,7 @@ export function typeOrmCache(options: OrmOptions): TypeOrmCache {
       const create = driver.createQueryRunner.bind(driver)
       driver.createQueryRunner = (...args) => {
         const runner = create(...args)
-        // All of SQLite's share one.
+        // Over SQLite all runners share one connection.
         if (!runners.has(runner)) runOver(runner, door, wishes, memory)
         runners.add(runner)
         return runner
@@ -94,7 +94,7 @@ function driverOf(source: unknown): Driver {
   )
 }
 
-/** What a runner answers: rows, or what a statement without rows says. */
+/** The result of a query runner: rows, or that of a statement without rows. */
 interface Answer {
   readonly raw: unknown
   readonly affected: unknown

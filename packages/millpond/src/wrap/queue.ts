@@ -76,7 +76,7 @@ export class Queue<I extends QueueItem, A> {
   /** Calls before it are finished or sent. */
   #first = 0
   readonly #sent = new Chain<Sent<I, A>>()
-  /** Of these, how many. */
+  /** How many commands that is. */
   #underWay = 0
   #isGathering = false
   #heardAt = 0

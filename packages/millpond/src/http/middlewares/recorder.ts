@@ -40,8 +40,10 @@ const OPTIONS: Shape<RecorderOptions> = { maxUrls: whole(1) }
 /**
  * Records GETs without credentials: personal requests are not worth warming, and must not be recorded.
  * @throws MillpondError `OPTION_INVALID`.
- * @example const recorder = recordTraffic() app.use(recorder.middleware) await
- * cache.warm(recorder.plan('http://new-instance:3000', 50))
+ * @example
+ * const recorder = recordTraffic()
+ * app.use(recorder.middleware)
+ * await cache.warm(recorder.plan('http://new-instance:3000', 50))
  */
 export function recordTraffic(options: RecorderOptions = {}): Recorder {
   checkOptions<RecorderOptions>(options, OPTIONS, 'recordTraffic')

@@ -1,8 +1,9 @@
-// A door to a database: what is read may come from the cache, what is written is invalidated once it has committed.
+// The cache in front of a database: reads may be answered from the cache, writes are invalidated once they have
+// committed.
 //
 // Why after the commit, and why that is enough: a load that began before an invalidation is never accepted after it
-// (G1), whatever it read. One that began after it reads what has committed. In between, caches show what was true
-// before the commit, and nobody has been told otherwise yet.
+// (G1), whatever it read. One that began after it reads what has committed. Between the two, caches return what was
+// true before the commit, and the commit has not been reported to its caller yet.
 import { MillpondError, show } from '../../core/errors.ts'
 import { modelTags } from '../../invalidate/model-tags.ts'
 import { rowId } from '../statements/row-ids.ts'
@@ -19,7 +20,7 @@ export interface Sent {
   readonly sql: string
   /** A list, or values by name. */
   readonly parameters: unknown
-  /** In what form the answer comes, where one text has several. */
+  /** The form of the answer, if the same SQL can be answered in several. */
   readonly as?: string
 }
 
@@ -27,21 +28,21 @@ export interface Sent {
 export interface Form<R> {
   /** How many rows there are. */
   rows(answer: R): number
-  /** What is kept of an answer, and given to others in its place. `undefined`: nothing is. Default: all of it. */
+  /** The part of an answer that is cached and returned to later callers. `undefined`: none. Default: all of it. */
   readonly pack?: (answer: R) => unknown
-  /** An answer made of what was kept, for one caller alone. Default: a copy of it. */
+  /** The answer for one caller, made from what was cached. Default: a copy of it. */
   readonly unpack?: (kept: unknown) => R
 }
 
-/** Asks the database. May be called after the one who asked first has gone. */
+/** Queries the database. May be called when the caller that started the load no longer waits for it. */
 export type Run<R> = () => Promise<R>
 
 const MAX_STATEMENTS = 5000
-/** Longer texts are read each time: those of bulk writes hardly come twice. */
+/** Longer SQL texts are parsed each time: those of bulk writes hardly ever repeat. */
 const MAX_KEPT_TEXT = 5000
 const MAX_ROW_TAGS = 60
 
-/** Which databases are known by no name of their own, by cache. */
+/** For each cache, the databases that were given no name. */
 const unnamed = new WeakMap<object, Set<string>>()
 
 export class Door {
@@ -55,7 +56,7 @@ export class Door {
   readonly #statements = new Map<string, Statement>()
 
   /**
-   * @param kind of ORM: one's answers are not another's.
+   * @param kind the ORM: the form of answers differs between ORMs.
    * @throws MillpondError `OPTION_INVALID` for a second database without a name.
    */
   constructor(options: OrmOptions, kind: string, dialect: SqlDialect) {
@@ -79,7 +80,7 @@ export class Door {
     }
   }
 
-  /** What the text says; each text is read once. */
+  /** The parsed statement; each text is parsed once. */
   read(sql: string): Statement {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
@@ -89,7 +90,7 @@ export class Door {
       this.#options.schema ?? (this.dialect === 'postgres' ? 'public' : 'main'),
     )
     if (sql.length > MAX_KEPT_TEXT) return statement
-    // Texts with values in them never come again.
+    // A text that contains values hardly ever repeats.
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear()
     this.#statements.set(sql, statement)
     return statement
@@ -107,7 +108,7 @@ export class Door {
     return transaction
   }
 
-  /** The transaction that a statement commits: one that nobody here saw begin may have written anything. */
+  /** The transaction that a statement commits: one whose beginning was not seen here may have written anything. */
   committed(open: DoorTransaction | undefined, { isOpaque }: Statement): DoorTransaction {
     const transaction = open ?? this.begin()
     if (open === undefined || isOpaque) transaction.pending.add(EVERY_TABLE, undefined)
@@ -120,7 +121,7 @@ export class Door {
     if (statement.kind === 'write') {
       const alone = this.begin()
       this.note(alone, statement, sent.parameters)
-      // PostgreSQL takes back what is sent in one text.
+      // PostgreSQL rolls back all statements that were sent in one text.
       return statement.isPartial && this.dialect === 'sqlite' ? alone.commit(run) : alone.alone(run)
     }
     if (wish === undefined || statement.kind !== 'read') return run()
@@ -162,7 +163,7 @@ export class Door {
 
   async #cached<R>(sent: Sent, statement: Statement, given: QueryOptions, run: Run<R>, form: Form<R>): Promise<R> {
     const { tables, ...options } = queryOptions(given)
-    // What may read anything is kept where its reader says what it reads.
+    // A query that may read anything is cached only if its caller says which tables it reads.
     const hash =
       statement.locks || (statement.isOpaque && tables === undefined)
         ? undefined
@@ -174,7 +175,7 @@ export class Door {
     const lists = reads.flatMap((table) => modelTags(modelOf(table)))
     const tags =
       ids === undefined ? lists : reads.flatMap((table) => ids.flatMap((id) => modelTags(modelOf(table), id)))
-    // A row that is not there yet has no tag that an insertion knows of: then what goes with any insertion is carried,
+    // An insertion cannot know the tag of a row that did not exist: then the tag of all insertions is needed,
     // too.
     const isWhole = (answer: R): boolean => ids === undefined || (statement.isPlain && form.rows(answer) >= ids.length)
     const also = (answer: R): readonly string[] => (isWhole(answer) ? [] : lists)
@@ -188,7 +189,7 @@ export class Door {
     )
   }
 
-  /** Through the cache, whatever is asked. @param also tags that the answer tells. */
+  /** Through the cache in any case. @param also further tags, from the answer. */
   async load<R>(
     key: readonly (string | number)[],
     options: Omit<QueryOptions, 'tables'>,
@@ -220,14 +221,14 @@ export class Door {
     }
   }
 
-  /** And what lies beneath views among them, which may be views, too. */
+  /** With the tables behind views, which may themselves be views. */
   #withBeneath(tables: readonly string[]): readonly string[] {
     const all = new Set(tables)
     for (const table of all) for (const beneath of this.#views.get(table) ?? []) all.add(beneath.toLowerCase())
     return [...all]
   }
 
-  /** The rows of its one table that a query can see at most. */
+  /** The rows of its only table that a query can return at most. */
   #rowsOf(statement: Statement, reads: readonly string[], parameters: unknown): readonly string[] | undefined {
     const [table] = reads
     if (table === undefined || reads.length > 1) return undefined
@@ -240,7 +241,7 @@ export class Door {
   }
 }
 
-/** The rows that conditions leave. `undefined`: any. */
+/** The rows that meet the conditions. `undefined`: any. */
 function idsOf(
   conditions: Conditions | undefined,
   key: readonly string[],

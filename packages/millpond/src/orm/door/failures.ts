@@ -1,8 +1,8 @@
-// Errors of databases that say that a statement was not carried out; after any other nobody knows.
+// Errors of databases that mean that a statement was not executed; after any other error it may have been.
 import { isError } from '../../core/errors.ts'
 
 /**
- * PostgreSQL: wrong data, a broken constraint, a state or syntax that forbids it, a transaction that was given up.
+ * PostgreSQL: wrong data, a violated constraint, a state or syntax that forbids it, an aborted transaction.
  * SQLite: likewise.
  */
 const REFUSED =
@@ -12,7 +12,7 @@ const SQLSTATE = /^[0-9A-Z]{5}$/
 export function isRefused(error: unknown): boolean {
   const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   if (typeof code === 'string') return REFUSED.test(code)
-  // Prisma's: what PostgreSQL said, beside its own word.
+  // Prisma keeps PostgreSQL's code beside its own.
   const original: unknown =
     typeof error === 'object' && error !== null && 'originalCode' in error ? error.originalCode : undefined
   if (typeof original === 'string') return SQLSTATE.test(original) && REFUSED.test(original)

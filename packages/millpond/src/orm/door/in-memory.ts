@@ -1,4 +1,4 @@
-// Databases of SQLite that live in memory: each is another one, also those of the next process.
+// In-memory databases of SQLite: each one is distinct, also from those of other processes.
 import { randomUUID } from 'node:crypto'
 
 /** A name for one, new each time. `undefined`: it is a file. */

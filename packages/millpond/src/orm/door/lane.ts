@@ -1,4 +1,4 @@
-// A connection to the database, seen from the cache: which transaction it is in is told by the statements that pass.
+// A connection to the database: its statements show which transaction it is in.
 import type { Statement } from '../statements/statement.ts'
 import type { Door, Form, Run, Sent } from './door.ts'
 import { changesMeaning } from './meaning.ts'
@@ -17,7 +17,7 @@ export class Lane {
   #isBySavepoint = false
   /** A commit has failed, which may have left its transaction open. */
   #isUnsure = false
-  /** Ends of transactions that are not answered yet: what a transaction has written may still be seen. */
+  /** Commits and rollbacks that are not answered yet: until then, uncommitted rows may be read. */
   #ending = 0
 
   /** @param inside runs a statement on this connection. */
@@ -27,10 +27,10 @@ export class Lane {
   }
 
   /**
-   * Sends a statement, or answers it. Whose transaction it is in is decided before it is sent: the next one may come
-   * before its answer.
-   * @param apart asks by another connection: for loads that come when their caller has gone, and this one is somebody
-   * else's. `undefined`: there is only this one, for all callers.
+   * Sends a statement, or answers it from the cache. Its transaction is determined before it is sent, since the next
+   * statement may be sent before it is answered.
+   * @param apart queries by another connection: for loads that begin when their caller no longer waits, and this
+   * connection belongs to another caller. `undefined`: all callers share this one.
    */
   async send<R>(
     sent: Sent,
@@ -85,7 +85,7 @@ export class Lane {
     try {
       return await run()
     } catch (error) {
-      // SQLite may have rolled it back before (`or rollback`): what was written after that is done.
+      // SQLite may have rolled it back already (`or rollback`): what was written since then has committed.
       await transaction?.commit(async () => undefined).catch((reason) => this.#door.host.report(reason))
       throw error
     } finally {
@@ -106,7 +106,7 @@ export class Lane {
     } catch (error) {
       if (this.#transaction === transaction) {
         this.#transaction = undefined
-        // It may be refused because of the one that is still open.
+        // The database may refuse it because a transaction is still open.
         this.#isUnsure = wasUnsure
       }
       throw error
@@ -134,8 +134,8 @@ export class Lane {
   }
 
   /**
-   * By the one connection of all callers. While a transaction of any of them is open, an answer shows what it has
-   * written, which a rollback may take back: it is given, and not kept.
+   * By the connection that all callers share. While any of them has an open transaction, answers include its
+   * uncommitted rows: they are returned, but not cached.
    */
   #shared<R>(sent: Sent, wish: QueryOptions, run: Run<R>, form: Form<R>): Promise<R> {
     let isMixed = false

@@ -1,4 +1,4 @@
-// What every door takes, checked once.
+// The options of all ORM adapters, checked once.
 import {
   checkOptions,
   duration,
@@ -17,9 +17,9 @@ import { MillpondError, show } from '../../core/errors.ts'
 import { checkTags, type Key } from '../../core/key.ts'
 import { LOAD_OPTIONS, type LoadOptions } from '../../core/options.ts'
 
-/** What doors ask of a cache. Any `Cache` is one, and any namespace or tenant's part of one. */
+/** What ORM adapters need of a cache: any `Cache`, or a namespace or tenant's part of one. */
 export interface OrmCache {
-  /** The value, loaded where it is missing. */
+  /** The value, loaded if it is missing. */
   getOrSet<T>(
     key: Key,
     load: (control: { addTags(...tags: string[]): void }) => Promise<T>,
@@ -27,7 +27,7 @@ export interface OrmCache {
   ): Promise<T>
   /** Changes of models, collected until their transaction has committed. */
   readonly changes: { transaction(): OrmChanges }
-  /** A transaction of a database, with the caches told before and after. */
+  /** A transaction of a database, with its invalidation announced before the commit and made after it. */
   transaction<T>(
     options: { readonly tags: readonly string[]; readonly hold: Duration },
     work: () => Promise<T>,
@@ -39,7 +39,7 @@ type OrmLoadOptions = Pick<
   'ttl' | 'jitter' | 'tags' | 'timeout' | 'consistency' | 'after' | 'signal' | 'quiet' | 'priority'
 >
 
-/** What a transaction has changed, as the cache takes it. */
+/** What a transaction has changed. */
 export interface OrmChanges {
   /** A row, or any rows, of a model. */
   modelChanged(model: string, id: string | undefined, kind: 'save' | 'delete'): void
@@ -49,15 +49,15 @@ export interface OrmChanges {
   commit(): Promise<unknown>
 }
 
-/** How the answer of a query is kept. */
+/** How the answer of a query is cached. */
 export interface QueryOptions extends OrmLoadOptions {
-  /** Tables that it reads, where its own text does not tell: a view's, a function's. Added to those that are found. */
+  /** Tables that its SQL does not name: those of a view or a function. Added to those that are found. */
   readonly tables?: readonly string[] | undefined
 }
 
-/** Where rows of an outbox are noted and settled: a `transactionOutbox` of `millpond/invalidate`. */
+/** Writes and processes rows of an outbox: a `transactionOutbox` of `millpond/invalidate`. */
 export interface OrmOutbox {
-  /** Notes what a transaction changes, by a statement of it. */
+  /** Writes what a transaction changes to the outbox, by a statement of the transaction. */
   note(
     run: (sql: string, parameters: readonly unknown[]) => Promise<readonly object[]>,
     criteria: { readonly tags: readonly string[] },
@@ -66,37 +66,38 @@ export interface OrmOutbox {
   settle(): Promise<unknown>
 }
 
-/** What every door to an ORM is given. */
+/** The options of all ORM adapters. */
 export interface OrmOptions {
-  /** Where answers are kept: a cache, a namespace or a tenant's part of one. */
+  /** Where answers are cached: a cache, a namespace or a tenant's part of one. */
   readonly cache: OrmCache
   /**
-   * Names the database in keys. Needed where one cache has answers of several: the same query has other answers there,
-   * and so it has under another `search_path`. Default: `'default'`.
+   * Names the database in keys. Needed if one cache has answers of several databases, or under several
+   * `search_path`s, since the same query has other answers there. Default: `'default'`.
    */
   readonly database?: string | undefined
-  /** The schema that a table without one lies in. Default: `'public'` in PostgreSQL, `'main'` in SQLite. */
+  /** The schema of tables that are named without one. Default: `'public'` in PostgreSQL, `'main'` in SQLite. */
   readonly schema?: string | undefined
-  /** The columns that tell rows apart, by table: `{ membership: ['org_id', 'user_id'] }`. Default: `id`. */
+  /** The columns that identify a row, by table: `{ membership: ['org_id', 'user_id'] }`. Default: `id`. */
   readonly keys?: Readonly<Record<string, string | readonly string[]>> | undefined
   /** What views, partitioned tables and functions read: `{ active_users: ['users'] }`. */
   readonly views?: Readonly<Record<string, readonly string[]>> | undefined
   /**
-   * How long a commit may take. What the transaction changes is then held in the ledger before the commit, and where
-   * the process dies behind it, caches forget when this runs out; a commit is refused with `LEDGER_UNREACHABLE` where
-   * the ledger does not answer. Default: off; a process that dies between commit and invalidation leaves what is old
-   * until its time to live is over.
+   * How long a commit may take. What the transaction changes is then announced to the ledger before the commit, so
+   * that it is invalidated at the end of this time if the process dies meanwhile; if the ledger does not answer, the
+   * commit is refused with `LEDGER_UNREACHABLE`. Default: off: if a process dies between commit and invalidation, old
+   * answers remain until their TTL ends.
    */
   readonly hold?: Duration | undefined
   /**
-   * Notes what a transaction changes as a row of the transaction itself: nothing is lost, and no commit refused. Not
-   * beside `hold`.
+   * Records what a transaction changes in a row of the transaction itself: nothing is lost, and no commit is refused.
+   * Cannot be combined with `hold`.
    */
   readonly outbox?: OrmOutbox | undefined
-  /** How many rows of a table one transaction invalidates one by one; with more the whole table goes. Default 1,000. */
+  /** The most rows of a table that a transaction invalidates one by one; above, the whole table. Default 1,000. */
   readonly maxRows?: number | undefined
   /**
-   * Told what did not fail a query: an answer that cannot be kept, an invalidation that the ledger has not taken yet.
+   * Called with failures that do not fail a query: an answer that cannot be cached, an invalidation that the ledger has
+   * not accepted yet.
    */
   readonly onError?: ((error: unknown) => void) | undefined
 }

@@ -1,4 +1,4 @@
-// What a caller gets of a cached answer: objects of its own, as the database would have given.
+// A caller's copy of a cached answer: objects of its own, as from the database.
 
 /**
  * Plain objects and arrays are copied, as those of the cache are frozen. Dates, Buffers and Maps are the caller's own

@@ -1,8 +1,8 @@
-// What a transaction has changed, until it commits. A savepoint is a layer: what it is rolled back to is forgotten,
-// what it releases joins the layer below.
+// What a transaction has changed, until it commits. Each savepoint is a layer: rolling back to it discards the layers
+// above it, releasing it merges its layer into the one below.
 import { NEW_ROW } from './tables.ts'
 
-/** Rows of models; the whole model where they are not known. */
+/** Rows of models; the whole model if its rows are not known. */
 type Rows = Map<string, Set<string> | 'whole'>
 
 interface Layer {
@@ -29,7 +29,7 @@ export class Pending {
     if (top !== undefined) this.#note(top.rows, model, id)
   }
 
-  /** Rows that were not there before. */
+  /** Rows that did not exist before. */
   addNew(model: string): void {
     this.add(model, NEW_ROW)
   }
@@ -38,7 +38,7 @@ export class Pending {
     this.#layers.push(layer(name))
   }
 
-  /** The savepoint stays, as in the database. A name that is not known forgets nothing. */
+  /** The savepoint stays, as in the database. For an unknown name nothing is discarded. */
   rollbackTo(name: string): void {
     const at = this.#at(name)
     if (at > 0) this.#layers = [...this.#layers.slice(0, at), layer(name)]

@@ -1,7 +1,7 @@
 // The key of a query: its text and its parameters, each with its type, so that 7, '7' and 7n are three.
 import { createHash } from 'node:crypto'
 
-/** `undefined`: a parameter is something that cannot be told from others of its kind. */
+/** `undefined`: a parameter cannot be distinguished from others of its kind. */
 export function queryHash(sql: string, parameters: unknown): string | undefined {
   const text = valueText(parameters, 0)
   if (text === undefined) return undefined
@@ -10,7 +10,7 @@ export function queryHash(sql: string, parameters: unknown): string | undefined 
 
 const MAX_DEPTH = 32
 
-/** A text for each value, no two values the same. */
+/** A text for each value, different for any two values. */
 function valueText(value: unknown, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return undefined
   if (value === null) return 'n'
@@ -35,7 +35,7 @@ function objectText(value: object, depth: number): string | undefined {
     const values = joined(entries, ([, item]) => valueText(item, depth + 1), 'o')
     return values === undefined ? undefined : `${values}${names}`
   }
-  // A decimal of some library: its text is its value.
+  // A decimal type of some library: its text is its value.
   if ('toFixed' in value && 'd' in value && 'e' in value && 's' in value) return `N${String(value)};`
   return undefined
 }

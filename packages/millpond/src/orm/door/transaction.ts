@@ -1,11 +1,11 @@
-// A transaction of the database, seen from the cache.
+// A transaction of the database, and what it invalidates when it commits.
 import type { Duration } from '../../core/duration.ts'
 import { isRefused } from './failures.ts'
 import type { OrmCache, OrmChanges, OrmOutbox } from './options.ts'
 import { Pending } from './pending.ts'
 import { EVERY_TABLE } from './tables.ts'
 
-/** What transactions need of their door. */
+/** What transactions need of the adapter that they belong to. */
 export interface TransactionHost {
   readonly cache: OrmCache
   readonly hold: Duration | undefined
@@ -17,7 +17,7 @@ export interface TransactionHost {
 /** Runs a statement of the transaction, for the outbox. */
 export type RunInside = (sql: string, parameters: readonly unknown[]) => Promise<readonly object[]>
 
-/** The most tags that are named at once. */
+/** The most tags of one invalidation. */
 const MAX_TAGS = 128
 
 export class DoorTransaction {
@@ -36,8 +36,8 @@ export class DoorTransaction {
   }
 
   /**
-   * Commits, and invalidates what has changed. An error of `commit` comes unchanged; where it may have been carried out
-   * all the same, caches forget. What cannot be invalidated now does not fail a commit that is done.
+   * Commits, and invalidates what has changed. An error of `commit` is passed on unchanged; if it may have committed
+   * nevertheless, what it changed is invalidated. An invalidation that fails does not fail a commit that has succeeded.
    * @throws MillpondError `LEDGER_UNREACHABLE` with `hold`: before the commit.
    */
   async commit<T>(
@@ -76,7 +76,7 @@ export class DoorTransaction {
         }
       })
     } catch (error) {
-      // The hold that stands tells the caches when it runs out.
+      // The hold remains, and invalidates when it expires.
       if (done === undefined || failed !== undefined) throw error
       this.#host.report(error)
     }
@@ -98,7 +98,7 @@ export class DoorTransaction {
     if (list.length === 0) return undefined
     const changes = this.#host.cache.changes.transaction()
     for (const { model, id } of list) {
-      // What a rule of `models` reacts to: it may be either.
+      // Rules of `models` react to one or the other: it may be either.
       changes.modelChanged(model, id, 'save')
       changes.modelChanged(model, id, 'delete')
     }
@@ -106,7 +106,7 @@ export class DoorTransaction {
   }
 }
 
-/** Their tags; where there are too many, those of all. */
+/** Their tags; if there are too many, those of everything. */
 function few(changes: OrmChanges, cache: OrmCache): readonly string[] {
   const tags = changes.tags()
   if (tags.length <= MAX_TAGS) return tags

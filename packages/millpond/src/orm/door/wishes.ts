@@ -1,19 +1,19 @@
-// Which queries are answered from the cache, where an ORM lets a query carry no options of others: those that run
-// within a work, by the asynchronous context.
+// Which queries are answered from the cache if an ORM accepts no foreign options for a query: those that run within a
+// function, by the asynchronous context.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type QueryOptions, queryOptions } from './options.ts'
 
-/** Runs works whose queries are to be answered from the cache. */
+/** Runs functions whose queries are to be answered from the cache. */
 export class Wishes {
   readonly #all = new AsyncLocalStorage<QueryOptions>()
 
-  /** What the query that is being sent is to be cached with. `undefined`: it is not. */
+  /** The options by which the current query is to be cached. `undefined`: it is not. */
   current(): QueryOptions | undefined {
     return this.#all.getStore()
   }
 
-  /** @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`. */
+  /** @throws what the function throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`. */
   async cached<T>(given: QueryOptions, work: () => PromiseLike<T>): Promise<T> {
     const wish = queryOptions(given)
     if (typeof work !== 'function')

@@ -17,7 +17,7 @@ const ENDS = new Set([
   'except',
 ])
 
-/** Of the statement's own `where`. `undefined`: it has none, or one that holds for other rows too. */
+/** Those of the statement's own `where`. `undefined`: it has none, or one that other rows may meet too. */
 export function conditionsOf(tokens: readonly Token[]): ReadonlyMap<string, readonly Token[]> | undefined {
   const from = tokens.findIndex(({ kind, text, depth }) => kind === 'word' && text === 'where' && depth === 0)
   if (from < 0) return undefined
@@ -54,11 +54,11 @@ function collect(tokens: readonly Token[], found: Map<string, readonly Token[]>)
   const depth = inner[0]?.depth ?? 0
   const isAt = (token: Token, word: string): boolean =>
     token.kind === 'word' && token.depth === depth && token.text === word
-  // An `and` within a `case` joins no conditions of the statement.
+  // An `and` within a `case` does not join conditions of the statement.
   if (inner.some((token) => isAt(token, 'or') || isAt(token, 'case'))) return
   const parts = split(inner, (token) => isAt(token, 'and'))
   if (parts.length > 1) {
-    // What stands around the `and` of a `between` is no condition of its own.
+    // The `and` of a `between` does not join conditions.
     for (const [at, part] of parts.entries())
       if (!parts[at - 1]?.some((token) => isAt(token, 'between'))) collect(part, found)
     return
@@ -67,7 +67,7 @@ function collect(tokens: readonly Token[], found: Map<string, readonly Token[]>)
   if (one !== undefined && !found.has(one.column)) found.set(one.column, one.values)
 }
 
-/** Without brackets around all of it. */
+/** Without parentheses around all of it. */
 function unwrapped(tokens: readonly Token[]): readonly Token[] {
   const [first] = tokens
   const last = tokens.at(-1)

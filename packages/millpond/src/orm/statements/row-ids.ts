@@ -1,12 +1,12 @@
-// The id of a row as a tag names it. Two ids that some database takes for the same one must have the same text, or the
-// row behind them would be missed: '7' and 7, 'ABC' and 'abc' (citext, NOCASE), a UUID with and without hyphens. What
-// cannot be told apart for sure has no text, and stands for its whole table.
+// The id of a row in its tag. Two ids that some database considers equal must have the same text, or their row would be
+// missed: '7' and 7, 'ABC' and 'abc' (citext, NOCASE), a UUID with and without hyphens. A value that cannot be
+// normalised reliably has no text, and stands for its whole table.
 
 const INTEGER = /^-?(?:0|[1-9]\d{0,37})$/
 const UUID = /^\{?[0-9a-f]{4}(?:-?[0-9a-f]{4}){7}\}?$/
-/** No database reads a number in these. */
+/** No database parses these as a number. */
 const WORDS = /^[a-z][a-z0-9_.:@/|+=-]*$/
-/** Addresses, of networks and of devices, have many spellings. */
+/** IP and MAC addresses have many spellings. */
 const ADDRESS = /^(?=.*[:.-])[0-9a-f:.-]+$/
 const LONG = /^(?=.*[g-z])[0-9a-z]{20,}$/
 const MAX_LENGTH = 200

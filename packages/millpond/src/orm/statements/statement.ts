@@ -1,8 +1,8 @@
-// What a statement reads and writes, as far as its text tells.
+// What a statement reads and writes, as far as its text shows.
 //
-// The rules err in one direction. A name that is taken for a table though it is none (a common table expression, a
-// column in `extract(year from x)`) is a tag that nobody invalidates, or an invalidation that nobody notices. What is
-// not understood is not cached where it reads, and where it writes it counts for everything.
+// The rules err on the safe side. A name that is mistaken for a table (a common table expression, a column in
+// `extract(year from x)`) is only a tag that is never invalidated, or an invalidation without effect. A statement that
+// is not understood is not cached if it reads, and invalidates everything if it writes.
 import { conditionsOf, setColumns } from './conditions.ts'
 import type { SqlDialect, Token } from './tokens.ts'
 import { tokensOf } from './tokens.ts'
@@ -19,39 +19,39 @@ export type StatementKind =
   | 'release'
   | 'session'
 
-/** A write as its text tells it. */
+/** A write, as far as its text shows. */
 export interface WrittenTable {
   readonly table: string
-  /** `insert`: rows that were not there; none that was is changed. */
+  /** `insert`: adds rows, and changes no existing one. */
   readonly kind: 'insert' | 'update' | 'delete'
-  /** It names no rows by their key, or changes the key. */
+  /** It does not name rows by their key, or it changes the key. */
   readonly conditions: Conditions | undefined
-  /** Columns that are set, where it is known. */
+  /** Columns that are set, if known. */
   readonly sets: readonly string[]
 }
 
-/** Values that columns are compared with, each by its token; all of the conditions hold for every row that is met. */
+/** Values that columns are compared with, as tokens; every affected row meets all of the conditions. */
 export type Conditions = ReadonlyMap<string, readonly Token[]>
 
-/** A statement, taken apart. Made once for each text. */
+/** A parsed statement. Made once for each text. */
 export interface Statement {
   readonly kind: StatementKind
   /** Tables that are read, without repetition. */
   readonly reads: readonly string[]
   readonly writes: readonly WrittenTable[]
-  /** It may read or write what its text does not tell. */
+  /** It may read or write more than its text shows. */
   readonly isOpaque: boolean
-  /** Of a read: it locks rows, or does something else than read (`nextval`), so it must reach the database. */
+  /** Of a read: it locks rows, or has another effect (`nextval`), so it must be sent to the database. */
   readonly locks: boolean
-  /** Conditions on the one table that is read: only where there is one, named once. */
+  /** Conditions on the table that is read; only if there is exactly one, named once. */
   readonly conditions: Conditions | undefined
   /** Each row of the answer is a row of that table. */
   readonly isPlain: boolean
-  /** Of a savepoint. */
+  /** The name of a savepoint. */
   readonly name: string
   /** A transaction is open after it: `begin`, `commit and chain`. */
   readonly opens: boolean
-  /** Over SQLite, a part of it may be done when it fails: there are several, or it says `or fail`. */
+  /** Over SQLite, a part of it may have been executed if it fails: there are several, or it says `or fail`. */
   readonly isPartial: boolean
 }
 
@@ -95,10 +95,10 @@ const CLAUSES = new Set([
   ],
   ...['values', 'select', 'with', 'when', 'do', 'default'],
 ])
-/** Functions that do something, or tell of their own connection. */
+/** Functions that have an effect, or depend on their connection. */
 const ACTS =
   /^(?:nextval|setval|currval|lastval|pg_(?:try_)?advisory_\w+|pg_notify|pg_sleep\w*|pg_(?:cancel|terminate)_backend|pg_backend_pid|txid_current|lo_\w+|dblink\w*|last_insert_rowid|changes|total_changes)$/
-/** Functions in the place of a table that read no other one. */
+/** Functions that can replace a table, and read no other one. */
 const PURE = /^(?:jsonb?_\w+|generate_series|unnest|regexp_\w+|string_to_table|rows)$/
 
 const OPAQUE: Statement = {
@@ -114,7 +114,7 @@ const OPAQUE: Statement = {
   isPartial: false,
 }
 
-/** @param defaultSchema the schema that a name without one means. */
+/** @param defaultSchema the schema of names without one. */
 export function readStatement(sql: string, dialect: SqlDialect, defaultSchema: string): Statement {
   const tokens = tokensOf(sql, dialect)
   if (tokens === undefined || tokens.length === 0)
@@ -135,8 +135,8 @@ function parts(tokens: readonly Token[]): readonly (readonly Token[])[] {
 }
 
 /**
- * Several at once read and write what each does; they are never answered from the cache. Where a transaction begins or
- * ends among them, they count for everything.
+ * Several at once read and write what each of them does; they are never answered from the cache. If a transaction
+ * begins or ends among them, they may have written anything.
  */
 function together(all: readonly Statement[]): Statement {
   const ends = all.filter(({ kind }) => kind === 'begin' || kind === 'commit' || kind === 'rollback')
@@ -197,7 +197,7 @@ class Walk {
   readonly #writes: WrittenTable[] = []
   #isOpaque = false
   #locks = false
-  /** Rows of something else than a table are beside those of its tables. */
+  /** Besides its tables, it reads rows of something else. */
   #isMixed = false
 
   constructor(tokens: readonly Token[], defaultSchema: string) {
@@ -240,7 +240,7 @@ class Walk {
     return this.#tokens.filter(({ kind, text }) => kind === 'word' && text === word).length
   }
 
-  /** No function makes rows of its own between `select` and `from`, and nothing groups them. */
+  /** No function between `select` and `from` returns rows of its own, and nothing groups them. */
   #isPlain(): boolean {
     const from = this.#tokens.findIndex(({ kind, text }) => kind === 'word' && text === 'from')
     return !this.#tokens.slice(0, from).some(({ text }) => text === '(') && this.#count('group') === 0
@@ -317,7 +317,7 @@ class Walk {
     return this.#target(next, 'update', setColumns(this.#tokens, at))
   }
 
-  /** Of `insert`, `replace` and `merge`; `select into` makes a table. */
+  /** After `insert`, `replace` and `merge`; `select into` creates a table. */
   #into(at: number): number {
     const words = this.#tokens.slice(0, at).map(({ text }) => text)
     const verb = words.findLast((word) => WRITES.has(word) || word === 'select')
@@ -325,7 +325,7 @@ class Walk {
     return this.#target(at + 1, isPlainInsert ? 'insert' : 'update', ['*'])
   }
 
-  /** `on conflict do update`: rows that were there may change. */
+  /** `on conflict do update`: existing rows may change. */
   #replaces(): boolean {
     return this.#tokens.some(({ text }, at) => text === 'do' && this.#tokens[at + 1]?.text === 'update')
   }
@@ -338,11 +338,11 @@ class Walk {
     return next
   }
 
-  /** What `truncate` names was read as a list of tables. */
+  /** The names after `truncate` were parsed as a list of tables. */
   #truncate(): void {
     for (const table of this.#reads.splice(0))
       this.#writes.push({ table, kind: 'delete', conditions: undefined, sets: [] })
-    // It may go on to tables that refer to these.
+    // It may cascade to tables that reference these.
     if (this.#count('cascade') > 0) this.#isOpaque = true
   }
 

@@ -1,19 +1,18 @@
-// SQL as tokens: enough of PostgreSQL's and SQLite's lexical rules to know what is a name, what a value, and what
-// neither.
+// SQL as tokens: enough of PostgreSQL's and SQLite's lexical rules to distinguish names, values and everything else.
 
-/** Whose rules of quotes, comments and parameters hold. */
+/** Whose rules of quotes, comments and parameters apply. */
 export type SqlDialect = 'postgres' | 'sqlite'
 
 /**
- * A piece of a statement. `text` of a word or a quoted name is in lower case: names that differ in case alone may be
+ * A piece of a statement. `text` of a word or a quoted name is in lower case: names that differ only in case may be
  * one table or two, and count as one.
  */
 export interface Token {
   readonly kind: 'word' | 'quoted' | 'value' | 'parameter' | 'mark'
   readonly text: string
-  /** How many brackets it stands in. */
+  /** How many parentheses it is nested in. */
   readonly depth: number
-  /** Of a value: what it says. Of a parameter: its place from 0, or its name. */
+  /** For a value: the value. For a parameter: its position from 0, or its name. */
   readonly value?: string | number
 }
 
@@ -54,12 +53,12 @@ class Reader {
     this.#dialect = dialect
   }
 
-  /** `undefined`: what was passed over says nothing. */
+  /** `undefined`: whitespace or a comment. */
   next(): Token | 'broken' | undefined {
     if (this.#match(SPACE) || this.#match(LINE_COMMENT)) return undefined
     const two = this.#sql.slice(this.at, this.at + 2)
     if (two === '/*') return this.#comment() ? undefined : 'broken'
-    // Names and texts with escaped letters, which nobody writes by hand.
+    // Names and strings with Unicode escapes: rare, and not supported.
     if (/^[uU]&["']/.test(this.#sql.slice(this.at, this.at + 3))) return 'broken'
     const first = two.charAt(0)
     if (first === "'") return this.#text()
@@ -91,12 +90,12 @@ class Reader {
       const number = this.#match(SQLITE_PLACE)?.[1] ?? ''
       const place = number === '' ? this.#places : Number(number) - 1
       this.#places = place + 1
-      // Which value it is where names stand before it, drivers do not agree about.
+      // If named parameters precede it, drivers do not agree on which value it means.
       return this.#isNamed ? this.#token('parameter', '?') : { ...this.#token('parameter', '?'), value: place }
     }
     if (first === '$') {
       const place = this.#match(PLACE)
-      // In SQLite it is a name like any other.
+      // In SQLite it is an ordinary name.
       if (place && this.#dialect === 'sqlite') return this.#name(place[0], place[0])
       if (place) return { ...this.#token('parameter', '$'), value: Number(place[1]) - 1 }
       const tag = this.#dialect === 'postgres' ? this.#match(DOLLAR) : undefined
@@ -129,7 +128,7 @@ class Reader {
     return then()
   }
 
-  /** In a notation of which nobody here says what it means. */
+  /** A string in a notation that is not interpreted here. */
   #coded(isEscaped: boolean): Token | 'broken' {
     const inner = this.#inside("'", isEscaped)
     return inner === undefined ? 'broken' : this.#token('value', inner)
@@ -145,7 +144,7 @@ class Reader {
     return inner === undefined ? 'broken' : this.#token('quoted', inner.toLowerCase())
   }
 
-  /** What stands between quotes; a doubled one is one of the text. */
+  /** The text between quotes; a doubled quote is one quote. */
   #inside(end: string, isEscaped: boolean): string | undefined {
     let text = ''
     for (let at = this.at + 1; at < this.#sql.length; at++) {

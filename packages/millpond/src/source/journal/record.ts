@@ -1,12 +1,15 @@
 // The bytes of a journal's records. All numbers little-endian.
 //
-//   0 0xb7 0x4a magic 2 kind 1 put, 2 settled; 0x80 more for a key in UTF-16 (one with lone surrogates, which UTF-8
-//   cannot say) 3 length of key uint24, bytes 6 length of body uint32; 0 for `settled` 10 number float64, a whole
-//   number 18 key, body
-//      checksum       uint32, CRC-32 of all before it
+//   0  0xb7 0x4a       magic
+//   2  kind            1: put; 2: settled; 0x80 more for a key in UTF-16 (lone surrogates cannot be written in UTF-8)
+//   3  length of key   uint24, in bytes
+//   6  length of body  uint32; 0 for `settled`
+//  10  number          float64, a whole number
+//  18  key, body
+//      checksum        uint32, CRC-32 of all before it
 //
-// A writer may die in the middle of a record, and a disk may flip a bit: what fails its checksum is passed over, and
-// the reader goes on at the next bytes that are a record, so that one bad record costs itself and nothing behind it.
+// A writer may die in the middle of a record, and a disk may flip a bit: bytes that fail their checksum are skipped,
+// and the reader continues at the next valid record, so that a damaged record does not affect those after it.
 import { crc32 } from 'node:zlib'
 import { MillpondError, show } from '../../core/errors.ts'
 

@@ -8,7 +8,7 @@ export const NODE_MS = 3000
 
 /**
  * `node.at` of what holds for as long as its process has a heartbeat. Programs of schema version 9 that still run know
- * no heartbeats: to them such a row never grows old, so they wait for who made it.
+ * no heartbeats: to them such a row never grows old, so they wait for its process.
  */
 export const BY_HEARTBEAT = '8000000000000000'
 

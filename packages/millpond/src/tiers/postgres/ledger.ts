@@ -188,7 +188,7 @@ export class PostgresLedger implements LedgerStore {
     await this.heartbeat(id, { count: ++this.#reports, moved: [{ namespace, position }], left: [] })
   }
 
-  /** What was said of an epoch that has ended nobody asks for any more, and the sweep removes it. */
+  /** Reports about an epoch that has ended are not read any more, and the sweep removes them. */
   async heartbeat(id: string, { count, moved, left }: Heartbeat): Promise<boolean> {
     let isKnown = true
     for (let from = 0; from === 0 || from < Math.max(moved.length, left.length); from += BEAT_AT_ONCE) {

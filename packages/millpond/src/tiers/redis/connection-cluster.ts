@@ -4,7 +4,7 @@
 // Nothing is ever sent twice of our own accord. A command goes to another server only if the first one did nothing but
 // name it (MOVED, ASK) or did nothing at all (TRYAGAIN): a ledger step that may have been carried out must not be
 // repeated, least of all by a promoted replica with the run id of its predecessor. While a master is down its slots
-// fail at once, and the other servers are asked for the map until somebody serves them again.
+// fail at once, and the other servers are asked for the map until a server serves them again.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'

@@ -23,7 +23,7 @@ export interface Line {
   readonly h: string
 }
 
-/** A point of a log, to be stored where no one who can write the log can write. */
+/** A point of a log, to be stored where writers of the log cannot write. */
 export interface Checkpoint {
   /** The name of the log's file. */
   readonly log: string

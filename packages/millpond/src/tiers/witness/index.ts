@@ -28,7 +28,7 @@ export interface WitnessOptions {
   readonly checkpointEvery?: number | undefined
   /** The fraction of returned values that is logged, from 0 to 1. Default 1. Stored values are always logged. */
   readonly reads?: number | undefined
-  /** Called with each checkpoint: store it where no one who can write the log can write. */
+  /** Called with each checkpoint: store it where writers of the log cannot write. */
   readonly onCheckpoint?: ((checkpoint: Checkpoint) => void) | undefined
   /**
    * Called when the log cannot be written (a full disk): the tier continues, unwitnessed. Called once until it works
