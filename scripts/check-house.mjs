@@ -76,21 +76,23 @@ export function telltales(text, patterns) {
 }
 
 const COMMENT = /^\s*(?:\/\/|\/\*|\*(?!\/))/
+/** Strings and regular expressions, in which `//` begins no comment. */
+const LITERAL = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|\/(?![*/])(?:[^/\\\n]|\\.)+\/[a-z]*/g
 const WIDTH = 120
 
 /**
- * The formatter breaks code, but not comments.
+ * The formatter breaks code, but not comments. A long message stays on its line, where a search finds it.
  * @param {string} source
- * @returns {string[]} the comment lines that are too long, as `12: a comment of 134 columns`
+ * @returns {string[]} the comment lines that are too long, and lines made too long by a comment at their end, as `12: a
+ * comment of 134 columns`
  */
 export function longComments(source) {
-  return source
-    .split('\n')
-    .flatMap((line, index) =>
-      line.length > WIDTH && COMMENT.test(line)
-        ? [`${index + 1}: a comment of ${line.length} columns, of ${WIDTH} at most`]
-        : [],
-    )
+  return source.split('\n').flatMap((line, index) => {
+    if (line.length <= WIDTH) return []
+    if (COMMENT.test(line)) return [`${index + 1}: a comment of ${line.length} columns, of ${WIDTH} at most`]
+    if (!/\s\/\/\s/.test(line.replace(LITERAL, "''"))) return []
+    return [`${index + 1}: ${line.length} columns with the comment at its end, of ${WIDTH} at most: put it above`]
+  })
 }
 
 /**

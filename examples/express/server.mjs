@@ -5,7 +5,8 @@ import { createCache, memory } from 'millpond'
 import { createHttpCache } from 'millpond/http'
 
 const prices = new Map([['7', 42]])
-const cache = createCache({ name: 'shop', tiers: [memory({ maxBytes: '64mb' })] }) // with redis({ url }) for many processes
+// With redis({ url }) as another tier, many processes share it.
+const cache = createCache({ name: 'shop', tiers: [memory({ maxBytes: '64mb' })] })
 const http = createHttpCache(cache)
 
 const app = express()

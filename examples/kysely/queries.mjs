@@ -22,6 +22,7 @@ await db.schema
 await db.insertInto('users').values({ id: 1, name: 'Ada' }).execute()
 const before = [await name(), await name()]
 await db.transaction().execute((trx) => trx.updateTable('users').set({ name: 'Grace' }).where('id', '=', 1).execute())
-console.log(`kysely ${before.join(', ')}, then ${await name()}; hits: ${cache.stats().hits}`) // Ada, Ada, then Grace; hits: 1
+// Prints: kysely Ada, Ada, then Grace; hits: 1
+console.log(`kysely ${before.join(', ')}, then ${await name()}; hits: ${cache.stats().hits}`)
 await db.destroy()
 await cache.close()

@@ -42,6 +42,19 @@ test('comments are at most 120 columns wide, and code is the formatter’s busin
   expect(longComments('// '.padEnd(120, 'x'))).toEqual([])
 })
 
+test('a line is not made wider than 120 columns by a comment at its end, which is not one in a literal', () => {
+  const filled = (start: string, end: string): string => start + 'x'.repeat(121 - start.length - end.length) + end
+  const wide = [
+    filled("call('a', ", ') // why'),
+    filled('const a = `', '` // why'),
+    filled("const a = 'see // ", "'"),
+    filled('const a = "https://', '"'),
+    filled('const a = /a // ', '/g'),
+  ]
+  expect(longComments(wide.join('\n')).map((line) => line.split(':')[0])).toEqual(['1', '2'])
+  expect(longComments(`${"call('a')".padEnd(113, ' ')} // why`)).toEqual([])
+})
+
 test('a checkout right below the root, or its neighbour there, is told by what lies in it', () => {
   const list = (folder: string) => (folder === '/github' ? ['workspace', 'traces'] : ['packages'])
   const short = [...machinePaths('/api', '/root', list), ...machinePaths('/github/workspace', '/root', list)]

@@ -377,7 +377,8 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await main.getByText('paused', { exact: true }).waitFor()
     await main.getByRole('link', { name: 'never asked for' }).first().click()
     await page.getByText('A miss.').waitFor()
-    await expect.poll(() => served.plane.control.hub.hears('events')).toBe(false) // the server learns of a closed stream by itself
+    // The server learns of a closed stream by itself.
+    await expect.poll(() => served.plane.control.hub.hears('events')).toBe(false)
     expect(faults).toEqual([])
     await close()
   })
@@ -408,7 +409,8 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     const signedIn: string[] = []
     page.on('request', (request) => /\/session\/$/.test(request.url()) && signedIn.push(request.url()))
     await page.goto(`${served.url}/host/#${tokenOf('operator')}`)
-    await page.locator('nav[aria-label=Main] a[href$="#/invalidate/"]').dispatchEvent('click') // without the style it is not seen
+    // Without the style it is not seen.
+    await page.locator('nav[aria-label=Main] a[href$="#/invalidate/"]').dispatchEvent('click')
     await page.locator('output', { hasText: 'invalidate/' }).waitFor()
     await page.getByRole('row', { name: /hidden/ }).waitFor()
     expect(await page.locator('main').textContent()).toMatch(/Key key [0-9a-f]{8}/)

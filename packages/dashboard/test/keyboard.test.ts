@@ -272,7 +272,8 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
   })
 
   it('signs out and in again, and has carried out every action that is to be done here', async (test) => {
-    const { token } = await served.api<{ token: string }>('POST', 'tokens/', { name: 'hands' }) // one that a session can be made of
+    // One that a session can be made of.
+    const { token } = await served.api<{ token: string }>('POST', 'tokens/', { name: 'hands' })
     await hands.hit(hands.button(/^Sign out/))
     await signIn(token)
     expect([leftOf(test), faults]).toEqual([[], []])

@@ -240,5 +240,6 @@ type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
 
 /** Without the names that were not given. */
 function defined<T extends object>(change: T): Partial<Defined<T>> {
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<Defined<T>> // only undefined values are left out
+  // Only undefined values are left out.
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<Defined<T>>
 }

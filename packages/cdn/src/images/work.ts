@@ -56,7 +56,8 @@ function begin(jobs: ImageJobs): Working & { uses: number } {
   const failures = new Map<string, unknown>()
   const end = jobs.handle(KIND, async (payload, { id, signal }) => {
     // A full disk is reported at once: the caller may retry.
-    await make(payload as ImageWork, signal).catch((error: unknown) => failures.set(id, error)) // as `byJob` has added it, through JSON
+    // As `byJob` has added it, through JSON.
+    await make(payload as ImageWork, signal).catch((error: unknown) => failures.set(id, error))
   })
   const one = { waiting, failures, end, uses: 0 }
   working.set(jobs, one)

@@ -36,7 +36,8 @@ export async function once(store: Store, named: Named, body: string, work: () =>
   const bodyHash = createHash('sha256').update(body).digest('hex')
   const earlier = await take(store, named, bodyHash)
   if (earlier !== undefined) return earlier
-  const renewing = setInterval(() => void renew(store, named).catch(() => {}), RENEW_MS) // a lease that is lost shows as interrupted
+  // A lease that is lost shows as interrupted.
+  const renewing = setInterval(() => void renew(store, named).catch(() => {}), RENEW_MS)
   renewing.unref()
   try {
     const reply = await work()

@@ -103,7 +103,8 @@ export class Operations {
   async run(given: NewOperation, caller: Caller, work: (step: Step) => Promise<Outcome>): Promise<OperationView> {
     const id = newId(given.prefix)
     await this.#begin(id, given, caller)
-    const renewing = setInterval(() => void this.#renew(id).catch(() => undefined), RENEW_MS) // a lease that is lost shows as interrupted
+    // A lease that is lost shows as interrupted.
+    const renewing = setInterval(() => void this.#renew(id).catch(() => undefined), RENEW_MS)
     renewing.unref()
     try {
       const outcome = await work({

@@ -217,7 +217,8 @@ export function proposalRoutes(
         const act = actOf(row)
         const { method, path, query, ...more } = await approved(control, call, row, act, look)
         await claim(control.store, row, caller, body.note ?? null, body.digest)
-        const renewing = setInterval(() => void renew(control.store, row.id).catch(() => {}), RENEW_MS) // shows as interrupted
+        // A proposal whose lease is lost shows as interrupted.
+        const renewing = setInterval(() => void renew(control.store, row.id).catch(() => {}), RENEW_MS)
         renewing.unref()
         try {
           const answer = await sending(call)(method, path, {

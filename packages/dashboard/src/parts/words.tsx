@@ -4,8 +4,8 @@ import { AccessContext, useDashboard } from '../context.tsx'
 import type { Figure } from '../format/numbers.ts'
 import { type Glyph, Icon } from './icon.tsx'
 
-/** Custom properties for a style: set by script, which a strict CSP permits. */
-export const vars = (values: Readonly<Record<`--${string}`, string | number>>): CSSProperties => values as CSSProperties // React accepts them, its types do not
+/** Custom properties for a style: set by script, which a strict CSP permits. React accepts them, its types do not. */
+export const vars = (values: Readonly<Record<`--${string}`, string | number>>): CSSProperties => values as CSSProperties
 
 export function Unit({ figure }: { readonly figure: Figure }) {
   return (

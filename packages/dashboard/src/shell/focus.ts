@@ -39,7 +39,8 @@ function keepFocus(root: HTMLElement): () => void {
   const onFocusOut = ({ target, relatedTarget }: FocusEvent) => {
     if (relatedTarget !== null || !(target instanceof HTMLElement)) return
     queueMicrotask(() => {
-      if (hasFocus(root) || (target.isConnected && !target.matches(':disabled'))) return // moved elsewhere, or by a click beside it
+      // Moved elsewhere, or by a click beside it.
+      if (hasFocus(root) || (target.isConnected && !target.matches(':disabled'))) return
       waitsFor = target
       watcher.observe(root, { subtree: true, childList: true, attributeFilter: ['disabled'] })
       settle(target)

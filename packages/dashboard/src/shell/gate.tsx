@@ -110,7 +110,8 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
       offers: (method, path) => routes.has(`${method} ${path}`),
       may: (scope) => session.scopes.includes(scope) && (!readOnly || scope.endsWith(':read')),
       signOut: () => {
-        if (routes.has('DELETE session/')) void client.send('DELETE', 'session/').catch(() => undefined) // the cookie is dropped in any case
+        // The cookie is dropped in any case.
+        if (routes.has('DELETE session/')) void client.send('DELETE', 'session/').catch(() => undefined)
         forgetCredentials(client.base)
         onToken(undefined)
         queries.clear()

@@ -261,7 +261,8 @@ class Manager implements CacheManager {
         throw error
       }
     }
-    this.#cache.getOrSet(key, told, { ...options, refreshAhead: { after: NOW, reads: 1 } }).catch(() => {}) // it has been told
+    // Its failure has been emitted.
+    this.#cache.getOrSet(key, told, { ...options, refreshAhead: { after: NOW, reads: 1 } }).catch(() => {})
   }
 
   async #told(event: keyof CacheManagerEvents, data: object, work: () => Promise<unknown>): Promise<void> {

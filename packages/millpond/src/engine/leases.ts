@@ -114,7 +114,8 @@ function renewLeases(space: Space, store: GuardedLedger, loads: readonly Load[])
     cancel = space.services.clock.after(RENEW_MS, () => {
       for (const { isOpen, key, lease, storing } of loads)
         if ((isOpen || storing !== undefined) && lease !== undefined)
-          store.lease(space.id.prefix, ledgerKey(space, key), lease, LEASE_MS).catch(() => {}) // a lost lease shows at commit
+          // A lost lease shows at commit.
+          store.lease(space.id.prefix, ledgerKey(space, key), lease, LEASE_MS).catch(() => {})
       again()
     })
   }

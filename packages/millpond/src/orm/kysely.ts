@@ -20,7 +20,7 @@ export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from '
 /** A cache in front of Kysely's database. Created by `kyselyCache`. */
 export interface KyselyCache {
   /**
-   * The dialect with the cache around it: give it to `new Kysely({ dialect })`. Everything that is written through it is
+   * The dialect with the cache: give it to `new Kysely({ dialect })`. Everything that is written through it is
    * invalidated when it has committed, raw statements too.
    * @throws MillpondError `OPTION_INVALID` for a dialect that is neither PostgreSQL's nor SQLite's.
    */

@@ -231,7 +231,8 @@ describe('loads at once while the ledger does not answer', () => {
     await here.get('other')
     link.cut()
     clock.advance(500)
-    await here.getOrSet('first', () => 1) // the outage is known, and every look at the ledger is a wait that ends at once
+    // The outage is known, and every look at the ledger is a wait that ends at once.
+    await here.getOrSet('first', () => 1)
     const keys = Array.from({ length: 4 * SHARE }, (_, at) => `k${at}`)
     const loads = Promise.all(keys.map((key) => here.getOrSet(key, () => key)))
     const turns = (async () => {

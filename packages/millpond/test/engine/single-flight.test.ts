@@ -133,6 +133,7 @@ describe('singleFlight', () => {
     await (await fetch(new Request('http://shop.test/public'))).text()
     await here.flush()
     expect(steps.filter((step) => step === 'lease' || step === 'release')).toEqual([])
-    expect(steps.filter((step) => step === 'read')).toHaveLength(2) // whether its URL is known: before, and when it is to be pointed to
+    // Whether its URL is known: before, and when it is to be pointed to.
+    expect(steps.filter((step) => step === 'read')).toHaveLength(2)
   })
 })
