@@ -45,9 +45,18 @@ it('asks for missing prices, and explains refused ones', async () => {
   expect((await desk.run(['cost', '--memory-gb-month', '1'], { as: 'viewer' })).err).toMatch(
     /--million-loads or --source-second/,
   )
-  expect((await desk.run(['cost', '--memory-gb-month', '0', '--million-loads', '1'], { as: 'viewer' })).code).not.toBe(
-    0,
-  )
+  const ask = (memory: string) =>
+    desk.run(['cost', `--memory-gb-month=${memory}`, '--million-loads', '1'], { as: 'viewer' })
+  for (const [price, why] of [
+    ['0', /--memory-gb-month: Too small: expected number to be >0/],
+    ['-3', /--memory-gb-month -3 is not allowed: give a number of 0 or more/],
+    ['1e3', /--memory-gb-month 1e3 is not allowed: give a number of 0 or more, written as 30 or 0\.5/],
+    ['free', /--memory-gb-month free is not a number/],
+  ] as const) {
+    const { code, err } = await ask(price)
+    expect(code, price).toBe(2)
+    expect(err, price).toMatch(why)
+  }
 })
 
 it('what-if answers one question, and refuses two', async () => {
@@ -66,11 +75,13 @@ it('what-if answers one question, and refuses two', async () => {
   })
 })
 
-it('trends reports what it cannot tell yet', async () => {
+it('trends reports what it cannot tell yet, each reason once', async () => {
   const { code, out } = await desk.run(['trends', '--cache-name', 'paid'], { as: 'viewer', columns: 200 })
   expect(code).toBe(0)
-  expect(out).toMatch(
-    /hit ratio: .* now\n +not enough data for a trend: 0 whole days are known, 5 are needed\n +not enough data for a forecast/,
-  )
+  expect(out).toMatch(/hit ratio: .* now\n +requests per second: .* now\n/)
+  expect(out.match(/not enough data for a trend: 0 whole days are known, 5 are needed/g)).toHaveLength(1)
+  const reasons = out.split('\n').filter((line) => line.includes('not enough data'))
+  expect(reasons.length).toBeGreaterThan(1)
+  expect(new Set(reasons).size).toBe(reasons.length)
   expect((await desk.run(['trends', '--million-loads', '1'], { as: 'viewer' })).err).toMatch(/needs both prices/)
 })

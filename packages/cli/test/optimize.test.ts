@@ -8,7 +8,9 @@ import { type Desk, openDesk } from './desk.ts'
 
 let desk: Desk
 const loop = createCache({ name: 'loop', tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })] })
-const insight = createInsight({ caches: [loop] })
+/** What it holds is nearly all: twice as much would answer some 5 of 100 reads more. */
+const nearly = createCache({ name: 'nearly', tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })] })
+const insight = createInsight({ caches: [loop, nearly] })
 
 beforeAll(async () => {
   for (let read = 0; read < 12_000; read++) {
@@ -17,14 +19,17 @@ beforeAll(async () => {
       await loop.get(key)
       await loop.set(key, read)
     }
-    if (read % 1000 === 0) insight.sizing('loop')
+    await nearly.getOrSet(`user:${Math.floor(((read * 0.618034) % 1) * 105)}`, () => read)
+    await nearly.getOrSet(`user:${(read * 7919) % 105}`, () => read)
+    if (read % 1000 === 0) for (const cache of ['loop', 'nearly']) insight.sizing(cache)
   }
-  desk = await openDesk({ caches: [loop], insight })
+  desk = await openDesk({ caches: [loop, nearly], insight })
 })
 afterAll(async () => {
   await desk.close()
   insight.close()
   await loop.close()
+  await nearly.close()
 })
 
 it('reports what would bring what, and says "not enough data" if there is not', async () => {
@@ -35,9 +40,29 @@ it('reports what would bring what, and says "not enough data" if there is not', 
   expect(out).toMatch(/size:2/)
 })
 
+it('says of advice that is there and not important enough that it is there', async () => {
+  const { code, out } = await desk.run(['optimize', '--cache-name', 'nearly', '--min-impact-score', '99'], {
+    as: 'viewer',
+    columns: 200,
+  })
+  expect(code).toBe(0)
+  expect(out).toMatch(
+    /nothing is recommended with so high an impact: \d recommendations? ha(s|ve) a lower one, which a smaller --min-impact-score shows/,
+  )
+})
+
 it('applies one change, writes what it found, and shows the undo', async () => {
   const file = join(desk.folder, 'advice.json')
-  const asked = ['optimize', '--apply-optimizations', '--min-impact-score', '80', '--output', file]
+  const asked = [
+    'optimize',
+    '--cache-name',
+    'loop',
+    '--apply-optimizations',
+    '--min-impact-score',
+    '80',
+    '--output',
+    file,
+  ]
   expect((await desk.run(asked, { as: 'viewer' })).code).toBe(4)
   expect(loop.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
   const { code, out } = await desk.run(asked, { as: 'editor', columns: 200 })
@@ -47,6 +72,6 @@ it('applies one change, writes what it found, and shows the undo', async () => {
   expect(applied).toHaveLength(1)
   const { maxEntries, policy } = loop.info().memory ?? {}
   expect(maxEntries === 200 || policy !== 'lru').toBe(true)
-  const again = await desk.run(['optimize'], { as: 'viewer' })
+  const again = await desk.run(['optimize', '--cache-name', 'loop'], { as: 'viewer' })
   expect(again.out).toMatch(/not enough data: 0 reads so far/)
 })

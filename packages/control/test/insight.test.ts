@@ -116,9 +116,12 @@ describe('optimizations/analyze/', () => {
     expect(about.nodes[0].said.bottlenecks[0].kind).toBe('capacity')
     expect(about.nodes[0].said.hot_keys[0].keys.length).toBeGreaterThan(0)
     expect((await post('optimizations/analyze/', { cache_name: 'dark' })).json.caches).toEqual([of])
-    const { recommendations } = (await post('optimizations/analyze/', { cache_name: 'shop', min_impact_score: 99 }))
-      .json.caches[0]
+    const { recommendations, left_out } = (
+      await post('optimizations/analyze/', { cache_name: 'shop', min_impact_score: 99 })
+    ).json.caches[0]
     expect(recommendations).toEqual(about.recommendations.filter(({ impact }: { impact: number }) => impact >= 99))
+    expect(left_out).toBe(about.recommendations.length - recommendations.length)
+    expect(about.left_out).toBe(0)
   })
 
   it('shows a caller limited to namespaces only their patterns, and no keys', async () => {
@@ -181,7 +184,15 @@ describe('optimizations/prediction/', () => {
   it('reports prediction quality, switches prefetching in every process and back, and says if nothing is predicted', async () => {
     const guessed = createCache({ name: 'guessed', tiers: [memory({ maxEntries: 100, pressure: false })] })
     const predicting = createInsight({ caches: [guessed], predictiveLoading: true })
-    const other = await open(':memory:', { caches: [guessed], insight: predicting })
+    const keeping = { kept: 0, isKeeping: false }
+    const insight: Insight = {
+      ...predicting,
+      prediction(name) {
+        const told = predicting.prediction(name)
+        return told && { ...told, ...keeping }
+      },
+    }
+    const other = await open(':memory:', { caches: [guessed], insight })
     await other.plane.start()
     const ask = async () =>
       (await other.call('GET', 'optimizations/prediction/?cache_name=guessed', { as: 'viewer' })).json.nodes[0]
@@ -192,8 +203,18 @@ describe('optimizations/prediction/', () => {
       })
     expect(await ask()).toMatchObject({
       error: null,
-      said: { state: 'closed', accuracy: null, benefit: null, proposed: 0, model_fault: null },
+      said: {
+        state: 'closed',
+        accuracy: null,
+        benefit: null,
+        proposed: 0,
+        kept: 0,
+        is_keeping: false,
+        model_fault: null,
+      },
     })
+    Object.assign(keeping, { kept: 7, isKeeping: true })
+    expect(await ask()).toMatchObject({ said: { kept: 7, is_keeping: true } })
     expect((await load(false, 'operator')).status).toBe(403)
     expect((await load('no')).status).toBe(422)
     const { json } = await load(false)
@@ -270,6 +291,12 @@ describe('optimizations/cost/', () => {
     // Two for a gigabyte that is there for a month, and what memory missed has asked it.
     expect(tier.stored.month).toBeCloseTo(2, 6)
     expect(tier).toMatchObject({ requests: 150, asked: { seen: expect.closeTo(150 * 3e-6, 9) } })
+    for (const [query, detail] of [
+      ['million_loads=5', '?memory_gb_month: it is missing'],
+      ['memory_gb_month=&million_loads=5', '?memory_gb_month: Too small: expected number to be >0'],
+      ['memory_gb_month=cheap&million_loads=5', '?memory_gb_month: "cheap" is not a number'],
+    ])
+      expect((await cost(`cache_name=shop&${query}`)).json, query).toMatchObject({ status: 422, detail })
     expect((await priced('redis.gb_month=2')).json.detail).toBe(
       'tiers: redis is not a tier below memory of paid: there are sqlite',
     )

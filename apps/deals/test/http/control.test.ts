@@ -149,6 +149,8 @@ test('with --insight on, what watches the cache answers in the control plane and
     expect(live.cache.loads).toBeGreaterThan(0)
     const { text } = await watched.get('/api/dashboard/metrics/prometheus/', ADMINISTRATOR)
     expect(text).toMatch(/^millpond_prefetch_open\{cache="[^"]+"\} 0$/m)
+    expect(text).toMatch(/^millpond_prefetch_keeping\{cache="[^"]+"\} 0$/m)
+    expect(text).toMatch(/^millpond_prefetch_kept_total\{cache="[^"]+"\} 0$/m)
   } finally {
     await watched.stop()
   }

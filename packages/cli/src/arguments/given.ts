@@ -50,8 +50,12 @@ export class Given {
   number(name: OptionName): number | undefined {
     const value = this.text(name)
     if (value === undefined) return undefined
-    if (!/^\d+(\.\d+)?$/.test(value)) throw wrongUse(`--${name} ${value} is not a number: give one such as 30`)
-    return Number(value)
+    if (/^\d+(\.\d+)?$/.test(value)) return Number(value)
+    throw wrongUse(
+      Number.isFinite(Number(value)) && value.trim() !== ''
+        ? `--${name} ${value} is not allowed: give a number of 0 or more, written as 30 or 0.5`
+        : `--${name} ${value} is not a number: give one such as 30`,
+    )
   }
 
   count(name: OptionName): number | undefined {

@@ -33,7 +33,10 @@ export const autoApply: Command = {
               ),
             })
           ).body
-    await out.answer('auto-apply', body, () => tell(out, body))
+    await out.answer('auto-apply', body, () => {
+      tell(out, body)
+      if (word !== undefined && given.flag('dry-run')) out.line(text`  that was a dry run: nothing has changed`)
+    })
     return 'done'
   },
 }

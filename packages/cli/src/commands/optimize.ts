@@ -4,7 +4,7 @@ import type { Client } from '../connection/client.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import type { ExitName } from '../failure.ts'
-import { shownJson, styled, text } from '../terminal/text.ts'
+import { type Safe, shownJson, styled, text } from '../terminal/text.ts'
 import { count, percent, points } from '../terminal/units.ts'
 import { putInPlace } from './export.ts'
 
@@ -80,7 +80,7 @@ function tell({ out }: Context, cache: Row): void {
   for (const row of rowsAt(cache, 'nodes')) tellNode(out, row)
   const recommendations = rowsAt(cache, 'recommendations')
   if (recommendations.length === 0) {
-    out.line(text`  nothing is recommended`)
+    out.line(text`  nothing is recommended${leftOut(cache)}`)
     return
   }
   out.table(
@@ -99,6 +99,14 @@ function tell({ out }: Context, cache: Row): void {
       text`${textAt(one, 'text')}; but ${textAt(one, 'risk')}`,
     ]),
   )
+}
+
+/** What is recommended, and too little for `--min-impact-score`. */
+function leftOut(cache: Row): Safe {
+  const many = numberAt(cache, 'left_out') ?? 0
+  return many === 0
+    ? text``
+    : text` with so high an impact: ${count(many)} ${many === 1 ? 'recommendation has' : 'recommendations have'} a lower one, which a smaller --min-impact-score shows`
 }
 
 function tellNode(out: Context['out'], row: Row): void {

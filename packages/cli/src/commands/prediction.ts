@@ -63,8 +63,15 @@ function tell(out: Context['out'], node: Row): void {
     text`    misses avoided relative to memory without it: ${share('benefit')}; correct predictions: ${share('accuracy')}`,
   )
   out.line(
-    text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} wasted; switched off ${of('closings')} times`,
+    text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} wasted; switched off ${timesOf(numberAt(said, 'closings'))}`,
   )
+  const isKeeping = at(said, 'is_keeping')
+  if (typeof isKeeping === 'boolean')
+    out.line(
+      text`    entries that are expected to be read soon are ${isKeeping ? 'kept' : 'not kept'} in memory now; so far ${of('kept')} were`,
+    )
   const fault = textAt(said, 'model_fault')
   if (fault !== '') out.line(text`    a custom model is no longer used: ${fault}`)
 }
+
+const timesOf = (many: number | null): string => (many === 1 ? 'once' : `${count(many)} times`)

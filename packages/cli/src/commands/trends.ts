@@ -35,6 +35,7 @@ export const trends: Command = {
     await out.answer('trends', answer, () => {
       out.line(styled('bold', text`${answer.cache_name}`))
       for (const row of rows) tellTrend(out, row)
+      for (const reason of reasonsIn(rows)) out.line(text`  ${reason}`)
     })
     return 'done'
   },
@@ -55,7 +56,15 @@ export function tellTrend(out: Context['out'], row: Row): void {
     const naive = at(foreseen, 'is_naive') === true ? '; no method forecast the past better' : ''
     out.line(text`    in ${hours} h ${range(last)}, ${textAt(foreseen, 'by')}${naive}`)
   }
-  for (const why of textsAt(row, 'why')) out.line(text`    ${why}`)
+}
+
+/** Each reason once, with the figures that it is the reason of, unless that is all of them. */
+function reasonsIn(rows: readonly Row[]): readonly string[] {
+  const figures = new Map<string, string[]>()
+  for (const row of rows)
+    for (const why of textsAt(row, 'why'))
+      figures.set(why, [...(figures.get(why) ?? []), textAt(row, 'name').replaceAll('_', ' ')])
+  return [...figures].map(([why, names]) => (names.length === rows.length ? why : `${names.join(', ')}: ${why}`))
 }
 
 function shown(name: string, value: number | null): string {

@@ -2,6 +2,7 @@
 // what is wrong and what to do.
 import { randomUUID } from 'node:crypto'
 import { isError } from 'millpond/options'
+import { isOption } from '../arguments/options.ts'
 import { type ExitName, Failure } from '../failure.ts'
 import { VERSION } from '../version.ts'
 import { codeOf, isObject } from './files.ts'
@@ -283,5 +284,12 @@ function problemOf(
   const said = detail
     .replaceAll('set cache_name to one of', 'set --cache-name to one of')
     .replaceAll('force: true', '--force')
+    .replace(/(?<=^|; )\?(\w+): /g, (query, name: string) => asOption(name) ?? query)
   return new Failure(exit, exit === 'unavailable' ? `${said} (${url})` : said, more)
+}
+
+/** A field of a query by the name that it has here: "--memory-gb-month: ". */
+function asOption(field: string): string | undefined {
+  const name = field.replaceAll('_', '-')
+  return isOption(name) ? `--${name}: ` : undefined
 }

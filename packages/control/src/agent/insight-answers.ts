@@ -124,6 +124,9 @@ export interface InsightAnswered {
     readonly used: number
     readonly wasted: number
     readonly outstanding: number
+    /** Absent from processes of an earlier release, as `is_keeping`. */
+    readonly kept?: number
+    readonly is_keeping?: boolean
     readonly loads: {
       readonly loaded: number
       readonly present: number

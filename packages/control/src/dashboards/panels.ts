@@ -282,8 +282,14 @@ const ROWS: readonly Row[] = [
         named('{{cache}} misses avoided', last(INSIGHT_METRICS.prefetchBenefit, 'cache', 'avg')),
         named('{{cache}} correct', last(INSIGHT_METRICS.prefetchAccuracy, 'cache', 'avg')),
         named('{{cache}} on: 1 is yes', last(INSIGHT_METRICS.prefetchOpen, 'cache', 'max')),
+        named('{{cache}} keeping: 1 is yes', last(INSIGHT_METRICS.prefetchKeeping, 'cache', 'max')),
       ),
-      panel('Proposals to load ahead', 'reqps', rates(INSIGHT_METRICS.prefetchProposals, 'cache, result')),
+      panel(
+        'Proposals to load ahead, and entries kept in memory',
+        'reqps',
+        rates(INSIGHT_METRICS.prefetchProposals, 'cache, result'),
+        named('{{cache}} kept', rates(INSIGHT_METRICS.prefetchKept, 'cache')),
+      ),
     ],
   },
   {

@@ -9,13 +9,13 @@ import { unstorable } from './storable.ts'
  */
 export function parse(schema: z.ZodType, value: unknown, prefix: string): unknown {
   const parsed = schema.safeParse(value)
-  if (!parsed.success) throw invalid(parsed.error.issues.flatMap((issue) => faultsOf(issue, prefix)))
+  if (!parsed.success) throw invalid(parsed.error.issues.flatMap((issue) => faultsOf(issue, prefix, value)))
   const faults = unstorable(parsed.data, prefix, prefix === '' ? '/' : '')
   if (faults.length > 0) throw invalid(faults)
   return parsed.data
 }
 
-function faultsOf(issue: z.core.$ZodIssue, prefix: string): Fault[] {
+function faultsOf(issue: z.core.$ZodIssue, prefix: string, value: unknown): Fault[] {
   const at = (path: readonly PropertyKey[]): string =>
     prefix === ''
       ? path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
@@ -26,5 +26,15 @@ function faultsOf(issue: z.core.$ZodIssue, prefix: string): Fault[] {
       code: 'unknown_field',
       detail: 'there is no such field',
     }))
-  return [{ pointer: at(issue.path), code: issue.code, detail: issue.message }]
+  const detail = prefix === '?' ? inQuery(issue, value) : issue.message
+  return [{ pointer: at(issue.path), code: issue.code, detail }]
+}
+
+/** Numbers in a query are texts at first: what is missing, or is not a number, has become NaN when it is checked. */
+function inQuery({ code, path, message }: z.core.$ZodIssue, value: unknown): string {
+  const [name] = path
+  if (code !== 'invalid_type' || name === undefined || typeof value !== 'object' || value === null) return message
+  const given: unknown = Reflect.get(value, name)
+  if (given === undefined) return 'it is missing'
+  return message.includes('expected number') ? `${JSON.stringify(given)} is not a number` : message
 }

@@ -197,6 +197,7 @@ export const adviceRoutes: readonly Route[] = [
                 .nullable()
                 .describe('why there is nothing: insight is not running in any process of the cache, or none answers'),
               recommendations: z.array(recommendation.extend({ nodes: z.number(), of_nodes: z.number() })),
+              left_out: z.number().describe('recommendations with an impact below min_impact_score'),
               nodes: byNode(analysis),
             }),
           ),
@@ -213,15 +214,23 @@ export const adviceRoutes: readonly Route[] = [
             throw error
           })
           if (says instanceof Problem) refused.push(says)
-          if (says instanceof Problem) return { cache_name, error: says.message, recommendations: [], nodes: [] }
+          if (says instanceof Problem)
+            return { cache_name, error: says.message, recommendations: [], left_out: 0, nodes: [] }
           const only = namespacesFor(principal, cache_name, undefined)
           const maySeeKeys = only === undefined && may(principal, 'keys:read')
           const nodes = says.nodes.map(({ said, ...row }) => ({
             ...row,
             said: said === null ? null : shownTo(said, only, maySeeKeys),
           }))
-          const recommendations = agreedOn(nodes).filter(({ impact }) => impact >= body.min_impact_score)
-          return { cache_name, error: says.why, recommendations, nodes }
+          const found = agreedOn(nodes)
+          const recommendations = found.filter(({ impact }) => impact >= body.min_impact_score)
+          return {
+            cache_name,
+            error: says.why,
+            recommendations,
+            left_out: found.length - recommendations.length,
+            nodes,
+          }
         }),
       )
       const [first] = refused

@@ -27,6 +27,17 @@ const prediction = z.object({
   used: count,
   wasted: count,
   outstanding: count,
+  kept: count
+    .optional()
+    .describe(
+      'how often memory was told to keep an entry that is expected to be read soon; absent in earlier releases',
+    ),
+  is_keeping: z
+    .boolean()
+    .optional()
+    .describe(
+      'whether it is told so now: a shadow of memory that keeps them has fewer misses; absent in earlier releases',
+    ),
   loads: z.object({ loaded: count, present: count, empty: count, failed: count, skipped: count }),
   closings: count,
   drifts: count,

@@ -202,6 +202,9 @@ export interface Predicted {
   readonly benefit: Known
   readonly loads: { readonly loaded: number }
   readonly wasted: number
+  /** Absent from processes of an earlier release, as `is_keeping`. */
+  readonly kept?: number
+  readonly is_keeping?: boolean
   readonly model_fault: string | null
 }
 

@@ -36,6 +36,18 @@ export const INSIGHT_METRICS = {
     CACHE,
     '1 while proposals are loaded, 0 while they bring too little.',
   ),
+  prefetchKept: metric(
+    'counter',
+    'millpond_prefetch_kept_total',
+    CACHE,
+    'How often memory was told to keep an entry that is expected to be read soon.',
+  ),
+  prefetchKeeping: metric(
+    'gauge',
+    'millpond_prefetch_keeping',
+    CACHE,
+    '1 while such entries are kept, 0 while a shadow of memory gains nothing by it.',
+  ),
   prefetchBenefit: metric(
     'gauge',
     'millpond_prefetch_benefit_ratio',

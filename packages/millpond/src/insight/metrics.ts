@@ -36,11 +36,13 @@ export function insightCollector(insight: Insight): Collector {
 
 function emitPrediction(emit: Parameters<Collector>[0], prediction: Prediction | undefined): void {
   if (prediction === undefined) return
-  const { cache, accuracy, used, wasted, state, benefit } = prediction
+  const { cache, accuracy, used, wasted, state, benefit, kept, isKeeping } = prediction
   const labels = { cache }
   if (accuracy !== undefined) emit(INSIGHT_METRICS.prefetchAccuracy, labels, accuracy)
   emit(INSIGHT_METRICS.prefetchProposals, { cache, result: 'used' }, used)
   emit(INSIGHT_METRICS.prefetchProposals, { cache, result: 'wasted' }, wasted)
   emit(INSIGHT_METRICS.prefetchOpen, labels, state === 'open' ? 1 : 0)
+  emit(INSIGHT_METRICS.prefetchKept, labels, kept)
+  emit(INSIGHT_METRICS.prefetchKeeping, labels, isKeeping ? 1 : 0)
   if (benefit !== undefined) emit(INSIGHT_METRICS.prefetchBenefit, labels, benefit)
 }

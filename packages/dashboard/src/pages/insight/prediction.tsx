@@ -31,7 +31,7 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
           predicted keys before they are requested; <code>millpond prediction --load-ahead off</code> ends it
         </>
       }
-      footer="Misses avoided: compared with a shadow of this memory without loading ahead; below 2 % it ends automatically. Loads in vain are what that costs the source: 18 % of all loads at most, or what usagePrediction.waste says."
+      footer="Misses avoided: compared with a shadow of this memory without loading ahead; below 2 % it ends automatically. Loads in vain are what that costs the source: 18 % of all loads at most, or what usagePrediction.waste says. Kept in memory: how often an entry that is expected to be read soon was spared from eviction, which needs no loader, and whether that is on."
     >
       <Table
         caption="Loading ahead by process"
@@ -61,8 +61,17 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
             cell: ({ said }) => (said === null ? '' : numbers.count(said.loads.loaded)),
           },
           { name: 'In vain', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.wasted)) },
+          {
+            name: 'Kept in memory',
+            isNumber: true,
+            folded: 'wide',
+            cell: ({ said }) => (said?.kept === undefined ? '' : keptIn(said.kept, said.is_keeping, numbers.count)),
+          },
         ]}
       />
     </Section>
   )
 }
+
+const keptIn = (kept: number, isKeeping: boolean | undefined, count: (value: number) => string): string =>
+  `${count(kept)}, ${isKeeping === true ? 'on' : 'off'} now`

@@ -8,7 +8,7 @@ import { Answer } from '../../parts/answer.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Word } from '../../parts/words.tsx'
-import { onlyReason } from './only-reason.ts'
+import { reasonsOf } from './reasons.ts'
 
 const NAMES: Readonly<Record<string, string>> = {
   hit_ratio: 'Hit ratio',
@@ -27,51 +27,54 @@ export function Trends({ cache }: { readonly cache: string }) {
     <Section title="Trends" note="from the last 30 days, with 95 % intervals">
       <Answer query={trends} what="The trends">
         {({ trends: rows }) => {
-          const reason = onlyReason(rows)
-          if (reason !== undefined) return <NowAlone rows={rows} reason={reason} />
+          if (rows.every(({ per_day: perDay, forecast }) => perDay === null && forecast === null))
+            return <NowAlone rows={rows} />
           return (
-            <Table
-              caption="Trends and forecasts"
-              rows={rows}
-              isDense
-              keyOf={({ name }: Trend) => name}
-              columns={[
-                { name: 'Figure', cell: ({ name }) => NAMES[name] ?? name },
-                { name: 'Now', isNumber: true, cell: ({ name, now }) => shown(numbers, name, now) },
-                {
-                  name: 'From day to day',
-                  isNumber: true,
-                  cell: ({ name, per_day: perDay, direction }) =>
-                    perDay === null ? (
-                      <Word tone="unknown">not enough data</Word>
-                    ) : direction === 'steady' ? (
-                      'steady'
-                    ) : (
-                      `${direction}: ${ranged(numbers, name, perDay, true)}`
-                    ),
-                },
-                {
-                  name: 'A day from now',
-                  isNumber: true,
-                  cell: ({ name, forecast }) => {
-                    const last = forecast?.steps.at(-1)
-                    if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
-                    const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
-                    return hours === '24'
-                      ? ranged(numbers, name, last)
-                      : `in ${hours} h: ${ranged(numbers, name, last)}`
+            <>
+              <Table
+                caption="Trends and forecasts"
+                rows={rows}
+                isDense
+                keyOf={({ name }: Trend) => name}
+                columns={[
+                  { name: 'Figure', cell: ({ name }) => NAMES[name] ?? name },
+                  { name: 'Now', isNumber: true, cell: ({ name, now }) => shown(numbers, name, now) },
+                  {
+                    name: 'From day to day',
+                    isNumber: true,
+                    cell: ({ name, per_day: perDay, direction }) =>
+                      perDay === null ? (
+                        <Word tone="unknown">not enough data</Word>
+                      ) : direction === 'steady' ? (
+                        'steady'
+                      ) : (
+                        `${direction}: ${ranged(numbers, name, perDay, true)}`
+                      ),
                   },
-                },
-                {
-                  name: 'Method',
-                  folded: 'wide',
-                  cell: ({ forecast, why }) =>
-                    forecast === null
-                      ? why.join('; ')
-                      : `${forecast.by}${forecast.is_naive ? ': no method forecast the past better' : ''}`,
-                },
-              ]}
-            />
+                  {
+                    name: 'A day from now',
+                    isNumber: true,
+                    cell: ({ name, forecast }) => {
+                      const last = forecast?.steps.at(-1)
+                      if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
+                      const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
+                      return hours === '24'
+                        ? ranged(numbers, name, last)
+                        : `in ${hours} h: ${ranged(numbers, name, last)}`
+                    },
+                  },
+                  {
+                    name: 'Method',
+                    folded: 'wide',
+                    cell: ({ forecast }) =>
+                      forecast === null
+                        ? ''
+                        : `${forecast.by}${forecast.is_naive ? ': no method forecast the past better' : ''}`,
+                  },
+                ]}
+              />
+              <Reasons rows={rows} />
+            </>
           )
         }}
       </Answer>
@@ -79,8 +82,17 @@ export function Trends({ cache }: { readonly cache: string }) {
   )
 }
 
+/** What cannot be told, and why: each reason once. */
+function Reasons({ rows }: { readonly rows: readonly Trend[] }) {
+  return reasonsOf(rows).map(({ why, names }) => (
+    <p className="note more" key={why}>
+      {names.length === 0 ? capitalised(why) : `${names.map((name) => NAMES[name] ?? name).join(', ')}: ${why}`}.
+    </p>
+  ))
+}
+
 /** If nothing can be compared, a table would say so in every cell. */
-function NowAlone({ rows, reason }: { readonly rows: readonly Trend[]; readonly reason: string }) {
+function NowAlone({ rows }: { readonly rows: readonly Trend[] }) {
   const { numbers } = useDashboard()
   return (
     <>
@@ -93,8 +105,9 @@ function NowAlone({ rows, reason }: { readonly rows: readonly Trend[]; readonly 
         ))}
       </dl>
       <p className="note more">
-        <Word tone="unknown">There is no forecast yet.</Word> {capitalised(reason)}.
+        <Word tone="unknown">There is no forecast yet.</Word>
       </p>
+      <Reasons rows={rows} />
     </>
   )
 }
