@@ -63,67 +63,9 @@ const targetOf = (symbol, checker) => (symbol.flags & ts.SymbolFlags.Alias ? che
 /** Types of another library, which documents their members. */
 const ELSEWHERE = ['RedisClientOptions', 'StandardSchema']
 
-/** Entry points of which every member of every type has a docstring; elsewhere those of options have. */
-const DOCUMENTED_WHOLE = [
-  '@millpond/cdn',
-  '@millpond/cdn/assets',
-  '@millpond/cdn/images',
-  '@millpond/control',
-  '@millpond/control/agent',
-  '@millpond/dashboard',
-  '@millpond/dashboard/handler',
-  '@millpond/dashboard/style-text',
-  '@millpond/proxy',
-  'millpond',
-  'millpond/apollo',
-  'millpond/astro',
-  'millpond/codec',
-  'millpond/codec/aws-kms',
-  'millpond/compat/bentocache',
-  'millpond/compat/cache-manager',
-  'millpond/environment',
-  'millpond/http',
-  'millpond/http/fastify',
-  'millpond/http/fetch',
-  'millpond/http/hono',
-  'millpond/http/koa',
-  'millpond/http/middlewares',
-  'millpond/http/wrappers',
-  'millpond/invalidate',
-  'millpond/jobs',
-  'millpond/jobs/bullmq',
-  'millpond/keyv',
-  'millpond/memory',
-  'millpond/nest',
-  'millpond/next',
-  'millpond/nodes',
-  'millpond/observe',
-  'millpond/ocache',
-  'millpond/opentelemetry',
-  'millpond/options',
-  'millpond/orm/kysely',
-  'millpond/orm/libsql',
-  'millpond/orm/pg',
-  'millpond/orm/prisma',
-  'millpond/orm/sqlite3',
-  'millpond/orm/typeorm',
-  'millpond/simple',
-  'millpond/testing',
-  'millpond/tier',
-  'millpond/tiers/distributed',
-  'millpond/tiers/edge',
-  'millpond/tiers/file',
-  'millpond/tiers/memcached',
-  'millpond/tiers/postgres',
-  'millpond/tiers/redis',
-  'millpond/tiers/sqlite',
-  'millpond/tiers/witness',
-  'millpond/unstorage',
-]
-
 /**
- * What has no docstring and needs one: classes, functions and constants, each member of options, and in the entry
- * points above every type and member. A member with one possible value (`kind: 'hit'`) says what it is.
+ * What has no docstring and needs one: classes, functions and constants, every member of every type, and in `millpond`
+ * itself every type. A member with one possible value (`kind: 'hit'`) says what it is.
  * @param {readonly Entry[]} entries @param {ts.Program} [program]
  */
 export function wordless(entries, program = programOf(entries.map(({ file }) => file))) {
@@ -134,9 +76,8 @@ export function wordless(entries, program = programOf(entries.map(({ file }) => 
       const isType = symbol.declarations?.every(
         (one) => ts.isInterfaceDeclaration(one) || ts.isTypeAliasDeclaration(one),
       )
-      const isWhole = DOCUMENTED_WHOLE.includes(entry.subpath)
       const lacking = hasWords(symbol) || (isType && entry.subpath !== 'millpond') ? [] : [name]
-      if (!(isWhole || name.endsWith('Options')) || ELSEWHERE.includes(name)) return lacking
+      if (ELSEWHERE.includes(name)) return lacking
       const members = [...(symbol.members ?? [])].filter(([, one]) => isPublicMember(one) && !hasWords(one))
       return [...lacking, ...members.map(([member]) => `${name}.${member}`)]
     }),

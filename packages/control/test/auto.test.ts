@@ -227,6 +227,35 @@ it('leaves alone what a person has changed, and waits for an experiment', async 
   expect((await seen(one)).state.why).toContain('editor changed the cache recently')
 })
 
+const applied = ({ opened }: Site, change: object) =>
+  opened.call('POST', 'optimizations/apply/', { as: 'editor', body: { cache_name: 'shop', change } })
+
+it('leaves to a person what they change while the figures before a change are taken', async () => {
+  const one = await site()
+  await allow(one, {})
+  await play(one)
+  await one.turn()
+  expect((await seen(one)).state.phase).toBe('counting')
+  await applied(one, { max_entries: 500, policy: 'sieve' })
+  await play(one, 3000)
+  await aWindow()
+  await one.turn()
+  expect((await seen(one)).state).toMatchObject({ phase: 'idle', why: expect.stringContaining('editor'), history: [] })
+  expect(one.cache.info().memory).toMatchObject({ maxEntries: 500, policy: 'sieve' })
+})
+
+it('leaves to a person what they change while a change is watched, and takes nothing back over it', async () => {
+  const one = await watched()
+  await applied(one, { policy: 'sieve' })
+  await regress(one)
+  const { state } = await seen(one)
+  expect(state).toMatchObject({
+    phase: 'idle',
+    history: [{ outcome: 'superseded', why: expect.stringContaining('editor changed the cache') }],
+  })
+  expect(one.cache.info().memory?.policy).toBe('sieve')
+})
+
 it('changes the size one step at a time, within its limits', () => {
   const settings = autoSettings.parse({ kinds: ['size'], max_entries: 110 })
   expect(within(settings, { max_entries: 200 }, { max_entries: 100 })).toEqual({ max_entries: 110 })

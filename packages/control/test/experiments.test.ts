@@ -241,6 +241,29 @@ it('ends automatically if an arm does harm, and records it as automatic', async 
   expect(data[0]).toMatchObject({ actor: 'auto', target: 'shop' })
 })
 
+it('applies no arm by itself that did harm after it had been found better', async () => {
+  const { cache, opened } = await site()
+  const arms = [{ name: 'as it is' }, { name: 'longer', ttl_seconds: 0.05 }]
+  const { id } = (await start(opened, { ...LIVES, arms })).json
+  const show = async () => (await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json
+  await play(cache)
+  await opened.plane.control.experiments.turn()
+  expect(await show()).toMatchObject({ state: 'running', decided: { verdict: 'better', winner: 'longer' } })
+  // From now on the source has another value each time, so that what lives longer is stale.
+  let value = 0
+  await play({ getOrSet: (key) => cache.getOrSet(key, () => value++) as never }, 16_000)
+  await opened.plane.control.experiments.turn()
+  expect(await show()).toMatchObject({ ended: 'harm', judgement: { text: expect.stringContaining('stale') } })
+  const apply = (body: object) => opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body })
+  expect((await apply({ dry_run: true })).json).toMatchObject({
+    status: 409,
+    code: 'no_winner',
+    detail: expect.stringContaining('longer does harm'),
+  })
+  // Whoever names it has read why.
+  expect((await apply({ arm: 'longer', dry_run: true })).json).toEqual({ arm: 'longer', change: { ttl_seconds: 0.05 } })
+})
+
 it('tries another memory in a shadow cache, and applies it', async () => {
   const { cache, opened } = await site({
     tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })],

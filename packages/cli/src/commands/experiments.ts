@@ -241,7 +241,9 @@ function tell({ out }: Context, row: Row): void {
     text`  ${textAt(row, 'id')} on ${textAt(row, 'cache_name')}, ${textAt(row, 'ended') || textAt(row, 'phase')}: ${textAt(row, 'judgement', 'text')}`,
   )
   const decided = textAt(row, 'decided', 'text')
-  if (decided !== '') out.line(text`  sure since ${clock(textAt(row, 'decided', 'at'))}: ${decided}`)
+  const isLost = ['harm', 'uneven'].includes(textAt(row, 'judgement', 'verdict'))
+  if (decided !== '')
+    out.line(text`  ${isLost ? 'seemed sure' : 'sure'} since ${clock(textAt(row, 'decided', 'at'))}: ${decided}`)
   const covers = coversOf(at(row, 'plan'))
   const covered = numberAt(row, 'judgement', 'covered')
   if (covers !== '')

@@ -128,7 +128,8 @@ export class AutoApply {
     if ((await this.#control.experiments.running(cache)) !== undefined)
       return 'an experiment is running: two changes at a time would disturb each other'
     const by = await this.#changedBy(cache, now - settings.hands_off_seconds * 1000)
-    if (by !== undefined) return `${by} changed the cache recently, and changes made by people are left alone`
+    if (by !== undefined)
+      return `${by} changed the cache recently, and changes made by people are left alone for ${Math.round(settings.hands_off_seconds / 360) / 10} hours (hands_off_seconds)`
     const says = await askInsight(this.#control, cache, 'analyze', { days: 7 }).catch((error: unknown) => {
       if (error instanceof Problem) return error.message
       throw error
@@ -166,9 +167,12 @@ export class AutoApply {
 
   /** The change is made once the figures before it are known. */
   async #count(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
+    const since = Date.parse(state.since ?? '')
+    const by = await this.#changedBy(cache, since)
+    if (by !== undefined) return this.#idle(cache, state, `${by} changed the cache meanwhile`)
     const counts = await this.#lead(cache, 'before')
     const now = await this.#control.store.now()
-    const windows = (now - Date.parse(state.since ?? '')) / (settings.window_seconds * 1000)
+    const windows = (now - since) / (settings.window_seconds * 1000)
     if (windows < 1) return
     if (counts.before.reads.reduce((sum, reads) => sum + reads, 0) < LEAST_READS) {
       if (windows > PATIENT_WINDOWS) await this.#idle(cache, state, 'too few reads for a comparison')
@@ -184,6 +188,10 @@ export class AutoApply {
   }
 
   async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
+    // What a person has set since then stays: the undo of this change would overwrite it.
+    const by = await this.#changedBy(cache, Date.parse(state.since ?? ''))
+    if (by !== undefined)
+      return this.#end(cache, state, 'superseded', `${by} changed the cache while it was watched`, null)
     const judged = judgeChange(await this.#lead(cache, 'measuring'))
     if (judged?.harm !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.harm)
     const windows =

@@ -145,7 +145,7 @@ export const experimentRoutes: readonly Route[] = [
     async handle({ control, principal, params, body, caller, request, base }) {
       const view = await reached(control, principal, params.id)
       checkReach(principal, view.cache_name, view.plan.namespace)
-      const arm = body.arm ?? view.decided?.winner ?? view.judgement.winner
+      const arm = body.arm ?? winnerOf(view)
       if (arm === null || arm === undefined)
         throw new Problem(
           409,
@@ -213,6 +213,10 @@ export const experimentRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** The winner stays what it was when it was found, unless it turned out that it does harm, or that nothing counts. */
+const winnerOf = ({ decided, judgement }: ExperimentView): string | null =>
+  judgement.verdict === 'harm' || judgement.verdict === 'uneven' ? null : (decided?.winner ?? judgement.winner)
 
 const coveredIn = ({ select = {} }: AskedPlan): string =>
   Object.entries(select)

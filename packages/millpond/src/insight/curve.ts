@@ -20,7 +20,9 @@ import { type Estimate, emptyTally, missesPerRead, type Tally } from './tally.ts
 
 /** A hypothetical cache: its size (entries or bytes), and its TTLs as a multiple of the actual ones. */
 export interface Scenario {
+  /** Its limit, in the unit of the weights given to `read`: entries, or bytes. */
   readonly size: number
+  /** Its TTLs as a multiple of the actual ones; `Infinity`: until eviction or invalidation. */
   readonly ttlScale: number
 }
 
@@ -47,7 +49,9 @@ const LONGEST_MS = 2 ** 31
  * const { value, error } = curve.estimate(1) // misses per read of 2,000 entries, and its standard error
  */
 export class Curve {
+  /** What is simulated, in the order of the constructor: `estimate` takes their indexes. */
   readonly scenarios: readonly Scenario[]
+  /** The counts so far; `turn` replaces it. */
   tally: Tally
   readonly #sizes: Float64Array
   readonly #scales: Float64Array
@@ -100,6 +104,7 @@ export class Curve {
     return this.#directory.size
   }
 
+  /** Whether a key with this mixed hash is watched. */
   watches(mix: number): boolean {
     return mix < this.#threshold
   }

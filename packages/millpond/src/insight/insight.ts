@@ -50,11 +50,14 @@ import { type WhatIf, type WhatIfQuestion, whatIfOf } from './what-if.ts'
 
 /** What insight needs of a cache: `createCache` creates one. */
 export interface InsightCache extends WatchedCache {
+  /** Its name, its memory and its tiers. */
   info(): ReturnType<WatchedCache['info']> &
     ReturnType<JudgedCache['info']> & { readonly cacheLevels: readonly { readonly name: string }[] }
+  /** Called by `optimize` with `apply`. */
   configure(changes: Change): Promise<unknown>
   /** Needed by `usagePrediction`, `predictiveLoading` and `freshness`. */
   readonly sources?: PredictedCache['sources']
+  /** Needed by `benchmark`, and by what needs `sources`. */
   namespace?(
     name: string,
   ): ReturnType<PredictedCache['namespace']> &
@@ -95,10 +98,13 @@ export interface OptimizeOptions extends WindowOptions {
 
 /** The effects of other sizes, policies and TTLs. */
 export interface Sizing {
+  /** The name of the cache. */
   readonly cache: string
+  /** The observations behind it. While they are not enough, `sizes`, `policies` and `ttls` are empty. */
   readonly evidence: Evidence
   /** The current limit of memory; absent if it has none. */
   readonly capacity?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
+  /** The current eviction policy; absent without a memory tier that has a limit. */
   readonly policy?: string
   /** What memory holds now, in the unit of `capacity`. */
   readonly used?: number
@@ -111,11 +117,14 @@ export interface Sizing {
   readonly hitRate: number
   /** Under LRU; the results of the cache's own policy at half and twice the size are in `policies`. */
   readonly sizes: readonly SizePoint[]
+  /** Other policies at this size, and the current one at half and twice the size. */
   readonly policies: readonly PolicyPoint[]
+  /** Longer TTLs for all values together. */
   readonly ttls: readonly TtlPoint[]
 }
 
 export interface HotTier {
+  /** The name of the tier that answered the reads. */
   readonly tier: string
   /**
    * Estimates from one read in 64: `count - error` to `count`. A read counts half after 15 minutes, a quarter after 30,
@@ -127,14 +136,20 @@ export interface HotTier {
 export interface Analysis extends Sizing {
   /** The causes of misses, the most frequent first. */
   readonly bottlenecks: readonly Bottleneck[]
+  /** The most important first; empty without enough evidence. */
   readonly recommendations: readonly Recommendation[]
+  /** Most read first: at most 24, or 4 if next reads are predicted. */
   readonly patterns: readonly PatternPoint[]
+  /** The 20 hottest keys of each of at most four tiers. */
   readonly hotKeys: readonly HotTier[]
 }
 
 export interface Optimized {
+  /** The name of the cache. */
   readonly cache: string
+  /** The observations before anything was applied. */
   readonly evidence: Evidence
+  /** Those of at least `minImpact`, the most important first; empty without enough evidence. */
   readonly recommendations: readonly Recommendation[]
   /** The change that was applied. */
   readonly applied?: { readonly id: string; readonly change: Change; readonly undo: Change }
@@ -142,20 +157,26 @@ export interface Optimized {
 
 /** Advice on caches of this process, from a sample of their requests. */
 export interface Insight {
+  /** The names of those watched. */
   readonly caches: readonly string[]
-  /** @throws MillpondError `OPTION_INVALID` for a cache that is not watched, as all methods */
+  /**
+   * Hit rates at other sizes, and the effect of other policies and TTLs.
+   * @throws MillpondError `OPTION_INVALID` for a cache that is not watched, as all methods
+   */
   sizing(cache: string, options?: WindowOptions): Sizing
   /**
    * The effect that one other size, policy or TTL would have had, with its interval; `why` if it is unknown.
    * @throws MillpondError `OPTION_INVALID` unless exactly one setting is given
    */
   whatIf(cache: string, question: WhatIfQuestion, options?: WindowOptions): WhatIf
+  /** The same with the causes of misses, recommendations, key patterns and hot keys. */
   analyze(cache: string, options?: WindowOptions): Analysis
   /**
    * Recommendations, the most important first; with `apply`, the first applicable one is applied. Without evidence
    * there are none.
    */
   optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
+  /** A score from counters that the cache keeps anyway: it needs 200 reads, and no evidence. */
   health(cache: string): CacheHealth
   /**
    * Measures the cache's speed: gets and sets of its own keys, which are erased afterwards and not counted in any

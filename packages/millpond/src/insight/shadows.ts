@@ -34,6 +34,7 @@ const WARM_AFTER = 16
 
 /** A hypothetical cache. */
 export interface ShadowOf {
+  /** Its eviction policy, as from `policyByName`. */
   readonly policy: EvictionFactory
   /** Its size, as a multiple of the whole cache's. */
   readonly scale: number
@@ -113,6 +114,7 @@ export class Shadows {
     return this.#shadows.some(({ isFull }) => isFull)
   }
 
+  /** Counts reads of keys that no shadow sees, and how many of them missed in the actual cache. */
   skip(reads: number, missed: number): void {
     if (!this.isWarm) return
     this.tally.reads += reads
@@ -164,6 +166,7 @@ export class Shadows {
     return SURE * Math.hypot(error, OF_SCALE)
   }
 
+  /** Begins a new tally, and returns the one that has ended. */
   turn(): Tally {
     const ended = this.tally
     this.tally = emptyTally(this.#shadows.length)

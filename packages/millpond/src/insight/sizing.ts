@@ -8,8 +8,11 @@ import type { Watching } from './watching.ts'
 
 /** A number, with its 95 % interval. */
 export interface Range {
+  /** The most likely value. */
   readonly value: number
+  /** The lower end of the interval. */
   readonly low: number
+  /** The upper end of the interval. */
   readonly high: number
 }
 
@@ -17,26 +20,34 @@ export interface Range {
 export interface SizePoint {
   /** As a multiple of the actual size. */
   readonly factor: number
+  /** In the unit of `capacity`: entries or bytes. */
   readonly size: number
+  /** 0 to 1. */
   readonly hitRate: Range
 }
 
 /** The additional hits over all reads; negative for fewer. */
 export interface PolicyPoint {
+  /** The eviction policy. */
   readonly policy: PolicyName
+  /** Its size, as a multiple of the actual one. */
   readonly factor: number
+  /** Compared with the current policy at the current size, -1 to 1. */
   readonly change: Range
 }
 
 export interface TtlPoint {
   /** As a multiple of the actual TTLs; `Infinity`: until eviction or invalidation. */
   readonly factor: number
+  /** The additional hits per read, -1 to 1; what they cost in staleness is not in it. */
   readonly change: Range
 }
 
 /** A pattern of keys: its reads, and the effect of longer TTLs. */
 export interface PatternPoint {
+  /** The namespace of the keys. */
   readonly namespace: string
+  /** The key with its variable parts replaced: `user:*`. */
   readonly pattern: string
   /** Sampled reads; earlier ones count less. */
   readonly reads: number
@@ -45,10 +56,13 @@ export interface PatternPoint {
    * patterns than can be tracked, those that are read most are.
    */
   readonly share?: number
+  /** Watched keys of the pattern. */
   readonly keys: number
+  /** Loads of watched keys. */
   readonly loads: number
-  /** Reloads of keys whose last value is known, and the share that found another value. */
+  /** Reloads of watched keys whose last value is known. */
   readonly reloads: number
+  /** The share of these that found another value, 0 to 1; 0 without any. */
   readonly changed: number
   /** Over this pattern's reads, if it had the whole memory to itself. */
   readonly ttl: readonly TtlPoint[]

@@ -38,12 +38,19 @@ export interface WhatIf {
 
 /** The observations behind the answer: `Sizing` has them. */
 export interface WhatIfSeen {
+  /** Without enough of it, no question is answered. */
   readonly evidence: Evidence
+  /** The current limit of memory; absent if it has none. */
   readonly capacity?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
+  /** The current eviction policy. */
   readonly policy?: string
+  /** The share of reads that memory answered, 0 to 1. */
   readonly hitRate: number
+  /** Hit rates at other sizes. */
   readonly sizes: readonly SizePoint[]
+  /** Differences that other policies and sizes would make. */
   readonly policies: readonly { readonly policy: string; readonly factor: number; readonly change: Range }[]
+  /** Differences that longer TTLs would make. */
   readonly ttls: readonly TtlPoint[]
 }
 

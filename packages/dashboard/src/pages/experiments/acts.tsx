@@ -6,7 +6,7 @@ import { useAccess, useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { Notice } from '../../parts/section.tsx'
-import { coversOf, isPartial, settingOf } from './words.ts'
+import { coversOf, isPartial, settingOf, winnerOf } from './words.ts'
 
 interface Act {
   readonly verb: string
@@ -21,7 +21,7 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
   const { may } = useAccess()
   const [act, setAct] = useState<Act | undefined>()
   const { state, applied, plan, cache_name } = experiment
-  const winner = plan.arms.find(({ name }) => name === (experiment.decided?.winner ?? experiment.judgement.winner))
+  const winner = plan.arms.find(({ name }) => name === winnerOf(experiment))
   const where = plan.namespace ?? cache_name
   const acts: readonly (Act & { readonly scope: string; readonly isThere: boolean })[] = [
     {

@@ -14,7 +14,7 @@ import { Acts } from './acts.tsx'
 import { Arms } from './arms.tsx'
 import { Begin } from './begin.tsx'
 import { Course } from './course.tsx'
-import { coversOf, phaseOf, reasonOf, settingOf, verdictOf } from './words.ts'
+import { coversOf, phaseOf, reasonOf, settingOf, standingOf, verdictOf } from './words.ts'
 
 export function Experiments() {
   const { offers } = useAccess()
@@ -131,7 +131,7 @@ function Shown({
           note={
             <>
               {reasonOf(numbers, shown)}
-              {shown.decided !== null && (
+              {shown.decided !== null && standingOf(shown) === shown.decided && (
                 <>
                   , sure since <Time at={shown.decided.at} />
                 </>

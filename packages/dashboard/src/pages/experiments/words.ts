@@ -3,14 +3,27 @@ import type { ArmPlan, Experiment, ExperimentPlan } from '../../api/experiments.
 import type { Numbers } from '../../format/numbers.ts'
 import { spelled } from '../../format/text.ts'
 
+type Found = Pick<Experiment['judgement'], 'verdict' | 'winner' | 'text'>
+
+/** The first significant verdict stays, unless an arm did harm later, or the counts turned out not to be valid. */
+export const standingOf = ({
+  judgement,
+  decided,
+}: Pick<Experiment, 'decided'> & { readonly judgement: Found }): Found =>
+  decided === null || isRefuted(judgement) ? judgement : decided
+
+const isRefuted = ({ verdict }: Found): boolean => verdict === 'harm' || verdict === 'uneven'
+
+/** The arm that can be applied without naming it, if there is one. */
+export const winnerOf = (experiment: Experiment): string | null =>
+  isRefuted(experiment.judgement) ? null : standingOf(experiment).winner
+
 /** The title: the present state. */
-export function verdictOf({ judgement: { verdict, winner }, decided, state, applied }: Experiment): string {
+export function verdictOf(experiment: Experiment): string {
+  const { state, applied } = experiment
   if (applied !== null)
     return applied.is_undone ? `${applied.arm} was applied and rolled back` : `${applied.arm} is applied to all keys`
-  const [sure, of] =
-    decided === null || verdict === 'harm' || verdict === 'uneven'
-      ? [verdict, winner]
-      : [decided.verdict, decided.winner]
+  const { verdict: sure, winner: of } = standingOf(experiment)
   if (sure === 'better') return `${of} is better`
   if (sure === 'worse') return `${of} stays better`
   if (sure === 'no_difference') return 'There is no difference that matters'
@@ -36,8 +49,8 @@ export function phaseOf({ phase, ended, kind }: Experiment): string {
 }
 
 /** The server's sentence: once significant it stays the verdict; until then it says what is missing. */
-export const reasonOf = (numbers: Numbers, { judgement, decided }: Experiment): string =>
-  spelled(numbers, (decided ?? judgement).text.replace(/^not enough data: /, ''))
+export const reasonOf = (numbers: Numbers, experiment: Experiment): string =>
+  spelled(numbers, standingOf(experiment).text.replace(/^not enough data: /, ''))
 
 /** Which keys it covers; undefined: all of them. */
 export function coversOf(numbers: Numbers, { select }: ExperimentPlan): string | undefined {

@@ -9,12 +9,19 @@ import type { Difference } from './verdict.ts'
 
 /** The effect of a change, and whether it is harmful. */
 export interface AfterChange {
+  /** Reads counted before the change. */
   readonly before: number
+  /** Reads counted since. */
   readonly after: number
+  /** After minus before, per read; for hits, above 0 is better, for all others below 0. */
   readonly differences: Readonly<Partial<Record<keyof Guards, Difference>>>
   /** What is significantly worse, and by more than is tolerated. */
   readonly harm: string | undefined
-  /** What is worse by more than is tolerated, significantly or not: do not keep such a change. */
+  /**
+   * What is worse by more than is tolerated, even if that is not certain at all times: do not keep such a change. What
+   * is limited by a share of its own (loads, slow loads) counts only if chance alone would bring so many in one of 20
+   * cases at most: where they are few, one more is many per cent.
+   */
   readonly loss: string | undefined
 }
 
@@ -27,18 +34,36 @@ export function judgeChange(counts: Counts, guards: Plan['guards'] = GUARDS): Af
   const [before, after] = [total(counts.before.reads), total(counts.measured.reads)]
   if (before === 0 || after === 0) return undefined
   const differences: Partial<Record<keyof Guards, Difference>> = {}
-  for (const [name, measure] of MEASURES) differences[name] = differenceOf(name, paired(measure, counts), SCALE, ALPHA)
-  const told = Object.entries(differences).map(([name, { value, ...of }]) => [
-    name,
-    { ...of, value, low: value, high: value },
-  ])
+  const told: Partial<Record<keyof Guards, Difference>> = {}
+  for (const [name, measure] of MEASURES) {
+    const compared = paired(measure, counts)
+    const found = differenceOf(name, compared, SCALE, ALPHA)
+    differences[name] = found
+    if (!RELATIVE.has(name) || isMoreThanChance(measure, compared, counts))
+      told[name] = { ...found, low: found.value, high: found.value }
+  }
   return {
     before,
     after,
     differences,
     harm: harmOf(guards, differences),
-    loss: harmOf(guards, Object.fromEntries(told)),
+    loss: harmOf(guards, told),
   }
+}
+
+/** Guards that are a share of what there was before. */
+const RELATIVE: ReadonlySet<keyof Guards> = new Set(['loads', 'slow'])
+/** Standard errors that one in 20 normally distributed values exceeds. */
+const ONE_SIDED = 1.645
+
+/** The variance is at least that of independent events, one more of them than were counted: none may be chance, too. */
+function isMoreThanChance(
+  measure: Measure,
+  { difference, variance }: ReturnType<typeof paired>,
+  { before, measured }: Counts,
+): boolean {
+  const ofCounts = (sums: Counts['before']): number => (total(sums[measure]) + 1) / total(sums.reads) ** 2
+  return difference > ONE_SIDED * Math.sqrt(Math.max(variance, ofCounts(before) + ofCounts(measured)))
 }
 
 /** For each bucket, its deviation from the total before and after, so that its constant part cancels out. */

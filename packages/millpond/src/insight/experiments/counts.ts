@@ -12,7 +12,9 @@ export type Column = (typeof COLUMNS)[number]
 export type Sums = Readonly<Record<Column, Float64Array>>
 
 export interface Counts {
+  /** While all keys were treated alike; all 0 if the plan has no such phase. */
   readonly before: Sums
+  /** Since the arms differ and entries from before have expired. */
   readonly measured: Sums
   /** Distinct keys that one process has read since the arms differ, by arm: up to some 30,000. */
   readonly keys: Float64Array

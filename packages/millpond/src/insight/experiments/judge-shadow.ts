@@ -11,6 +11,7 @@ const LEAST_LOOKED = 500
 
 /** The observations of the shadows of one process, or of several combined. */
 export interface ShadowCounts {
+  /** Reads and misses; its candidates are the arms, in the order of the plan. */
   readonly tally: Tally
   /** Entries were evicted from the shadows: before that, all arms are alike. */
   readonly isFull: boolean

@@ -21,6 +21,7 @@ import { checkSelect, type ExperimentSelect, properShare } from './select.ts'
 
 /** Memory settings, for experiments that are simulated. */
 export interface ArmMemory {
+  /** Its eviction policy. Default: the current one. */
   readonly policy?: PolicyName | undefined
   /** Its size, as a multiple of the actual one. */
   readonly factor?: number | undefined
@@ -93,26 +94,44 @@ export interface PlanOptions {
 }
 
 export interface PlannedArm {
+  /** As given. */
   readonly name: string
+  /** The settings for its keys; empty: as it is. */
   readonly settings: ArmSettings
+  /** For an experiment in shadow caches; otherwise `undefined`. */
   readonly memory: ArmMemory | undefined
+  /** Its share of the keys that the experiment covers, above 0 and below 1; all together are 1. */
   readonly share: number
 }
 
 export interface Plan {
+  /** As given: it decides which keys each arm has. */
   readonly name: string
+  /** `keys`: settings on shares of the keys. `shadow`: memory, simulated in shadow caches. */
   readonly kind: 'keys' | 'shadow'
+  /** 2 to 6, the control first. */
   readonly arms: readonly PlannedArm[]
+  /** What decides. */
   readonly metric: Metric
+  /** The smallest difference per read that matters, above 0 and below 1. */
   readonly effect: number
+  /** How often equal arms may be found different, whenever they are looked at; all arms share it. */
   readonly alpha: number
+  /** The harm at which it ends; `false`: no limit. */
   readonly guards: { readonly [K in keyof Guards]-?: number | false }
+  /** Loads that take longer are slow, in milliseconds. */
   readonly slowMs: number
+  /** How long all keys are counted before the arms differ, in milliseconds. */
   readonly beforeMs: number
+  /** How long the arms differ before counting begins, in milliseconds. */
   readonly settleMs: number
+  /** No verdict before it has counted for so long, in milliseconds. */
   readonly minRunMs: number
+  /** It ends after it has counted for so long, in milliseconds. */
   readonly maxRunMs: number
+  /** Only this namespace and its tenants; `undefined`: all. */
   readonly namespace: string | undefined
+  /** Only these of its keys; `undefined`: all. */
   readonly select: ExperimentSelect | undefined
 }
 

@@ -20,6 +20,7 @@ const A_TURN = 1024
 
 /** Observes a sample of the reads until it is closed. */
 export class ShadowTrial {
+  /** Always `measuring`: shadows differ from the start. */
   readonly phase: Phase = 'measuring'
   #shadows: Shadows
   readonly #arms: readonly ShadowOf[]
@@ -67,6 +68,7 @@ export class ShadowTrial {
     return sameSetting(now === undefined ? now : { ...now, entries: this.#setting.entries }, this.#setting)
   }
 
+  /** Stops observing. `counts` stay. */
   close(): void {
     this.#stop()
     this.#stopTimer?.()

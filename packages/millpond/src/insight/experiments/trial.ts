@@ -15,8 +15,11 @@ import { StaleReads } from './stale-reads.ts'
 
 /** What an experiment needs of a cache: `createCache` creates one. */
 export interface DividedCache {
+  /** Gives each key the settings of an arm, until the returned function is called; one division at a time. */
   divide(division: Division): () => void
+  /** Tells a recorder of all reads and loads, until the returned function is called. */
   record(recorder: Recorder): () => void
+  /** Calls the listener for each load that fails, until the returned function is called. */
   on<E extends 'loadError'>(event: E, listener: Listener<E>): () => void
 }
 
@@ -34,6 +37,7 @@ const OF_TTL = 0.75
 
 /** Counts all reads of a cache rather than a sample, until it is closed. */
 export class KeyTrial {
+  /** What was counted so far. It grows; closing keeps it. */
   readonly counts: Counts
   #phase: Phase = 'before'
   readonly #plan: Plan
@@ -77,11 +81,15 @@ export class KeyTrial {
     ]
   }
 
+  /** The phase that `enter` was last called with; `before` at first. */
   get phase(): Phase {
     return this.#phase
   }
 
-  /** @throws MillpondError `OPTION_INVALID` if the cache is divided already */
+  /**
+   * Begins a phase: from `settling` on, the arms differ.
+   * @throws MillpondError `OPTION_INVALID` if the cache is divided already
+   */
   enter(phase: Phase): void {
     if (phase !== 'before') this.#undivide ??= this.#cache.divide(this.#division)
     this.#phase = phase

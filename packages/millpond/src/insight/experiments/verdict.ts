@@ -3,17 +3,24 @@ import type { Guards, Plan } from './plan.ts'
 
 /** A difference from the control per read, with an interval that is valid whenever it is looked at. */
 export interface Difference {
+  /** Of the control, per read. */
   readonly control: number
+  /** Of the arm, per read. */
   readonly arm: number
+  /** The arm compared with the control, per read, after what was known from before is subtracted. */
   readonly value: number
+  /** The lower end of its interval; `-Infinity` while too little is known. */
   readonly low: number
+  /** The upper end of its interval; `Infinity` while too little is known. */
   readonly high: number
 }
 
 export type ArmVerdict = 'not_enough_data' | 'undecided' | 'better' | 'worse' | 'no_difference' | 'harm'
 
 export interface ArmResult {
+  /** The name of the arm. */
   readonly name: string
+  /** Reads of its keys since the arms differ; in shadow caches, all reads. */
   readonly reads: number
   /** Distinct keys read, in the process that has seen the most; absent in shadow caches. */
   readonly keys: number | undefined
@@ -21,6 +28,7 @@ export interface ArmResult {
   readonly gain: Difference | undefined
   /** All guarded measures, with their natural sign: more loads are positive. */
   readonly differences: Readonly<Partial<Record<keyof Guards, Difference>>>
+  /** What is certain about it. `not_enough_data`, `undecided`: nothing yet. */
   readonly verdict: ArmVerdict
   /** Why it is harmful, or why there is no verdict. */
   readonly why: string | undefined
@@ -29,11 +37,15 @@ export interface ArmResult {
 export type Verdict = ArmVerdict | 'uneven'
 
 export interface Judgement {
+  /** Of all arms together. `uneven`: the keys were not divided as planned, so nothing counts. */
   readonly verdict: Verdict
   /** The arm to choose: the control if no other is better. Absent before there is a verdict. */
   readonly winner: string | undefined
+  /** The verdict in a sentence, with its numbers, or what is missing for one. */
   readonly text: string
+  /** The arm that the others are compared with; `keys` as in `ArmResult`. */
   readonly control: { readonly name: string; readonly reads: number; readonly keys: number | undefined }
+  /** The others, in the order of the plan. */
   readonly arms: readonly ArmResult[]
   /**
    * The share of the cache's reads that were of keys which it covers, since its arms differ. Absent if it covers all,

@@ -13,11 +13,9 @@ export interface PatternPrediction {
   readonly candidates: number
   /** The share of these candidates that was read in time, 0 to 1. */
   readonly readShare: number
-  /**
-   * Log loss per candidate of the model, and of a baseline that knows only the share; each over the last window of
-   * 2,048. Absent before the first window has ended.
-   */
+  /** Log loss per candidate of the model, over the last window of 2,048. Absent before the first window has ended. */
   readonly loss?: number
+  /** The same of a baseline that knows only the share. Absent before the first window has ended. */
   readonly baseLoss?: number
   /** Nothing is proposed for a while: the model was worse than the baseline. */
   readonly isOff: boolean
@@ -35,13 +33,17 @@ export interface Prediction {
   readonly state: 'open' | 'closed' | 'watching' | 'off'
   /** The share of proposals with a known outcome that were read while in memory, 0 to 1. Absent without any. */
   readonly accuracy?: number
+  /** Proposals so far. */
   readonly proposed: number
+  /** Of these, read while in memory. */
   readonly used: number
+  /** Of these, given up without a read. */
   readonly wasted: number
   /** Proposals that were neither read nor given up yet. */
   readonly outstanding: number
-  /** How often memory was told to keep what will be read soon, and whether that is on, because a shadow gains by it. */
+  /** How often memory was told to keep what will be read soon. */
   readonly kept: number
+  /** Whether that is on, because a shadow gains by it. */
   readonly isKeeping: boolean
   /** The outcomes of the loads. */
   readonly loads: Prefetched
@@ -54,11 +56,13 @@ export interface Prediction {
   readonly benefit?: number
   /** Loads that were saved, or would have been while prefetching was off, as a share of all loads without it. */
   readonly spared: number
-  /** How often prefetching was switched off, and how often the traffic drifted. */
+  /** How often prefetching was switched off. */
   readonly closings: number
+  /** How often the traffic drifted. */
   readonly drifts: number
   /** Reads that were dropped because they came too fast. */
   readonly lost: number
+  /** Patterns with candidates, most candidates first. */
   readonly patterns: readonly PatternPrediction[]
   /** Why a custom model is no longer called. */
   readonly modelFault?: ModelFault

@@ -24,6 +24,7 @@ interface Space {
 
 /** What prediction needs of a cache: `createCache` creates one. */
 export interface PredictedCache extends WatchedCache, Sources {
+  /** A namespace by its name, whose keys are prefetched. */
   namespace(name: string): Space
 }
 

@@ -42,6 +42,7 @@ export interface KeyRead {
   hash: number
   /** Encoded. */
   key: string
+  /** The namespace of the key. */
   namespace: string
   /** A number for the session or request; 0 for none. */
   context: number
@@ -72,15 +73,21 @@ export class Predictor {
   proposed = 0
   /** The number of keys that memory should keep for a while, by the last read. */
   kept = 0
-  /** Loads so far, including saved ones; and those that were saved, or would have been while nothing was proposed. */
+  /** Loads so far, including saved ones. */
   loads = 0
+  /** Loads that were saved, or would have been while nothing was proposed. */
   spared = 0
-  /** Proposed so far; read while in memory; and not read. The rest is pending. */
+  /** Proposals so far. What is neither used nor wasted is pending. */
   issued = 0
+  /** Proposals that were read while in memory. */
   used = 0
+  /** Proposals that were given up without a read. */
   wasted = 0
+  /** How many loads may be wasted, and the probability from which a key is proposed. */
   readonly budget: Budget
+  /** How accurate it is, by pattern. */
   readonly judge = new Judge()
+  /** Whether prefetching and keeping avoid misses, by shadows of memory. */
   readonly gate: Gate
   /** The proposals of the last read: the first elements of `#places` are their places in `#candidates`. */
   readonly #candidates = new Candidates()
@@ -136,6 +143,7 @@ export class Predictor {
     return this.#candidates.hashes[this.#places[at] as number] as number
   }
 
+  /** A proposed key of the last read, from 0 to `proposed - 1`. */
   keyAt(at: number): string {
     return this.#candidates.keys[this.#places[at] as number] as string
   }
@@ -145,6 +153,7 @@ export class Predictor {
     return this.#candidates.keys[this.#keptPlaces[at] as number] as string
   }
 
+  /** The hash of `keptAt(at)`. */
   keptHashAt(at: number): number {
     return this.#candidates.hashes[this.#keptPlaces[at] as number] as number
   }
@@ -154,6 +163,7 @@ export class Predictor {
     return this.#candidates.chances[this.#places[at] as number] as number
   }
 
+  /** Learns from a read, and decides what is proposed and kept after it. `placeOf` says where a key is held. */
   read({ hash, key, namespace, context, isHit, isLost, weight, time }: KeyRead, placeOf: KeyPlaceOf): void {
     const now = ++this.#now
     const isMiss = !isHit

@@ -24,6 +24,13 @@ const KINDS: Readonly<Record<string, Traffic>> = {
   'an arm of a tenth, and nothing known before': { ...SITE, before: 0, share: 0.1 },
 }
 
+/** How many of so many have a property that each has with this chance. */
+function drawn(random: () => number, many: number, chance: number): number {
+  let found = 0
+  for (let one = 0; one < many; one++) if (random() < chance) found++
+  return found
+}
+
 interface Found {
   /** The sequential test over buckets; the same interval as if nobody looked twice; and a z-test over requests. */
   readonly sequential: boolean
@@ -298,6 +305,29 @@ describe('before and after a change', () => {
       Array.from({ length: 100 }, (_, seed) => changed(seed + 1, 1)).filter((found) => found?.harm !== undefined),
     ).toEqual([])
     expect(changed(1, 0.8)).toMatchObject({ harm: undefined, loss: undefined })
+  })
+
+  it('takes no few slow loads for a loss that chance brings, and the same share of many for one', () => {
+    const slow = (seed: number, before: number, after: number) => {
+      const run = new Simulated(seed, { ...SITE, before: 16_000 })
+      run.read()
+      run.read()
+      const random = randomFrom(seed)
+      for (const [sums, share] of [
+        [run.counts.before, before],
+        [run.counts.measured, after],
+      ] as const)
+        sums.slow.set(sums.reads.map((reads) => drawn(random, reads, share)))
+      return judgeChange(run.counts)?.loss
+    }
+    const lost = (before: number, after: number): number =>
+      Array.from({ length: 60 }, (_, seed) => slow(seed + 1, before, after)).filter((loss) =>
+        loss?.startsWith('more slow loads'),
+      ).length
+    // Without a look at what chance does, 33, 48 and 18 of a hundred changes that changed nothing were lost.
+    for (const share of [0.00005, 0.0005, 0.01]) expect(lost(share, share), `${share}`).toBeLessThanOrEqual(6)
+    expect(lost(0.01, 0.015)).toBeGreaterThanOrEqual(57)
+    expect(lost(0, 0.002)).toBeGreaterThanOrEqual(57)
   })
 
   it('says nothing without reads', () => {
