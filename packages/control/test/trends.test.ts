@@ -332,3 +332,26 @@ describe('metrics/trends/', () => {
     }
   })
 })
+
+describe('what others were reported for', () => {
+  it('foresees nothing from one value, or from the same one long ago (openobserve/openobserve#14608)', () => {
+    expect(forecast([5], 24, [])).toMatch(/^1 steps? (is|are) known: 53 are needed$/)
+    expect(forecast([5, ...Array.from({ length: 500 }, () => null)], 24, [])).toMatch(/^1 steps? (is|are) known/)
+    expect(slopeOf([{ day: 1, value: 5 }])).toBeUndefined()
+  })
+
+  it('is not spoilt by one value that is not a number (easimon/shelly-exporter#21, prometheus/prometheus#11433)', () => {
+    const values = Array.from({ length: 200 }, (_, at) => 100 + (at % 7))
+    for (const odd of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const found = forecast(values.with(150, odd), 12, [])
+      expect(typeof found).toBe('object')
+      if (typeof found === 'string') continue
+      expect(found.steps.flatMap(({ value, low, high }) => [value, low, high]).every(Number.isFinite), `${odd}`).toBe(
+        true,
+      )
+      expect([found.error, found.naiveError].every(Number.isFinite), `${odd}`).toBe(true)
+    }
+    const days = Array.from({ length: 10 }, (_, day) => ({ day, value: day === 4 ? Number.NaN : day }))
+    expect(slopeOf(days)).toMatchObject({ value: 1 })
+  })
+})

@@ -52,14 +52,15 @@ const SPEEDS = [0.1, 0.3, 0.6]
 const PROFILED = 4
 
 /**
- * @param values at equal steps, oldest first; null if unknown
+ * @param values at equal steps, oldest first; null, or not a finite number, if unknown
  * @param horizon the number of steps that are wanted; with less data there are fewer
  * @param seasons lengths of seasons, in steps
  * @returns a reason if no forecast is possible
  */
 export function forecast(values: Values, horizon: number, seasons: readonly number[]): Forecast | string {
-  const first = values.findIndex((value) => value !== null)
-  const known = first < 0 ? [] : values.slice(first)
+  const told = values.map((value) => (value !== null && Number.isFinite(value) ? value : null))
+  const first = told.findIndex((value) => value !== null)
+  const known = first < 0 ? [] : told.slice(first)
   const seen = known.filter((value) => value !== null).length
   const far = Math.min(horizon, known.length - LEAST_KNOWN - 2 * LEAST_TRIALS)
   if (far < 1 || seen < LEAST_KNOWN + 2 * LEAST_TRIALS)

@@ -9,9 +9,10 @@ const SURE = 1.96
 
 /**
  * Per day; undefined for fewer than five days. One unusual day has little effect.
- * @param days the metric of each day, by day number
+ * @param seen the metric of each day, by day number; one that is not finite is unknown
  */
-export function slopeOf(days: readonly { readonly day: number; readonly value: number }[]): Interval | undefined {
+export function slopeOf(seen: readonly { readonly day: number; readonly value: number }[]): Interval | undefined {
+  const days = seen.filter(({ value }) => Number.isFinite(value))
   const count = days.length
   if (count < LEAST_DAYS) return undefined
   const slopes = days

@@ -54,6 +54,7 @@ export class Curve {
   /** The counts so far; `turn` replaces it. */
   tally: Tally
   readonly #sizes: Float64Array
+  readonly #largest: number
   readonly #scales: Float64Array
   /** The actual scenario; a `hit` of a key that was not watched before tells about it and larger ones. */
   readonly #actual: number
@@ -76,6 +77,7 @@ export class Curve {
     this.#threshold = share * ALL
     this.scenarios = scenarios
     this.#sizes = Float64Array.from(scenarios, ({ size }) => size)
+    this.#largest = Math.max(...this.#sizes)
     this.#scales = Float64Array.from(scenarios, ({ ttlScale }) => ttlScale)
     this.#actual = actual
     this.#most = most
@@ -146,7 +148,9 @@ export class Curve {
 
   #use(id: number, time: number): void {
     this.#usedAt[id] = time
-    this.#recency.use(id, this.#weights[id] as number)
+    const weight = this.#weights[id] as number
+    // Memory refuses an entry that is larger than itself, and evicts nothing for it.
+    this.#recency.use(id, weight > this.#largest ? 0 : weight)
   }
 
   /**

@@ -182,9 +182,11 @@ class Shadow {
   readonly #until: Float64Array
   /** Loaded by its last read: its TTL is reported next. */
   readonly #isNew: Uint8Array
+  readonly #capacity: number
   #room: number
 
   constructor(factory: EvictionFactory, capacity: number, unit: 'entries' | 'bytes', slots: number) {
+    this.#capacity = capacity
     this.#room = capacity
     this.#policy = factory({ capacity, unit })
     this.#directory = new HashDirectory(slots)
@@ -197,6 +199,10 @@ class Shadow {
   /** Whether it held the key; if not, it does now. */
   ask(hash: number, weight: number | undefined, now: number): boolean {
     const id = this.#directory.find(hash)
+    if (weight !== undefined && this.#isTooLarge(weight)) {
+      if (id >= 0) this.#leave(id)
+      return false
+    }
     if (id >= 0 && now < (this.#until[id] as number)) {
       this.#hit(id)
       if (weight !== undefined) this.#weigh(id, weight)
@@ -212,6 +218,11 @@ class Shadow {
     this.#policy.add(slot, hash, weight ?? 1, 0)
     while (this.#room < 0) this.#evict()
     return false
+  }
+
+  /** Memory refuses such an entry: to make room for it would evict all others, and then itself. */
+  #isTooLarge(weight: number): boolean {
+    return weight > this.#capacity && weight > 1
   }
 
   /** As `MemorySpace.keep`. */

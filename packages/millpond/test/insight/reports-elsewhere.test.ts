@@ -1,11 +1,13 @@
 // What others' prefetchers, adaptive times to live, advisers and A/B tests were reported for, tried on ours.
 import { createCache, memory } from 'millpond'
-import { adaptiveTtl, createInsight } from 'millpond/insight'
+import { adaptiveTtl, Curve, createInsight, missesPerRead, Shadows } from 'millpond/insight'
+import { policyByName } from 'millpond/memory'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, expect, it } from 'vitest'
 import { hashOf } from '../../src/core/key-hash.ts'
 import { bucketOf, drawArms, seedOf } from '../../src/insight/experiments/assignment.ts'
 import { Known } from '../../src/insight/predict/known.ts'
+import { lruMisses } from './exact.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -141,4 +143,104 @@ it('no larger memory is advised where all that is read fits, however much was ev
   expect(
     recommendations.filter(({ kind, change }) => kind === 'size' && (change?.tiers.memory.maxEntries ?? 0) > 500),
   ).toEqual([])
+})
+
+const POLICIES = ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive'] as const
+const shadowsOf = (capacity: number, entries: number) =>
+  new Shadows({
+    shadows: POLICIES.map((policy) => ({ policy: policyByName(policy), scale: 1 })),
+    capacity,
+    unit: 'bytes',
+    entries,
+  })
+
+it('an entry that is larger than the whole memory misses under every policy, and disturbs no other (sunnyszy/lrb#25)', () => {
+  const shadows = shadowsOf(1000, 100)
+  const read = (key: string, bytes: number, at: number) => shadows.read(hashOf(key, 0), bytes, at, false, false)
+  for (let at = 0; at < 4000; at++) {
+    read(`small:${at % 200}`, 10, at)
+    if (at % 10 === 0) read('huge', 10_000_000, at)
+  }
+  const before = {
+    reads: shadows.tally.reads,
+    missed: POLICIES.map((_, policy) => missesPerRead(shadows.tally, policy)),
+  }
+  expect(before.missed.every(({ value }) => value > 0 && value <= 1)).toBe(true)
+  // Three small ones that everything fits, and the huge one in between: it alone misses.
+  for (let at = 4000; at < 4200; at++) read(`small:${at % 3}`, 10, at)
+  shadows.turn()
+  for (let at = 5000; at < 6000; at++) {
+    read(`small:${at % 3}`, 10, at)
+    if (at % 4 === 0) read('huge', 10_000_000, at)
+  }
+  POLICIES.forEach((policy, at) =>
+    expect(missesPerRead(shadows.tally, at).value * shadows.tally.reads, policy).toBeCloseTo(250, 6),
+  )
+})
+
+it('an entry that is larger than every size that is tried does not make more room useless for the others (sunnyszy/lrb#25)', () => {
+  const sizes = [500, 1000, 4000]
+  const curve = new Curve(
+    sizes.map((size) => ({ size, ttlScale: 1 })),
+    1,
+  )
+  let reads = 0
+  const read = (key: string, bytes: number) => {
+    curve.read(hashOf(key, 0), bytes, reads, 'miss')
+    curve.stored(hashOf(key, 0), bytes, reads++, Number.POSITIVE_INFINITY)
+  }
+  for (let at = 0; at < 12_000; at++) {
+    read(`small:${at % 200}`, 10)
+    if (at % 10 === 0) read('huge', 10_000_000)
+  }
+  const misses = (candidate: number) => missesPerRead(curve.tally, candidate).value * reads
+  // 2,000 bytes of small ones: a loop that nothing smaller holds any of.
+  expect([misses(0), misses(1)]).toEqual([expect.closeTo(13_200, 6), expect.closeTo(13_200, 6)])
+  expect(misses(2)).toBeCloseTo(200 + 1200, 6)
+})
+
+it('memory keeps its size where weights change from read to read (sunnyszy/lrb#5)', () => {
+  const shadows = shadowsOf(1000, 100)
+  // Each key is 1 to 100 bytes, another weight each time: 300 of them are some 15 times as much as fits.
+  for (let at = 0; at < 30_000; at++)
+    shadows.read(hashOf(`key:${(at * 7919) % 300}`, 0), 1 + ((at * 31) % 100), at, false, false)
+  expect(shadows.isFull).toBe(true)
+  // A loop over 15 times the memory can hit a fifteenth at best, by whichever policy.
+  POLICIES.forEach((policy, at) => expect(missesPerRead(shadows.tally, at).value, policy).toBeGreaterThan(0.8))
+})
+
+it('a memory without end misses each key once, and keys read once always (dasebe/webcachesim#6)', () => {
+  const keys = Array.from({ length: 12_000 }, (_, at) => (at % 3 === 0 ? (at / 3) % 500 : 1_000_000 + at))
+  const curve = new Curve(
+    [
+      { size: 100, ttlScale: 1 },
+      { size: 1e15, ttlScale: 1 },
+    ],
+    0,
+  )
+  keys.forEach((key, at) => {
+    curve.read(hashOf(String(key), 0), 1, at, 'miss')
+    curve.stored(hashOf(String(key), 0), 1, at, Number.POSITIVE_INFINITY)
+  })
+  const misses = (candidate: number) => missesPerRead(curve.tally, candidate).value * keys.length
+  expect(misses(1)).toBeCloseTo(new Set(keys).size, 6)
+  expect(misses(0)).toBeCloseTo(lruMisses(keys, 100), 6)
+})
+
+it('a memory that costs more than it saves is told so in the sign, and nothing is minus zero (opencost/opencost#3359, kubecost/kubecost#1965)', async () => {
+  const { cache, clock } = set({ maxEntries: 1000 })
+  const insight = createInsight({ caches: [cache], clock })
+  ends.push(() => insight.close())
+  for (let at = 0; at < 12_000; at++) {
+    const key = `user:${at % 100}`
+    if ((await cache.get(key)) === undefined) await cache.getOrSet(key, () => 'x'.repeat(1000))
+    clock.advance(60_000)
+  }
+  const dear = insight.cost('shop', { prices: { tiers: { memory: { gbMonth: 1e9 } }, source: { millionLoads: 1e-6 } } })
+  expect(dear.evidence.isEnough, dear.evidence.why).toBe(true)
+  expect(dear.net.month).toBeLessThan(0)
+  expect(dear.net.seen).toBeCloseTo(dear.avoided.seen - dear.stored.seen - dear.asked.seen, 6)
+  expect(dear.actions.every(({ month }) => month.low > 0)).toBe(true)
+  const all = [dear.stored, dear.asked, dear.avoided, ...dear.tiers.flatMap(({ asked, stored }) => [asked, stored])]
+  expect(all.flatMap(({ seen, month }) => [seen, month]).filter((one) => one < 0 || Object.is(one, -0))).toEqual([])
 })

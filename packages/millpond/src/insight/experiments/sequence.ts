@@ -28,7 +28,10 @@ export function halfWidth(variance: number, scale: number, alpha: number): numbe
   if (!(variance > 0)) return variance === 0 ? 0 : Number.POSITIVE_INFINITY
   const wanted = -Math.log(alpha)
   // The widest that any single component would need: the mixture needs no more.
-  let [low, high] = [0, Math.min(...SCALES.map(([times, weight]) => widthOf(variance, times * scale, alpha * weight)))]
+  let [low, high] = [
+    0,
+    Math.min(...SCALES.map(([times, weight]) => widthOf(variance, times * scale, Math.log(alpha) + Math.log(weight)))),
+  ]
   for (let step = 0; step < STEPS; step++) {
     const middle = (low + high) / 2
     if (logOdds(middle, variance, scale) < wanted) low = middle
@@ -37,10 +40,11 @@ export function halfWidth(variance: number, scale: number, alpha: number): numbe
   return high
 }
 
-function widthOf(variance: number, scale: number, alpha: number): number {
+function widthOf(variance: number, scale: number, logAlpha: number): number {
   const mixture = scale * scale
   return Math.sqrt(
-    ((variance * (variance + mixture)) / mixture) * Math.log((variance + mixture) / (variance * alpha * alpha)),
+    // Logarithms, not alpha itself: the square of a small one is 0.
+    ((variance * (variance + mixture)) / mixture) * (Math.log((variance + mixture) / variance) - 2 * logAlpha),
   )
 }
 
