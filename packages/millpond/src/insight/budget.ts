@@ -30,6 +30,7 @@ export class OwnTime {
   #before: Spent
   /** The part of an elapsed millisecond of our work that is counted: at most 1. */
   #weight = 1
+  #had = 0
 
   constructor(clock: Clock, spent: () => Spent = spentNow) {
     this.#clock = clock
@@ -39,11 +40,19 @@ export class OwnTime {
   }
 
   get weight(): number {
-    const passed = this.#clock.monotonic() - this.#since
-    return passed < LOOKED_EVERY_MS ? this.#weight : this.#look(passed)
+    this.#look()
+    return this.#weight
   }
 
-  #look(passed: number): number {
+  /** How long the process ran or was idle so far, in milliseconds; what passed in the last second may be missing. */
+  get had(): number {
+    this.#look()
+    return this.#had
+  }
+
+  #look(): void {
+    const passed = this.#clock.monotonic() - this.#since
+    if (passed < LOOKED_EVERY_MS) return
     const now = this.#spent()
     const cpu = now.cpuMs - this.#before.cpuMs
     const idle = Math.min(passed, now.idleMs - this.#before.idleMs)
@@ -54,11 +63,14 @@ export class OwnTime {
     this.#since = this.#clock.monotonic()
     this.#before = now
     this.#weight = had > 0 ? Math.min(1, (ran * passed) / had) : 1
-    return this.#weight
+    this.#had += had
   }
 }
 
-/** The largest share of the process's time, how often it is checked, and the lowest sampling rate. */
+/**
+ * The largest share of the process's time, after how much of it that is checked, and the lowest sampling rate. Of ten
+ * seconds by the clock a process on a busy machine may have had half of one, in which its code was not compiled yet.
+ */
 const MOST_BUSY = 0.03
 const JUDGED_EVERY_MS = 10_000
 const LEAST_SHARE = 1 / 256
@@ -76,6 +88,7 @@ export class Budget {
   readonly #ownTime: OwnTime
   #workedMs = 0
   #since: number
+  #hadBefore: number
   /** Whether the previous check found too much. */
   #wasTooMuch = false
 
@@ -83,6 +96,7 @@ export class Budget {
     this.#clock = clock
     this.#ownTime = ownTime
     this.#since = clock.monotonic()
+    this.#hadBefore = ownTime.had
   }
 
   work<T>(work: () => T): T {
@@ -95,10 +109,11 @@ export class Budget {
   /** Whether it takes too much time; the share is then reduced. `rate`: the share of keys that is watched now. */
   isExceeded(rate: number): boolean {
     const now = this.#clock.monotonic()
-    const passed = now - this.#since
-    if (passed < JUDGED_EVERY_MS) return false
-    const busy = this.#workedMs / passed
+    const { had } = this.#ownTime
+    if (had - this.#hadBefore < JUDGED_EVERY_MS) return false
+    const busy = this.#workedMs / (now - this.#since)
     this.#since = now
+    this.#hadBefore = had
     this.#workedMs = 0
     const isSure = this.#wasTooMuch || busy > FAR * MOST_BUSY
     this.#wasTooMuch = busy > MOST_BUSY

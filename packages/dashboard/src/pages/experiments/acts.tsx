@@ -6,7 +6,8 @@ import { useAccess, useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { Notice } from '../../parts/section.tsx'
-import { coversOf, isPartial, settingOf, winnerOf } from './words.ts'
+import { winnerOf } from './standing.ts'
+import { coversOf, isPartial, settingOf } from './words.ts'
 
 interface Act {
   readonly verb: string

@@ -14,7 +14,8 @@ import { Acts } from './acts.tsx'
 import { Arms } from './arms.tsx'
 import { Begin } from './begin.tsx'
 import { Course } from './course.tsx'
-import { coversOf, phaseOf, reasonOf, settingOf, standingOf, verdictOf } from './words.ts'
+import { standingOf } from './standing.ts'
+import { coversOf, phaseOf, reasonOf, settingOf, verdictOf } from './words.ts'
 
 export function Experiments() {
   const { offers } = useAccess()

@@ -2,21 +2,7 @@
 import type { ArmPlan, Experiment, ExperimentPlan } from '../../api/experiments.ts'
 import type { Numbers } from '../../format/numbers.ts'
 import { spelled } from '../../format/text.ts'
-
-type Found = Pick<Experiment['judgement'], 'verdict' | 'winner' | 'text'>
-
-/** The first significant verdict stays, unless an arm did harm later, or the counts turned out not to be valid. */
-export const standingOf = ({
-  judgement,
-  decided,
-}: Pick<Experiment, 'decided'> & { readonly judgement: Found }): Found =>
-  decided === null || isRefuted(judgement) ? judgement : decided
-
-const isRefuted = ({ verdict }: Found): boolean => verdict === 'harm' || verdict === 'uneven'
-
-/** The arm that can be applied without naming it, if there is one. */
-export const winnerOf = (experiment: Experiment): string | null =>
-  isRefuted(experiment.judgement) ? null : standingOf(experiment).winner
+import { standingOf } from './standing.ts'
 
 /** The title: the present state. */
 export function verdictOf(experiment: Experiment): string {
