@@ -56,8 +56,7 @@ export class InFlightLoads {
 
   /** Later reads find this one. A running one that cannot be joined is outdated. */
   begin(load: Load): void {
-    outdateIn(this.joinable, load.key)
-    this.joinable.set(load)
+    this.joinable.set(load)?.outdate()
   }
 
   /** It cannot be joined any more. */

@@ -23,14 +23,19 @@ export class LoadTable implements Iterable<Load> {
     return load?.isListed === true ? load : undefined
   }
 
-  /** Replaces the key's current load. */
-  set(load: Load): void {
+  /** Replaces the key's current load, and returns it. */
+  set(load: Load): Load | undefined {
     if (this.#ended > MOST_ENDED && this.#ended > this.#loads.size >> 1) this.#sweep()
     const former = this.#loads.get(load.key)
-    if (former?.isListed === true) former.isListed = false
-    else if (former !== undefined) this.#ended--
     load.isListed = true
     this.#loads.set(load.key, load)
+    if (former === undefined) return undefined
+    if (!former.isListed) {
+      this.#ended--
+      return undefined
+    }
+    former.isListed = false
+    return former
   }
 
   /** Removes it from the table. Does nothing if it was replaced. */

@@ -59,7 +59,7 @@ function copyObject(object: Record<string, unknown>): object {
 /** A frozen object like this one, with other items in the same order. */
 function withItems(object: Record<string, unknown>, items: readonly unknown[]): object {
   if (!isOneByOne(items.length)) return manyWith(object, items)
-  const copy = begin(object, items.length)
+  const copy = begin(Object.getPrototypeOf(object), items.length)
   let at = 0
   for (const name in object) if (isOwn.call(object, name)) put(copy, name, items[at++])
   return Object.freeze(copy)

@@ -32,12 +32,12 @@ type Shell = new () => Record<string, unknown>
 const shells = new Array<Shell | undefined>(MOST_IN_PLACE + 1).fill(undefined)
 
 /**
- * An object to be filled with `count` fields, with the prototype of `object`. Literals without a prototype would be in
- * dictionary mode.
+ * An object to be filled with `count` fields, plain or without a prototype as `prototype` says. Literals without a
+ * prototype would be in dictionary mode.
  */
-export function begin(object: object, count: number): Record<string, unknown> {
+export function begin(prototype: object | null, count: number): Record<string, unknown> {
   const begun = count > MOST_IN_PLACE ? {} : new (shells[count] ?? shellOf(count))()
-  return Object.getPrototypeOf(object) === null ? Object.setPrototypeOf(begun, null) : begun
+  return prototype === null ? Object.setPrototypeOf(begun, null) : begun
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Isolated } from '../core/contracts.ts'
 import { copyLive } from './copy-live.ts'
 import { isTable } from './fields.ts'
-import { isPlain } from './plain.ts'
+import { inheritsNothing, isPlain, PLAIN } from './plain.ts'
 import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell, weighTable } from './weigh.ts'
 
 /**
@@ -20,13 +20,6 @@ export function own(value: unknown, isNarrow = false): Isolated {
  * imported function.
  */
 const isOwn = Object.prototype.hasOwnProperty
-const PLAIN = Object.prototype
-
-/** Whether `for in` over a plain object lists only own names: checked once for each value. */
-function inheritsNothing(): boolean {
-  for (const _ in PLAIN) return false
-  return true
-}
 
 interface Walk {
   /** Found a part that freezing cannot protect. */

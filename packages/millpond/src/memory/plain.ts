@@ -3,6 +3,14 @@
 /** Deeper values are rejected, so that no walk overflows the stack. */
 export const MAX_DEPTH = 500
 
+export const PLAIN: object = Object.prototype
+
+/** Whether `for in` over an object of that prototype lists only own names: checked once for each value. */
+export function inheritsNothing(): boolean {
+  for (const _ in PLAIN) return false
+  return true
+}
+
 /**
  * `{}`, also without a prototype or from another realm. Class instances are excluded: their methods would be lost in
  * another tier.
