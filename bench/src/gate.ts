@@ -43,8 +43,9 @@ const TOLERANCE = 1.15
 const LEAST_ROUNDS = 5
 const MOST_ROUNDS = 15
 
-export type Verdict = 'kept' | 'LOSS' | 'cannot tell'
-export const EXIT_CODES: Readonly<Record<Verdict, number>> = { kept: 0, LOSS: 1, 'cannot tell': 3 }
+/** `MISSING`: the baseline has rows that were not measured, so that a loss in them would not be seen. */
+export type Verdict = 'kept' | 'LOSS' | 'MISSING' | 'cannot tell'
+export const EXIT_CODES: Readonly<Record<Verdict, number>> = { kept: 0, LOSS: 1, MISSING: 1, 'cannot tell': 3 }
 
 /** Runs for about `minutes` at most, but at least as many rounds as a verdict needs. */
 export async function gate(minutes: number, progress: (line: string) => void): Promise<Verdict> {
@@ -72,8 +73,10 @@ export async function gate(minutes: number, progress: (line: string) => void): P
   ])
   const unknown = withoutBaseline(baseline.ratios, results)
   if (unknown.length > 0) console.log(`\nnot judged, since the baseline has none of them: ${unknown.join('; ')}`)
-  const verdict = verdictOf(lines)
-  console.log(`\n${said(verdict, lines)}`)
+  const missing = notMeasured(baseline.ratios, results)
+  if (missing.length > 0) console.log(`\nnot measured, although the baseline has them: ${missing.join('; ')}`)
+  const verdict = verdictOf(lines, missing)
+  console.log(`\n${said(verdict, lines, missing)}`)
   return verdict
 }
 
@@ -111,6 +114,14 @@ export function withoutBaseline(baseline: Baseline['ratios'], results: Pick<Resu
     .filter((label) => !known.has(label))
 }
 
+/** What the baseline has, but was not measured. */
+export function notMeasured(baseline: Baseline['ratios'], results: Pick<Results, 'ratios'>): string[] {
+  return baseline.filter((one) => ratiosNow(one, results).length === 0).map(labelOf)
+}
+
+const ratiosNow = ({ size, name, row }: Baseline['ratios'][number], results: Pick<Results, 'ratios'>): number[] =>
+  results.ratios(size, name, row, overOf(size))
+
 export interface Comparison {
   readonly label: string
   readonly before: Spread
@@ -120,7 +131,7 @@ export interface Comparison {
 
 export function compare(baseline: Baseline['ratios'], results: Pick<Results, 'ratios'>): Comparison[] {
   return baseline.flatMap((one) => {
-    const ratios = results.ratios(one.size, one.name, one.row, overOf(one.size))
+    const ratios = ratiosNow(one, results)
     if (ratios.length === 0) return []
     const now = medianInterval(ratios)
     return [{ label: labelOf(one), before: one.ratio, now, verdict: judge(one.ratio, now) }]
@@ -137,17 +148,20 @@ export function judge(before: Spread, now: Interval): Verdict {
   return now.most <= limit ? 'kept' : 'cannot tell'
 }
 
-/** One lost row decides, whatever is undecided. */
-export function verdictOf(lines: readonly Pick<Comparison, 'verdict'>[]): Verdict {
+/** One lost row decides, whatever is undecided; then one of the baseline that was not measured. */
+export function verdictOf(lines: readonly Pick<Comparison, 'verdict'>[], missing: readonly string[]): Verdict {
   if (lines.some(({ verdict }) => verdict === 'LOSS')) return 'LOSS'
+  if (missing.length > 0) return 'MISSING'
   return lines.length > 0 && lines.every(({ verdict }) => verdict === 'kept') ? 'kept' : 'cannot tell'
 }
 
-function said(verdict: Verdict, lines: readonly Comparison[]): string {
+function said(verdict: Verdict, lines: readonly Comparison[], missing: readonly string[]): string {
   const of = (wanted: Verdict) => `${lines.filter((line) => line.verdict === wanted).length} of ${lines.length} rows`
   if (verdict === 'kept')
     return `kept: in ${of('kept')} not above the baseline by more than ${Math.round((TOLERANCE - 1) * 100)} %`
   if (verdict === 'LOSS') return `LOSS: in ${of('LOSS')} above it by more, and by more than the rounds differ`
+  if (verdict === 'MISSING')
+    return `MISSING: ${missing.length} rows of the baseline were not measured. If they were removed or renamed on purpose, save a new baseline with --save`
   return `cannot tell: in ${of('cannot tell')} the rounds differ by too much. That is neither kept nor lost: run it where less else runs, or with more --minutes`
 }
 

@@ -1,6 +1,6 @@
 // The gate: fails on a real loss, stays calm under noise.
 import { describe, expect, test } from 'vitest'
-import { compare, EXIT_CODES, judge, type Verdict, verdictOf, withoutBaseline } from '../src/gate.ts'
+import { compare, EXIT_CODES, judge, notMeasured, type Verdict, verdictOf, withoutBaseline } from '../src/gate.ts'
 import { medianInterval, randomFrom, shuffledDraws, spread, zipfDraws } from '../src/numbers.ts'
 import { Results, ratioTable } from '../src/results.ts'
 
@@ -41,7 +41,11 @@ describe('the gate', () => {
   })
 
   test('one loss is a loss; one row that cannot be told, or none at all, is no pass', () => {
-    const of = (...verdicts: Verdict[]) => verdictOf(verdicts.map((one) => ({ verdict: one })))
+    const of = (...verdicts: Verdict[]) =>
+      verdictOf(
+        verdicts.map((one) => ({ verdict: one })),
+        [],
+      )
     expect([of('kept', 'cannot tell', 'LOSS'), of('kept', 'cannot tell'), of('kept', 'kept'), of()]).toEqual([
       'LOSS',
       'cannot tell',
@@ -51,7 +55,7 @@ describe('the gate', () => {
   })
 
   test('scripts tell the three apart', () => {
-    expect(EXIT_CODES).toEqual({ kept: 0, LOSS: 1, 'cannot tell': 3 })
+    expect(EXIT_CODES).toEqual({ kept: 0, LOSS: 1, MISSING: 1, 'cannot tell': 3 })
   })
 
   test('what is awaited is compared with what is awaited', () => {
@@ -69,6 +73,22 @@ describe('the gate', () => {
     const results = measured([54, 55], [100, 100])
     expect(withoutBaseline(known, results)).toEqual(['millpond, 1000: hit fresh'])
     expect(withoutBaseline([{ size: '1000', name: 'millpond', row: 'hit fresh', ratio: before }], results)).toEqual([])
+  })
+
+  test('a row of the baseline that was not measured is named, and fails the gate unless a loss does', () => {
+    const known = ['hit fresh', 'a row that was renamed'].map((row) => ({
+      size: '1000',
+      name: 'millpond',
+      row,
+      ratio: before,
+    }))
+    const results = measured([54, 54, 54, 54, 54], [100, 100, 100, 100, 100])
+    const missing = notMeasured(known, results)
+    expect(missing).toEqual(['millpond, 1000: a row that was renamed'])
+    expect(verdictOf(compare(known, results), missing)).toBe('MISSING')
+    expect(verdictOf([{ verdict: 'LOSS' }], missing)).toBe('LOSS')
+    // The peer's part of a ratio was not measured.
+    expect(notMeasured(known.slice(0, 1), measured([54], []))).toEqual(['millpond, 1000: hit fresh'])
   })
 
   test('ratios are taken within a round, so that a slow round for both is no loss', () => {

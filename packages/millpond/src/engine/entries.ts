@@ -31,6 +31,8 @@ export function* heldEntries({ memory, ledger, services }: Space): IterableItera
   if (memory === undefined) return
   for (const key of memory.keys()) {
     const slot = memory.find(key)
+    // The namespace was closed during the walk, and another one has its number in memory now.
+    if (slot < 0) continue
     const { bytes, hits } = { bytes: memory.weight(slot), hits: memory.hits(slot) }
     yield { key, ...factsOf(heldFacts(memory, ledger.view.epoch, slot), services.clock.now()), bytes, hits }
   }

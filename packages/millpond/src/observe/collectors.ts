@@ -4,7 +4,7 @@ import { fn, text, withMethods } from '../core/checks.ts'
 import type { CompressionFigures, PeerRegion } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
 import { METRICS } from './definitions.ts'
-import { foldNamespaces } from './fold.ts'
+import { foldNamespaces, wholeTiers } from './fold.ts'
 import type { KeyStatistics } from './key-statistics.ts'
 import type { Collector, Emit, Labels } from './registry.ts'
 import { emitRing } from './ring-figures.ts'
@@ -17,7 +17,7 @@ interface Measured {
 
 /**
  * Metrics of a cache, `cacheCollector(cache)`; or of several, from snapshots taken at each scrape: `() =>
- * [...a.info().namespaces, ...]`.
+ * [...a.info().namespaces, ...]`. Caches of the same name are one series each, with the sum of their figures.
  * @throws MillpondError `OPTION_INVALID`
  */
 export function cacheCollector(of: Measured | (() => Iterable<CacheStats>)): Collector {
@@ -35,7 +35,7 @@ export function cacheCollector(of: Measured | (() => Iterable<CacheStats>)): Col
       const { stats, folded } = foldNamespaces(all)
       overflow += folded
       for (const one of stats) emitNamespace(emit, one)
-      for (const tier of all[0]?.tiers ?? []) {
+      for (const tier of wholeTiers(all)) {
         emitTier(emit, all[0]?.cache ?? '', tier)
         ringOverflow += emitRing(emit, { cache: all[0]?.cache ?? '', tier: tier.name }, tier.members ?? [])
       }

@@ -116,6 +116,49 @@ function addTiers(a: TierStats, b: TierStats | undefined): TierStats {
   }
 }
 
+/**
+ * The tiers of a cache, with the figures of each as a whole, which all its namespaces show alike. Several caches of one
+ * name in a process (each begins with a namespace of the same name) have tiers of their own, whose figures add up; the
+ * breaker is the worst of them.
+ */
+export function wholeTiers(all: readonly CacheStats[]): readonly TierStats[] {
+  const tiers = new Map<string, TierStats>()
+  for (const stats of all) {
+    if (stats.namespace !== all[0]?.namespace) continue
+    for (const tier of stats.tiers) {
+      const known = tiers.get(tier.name)
+      tiers.set(tier.name, known === undefined ? tier : addWholes(known, tier))
+    }
+  }
+  return [...tiers.values()]
+}
+
+function addWholes(a: TierStats, b: TierStats): TierStats {
+  return {
+    ...a,
+    errors: a.errors + b.errors,
+    latency: addLatencies(a.latency, b.latency),
+    breaker: BREAKERS.find((state) => a.breaker === state || b.breaker === state) ?? a.breaker,
+    ...addKnown('readBytes', a, b),
+    ...addKnown('writtenBytes', a, b),
+    ...addKnown('maxBytes', a, b),
+  }
+}
+
+/** The worst first. */
+const BREAKERS = ['open', 'half-open', 'closed'] as const
+
+function addKnown<K extends 'readBytes' | 'writtenBytes' | 'maxBytes'>(
+  of: K,
+  a: TierStats,
+  b: TierStats,
+): { readonly [P in K]?: number } | undefined {
+  const [one, other] = [a[of], b[of]]
+  return one === undefined && other === undefined
+    ? undefined
+    : ({ [of]: (one ?? 0) + (other ?? 0) } as { [P in K]: number })
+}
+
 function addLedgers(a: LedgerStats | undefined, b: LedgerStats | undefined): LedgerStats | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return { isUp: a.isUp && b.isUp, pending: a.pending + b.pending, gaps: a.gaps + b.gaps, epochs: a.epochs + b.epochs }

@@ -11,8 +11,8 @@ import type { CacheStats } from './stats.ts'
 
 /** What a monitor reads of a cache: `createCache` creates one. */
 export interface MonitoredCache {
-  /** The current figures of each open namespace. */
-  info(): { readonly namespaces: Iterable<CacheStats> }
+  /** The current figures of each open namespace, or of those named if they are open. */
+  info(options?: { readonly namespaces?: readonly string[] }): { readonly namespaces: Iterable<CacheStats> }
   /** These are needed by `analyzeMemoryUsage`, unless `entries` is given. */
   entries?(): Iterable<HeldBytes>
   /** Opens a namespace by its name; only its `entries` are read. */
@@ -66,7 +66,8 @@ export interface Monitor {
   readonly registry: Registry
   /**
    * Bytes and entries by key pattern, and the memory of the process. Scans all entries, in slices of some milliseconds:
-   * for a report, not for each request. With neither caches nor `entries` there is nothing to scan.
+   * for a report, not for each request. With neither caches nor `entries` there is nothing to scan. What is closed
+   * meanwhile holds nothing more.
    */
   analyzeMemoryUsage(): Promise<MemoryUsage>
   /** Hits and misses by key pattern and the hottest keys, of each cache that keeps them. */
@@ -144,9 +145,20 @@ function sourcesOf({ caches, entries }: MonitorOptions): {
 }
 
 function* entriesOf(caches: readonly MonitoredCache[]): Iterable<HeldBytes> {
-  for (const cache of caches)
-    for (const { namespace } of cache.info().namespaces)
-      yield* (namespace === undefined ? cache.entries?.() : cache.namespace?.(namespace).entries()) ?? []
+  for (const cache of caches) for (const { namespace } of cache.info().namespaces) yield* entriesIn(cache, namespace)
+}
+
+/** The scan takes pauses. What was closed in one of them holds nothing, and must not be opened again. */
+function entriesIn(cache: MonitoredCache, namespace: string | undefined): Iterable<HeldBytes> {
+  if (namespace === undefined) return cache.entries?.() ?? []
+  const [open] = cache.info({ namespaces: [namespace] }).namespaces
+  if (open === undefined) return []
+  try {
+    return cache.namespace?.(namespace).entries() ?? []
+  } catch (error) {
+    if (error instanceof MillpondError && error.code === 'CLOSED') return []
+    throw error
+  }
 }
 
 /** How long a slice blocks the event loop, in milliseconds. */

@@ -49,6 +49,61 @@ describe('M1 bytes of memory', () => {
   })
 })
 
+describe('M1 memory by key pattern', () => {
+  closeAfterEach()
+
+  it('is of what is still open: what closes during the scan is left out, and is not opened again', async () => {
+    const cache = open({ name: 'shop', tiers: [memory({ maxEntries: 100_000 })] })
+    const [first, later] = [cache.namespace('first'), cache.namespace('later')]
+    await first.setMany(Array.from({ length: 30_000 }, (_, at) => [`user:${at}:profile`, at]))
+    await later.set('report', 1)
+    const monitor = createMonitor({ caches: [cache] })
+    const scan = monitor.analyzeMemoryUsage()
+    await later.close()
+    expect((await scan).patterns.map(({ pattern }) => pattern)).toEqual(['user:*:profile'])
+    expect(cache.info().namespaces.map(({ namespace }) => namespace)).toEqual(['default', 'first'])
+  })
+
+  it('answers when a cache is closed before the scan, or during it', async () => {
+    const [cache, other] = [open({ name: 'shop', tiers: [memory({ maxEntries: 100_000 })] }), open({ name: 'other' })]
+    await cache.setMany(Array.from({ length: 30_000 }, (_, at) => [`user:${at}`, at]))
+    await cache.namespace('reports').set('report', 1)
+    await other.set('here', 1)
+    const monitor = createMonitor({ caches: [cache, other] })
+    const scan = monitor.analyzeMemoryUsage()
+    await cache.close()
+    expect((await scan).patterns.map(({ pattern }) => pattern)).toContain('here')
+    expect(await monitor.analyzeMemoryUsage()).toMatchObject({ entries: 1, patterns: [{ pattern: 'here' }] })
+  })
+
+  it('has no entry without a size when another namespace takes the place of one that closes', async () => {
+    const cache = open({ name: 'shop', tiers: [memory({ maxEntries: 1000 })] })
+    const gone = cache.namespace('gone')
+    await gone.setMany(Array.from({ length: 10 }, (_, at) => [`old:${at}`, at]))
+    const walk = gone.entries()
+    expect(walk.next().value).toMatchObject({ bytes: expect.any(Number) })
+    await gone.close()
+    await cache.namespace('next').setMany(Array.from({ length: 10 }, (_, at) => [`new:${at}`, at]))
+    for (const { bytes } of walk) expect(bytes).toBeGreaterThan(0)
+  })
+})
+
+describe('M1 caches of the same name', () => {
+  closeAfterEach()
+
+  it('are one series of each metric, with the sum of their figures, also of whole tiers', async () => {
+    const caches = [1, 2].map(() => open({ name: 'shop', tiers: [memory({ maxBytes: '1mb' })] }))
+    for (const [at, cache] of caches.entries()) await cache.set(`k${at}`, 'x'.repeat(1000))
+    const text = createMonitor({ caches }).exportMetrics('prometheus')
+    const bytes = caches.reduce((sum, cache) => sum + cache.stats().bytes, 0)
+    expect(text).toContain(`millpond_used_bytes{cache="shop",cache_ns="default",tier="memory"} ${bytes}\n`)
+    const most = caches.reduce((sum, cache) => sum + (cache.stats().tiers[0]?.maxBytes ?? 0), 0)
+    expect(most).toBeGreaterThan(1_900_000)
+    expect(text).toContain(`millpond_limit_bytes{cache="shop",tier="memory"} ${most}\n`)
+    expect(text.match(/^millpond_sets_total/gm)).toHaveLength(1)
+  })
+})
+
 describe('M1 bytes between a cache and the stores of its tiers', () => {
   closeAfterEach()
 
