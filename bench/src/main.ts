@@ -6,6 +6,7 @@ import { AWAITED_ROWS, awaitedContenders } from './awaited.ts'
 import type { BytesAnswer } from './bytes.ts'
 import { measureInTurn } from './children.ts'
 import { benchCodecs } from './codecs.ts'
+import { benchCollections } from './collections.ts'
 import { contenders } from './contenders.ts'
 import { EXIT_CODES, gate, saveBaseline } from './gate.ts'
 import { goalLines } from './goals.ts'
@@ -16,6 +17,7 @@ import { benchKeyShapes } from './key-shapes.ts'
 import { findProgram } from './program.ts'
 import { type Results, ratioTable } from './results.ts'
 import { ROWS, type Row } from './rows.ts'
+import { benchScrape } from './scrape.ts'
 import { benchSources } from './sources.ts'
 import { printTable } from './table.ts'
 import { benchCluster } from './tiers/bench-cluster.ts'
@@ -28,8 +30,8 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
-  --rows a,b      these workloads: set + evict, hit prebuilt, hit fresh, miss fresh, set + evict after reads, zipf 90/10, set + evict, TTL, hit prebuilt, TTL, hit fresh, TTL, set + evict after reads, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth alone
-  --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster and values have it
+  --rows a,b      these workloads: set + evict, hit prebuilt, hit fresh, miss fresh, set + evict after reads, zipf 90/10, set + evict, TTL, hit prebuilt, TTL, hit fresh, TTL, set + evict after reads, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth, scrape, collections alone
+  --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster, values, scrape and collections have it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 8); it needs five rounds, some seven minutes on a quiet machine
   --save          measure as the gate does and write bench/baseline.json`
@@ -70,6 +72,14 @@ else if (values.rows === 'keys')
   )
 else if (values.rows === 'values')
   await benchValues(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress, values.json)
+else if (values.rows === 'scrape')
+  await benchScrape(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress, values.json)
+else if (values.rows === 'collections')
+  await benchCollections(
+    numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9,
+    progress,
+    values.json,
+  )
 else if (values.rows === 'growth')
   await benchGrowth(numbers(values.sizes ?? (values.quick ? '100000' : '1000000'), '--sizes'), progress)
 else if (values.rows === 'codecs')

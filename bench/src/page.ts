@@ -8,7 +8,7 @@ import { renderPage, renderReadme } from './page/render.ts'
 import { take } from './page/take.ts'
 
 const HELP = `usage: npm run bench:page -- [options]
-  --only a,b      these sections: right, fast, small, worth, smart; the others stay as they are
+  --only a,b      these sections: right, fast, small, around, worth, smart; the others stay as they are
   --traces DIR    recorded traffic for "smart"; without it that section stays as it is
   --note TEXT     what else must be known of these figures; stands beside them
   --render        take nothing: write the page anew from bench/figures.json

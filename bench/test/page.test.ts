@@ -95,6 +95,18 @@ describe('a page', () => {
         { value: 'ten rows', ours: 120, lru: 119, json: 90, set: 0.5 },
       ],
     },
+    around: {
+      ...taken,
+      series: 9000,
+      scrape: [
+        { name: 'prom-client (15.1.3)', ms: 20, ratio: 1 },
+        { name: 'millpond', ms: 12, ratio: 0.6 },
+      ],
+      collections: [
+        { row: 'hit', us: 0.5, ratio: 1.04 },
+        { row: 'miss', us: 5, ratio: 2.2 },
+      ],
+    },
     worth: {
       ...taken,
       seconds: 30,
@@ -115,7 +127,7 @@ describe('a page', () => {
 
   test('says when and where each section was taken, and the versions of contenders', () => {
     expect(text.match(/Taken on 2026-01-01 at `abc1234`, two cores, load average 0\.2 when it began\./g)).toHaveLength(
-      5,
+      6,
     )
     expect(text).toContain('| | millpond | cacheable (2.5.0) |')
   })
@@ -125,6 +137,9 @@ describe('a page', () => {
     expect(text).toContain('| getOrSet hit prebuilt | 0.11 | **0.090** |')
     expect(text).toContain('| one field | **78** | 100 | 90 | 1.30 |')
     expect(text).toContain('| ten rows | 120 | 119 | 90 | **0.50** |')
+    expect(text).toContain('| millpond | 12.0 | 0.60 | at most 0.5 |')
+    expect(text).toContain('| hit | 0.50 | **1.04** | at most 1.25 |')
+    expect(text).toContain('| miss | 5.00 | 2.20 | at most 1.25 |')
     expect(text).toContain('2 are wrong')
     expect(text).toContain('| under 100 ms | not met |')
     expect(text).toContain('| loop | **3.1** | 2.5 | 9.0 |')
@@ -132,7 +147,7 @@ describe('a page', () => {
   })
 
   test('says of a section without figures that they are missing', () => {
-    expect(renderPage({}).match(/Not taken yet/g)).toHaveLength(5)
+    expect(renderPage({}).match(/Not taken yet/g)).toHaveLength(6)
   })
 
   test('the README has its figures in the place that is marked, and a README without one is refused', () => {

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { BytesAnswer } from '../bytes.ts'
+import type { CollectionFigures } from '../collections.ts'
 import type { ValueFigures } from '../values.ts'
 
 /** Where, when and at which state a section was taken. */
@@ -84,15 +85,24 @@ export interface Smart extends Taken {
   readonly below: Readonly<Record<string, number>>
 }
 
+/** What stands around the cache: medians. */
+export interface Around extends Taken {
+  readonly series: number
+  /** Without its peer where that was not installed. */
+  readonly scrape: readonly { readonly name: string; readonly ms: number; readonly ratio: number }[]
+  readonly collections: readonly (Pick<CollectionFigures, 'row' | 'us'> & { readonly ratio: number })[]
+}
+
 export interface Figures {
   readonly right?: Right
   readonly fast?: Fast
   readonly small?: Small
+  readonly around?: Around
   readonly worth?: Worth
   readonly smart?: Smart
 }
 
-export const SECTIONS = ['right', 'fast', 'small', 'worth', 'smart'] as const
+export const SECTIONS = ['right', 'fast', 'small', 'around', 'worth', 'smart'] as const
 export type Section = (typeof SECTIONS)[number]
 
 const FILE = fileURLToPath(new URL('../../figures.json', import.meta.url))

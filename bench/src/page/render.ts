@@ -1,6 +1,8 @@
 // The page of benchmarks, and the line of figures in the README: made of the figures and of nothing else.
+import { COLLECTION_GOAL } from '../collections.ts'
+import { SCRAPE_GOAL } from '../scrape.ts'
 import { formatTable } from '../table.ts'
-import type { Awaited, Fast, Figures, Right, Small, Smart, Taken, Worth } from './figures.ts'
+import type { Around, Awaited, Fast, Figures, Right, Small, Smart, Taken, Worth } from './figures.ts'
 
 const HEAD = `# Benchmarks
 
@@ -8,8 +10,8 @@ How Millpond compares with other caches: correctness, speed, memory, what a serv
 
 \`npm run bench:page\` writes this page from \`bench/figures.json\`, and the tests compare the two. Each section says when, on which machine and at which commit its figures were taken, and which command takes them again on yours.`
 
-export function renderPage({ right, fast, small, worth, smart }: Figures): string {
-  return `${[HEAD, renderRight(right), renderFast(fast), renderSmall(small), renderWorth(worth), renderSmart(smart)].join('\n\n')}\n`
+export function renderPage({ right, fast, small, around, worth, smart }: Figures): string {
+  return `${[HEAD, renderRight(right), renderFast(fast), renderSmall(small), renderAround(around), renderWorth(worth), renderSmart(smart)].join('\n\n')}\n`
 }
 
 function renderRight(right: Right | undefined): string {
@@ -107,6 +109,32 @@ function renderSmall(small: Small | undefined): string {
       ]),
     ]),
     'JSON text takes less where a value has many small objects, but each hit has to parse it. For each object that is set, V8 is called to freeze it and to check that it has no symbols, which JSON would drop without an error: so many small objects cost more to set than their text does, and one row, dates or long texts cost less. Lists of fractions take less in lru-cache: V8 stores bare numbers side by side, and makes an object of each when the list is frozen.',
+  ].join('\n\n')
+}
+
+function renderAround(around: Around | undefined): string {
+  const head = '## Around it?'
+  if (around === undefined) return notTaken(head)
+  const { series, scrape, collections } = around
+  const goalOf = (name: string) => (name === 'millpond' ? `at most ${SCRAPE_GOAL}` : '')
+  return [
+    head,
+    `\`npm run bench -- --rows scrape\` (beside prom-client where that is installed) and \`npm run bench -- --rows collections\`. ${told(around)}`,
+    `The text of one scrape of ${series.toLocaleString('en')} series, CPU milliseconds; Millpond also reads the figures of its caches. prom-client has a gauge for each line, the cheapest kind that it has.`,
+    formatTable([
+      ['', 'CPU ms', `over ${scrape[0]?.name ?? ''}`, 'goal'],
+      ...scrape.map(({ name, ms, ratio }) => [name, ms.toFixed(1), ratio.toFixed(2), goalOf(name)]),
+    ]),
+    'A collection over the verbs of a cache by hand, with the same keys and the same source, in the same rounds. A miss waits for others of its turn, so that they are loaded together.',
+    formatTable([
+      ['', 'by hand, CPU us', 'collection', 'goal'],
+      ...collections.map(({ row, us, ratio }) => [
+        row,
+        us.toFixed(2),
+        better(ratio.toFixed(2), ratio <= COLLECTION_GOAL),
+        `at most ${COLLECTION_GOAL}`,
+      ]),
+    ]),
   ].join('\n\n')
 }
 

@@ -5,12 +5,14 @@ import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { measureInTurn, measureRound, type Plan } from '../children.ts'
+import type { CollectionFigures } from '../collections.ts'
 import { type Cell, COLUMNS, mean, worstAgainstLru } from '../hit-ratio/measure.ts'
 import { isolatedContenders } from '../isolated.ts'
 import type { Results } from '../results.ts'
 import { ROWS } from '../rows.ts'
+import type { ScrapeFigures } from '../scrape.ts'
 import type { ValueFigures } from '../values.ts'
-import type { Course, Fast, Figures, Right, Section, Small, Smart, Taken, Worth } from './figures.ts'
+import type { Around, Course, Fast, Figures, Right, Section, Small, Smart, Taken, Worth } from './figures.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const OVER = 'lru-cache'
@@ -42,6 +44,7 @@ export async function take(section: Section, extent: Extent): Promise<Figures> {
   if (section === 'right') return { right: { ...(await takeRight(extent)), ...note } }
   if (section === 'fast') return { fast: { ...(await takeFast(extent)), ...note } }
   if (section === 'small') return { small: { ...(await takeSmall(extent)), ...note } }
+  if (section === 'around') return { around: { ...(await takeAround(extent)), ...note } }
   if (section === 'worth') return { worth: { ...(await takeWorth(extent)), ...note } }
   return extent.traces === undefined ? {} : { smart: { ...(await takeSmart(extent.traces)), ...note } }
 }
@@ -120,6 +123,20 @@ async function takeSmall({ quick }: Extent): Promise<Small> {
   return {
     ...taken,
     values: answer.map(({ value, ours, lru, json, set }) => ({ value, ours, lru, json, set: set.median })),
+  }
+}
+
+async function takeAround({ quick }: Extent): Promise<Around> {
+  const taken = stamp([])
+  const rows = <T>(name: string): Promise<T> =>
+    program('bench/dist/main.js', [...['--rows', name], ...['--json', '--rounds', quick ? '1' : '9']])
+  const { series, costs } = await rows<ScrapeFigures>('scrape')
+  const collections = await rows<CollectionFigures[]>('collections')
+  return {
+    ...taken,
+    series,
+    scrape: costs.map(({ name, us, ratio }) => ({ name, ms: us.median / 1000, ratio: ratio.median })),
+    collections: collections.map(({ row, us, ratio }) => ({ row, us, ratio: ratio.median })),
   }
 }
 
