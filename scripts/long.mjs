@@ -9,8 +9,9 @@ import { bringServers } from './servers.mjs'
 
 const USAGE = `npm run long -- [--minutes N] [--seed S]
 
-  --minutes  how long it takes, all together, fetching and building included. Default 60, at least 5. In a few of them not everything comes: what did not
-             is named, and another seed begins elsewhere.
+  --minutes  how long it takes, all together, fetching and building included. Default 60, at least 5.
+             With few minutes not everything is run: what was not is named, and another seed begins
+             elsewhere.
   --seed     draws histories and operations. Default: by the time of day, and printed.
 
 What it finds is printed with the seed that gives it again.`

@@ -59,7 +59,7 @@ export const HELP = `Usage: npm start -- [options]
 
   --port N             port to listen on (8080; also PORT)
   --host NAME          address to listen on (127.0.0.1)
-  --dir FOLDER         where the database and the cache file live (.data)
+  --dir FOLDER         where the database and the cache file are (.data)
   --data FOLDER        import a sales pipeline (accounts, products, sales_teams, sales_pipeline .csv)
   --organizations N    size of the generated data (200)
   --users N            (2000)
@@ -68,24 +68,44 @@ export const HELP = `Usage: npm start -- [options]
   --reset              fill the database again
   --as-of YYYY-MM-DD   "now" for statistics (the newest date in the data)
   --cache on|off       (on)
-  --compact on|off     pack and compress what is cached outside memory, and keep only what is read again (on)
-  --encrypt            seal what is cached outside memory, by a key that is made beside it, or CACHE_ENCRYPTION_KEY
-  --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
-  --regions A,B        a process for each region, on ports one above the other: each with a cache of its own, and what is written in one is
-                       forgotten in all (none)
-  --insight on|off     watch the cache: sizing and advice, loading ahead what is read next, times to live that follow the values (off)
-  --edge-port N|off    an edge before the service, as a CDN would be: a caching proxy at this port, which invalidations purge (a free one; off
-                       with --nodes, --regions, --cache off, an address that is not of this machine, and edges of the environment)
-  --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn or error (none)
+  --compact on|off     pack and compress what is cached outside memory, without fields that are
+                       never read again (on)
+  --encrypt            encrypt what is cached outside memory, with a key that is created beside it,
+                       or CACHE_ENCRYPTION_KEY
+  --nodes N            processes of one cache, over Redis or the SQLite file, on consecutive ports (1)
+  --regions A,B        a process for each region, on consecutive ports: each has a cache of its own,
+                       and a write in one invalidates in all (none)
+  --insight on|off     watch the cache: sizing and advice, prefetching, adaptive TTLs (off)
+  --edge-port N|off    a caching proxy at this port in front of the service, as a CDN would be, which
+                       invalidations purge (a free one; off with --nodes, --regions, --cache off, an
+                       address that is not of this machine, and edges of the environment)
+  --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn
+                       or error (none)
   -h, --help
 
-Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB, or REDIS_CLUSTER (host:port,host:port);
-MILLPOND_ADMIN_TOKEN and DEALS_METRICS_TOKEN (credentials for the admin API and for Prometheus, from anywhere); CACHE_DEFAULT_TIMEOUT (300, seconds),
-CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
-CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too); each part of --insight by itself: CACHE_ANALYTICS_ENABLED,
-CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED or CACHE_TTL_LEARNING_ENABLED (as --insight); CACHE_FRESHNESS_CHECKS_ENABLED (false): a read
-is checked against the database every CACHE_FRESHNESS_CHECKS_INTERVAL seconds (10), CACHE_STALENESS_OBJECTIVE (0.01) may be stale. Edges that are purged: CDN_PROXY_ADMIN
-(admin ports of Millpond proxies: http://host:9090,http://other:9090), and vendors by the variables of the guide's page on CDNs.`
+Environment:
+
+  PORT                                 as --port
+  DATABASE_URL                         postgres://user:password@host:5432/name (SQLite)
+  REDIS_URL                            or REDIS_HOST, REDIS_PORT, REDIS_DB; or REDIS_CLUSTER, nodes as
+                                       host:port,host:port
+  MILLPOND_ADMIN_TOKEN                 credential for the admin API, from anywhere
+  DEALS_METRICS_TOKEN                  credential for Prometheus, from anywhere
+  CACHE_DEFAULT_TIMEOUT                the default TTL in seconds (300)
+  CACHE_KEY_PREFIX                     (deals)
+  CACHE_WARMING_ENABLED                (true)
+  CACHE_WARMING_INTERVAL               seconds (300)
+  CACHE_INVALIDATION_ENABLED           (true)
+  CACHE_MONITORING_ENABLED             (true)
+  CACHE_ENCRYPTION_KEY                 encrypts, also without --encrypt (none)
+  CACHE_ANALYTICS_ENABLED              a part of --insight, each by itself; likewise
+                                       CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED,
+                                       CACHE_ADAPTIVE_TTL_ENABLED or CACHE_TTL_LEARNING_ENABLED (as --insight)
+  CACHE_FRESHNESS_CHECKS_ENABLED       check a read against the database now and then (false)
+  CACHE_FRESHNESS_CHECKS_INTERVAL      seconds between two such checks (10)
+  CACHE_STALENESS_OBJECTIVE            the share of reads that may be stale (0.01)
+  CDN_PROXY_ADMIN                      Millpond proxies to purge: http://host:9090,http://other:9090
+  others                               CDN vendors to purge: see the guide's page on CDNs`
 
 const OPTIONS = {
   port: { type: 'string' },

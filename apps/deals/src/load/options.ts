@@ -39,18 +39,23 @@ export const LOAD_HELP = `Usage: npm run load -- [options]
   --organizations N    size of the generated data (200)
   --users N            (2000)
   --deals N            (50000)
-  --warm-up N          how long warming may take before the first request; then the run starts anyway and says so (300)
+  --warm-up N          seconds that warming may take before the first request; then the run starts
+                       anyway and says so (300)
   --cold               start with an empty cache, without warming
   --plant SCOPE        skip invalidations of scopes with this prefix ("owner:"): the run must fail
-  --insight on|off|ab  insight in the run with the cache (off); ab: on against off and off against off, side by side,
-                       --seconds for each seed: is it ever worse? (--seconds 600 is the long form)
+  --insight on|off|ab  insight in the run with the cache (off); ab: on against off and off against
+                       off, side by side, --seconds for each seed: is it ever worse? (--seconds 600
+                       is the long form)
   --pairs N            seeds of --insight ab, from --seed on (3)
-  --run-only           only the sessions, without the additional measurements: memory, prediction, times to live, a cluster, encryption
-  --traces DIR         measure prediction and times to live with recorded traffic (as for bench:insight) instead of this run's
+  --run-only           only the sessions, without the additional measurements: memory, prediction,
+                       adaptive TTLs, a cluster, encryption
+  --traces DIR         measure prediction and adaptive TTLs with recorded traffic (as for
+                       bench:insight) instead of this run's
   --json               the figures as JSON
   -h, --help
 
-Ctrl-C stops the run and prints what was measured so far; a second one stops it at once. With REDIS_URL the cached run uses Redis as its middle tier.`
+Ctrl-C stops the run and prints what was measured so far; a second one stops it at once.
+With REDIS_URL the cached run uses Redis as its middle tier.`
 
 /** Undefined if help was requested. @throws StartError */
 export function readLoadOptions(args: readonly string[]): LoadOptions | undefined {
