@@ -272,7 +272,7 @@ function readRegions(
   const wrong = names.find((name) => !REGION.test(name))
   if (wrong !== undefined)
     throw new StartError(
-      `--regions ${shown}: ${JSON.stringify(wrong)} is no name of a region: give names of up to 63 letters, digits, - and _, as us-east-1,eu-west-1`,
+      `--regions ${shown}: ${JSON.stringify(wrong)} is not the name of a region: give names of up to 63 letters, digits, - and _, as us-east-1,eu-west-1`,
     )
   // Each has a folder, and some file systems are case-insensitive.
   const again = names.find((name, at) => names.slice(0, at).some((other) => other.toLowerCase() === name.toLowerCase()))

@@ -33,7 +33,7 @@ test.each([
   [['--edge-port', '8081', '--cache', 'off'], {}, /leave out --cache off/],
   [['--regions', 'us-east-1'], {}, /--regions "us-east-1": give from 2 to 16 regions/],
   [['--regions', 'us,eu,US'], {}, /--regions "us,eu,US": "US" is there twice/],
-  [['--regions', 'us,eu:west'], {}, /--regions "us,eu:west": "eu:west" is no name of a region/],
+  [['--regions', 'us,eu:west'], {}, /--regions "us,eu:west": "eu:west" is not the name of a region/],
   [['--regions', 'us,,eu'], {}, /--regions "us,,eu": "" is no name/],
   [['--regions', ''], {}, /--regions "" is empty: give a value, or leave it out/],
   [['--regions', 'us,../eu'], {}, /"..\/eu" is no name/],

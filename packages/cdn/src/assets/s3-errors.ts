@@ -2,10 +2,10 @@
 import { CdnError, type CdnErrorCode } from '../errors.ts'
 import { isError } from '../is-error.ts'
 
-type Told = readonly [code: CdnErrorCode, words: string]
+type S3Failure = readonly [code: CdnErrorCode, words: string]
 
 const REFUSED = 'CREDENTIALS_REFUSED'
-const KNOWN: Readonly<Record<string, Told>> = {
+const KNOWN: Readonly<Record<string, S3Failure>> = {
   NoSuchBucket: [
     'NOT_FOUND',
     'there is no such bucket: create it, or correct the name (AWS_STORAGE_BUCKET_NAME) and the region (AWS_REGION)',
@@ -48,7 +48,7 @@ export function s3Error(error: unknown, name: string): CdnError {
   return new CdnError(code, `${name}: ${words}${kind === '' ? '' : ` (${kind})`}`, { vendor: 's3', status })
 }
 
-function byStatus(kind: string, status: number | undefined, error: unknown): Told {
+function byStatus(kind: string, status: number | undefined, error: unknown): S3Failure {
   if (kind === 'AbortError') return ['ABORTED', 'it was cut short']
   if (OFTEN.has(kind) || status === 429)
     return ['RATE_LIMITED', 'every attempt was rate-limited: upload again later, or with less concurrency']

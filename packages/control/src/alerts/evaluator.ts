@@ -10,7 +10,7 @@ import {
   DEFAULT_RULES,
   isClear,
   isWarm,
-  type Looked,
+  type Observation,
   type Reading,
   type Rule,
   type RuleName,
@@ -81,14 +81,14 @@ export class Evaluator {
     for (const cache of fleet.names) {
       const snapshot = collector.snapshot(cache)
       if (snapshot === undefined) continue
-      const looked: Looked = {
+      const observed: Observation = {
         snapshot,
         window: windowOf(collector.recent(cache)),
         minute: joined(collector.recent(cache, 60)),
         hour: await history.lastHour(cache, await store.now()),
       }
       const before = await history.before(cache, await store.now())
-      for (const reading of [...readingsOf(looked), ...regressionsOf(before, isWarm(snapshot)), ...cpuOf(looked)])
+      for (const reading of [...readingsOf(observed), ...regressionsOf(before, isWarm(snapshot)), ...cpuOf(observed)])
         seen.add(await this.#judge(cache, reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
     }
     for (const reading of await this.#ownReadings())
@@ -188,7 +188,7 @@ function windowOf(points: readonly Point[]): Point | undefined {
 }
 
 /** CPU time is a counter among the gauges: its values at the ends of a minute give the share of a core. */
-function cpuOf({ minute }: Looked): Reading[] {
+function cpuOf({ minute }: Observation): Reading[] {
   const used = minute?.counters.process_cpu_seconds
   if (minute === undefined || used === undefined || minute.seconds < 30) return []
   const cores = used / minute.seconds / Math.max(1, minute.gauges.nodes ?? 1)

@@ -129,7 +129,7 @@ export interface Reading {
   readonly message: (value: number) => string
 }
 
-export interface Looked {
+export interface Observation {
   /** The shortest of the last windows that has enough reads, at least 5 s and at most a minute. */
   readonly window: Point | undefined
   /** The last minute. */
@@ -145,7 +145,7 @@ const LEAST_LOADS = 20
 export const YOUNG_SHARE = 0.01
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
 
-export function readingsOf({ window, minute, hour, snapshot }: Looked): Reading[] {
+export function readingsOf({ window, minute, hour, snapshot }: Observation): Reading[] {
   const { hits = 0, misses = 0, loads = 0, load_errors = 0 } = window?.counters ?? {}
   const isJudged = hits + misses >= LEAST_REQUESTS
   const reports = snapshot.nodes.flatMap((node) =>

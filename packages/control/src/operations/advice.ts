@@ -6,7 +6,7 @@ import type { Asked, Topic } from '../agent/requests.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 
-type Told = 'sizing' | 'analyze' | 'cost' | 'prediction' | 'freshness'
+type InsightTopic = 'sizing' | 'analyze' | 'cost' | 'prediction' | 'freshness'
 
 export interface NodeAnswer<T> {
   readonly node: string
@@ -31,7 +31,7 @@ export type Agreed = Shown['recommendation'] & {
 const DEADLINE_MS = 5000
 const INSIGHT = { part: 'insight', remedy: 'createInsight({ caches })' }
 /** How each part is called, and what begins it. */
-const PARTS: Readonly<Record<Told, { readonly part: string; readonly remedy: string }>> = {
+const PARTS: Readonly<Record<InsightTopic, { readonly part: string; readonly remedy: string }>> = {
   sizing: INSIGHT,
   analyze: INSIGHT,
   cost: INSIGHT,
@@ -40,10 +40,10 @@ const PARTS: Readonly<Record<Told, { readonly part: string; readonly remedy: str
 }
 
 /** InsightAnswer of one process that a part is not on there. */
-export const notRunning = (topic: Told): string => `${PARTS[topic].part} is not running there`
+export const notRunning = (topic: InsightTopic): string => `${PARTS[topic].part} is not running there`
 
 /** @throws Problem 502 where no process answers */
-export async function askInsight<T extends Told>(
+export async function askInsight<T extends InsightTopic>(
   control: { readonly fleet: Fleet },
   cache: string,
   topic: T,
@@ -60,7 +60,7 @@ export async function askInsight<T extends Told>(
   throw new Problem(502, 'node_failed', `no process of ${cache} answered: ${nodes[0]?.error ?? 'none is running'}`)
 }
 
-function whyNothing(cache: string, topic: Told): string {
+function whyNothing(cache: string, topic: InsightTopic): string {
   const { part, remedy } = PARTS[topic]
   const given =
     'give its result to createControl({ caches, insight }), or attach(cache, { insight }) in another process'

@@ -119,7 +119,12 @@ async function planOne(
   subject: AskedSubject,
   namespace: string | undefined,
 ): Promise<ErasurePlan['caches'][number]> {
-  const { bodies, silent } = await looked(control, cache, subject, namespace === undefined ? undefined : [namespace])
+  const { bodies, silent } = await findSubject(
+    control,
+    cache,
+    subject,
+    namespace === undefined ? undefined : [namespace],
+  )
   if (bodies.length === 0)
     throw new Problem(
       503,
@@ -141,7 +146,12 @@ async function planOne(
   }
 }
 
-export async function looked(control: Control, cache: string, subject: AskedSubject, namespaces: string[] | undefined) {
+export async function findSubject(
+  control: Control,
+  cache: string,
+  subject: AskedSubject,
+  namespaces: string[] | undefined,
+) {
   const asked = { subject, ...(namespaces !== undefined && { namespaces }) }
   const replies = await control.fleet.ask(cache, 'erase_plan', asked, { deadlineMs: PLANNING_MS })
   const refused = replies.find(({ status, error }) => status === 'failed' && error !== undefined)

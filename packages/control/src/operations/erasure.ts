@@ -11,7 +11,7 @@ import type { AskedSubject } from '../agent/requests.ts'
 import type { Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
-import { type ErasureBody, type ErasurePlan, looked, planErasure, storedPlan } from './erasure-plan.ts'
+import { type ErasureBody, type ErasurePlan, findSubject, planErasure, storedPlan } from './erasure-plan.ts'
 import type { EndState, OperationView, Step } from './operations.ts'
 
 const SLICE_MS = 2000
@@ -88,7 +88,7 @@ async function eraseIn(
   before: Readonly<Record<string, CacheErased>>,
   step: Step,
 ): Promise<CacheErased> {
-  const { bodies, silent } = await looked(
+  const { bodies, silent } = await findSubject(
     control,
     cache,
     subject,

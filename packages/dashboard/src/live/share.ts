@@ -8,11 +8,11 @@ export interface ShareOptions {
   readonly state: (state: StreamState) => void
   /** Reads the stream until the signal ends it. */
   readonly follow: (
-    options: Told & { readonly signal: AbortSignal; readonly lastId: string | undefined },
+    options: StreamListener & { readonly signal: AbortSignal; readonly lastId: string | undefined },
   ) => Promise<void>
 }
 
-interface Told {
+interface StreamListener {
   readonly hear: (message: Heard) => void
   readonly state: (state: StreamState) => void
 }
@@ -33,7 +33,7 @@ export function share({ name, hear, state, follow }: ShareOptions): () => void {
   const join = () => {
     const over = new AbortController()
     const { signal } = over
-    const lead = (told: Told) => follow({ ...told, signal, lastId })
+    const lead = (listener: StreamListener) => follow({ ...listener, signal, lastId })
     if (!('locks' in navigator) || typeof BroadcastChannel === 'undefined') {
       leave = () => over.abort()
       void lead({ hear: heard, state })
@@ -83,7 +83,7 @@ export function share({ name, hear, state, follow }: ShareOptions): () => void {
 
 const post = (channel: BroadcastChannel, message: Posted): void => channel.postMessage(message)
 
-function listen(channel: BroadcastChannel, { hear, state }: Told): void {
+function listen(channel: BroadcastChannel, { hear, state }: StreamListener): void {
   channel.onmessage = ({ data }: MessageEvent<Posted>) => {
     if (data.is === 'message') hear(data.message)
     else if (data.is === 'state') state(data.state)

@@ -34,12 +34,12 @@ const ABOUT =
 export function Advice() {
   return (
     <Watched title="Advice" route={['POST', 'optimizations/analyze/']} about={ABOUT}>
-      {(cache) => <Told cache={cache} />}
+      {(cache) => <Analysis cache={cache} />}
     </Watched>
   )
 }
 
-function Told({ cache }: { readonly cache: string }) {
+function Analysis({ cache }: { readonly cache: string }) {
   const analysis = useAnalysis(cache, true)
   return (
     <Answer query={analysis} what="The advice">

@@ -30,12 +30,12 @@ const ABOUT =
 export function Sizing() {
   return (
     <Watched title="Sizing" route={['GET', 'sizing/']} about={ABOUT}>
-      {(cache, nodes) => <Told cache={cache} nodes={nodes} />}
+      {(cache, nodes) => <SizingReport cache={cache} nodes={nodes} />}
     </Watched>
   )
 }
 
-function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readonly NodeAnswer<Sized>[] }) {
+function SizingReport({ cache, nodes }: { readonly cache: string; readonly nodes: readonly NodeAnswer<Sized>[] }) {
   const { query } = usePlace()
   const summaries = useSummaries()
   const speaker = speakerOf(nodes, query.get('node'))

@@ -24,7 +24,7 @@ import { onSigterm } from './on-sigterm.ts'
 import { type QueueSettings, settingsOf } from './options.ts'
 import { WriteQueue } from './queue.ts'
 
-type Told = CacheEvents['writeBehind']
+type WriteBehindEvent = CacheEvents['writeBehind']
 
 /** What a reader gets of a queued write; a removal has no value. */
 interface Queued<T> {
@@ -276,7 +276,7 @@ export class WriteBehind<Id, T> {
     })
   }
 
-  #tell(state: Told['state'], detail: Omit<Told, 'namespace' | 'collection' | 'state'>): void {
+  #tell(state: WriteBehindEvent['state'], detail: Omit<WriteBehindEvent, 'namespace' | 'collection' | 'state'>): void {
     const { events, cache } = this.#host
     if (events.has('writeBehind'))
       events.emit('writeBehind', { namespace: cache.name, collection: this.#name, state, ...detail })
