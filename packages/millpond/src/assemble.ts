@@ -1,6 +1,7 @@
 // A cache in operation: its parts, what may be changed at runtime, and the order in which it closes.
 import { CacheJobs, type Claim } from './cache-jobs.ts'
 import { CacheSources } from './cache-sources.ts'
+import { endDelays, endWatching, finish, inTime } from './closing.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
 import type { MemoryStore, Tier } from './core/contracts.ts'
 import type { Division } from './core/division.ts'
@@ -25,10 +26,10 @@ import { openRestart, type Restart } from './engine/restart.ts'
 import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
 import type { Routing } from './engine/route.ts'
 import type { CacheSettings } from './engine/settings.ts'
-import { ledgerTier, type Space } from './engine/space.ts'
+import { ledgerTier, type Services, type Space } from './engine/space.ts'
 import { activityOf, type CacheInfo, describeCache, type InfoOptions, type NamespaceActivity } from './engine/stats.ts'
 import { type JobStore, memoryJobs } from './jobs/index.ts'
-import { Namespaces, type Opened } from './namespaces.ts'
+import { Namespaces } from './namespaces.ts'
 import { processNodes } from './nodes/memory.ts'
 import { ScheduledInvalidations } from './scheduled-invalidations.ts'
 import type { SourceRegistry } from './source/registry.ts'
@@ -271,6 +272,10 @@ export class Assembly implements CacheServices {
     return leaving
   }
 
+  get #services(): Services {
+    return this.#parts.space.services
+  }
+
   get #spaces(): Space[] {
     return this.#namespaces.all.map(({ space }) => space)
   }
@@ -321,7 +326,7 @@ export class Assembly implements CacheServices {
     this.#parts.space.watch.close(opened.space.watch)
     opened.space.memory?.clear('cleared')
     opened.space.memory = undefined
-    await this.#inTime(this.#sources.stopWarming([space]))
+    await inTime(this.#services, this.#sources.stopWarming([space]))
     await this.#sources.closeCollections([space])
     await finish(opened)
     await opened.space.ledger.close()
@@ -329,40 +334,16 @@ export class Assembly implements CacheServices {
     if (this.#namespaces.get(namespace) === undefined) this.#parts.memory?.store.release(namespace)
   }
 
-  /** Waits for background work, but not for ever: reports what it left. */
-  async #inTime(work: Promise<unknown>): Promise<void> {
-    const { clock, events } = this.#parts.space.services
-    let cancel = (): void => {}
-    const late = new Promise<boolean>((resolve) => {
-      cancel = clock.after(CLOSE_MS, () => resolve(true), true)
-    })
-    const isLate = await Promise.race([work.then(() => false), late])
-    cancel()
-    if (isLate)
-      events.emit('warning', {
-        message: `the cache was closed, but background work was still running after ${CLOSE_MS} ms (perhaps a refresh whose loader hangs): it was abandoned`,
-      })
-  }
-
-  /** Tiers are closed in any case. */
-  async #endWatching(watcher: { close(): unknown }): Promise<void> {
-    try {
-      await watcher.close()
-    } catch (error) {
-      this.#parts.space.services.events.emit('warning', { message: 'insight on this cache could not be closed', error })
-    }
-  }
-
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
-    if (this.#watcher !== undefined) await this.#inTime(this.#endWatching(this.#watcher))
+    if (this.#watcher !== undefined) await inTime(this.#services, endWatching(this.#services, this.#watcher))
     // Runs of warming are jobs: told to end first, they are not awaited like jobs that run to their end.
-    await Promise.all([this.#scheduled.stop(), this.#inTime(this.#sources.stopWarming()), this.#jobs.stop()])
+    await Promise.all([this.#scheduled.stop(), inTime(this.#services, this.#sources.stopWarming()), this.#jobs.stop()])
     await Promise.all(this.#leaving.values())
     await this.#sources.closeCollections()
     const open = this.#namespaces.all
     for (const one of open) await endDelays(one)
-    await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))
+    await inTime(this.#services, Promise.all(open.map(({ cache }) => cache.flush())))
     await Promise.all(open.map(({ space: { outlets } }) => outlets?.close()))
     // Only now: pending work has been invalidated, and nothing invalidates any more, so the file contains nothing
     // invalid.
@@ -374,22 +355,4 @@ export class Assembly implements CacheServices {
     await told
     await Promise.all([...tiers.map((tier) => tier.close()), space.outbox?.close()])
   }
-}
-
-/**
- * How long `close` waits for background work, in milliseconds: a hanging loader must not delay the end of the process.
- */
-const CLOSE_MS = 5_000
-
-async function finish(opened: Opened): Promise<void> {
-  await endDelays(opened)
-  await opened.cache.flush()
-  await opened.space.outlets?.close()
-}
-
-/** Delayed work is due now; nothing new begins. */
-async function endDelays({ space }: Opened): Promise<void> {
-  await space.delays.flush()
-  for (const windows of space.coalescing.values()) await windows.flush()
-  space.closed = true
 }

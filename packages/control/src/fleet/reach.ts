@@ -65,3 +65,17 @@ export function oneCache(control: Pick<Control, 'fleet'>, principal: Principal, 
     },
   )
 }
+
+/**
+ * The same, for a change of its memory, which all of its namespaces share.
+ * @throws Problem as `oneCache`, 403 for a principal that is limited to a part of it
+ */
+export function oneWholeCache(
+  control: Pick<Control, 'fleet'>,
+  principal: Principal,
+  asked: string | undefined,
+): string {
+  const cache = oneCache(control, principal, asked)
+  if (namespacesFor(principal, cache, undefined) === undefined) return cache
+  throw new Problem(403, 'forbidden', `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`)
+}

@@ -4,7 +4,7 @@ import { may } from '../access/roles.ts'
 import type { Answered } from '../agent/answers.ts'
 import { memoryChange, prices } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
-import { cachesFor, namespacesFor, oneCache } from '../fleet/reach.ts'
+import { cachesFor, namespacesFor, oneCache, oneWholeCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
@@ -251,13 +251,7 @@ export const adviceRoutes: readonly Route[] = [
       202: { description: 'It runs', schema: accepted },
     },
     handle({ control, principal, body, caller, request, base }) {
-      const cache = oneCache(control, principal, body.cache_name)
-      if (namespacesFor(principal, cache, undefined) !== undefined)
-        throw new Problem(
-          403,
-          'forbidden',
-          `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`,
-        )
+      const cache = oneWholeCache(control, principal, body.cache_name)
       if (Object.keys(body.change).length === 0)
         throw new Problem(422, 'invalid', 'there is nothing to change', {
           errors: [{ pointer: '/change', code: 'empty', detail: 'give max_entries, max_bytes or policy' }],

@@ -1,8 +1,7 @@
 // Automatic changes: their settings by cache, and their state.
 import { z } from 'zod'
 import { autoSettings, autoState } from '../auto/settings.ts'
-import { namespacesFor, oneCache } from '../fleet/reach.ts'
-import { Problem } from '../http/problem.ts'
+import { oneCache, oneWholeCache } from '../fleet/reach.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 
 const cacheName = z.string().max(128).optional()
@@ -36,13 +35,7 @@ export const autoRoutes: readonly Route[] = [
     answers: { 200: { description: 'Its current state', schema: shown } },
     async handle({ control, principal, body, caller }) {
       const { cache_name, dry_run, ...settings } = body
-      const cache = oneCache(control, principal, cache_name)
-      if (namespacesFor(principal, cache, undefined) !== undefined)
-        throw new Problem(
-          403,
-          'forbidden',
-          `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`,
-        )
+      const cache = oneWholeCache(control, principal, cache_name)
       if (!dry_run) await control.auto.put(cache, settings, caller)
       return json(200, { cache_name: cache, settings, state: await control.auto.state(cache) })
     },

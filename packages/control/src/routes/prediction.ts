@@ -1,8 +1,7 @@
 // How well processes predict what is read next, the effect of prefetching it, and switching that on and off.
 import { z } from 'zod'
 import type { Answered } from '../agent/answers.ts'
-import { namespacesFor, oneCache } from '../fleet/reach.ts'
-import { Problem } from '../http/problem.ts'
+import { namespacesFor, oneCache, oneWholeCache } from '../fleet/reach.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { askInsight, notRunning } from '../operations/advice.ts'
 import { orLater } from '../operations/wait.ts'
@@ -97,13 +96,7 @@ export const predictionRoutes: readonly Route[] = [
       202: { description: 'It runs', schema: accepted },
     },
     handle({ control, principal, body, caller, request, base }) {
-      const cache = oneCache(control, principal, body.cache_name)
-      if (namespacesFor(principal, cache, undefined) !== undefined)
-        throw new Problem(
-          403,
-          'forbidden',
-          `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`,
-        )
+      const cache = oneWholeCache(control, principal, body.cache_name)
       return orLater(request, base, (began) =>
         control.operations.run(
           { kind: 'load_ahead', prefix: 'op', caches: [cache], request: body, reason: body.reason },
