@@ -33,8 +33,6 @@ export class Candidates {
   readonly hashes = new Int32Array(MOST)
   readonly keys: string[] = new Array<string>(MOST).fill('')
   readonly chances = new Float64Array(MOST)
-  /** 1: memory holds it. */
-  readonly isHeld = new Uint8Array(MOST)
   readonly features = new Uint16Array(MOST * FEATURES)
   readonly #sources = new Uint8Array(MOST)
   /** The arguments of `level` for each heuristic: count and total. */
@@ -96,16 +94,14 @@ export class Candidates {
     }
   }
 
-  /** Drops those that can be neither loaded nor kept; the others get the model's features. */
-  keep(known: Known, trigger: number, now: number, namespace: string, placeOf: KeyPlaceOf): void {
+  /** Drops those whose names are unknown; the others get the model's features. */
+  describe(known: Known, trigger: number, now: number): void {
     let kept = 0
     for (let at = 0; at < this.count; at++) {
       const hash = this.hashes[at] as number
       const row = known.find(hash)
       const key = row < 0 ? (this.keys[at] as string) : (known.keys[row] as string)
-      const place = key === '' ? 'elsewhere' : placeOf(key, namespace)
-      if (place === 'elsewhere') continue
-      this.isHeld[kept] = place === 'memory' ? 1 : 0
+      if (key === '') continue
       this.#describe(at, kept * FEATURES, known, row, trigger, now)
       this.hashes[kept] = hash
       this.keys[kept] = key

@@ -26,9 +26,9 @@ export interface Prediction {
   /** The name of the cache. */
   readonly cache: string
   /**
-   * `open`: proposals are loaded. `closed`: loading them has too little benefit, or the benefit is still unknown; they
-   * are only counted. `watching`: never loaded (`usagePrediction` only). `off`: the cache has no memory tier with a
-   * limit.
+   * `open`: proposals are loaded, because that has a benefit, or because memory still has room. `closed`: loading them
+   * has too little benefit, or the benefit is still unknown; they are only counted. `watching`: never loaded
+   * (`usagePrediction` only). `off`: the cache has no memory tier with a limit.
    */
   readonly state: 'open' | 'closed' | 'watching' | 'off'
   /** The share of proposals with a known outcome that were read while in memory, 0 to 1. Absent without any. */
@@ -109,11 +109,11 @@ export function figuresOf({ cache, predictor, kept, loads, lost, fault, isLoadin
       patterns: [],
       ...own,
     }
-  const { issued, used, wasted, outstanding, gate, judge, budget, spared } = predictor
+  const { issued, used, wasted, outstanding, gate, isWorthRoom, judge, budget, spared } = predictor
   const ended = used + wasted
   return {
     cache,
-    state: !isLoading ? 'watching' : gate.isOpen ? 'open' : 'closed',
+    state: !isLoading ? 'watching' : isWorthRoom ? 'open' : 'closed',
     ...(ended > 0 && { accuracy: used / ended }),
     proposed: issued,
     used,

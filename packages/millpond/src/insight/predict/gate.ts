@@ -47,7 +47,7 @@ export interface GateOptions {
 }
 
 export class Gate {
-  /** Starts closed: prefetching is allowed only once it would have saved enough loads, or after the first pause. */
+  /** Starts closed: opens once prefetching would have saved enough loads, or after the first pause. */
   isOpen = false
   /**
    * The reduction of misses in the last window, relative to the ghost's; negative for an increase. Undefined before the
@@ -102,6 +102,11 @@ export class Gate {
     this.#spared = spared
     this.#loads = loads
     this.#judge(1 - real / ghost, promise)
+  }
+
+  /** The ghost has evicted: so has memory, which held as much. */
+  get isFull(): boolean {
+    return this.#ghosts.isFull
   }
 
   /** A key is foreseen. */

@@ -312,7 +312,8 @@ export class Predicting {
     }
     const { entries, capacity, unit, policy } = setting
     const named = policyByName(SHIPPED.has(policy) ? policy : 'adaptive')
-    this.#predictor = new Predictor({ entries, capacity, unit, policy: named, waste, least, keys })
+    const held = this.#cache.info().memory?.entries
+    this.#predictor = new Predictor({ entries, held, capacity, unit, policy: named, waste, least, keys })
     this.#predictor.mayLoad = this.#mayLoad
     this.#predictor.isAlone = model === undefined || this.#model?.fault !== undefined
   }

@@ -7,6 +7,8 @@ import type { GateOptions } from './gate.ts'
 export interface PredictorOptions extends WasteBounds, Pick<GateOptions, 'policy' | 'capacity' | 'unit'> {
   /** The number of entries when memory is full. */
   readonly entries: number
+  /** The number of entries that memory holds already. Default 0. */
+  readonly held?: number | undefined
   /** The most keys that are tracked. Default 65,536. */
   readonly keys?: number | undefined
 }
@@ -30,6 +32,7 @@ const amount = check(
 export const PREDICTOR: Shape<PredictorOptions> = {
   ...BOUNDS,
   entries: required(amount),
+  held: whole(0, Number.MAX_SAFE_INTEGER),
   capacity: required(amount),
   unit: required(oneOf('entries', 'bytes')),
   policy: required(fn("a policy, such as policyByName('lru')")),

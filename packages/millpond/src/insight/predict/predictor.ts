@@ -93,6 +93,8 @@ export class Predictor {
   readonly #candidates = new Candidates()
   readonly #places = new Uint8Array(MOST)
   readonly #keptPlaces = new Uint8Array(MOST)
+  /** Entries that memory can still take before it must evict; never too many. */
+  #room: number
   readonly #entries: number
   /** The most outstanding proposals. */
   readonly #most: number
@@ -111,10 +113,11 @@ export class Predictor {
   /** @throws MillpondError `OPTION_INVALID` */
   constructor(options: PredictorOptions) {
     checkOptions<PredictorOptions>(options, PREDICTOR, 'Predictor')
-    const { entries, keys = ROWS, policy, capacity, unit, waste, least } = options
+    const { entries, held = 0, keys = ROWS, policy, capacity, unit, waste, least } = options
     this.#fadeEvery = keys * FADE
     this.gate = new Gate({ policy, capacity, unit, entries })
     this.#entries = Math.max(1, entries)
+    this.#room = this.#entries - held
     this.#most = Math.max(1, this.#entries * BORROWED)
     this.budget = new Budget({ waste, least })
     const places = 2 ** Math.floor(Math.log2(keys))
@@ -129,8 +132,16 @@ export class Predictor {
     return this.issued - this.used - this.wasted
   }
 
+  /**
+   * Whether proposals are worth their place in memory. The gate judges that once memory is full; until then nothing is
+   * evicted for them, and only the budget of waste limits them.
+   */
+  get isWorthRoom(): boolean {
+    return (this.#room > 0 && !this.gate.isFull) || this.gate.isOpen
+  }
+
   get #isOpen(): boolean {
-    return this.mayLoad && this.gate.isOpen
+    return this.mayLoad && this.isWorthRoom
   }
 
   /** The pattern with that number in `judge`. */
@@ -172,6 +183,7 @@ export class Predictor {
       this.#seed = hashOf(namespace, 0)
     }
     this.gate.read(hash, weight, time, isHit, isLost, this.spared, this.loads)
+    if (isMiss) this.#room--
     const wouldMiss = this.#settle(hash, isMiss) || isMiss
     if (wouldMiss) {
       this.loads++
@@ -183,8 +195,8 @@ export class Predictor {
     const pattern = this.#known.pattern[row] as number
     this.#candidates.clear()
     this.#sequences.read(row, context, this.#seed, wouldMiss, this.#candidates)
-    this.#candidates.keep(this.#known, row, now, namespace, placeOf)
-    this.#propose(hash, pattern)
+    this.#candidates.describe(this.#known, row, now)
+    this.#propose(hash, pattern, namespace, placeOf)
   }
 
   /** A proposal was not loaded after all. */
@@ -216,8 +228,13 @@ export class Predictor {
     pending.issuedBefore[place] = this.issued
     pending.kind[place] = (isIssued ? LOADED : AS_IF) + FOREIGN
     this.budget.issued(chance)
-    if (isIssued) this.issued++
+    if (isIssued) this.#issue()
     return isIssued
+  }
+
+  #issue(): void {
+    this.issued++
+    this.#room--
   }
 
   /** A value was stored with this TTL. */
@@ -237,7 +254,7 @@ export class Predictor {
     return row
   }
 
-  #propose(by: number, pattern: number): void {
+  #propose(by: number, pattern: number, namespace: string, placeOf: KeyPlaceOf): void {
     const { budget } = this
     const candidates = this.#candidates
     this.proposed = 0
@@ -247,12 +264,19 @@ export class Predictor {
     for (let at = 0; at < candidates.count; at++) {
       const chance = this.#model.predict(candidates.features, at * FEATURES, FEATURES)
       candidates.chances[at] = chance
-      if (isOn && chance >= KEPT_FROM) this.gate.keep(candidates.hashes[at] as number)
-      if (candidates.isHeld[at] === 1) {
-        if (isOn && isKeeping && chance >= KEPT_FROM) this.#keptPlaces[this.kept++] = at
+      const hash = candidates.hashes[at] as number
+      const isKept = isOn && chance >= KEPT_FROM
+      const isPending = this.#pending.find(hash) >= 0
+      // Finding out where a key is takes longer than all the rest.
+      if (isPending && !isKept) continue
+      const place = placeOf(candidates.keys[at] as string, namespace)
+      if (place === 'elsewhere') continue
+      if (isKept) this.gate.keep(hash)
+      if (place === 'memory') {
+        if (isKept && isKeeping) this.#keptPlaces[this.kept++] = at
         continue
       }
-      if (this.#pending.find(candidates.hashes[at] as number) >= 0) continue
+      if (isPending) continue
       const isWorth = isOn && budget.isWorth(chance)
       const isIssued = isWorth && this.#isOpen && this.outstanding < this.#most
       if (this.#pending.size >= this.#waiting * (isIssued ? 1 : WATCHED)) continue
@@ -262,7 +286,7 @@ export class Predictor {
         continue
       }
       budget.issued(chance)
-      this.issued++
+      this.#issue()
       this.#places[this.proposed++] = at
     }
   }

@@ -242,7 +242,7 @@ describe('sequences', () => {
       candidates.clear()
       sequences.read(row, context, 77, isMiss, candidates)
       const found = [...candidates.hashes.subarray(0, candidates.count)]
-      candidates.keep(known, row, now, 'default', () => 'source')
+      candidates.describe(known, row, now)
       return found
     }
     return { read, candidates }

@@ -60,8 +60,14 @@ function play(
   return { misses, issued: predictor.issued - before, predictor }
 }
 
-function begin() {
-  const predictor = new Predictor({ entries: ENTRIES, capacity: ENTRIES, unit: 'entries', policy: policyByName('lru') })
+function begin(held = 0) {
+  const predictor = new Predictor({
+    entries: ENTRIES,
+    held,
+    capacity: ENTRIES,
+    unit: 'entries',
+    policy: policyByName('lru'),
+  })
   return { predictor, cache: new LruCache(ENTRIES) }
 }
 
@@ -101,6 +107,27 @@ describe('a predictor', () => {
   it('follows a step in the numbers of keys that it has never seen', () => {
     const { misses } = play(Array.from({ length: 20_000 }, (_, at) => `["block",${at * 8}]`))
     expect(misses).toBeLessThan(6000)
+  })
+
+  it('loads ahead without a trial while memory has room, and not where memory was full already', () => {
+    const blocks = Array.from({ length: ENTRIES }, (_, at) => `["block",${at * 8}]`)
+    const { misses, predictor } = play(blocks)
+    expect(misses).toBeLessThan(ENTRIES / 2)
+    expect(predictor.gate.isOpen).toBe(false)
+    expect(play(blocks, { from: begin(ENTRIES) }).issued).toBe(0)
+    expect(() => begin(-1)).toThrow(/held/)
+  })
+
+  it('closes once memory is full, where nothing speaks for loading ahead any more', () => {
+    const from = begin()
+    const orderly = play(
+      Array.from({ length: ENTRIES / 2 }, (_, at) => `["block",${at * 8}]`),
+      { from },
+    )
+    expect(orderly.issued).toBeGreaterThan(ENTRIES / 4)
+    expect(from.predictor.isWorthRoom).toBe(true)
+    play(random(4, 2000, 20 * ENTRIES), { from })
+    expect(from.predictor.isWorthRoom).toBe(false)
   })
 
   it('proposes no key that is too long to be kept', () => {
