@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { type CurveCell, curveCells, judgeCurves } from './insight/curves.ts'
 import { type Decision, decisionsOf, judgeDecisions } from './insight/decisions.ts'
+import { madeTraffic } from './insight/made.ts'
 import { judgePrefetch, prefetchedOf, prefetchLines } from './insight/prefetch.ts'
 import { type Doubling, doublingsOf, judgeDoublings } from './insight/realised.ts'
 import { measureRecorder } from './insight/recorder.ts'
@@ -13,7 +14,7 @@ import { formatTable } from './table.ts'
 const HELP = `usage: npm run bench:insight -- DIR [options]
   DIR             a folder of traces (or one file), with those in its folders: gzip text, a request per line,
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
-  --part a,b      of recorder, mrc, shadow, advice, prefetch, ttl; default all
+  --part a,b      of recorder, mrc, shadow, advice, prefetch, ttl; default all. Prefetch plays made traffic, too
   --only a,b      these traces, by a part of their names
   --seeds N       prefetch with so many sets of hashes, to see what is chance; default 3
   --cells         a line for each trace, too
@@ -48,8 +49,9 @@ const PARTS: Readonly<Record<string, Part>> = {
   ttl: { cells: ttlCells, lines: ttlLines, judge: judgeTtls },
 }
 
-/** A part that needs no trace. */
+/** A part that needs no trace, and the one that plays made traffic, too. */
 const RECORDER = 'recorder'
+const PREFETCH = 'prefetch'
 
 const [folder] = positionals
 const wanted = values.part?.split(',') ?? [RECORDER, ...Object.keys(PARTS)]
@@ -69,8 +71,11 @@ else if (!Number.isInteger(seeds) || seeds < 1 || seeds > 100) {
 
 async function bench(path: string): Promise<void> {
   const only = values.only?.split(',')
-  const files = trafficFiles(path).filter(({ name }) => only === undefined || only.some((part) => name.includes(part)))
-  if (files.length === 0) {
+  const isWanted = ({ name }: { readonly name: string }): boolean =>
+    only === undefined || only.some((part) => name.includes(part))
+  const files = trafficFiles(path).filter(isWanted)
+  const made = wanted.includes(PREFETCH) ? madeTraffic().filter(isWanted) : []
+  if (files.length + made.length === 0) {
     console.error(`no trace *.gz in ${path}`)
     process.exitCode = 1
     return
@@ -82,6 +87,10 @@ async function bench(path: string): Promise<void> {
     process.stderr.write(`${file.name} ...\n`)
     const traffic = file.read()
     for (const name of parts) found[name]?.push(...(PARTS[name]?.cells(traffic) ?? []))
+  }
+  for (const { name, read } of made) {
+    process.stderr.write(`${name} ...\n`)
+    found[PREFETCH]?.push(...(PARTS[PREFETCH]?.cells(read()) ?? []))
   }
   if (values.json) {
     console.log(JSON.stringify({ costs, ...found }, null, 2))

@@ -1,6 +1,7 @@
 // Adaptive times to live against the best fixed one known in hindsight, on recorded reads of values that change as
 // `changes.ts` makes them.
 import { adaptiveTtl } from 'millpond/insight'
+import { allKnown, type Outcome, readsKnown } from './bounds.ts'
 import { changesOf, KINDS, type Kind, versionsOf } from './changes.ts'
 import { mean, type Row } from './report.ts'
 import type { Traffic } from './traffic.ts'
@@ -13,6 +14,8 @@ const FIXED = Array.from({ length: 33 }, (_, at) => 2 ** (at / 2 - 16))
 const BOUNDS = { minTtl: 1e-5, ttl: 1 / 200, maxTtl: 1 / 2 }
 /** Prices of a stale read, in loads, that the one who knows the rates is tried at. */
 const PRICES = Array.from({ length: 15 }, (_, at) => Math.exp(1.3 * at - 9.2))
+/** A key that never changed in a trace might have. */
+const LEAST_CHANGES = 0.5
 /** Below so many reads a key, most loads are first ones, which no time to live avoids. */
 const READ_OFTEN = 10
 
@@ -28,13 +31,11 @@ export interface TtlCell {
   readonly fixed: number
   /** Of somebody who knows how often each key will be read and will change, in the whole trace, and nothing else. */
   readonly knowing: number
+  /** Of somebody who knows each read beforehand, and how often each key changes; and of somebody who knows all. */
+  readonly readsKnown: number
+  readonly allKnown: number
   readonly first: number
   readonly readsPerKey: number
-}
-
-interface Outcome {
-  readonly loads: number
-  readonly stale: number
 }
 
 export function ttlCells(traffic: Traffic): TtlCell[] {
@@ -48,6 +49,8 @@ export function ttlCells(traffic: Traffic): TtlCell[] {
     const versions = versionsOf(keys, ordered, changes)
     const fixed = FIXED.map((share) => simulate(traffic, ordered, versions, () => share * duration))
     const knowing = knowingOutcomes(traffic, ordered, versions, changes)
+    const rates = Float64Array.from(changes, ({ length }) => Math.max(LEAST_CHANGES, length) / duration)
+    const foreseeing = readsKnown(traffic, ordered, versions, rates)
     const cell = (by: 'changes' | 'frequency', target: number): TtlCell => {
       const bounds = { minTtl: BOUNDS.minTtl * duration, ttl: BOUNDS.ttl * duration, maxTtl: BOUNDS.maxTtl * duration }
       const chooser = adaptiveTtl({ ...bounds, staleness: target, by })
@@ -71,7 +74,13 @@ export function ttlCells(traffic: Traffic): TtlCell[] {
         first: unique,
         readsPerKey: keys.length / unique,
       }
-      return { ...about, fixed: loadsAt(fixed, stale), knowing: loadsAt(knowing, stale) }
+      return {
+        ...about,
+        fixed: loadsAt(fixed, stale),
+        knowing: loadsAt(knowing, stale),
+        readsKnown: loadsAt(foreseeing, stale),
+        allKnown: allKnown(traffic, versions, stale),
+      }
     }
     return [...TARGETS.map((target) => cell('changes', target)), cell('frequency', TARGETS[1] as number)]
   })
@@ -117,7 +126,10 @@ function knowingOutcomes(
   return PRICES.map((price) =>
     simulate(traffic, times, versions, (read) => {
       const key = keys[read] as number
-      const [often, changing] = [(reads[key] as number) / duration, Math.max(0.5, changes[key]?.length ?? 0) / duration]
+      const [often, changing] = [
+        (reads[key] as number) / duration,
+        Math.max(LEAST_CHANGES, changes[key]?.length ?? 0) / duration,
+      ]
       return Math.min(BOUNDS.maxTtl * duration, (-1 + Math.sqrt(1 + (2 * often) / (price * changing))) / often)
     }),
   ).sort((a, b) => a.stale - b.stale)
@@ -149,7 +161,13 @@ export function judgeTtls(cells: readonly TtlCell[]): Row[] {
   return [
     ...(adaptive.length === 0 ? [] : [row('all traces', adaptive, 'at most -20 %')]),
     ...(often.length === 0 ? [] : [row(`${READ_OFTEN} reads a key or more`, often, 'at most -20 %')]),
-    ...(adaptive.length === 0 ? [] : [knowingRow(adaptive)]),
+    ...(adaptive.length === 0
+      ? []
+      : [
+          boundRow('how often each key is read and changes', adaptive, ({ knowing }) => knowing),
+          boundRow('each read beforehand, and how often each key changes', adaptive, ({ readsKnown: loads }) => loads),
+          boundRow('each read and each change beforehand', adaptive, ({ allKnown: loads }) => loads),
+        ]),
     ...(frequent.length === 0 ? [] : [row('by frequency', frequent, '')]),
     ...(adaptive.length === 0
       ? []
@@ -163,13 +181,9 @@ export function judgeTtls(cells: readonly TtlCell[]): Row[] {
   ]
 }
 
-function knowingRow(cells: readonly TtlCell[]): Row {
-  const known = cells.filter(({ knowing }) => !Number.isNaN(knowing)).map((cell) => ({ ...cell, loads: cell.knowing }))
-  return {
-    what: 'who knows how often each key is read and changes, at the same staleness',
-    goal: '',
-    is: `${changeOf(known).toFixed(1)} %`,
-  }
+function boundRow(known: string, cells: readonly TtlCell[], of: (cell: TtlCell) => number): Row {
+  const told = cells.filter((cell) => !Number.isNaN(of(cell))).map((cell) => ({ ...cell, loads: of(cell) }))
+  return { what: `who knows ${known}, at the same staleness`, goal: '', is: `${changeOf(told).toFixed(1)} %` }
 }
 
 const geometric = (ratios: readonly number[]): number => Math.exp(mean(ratios.map((ratio) => Math.log(ratio))))

@@ -1,12 +1,15 @@
 // What the insight bench rests on: reading both kinds of traces, and the exact simulations.
 import { describe, expect, it } from 'vitest'
+import { allKnown, readsKnown } from '../../src/insight/bounds.ts'
 import { curveCells, judgeCurves } from '../../src/insight/curves.ts'
 import { decisionsOf, judgeDecisions } from '../../src/insight/decisions.ts'
 import { exactMissRatio } from '../../src/insight/exact.ts'
+import { isOrm, madeTraffic } from '../../src/insight/made.ts'
 import { judgePrefetch, type Prefetched, prefetchedOf } from '../../src/insight/prefetch.ts'
 import { doublingsOf, judgeDoublings } from '../../src/insight/realised.ts'
 import { parseTraffic } from '../../src/insight/traffic.ts'
 import { judgeTtls, ttlCells } from '../../src/insight/ttl.ts'
+import { randomFrom } from '../../src/numbers.ts'
 
 describe('traces', () => {
   it('of keys alone have a millisecond a request', () => {
@@ -76,10 +79,72 @@ describe('times to live', () => {
       readsPerKey: 20,
     } as const
     const verdicts = (loads: number) =>
-      judgeTtls([{ ...cell, loads, fixed: 100, knowing: 70 }]).map(({ isMet }) => isMet)
-    expect(verdicts(79)).toEqual([true, true, undefined, undefined])
-    expect(verdicts(81)).toEqual([false, false, undefined, undefined])
-    expect(judgeTtls([{ ...cell, loads: 81, fixed: 100, knowing: 70 }])[2]).toMatchObject({ is: '-30.0 %' })
+      judgeTtls([{ ...cell, loads, fixed: 100, knowing: 70, readsKnown: 65, allKnown: 40 }]).map(({ isMet }) => isMet)
+    expect(verdicts(79)).toEqual([true, true, undefined, undefined, undefined, undefined])
+    expect(verdicts(81)).toEqual([false, false, undefined, undefined, undefined, undefined])
+    const bounds = judgeTtls([{ ...cell, loads: 81, fixed: 100, knowing: 70, readsKnown: 65, allKnown: 40 }]).slice(
+      2,
+      5,
+    )
+    expect(bounds.map(({ is }) => is)).toEqual(['-30.0 %', '-35.0 %', '-60.0 %'])
+  })
+})
+
+describe('bounds of times to live', () => {
+  const drawn = randomFrom(77)
+  const keys = Uint32Array.from({ length: 14 }, () => Math.floor(drawn() * 3))
+  const unique = new Set(keys).size
+  const at = new Map<number, number>()
+  /** Half of the reads find another version than the one before. */
+  const versions = keys.map((key) => {
+    const version = (at.get(key) ?? 0) + (drawn() < 0.5 ? 1 : 0)
+    at.set(key, version)
+    return version
+  })
+
+  /** Every choice of reads that load. */
+  function fewest(stale: number): number {
+    let least = keys.length
+    for (let choice = 0; choice < 2 ** keys.length; choice++) {
+      const held = new Map<number, number>()
+      let loads = 0
+      let outdated = 0
+      keys.forEach((key, read) => {
+        if (!held.has(key) || ((choice >> read) & 1) === 1) {
+          loads++
+          held.set(key, versions[read] as number)
+        } else if (held.get(key) !== versions[read]) outdated++
+      })
+      if (outdated <= stale * keys.length) least = Math.min(least, loads)
+    }
+    return least
+  }
+
+  it('of who knows everything are those of the best of all choices', () => {
+    for (const stale of [0, 1, 2, 3, 5].map((reads) => reads / keys.length))
+      expect(allKnown({ keys, unique }, versions, stale)).toBe(fewest(stale))
+  })
+
+  it('of who knows the reads load where a gap is long', () => {
+    const reads = { keys: new Uint32Array(6), unique: 1 }
+    const outcomes = readsKnown(
+      reads,
+      Float64Array.of(0, 1, 2, 1000, 1001, 1002),
+      Uint32Array.of(0, 0, 0, 1, 1, 1),
+      Float64Array.of(0.01),
+    )
+    const loads = outcomes.map((outcome) => outcome.loads)
+    expect([Math.min(...loads), Math.max(...loads)]).toEqual([2, 6])
+  })
+})
+
+describe('made traffic', () => {
+  it('is the same each time, of several kinds, with sessions where there are some', () => {
+    const [first, again] = [madeTraffic(500), madeTraffic(500)].map((all) => all.map(({ read }) => read()))
+    expect(first?.map(({ names }) => names)).toEqual(again?.map(({ names }) => names))
+    expect(first?.every(({ keys, isRenumbered }) => keys.length === 500 && !isRenumbered)).toBe(true)
+    expect(first?.filter(({ sessions }) => sessions !== undefined)).toHaveLength(1)
+    expect(first?.filter(({ name }) => isOrm(name))).toHaveLength(3)
   })
 })
 
@@ -115,6 +180,7 @@ describe('prefetching', () => {
       true,
       true,
       expect.any(Boolean),
+      undefined,
     ])
     const fresh = Array.from({ length: 12_000 }, (_, at) => String(at)).join('\n')
     expect(prefetchedOf(parseTraffic('t', fresh, false)).map(({ misses }) => misses)).toEqual([12_000, 12_000, 12_000])
@@ -136,9 +202,23 @@ describe('prefetching', () => {
       accuracy: 0,
       cost: 20,
     }
-    expect(judgePrefetch([cell]).map(({ isMet }) => isMet)).toEqual([false, undefined, undefined, false, false, false])
+    expect(judgePrefetch([cell]).map(({ isMet }) => isMet)).toEqual([
+      false,
+      undefined,
+      undefined,
+      false,
+      false,
+      false,
+      undefined,
+    ])
     const [kind] = judgePrefetch([cell, { ...cell, seed: 1, misses: 51 }])
     expect(kind?.is).toBe('24.0 % (-1.0 % to 49.0 % by seed)')
     expect(judgePrefetch([])).toEqual([])
+    const made = { ...cell, trace: 'made: transactions' }
+    expect(judgePrefetch([made]).map(({ isMet }) => isMet)).toEqual([false, false, false])
+    expect(judgePrefetch([{ ...made, trace: 'made: chance', misses: 100, loads: 100 }])).toMatchObject([
+      { isMet: true },
+      { isMet: true },
+    ])
   })
 })

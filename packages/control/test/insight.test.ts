@@ -204,7 +204,7 @@ describe('optimizations/prediction/', () => {
     expect(await ask()).toMatchObject({
       error: null,
       said: {
-        state: 'closed',
+        state: 'open',
         accuracy: null,
         benefit: null,
         proposed: 0,
@@ -226,7 +226,7 @@ describe('optimizations/prediction/', () => {
     })
     expect(await ask()).toMatchObject({ said: { state: 'watching' } })
     expect((await load(true)).json.result.nodes).toMatchObject([{ was_on: false }])
-    expect(await ask()).toMatchObject({ said: { state: 'closed' } })
+    expect(await ask()).toMatchObject({ said: { state: 'open' } })
     expect((await other.call('GET', 'operations/?kind=load_ahead', { as: 'viewer' })).json.data).toHaveLength(2)
     await other.close()
     predicting.close()

@@ -229,7 +229,7 @@ describe('insight', () => {
     expect(await begun({ CACHE_ANALYTICS_ENABLED: 'false', CACHE_PREDICTIVE_LOADING_ENABLED: 'no' })).toBe('nothing')
     expect(await begun({ CACHE_ANALYTICS_ENABLED: 'true' })).toBe('analytics')
     expect(await begun({ CACHE_USAGE_PREDICTION_ENABLED: 'on' })).toBe('watching')
-    expect(await begun({ CACHE_PREDICTIVE_LOADING_ENABLED: '1' })).toBe('closed')
+    expect(await begun({ CACHE_PREDICTIVE_LOADING_ENABLED: '1' })).toBe('open')
     await expect(fromEnvironment({ CACHE_PREDICTIVE_LOADING_ENABLED: 'perhaps' })).rejects.toThrow(
       /CACHE_PREDICTIVE_LOADING_ENABLED: "perhaps" is not a switch/,
     )
