@@ -10,6 +10,18 @@ export {
   type BenchmarkTimes,
   benchmark,
 } from './benchmark.ts'
+export type {
+  Analysis,
+  CostOptions,
+  HotTier,
+  Insight,
+  InsightCache,
+  InsightOptions,
+  Optimized,
+  OptimizeOptions,
+  Sizing,
+  WindowOptions,
+} from './contract.ts'
 export type { Prices, SourcePrices, TierPrices } from './cost/prices.ts'
 export type { CostAction, CostReport, Money, PatternCost, TierCost } from './cost/report.ts'
 export { Curve, type Outcome, type Scenario } from './curve.ts'
@@ -53,20 +65,7 @@ export {
   judgeFreshness,
   watchFreshness,
 } from './freshness.ts'
-export {
-  type Analysis,
-  type CostOptions,
-  createInsight,
-  type HotTier,
-  type Insight,
-  type InsightCache,
-  type InsightOptions,
-  insightOf,
-  type Optimized,
-  type OptimizeOptions,
-  type Sizing,
-  type WindowOptions,
-} from './insight.ts'
+export { createInsight, insightOf } from './insight.ts'
 export { insightCollector } from './metrics.ts'
 export type { WasteBounds } from './predict/budget.ts'
 export type { KeyPlace, KeyPlaceOf } from './predict/candidates.ts'

@@ -1,9 +1,9 @@
 // Metrics for Prometheus and autoscalers: the predicted hit ratios of other memory sizes.
 import { withMethods } from '../core/checks.ts'
 import type { Collector } from '../observe/index.ts'
+import type { Insight } from './contract.ts'
 import { INSIGHT_METRICS } from './definitions.ts'
 import { emitFreshness } from './freshness.ts'
-import type { Insight } from './insight.ts'
 import type { Prediction } from './predict/figures.ts'
 
 /** Few, to limit the number of series: an autoscaler compares its size with the adjacent ones. */
