@@ -3,9 +3,14 @@ import { nextTick } from 'node:process'
 import { isError, MillpondError, show } from '../core/errors.ts'
 import type { CollectionOptions } from '../engine/collection.ts'
 
+/** The signal is created when it is read, which costs more than the rest of a load. */
+interface Signalled {
+  readonly signal: AbortSignal
+}
+
 interface Waiting<Id, T> {
   readonly id: Id
-  readonly signal: AbortSignal
+  readonly caller: Signalled
   resolve(value: T | undefined): void
   reject(error: unknown): void
 }
@@ -23,11 +28,11 @@ export class Batches<Id, T> {
   }
 
   /** Joins the batch of this turn. Rejects with the batch's error, or with its own. */
-  load(id: Id, signal: AbortSignal): Promise<T | undefined> {
+  load(id: Id, caller: Signalled): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       // After the promises of this turn, so that a caller that awaits one answer and asks for the next is included.
       if (this.#waiting.length === 0) void Promise.resolve().then(() => nextTick(() => this.#send()))
-      this.#waiting.push({ id, signal, resolve, reject })
+      this.#waiting.push({ id, caller, resolve, reject })
       if (this.#waiting.length >= this.#most) this.#send()
     })
   }
@@ -40,18 +45,9 @@ export class Batches<Id, T> {
 
   async #ask(batch: readonly Waiting<Id, T>[]): Promise<void> {
     const ids = [...new Set(batch.map(({ id }) => id))]
-    const given = new AbortController()
-    let left = batch.length
-    const leave = (): void => {
-      left--
-      if (left === 0) given.abort(batch.at(-1)?.signal.reason)
-    }
-    for (const { signal } of batch) {
-      if (signal.aborted) leave()
-      else signal.addEventListener('abort', leave, { once: true })
-    }
+    const given = new SharedSignal(batch.map(({ caller }) => caller))
     try {
-      const values = byId<Id, T>(ids, await this.#loadMany(ids, { signal: given.signal }))
+      const values = byId<Id, T>(ids, await this.#loadMany(ids, given.context))
       for (const { id, resolve, reject } of batch) {
         const value = values.get(id)
         if (isError(value)) reject(value)
@@ -60,8 +56,53 @@ export class Batches<Id, T> {
     } catch (error) {
       for (const { reject } of batch) reject(error)
     } finally {
-      for (const { signal } of batch) signal.removeEventListener('abort', leave)
+      given.end()
     }
+  }
+}
+
+/** Aborted when all callers have left. They are listened to from when it is first read, if the call reads it. */
+class SharedSignal {
+  readonly #callers: readonly Signalled[]
+  #given: AbortController | undefined
+  #left: number
+  #isOver = false
+  readonly #leave = (): void => {
+    this.#left--
+    if (this.#left === 0) this.#given?.abort(this.#callers.at(-1)?.signal.reason)
+  }
+
+  constructor(callers: readonly Signalled[]) {
+    this.#callers = callers
+    this.#left = callers.length
+  }
+
+  /** `signal` is its own property, so that `loadMany` may spread the context. */
+  get context(): Signalled {
+    const read = (): AbortSignal => this.#read()
+    return {
+      get signal() {
+        return read()
+      },
+    }
+  }
+
+  end(): void {
+    this.#isOver = true
+    if (this.#given !== undefined)
+      for (const { signal } of this.#callers) signal.removeEventListener('abort', this.#leave)
+  }
+
+  #read(): AbortSignal {
+    if (this.#given !== undefined) return this.#given.signal
+    const given = new AbortController()
+    this.#given = given
+    if (this.#isOver) return given.signal
+    for (const { signal } of this.#callers) {
+      if (signal.aborted) this.#leave()
+      else signal.addEventListener('abort', this.#leave, { once: true })
+    }
+    return given.signal
   }
 }
 

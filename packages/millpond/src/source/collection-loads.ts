@@ -77,14 +77,14 @@ export class CollectionLoads<Id, T> {
     const { load } = this.#parts.plan.options
     const { guard } = this.#parts
     if (guard !== undefined) return this.#askGuarded(guard, id, context)
-    return this.#batches === undefined ? load?.(id, context) : this.#batches.load(id, context.signal)
+    return this.#batches === undefined ? load?.(id, context) : this.#batches.load(id, context)
   }
 
   async #askGuarded(guard: Guard, id: Id, context: CollectionContext): Promise<T | undefined> {
     const { load, replicaLoad } = this.#parts.plan.options
     if (guard.tag !== undefined) context.addTags(guard.tag)
     // Batches are guarded as a whole.
-    if (this.#batches !== undefined) return this.#batches.load(id, context.signal)
+    if (this.#batches !== undefined) return this.#batches.load(id, context)
     const within = (signal: AbortSignal): CollectionContext => ({ ...context, signal })
     const own = ({ signal }: { readonly signal: AbortSignal }) => load?.(id, within(signal))
     if (replicaLoad === undefined) return guard.run(own, context)

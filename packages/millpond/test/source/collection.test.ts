@@ -39,6 +39,49 @@ function gate(): { readonly passed: Promise<void>; open(): void } {
   return { passed, open }
 }
 
+describe('the signal of loadMany', () => {
+  it.each(['by the loader', 'after one has left', 'after all have left'] as const)(
+    'is aborted when the last of its callers has left, first read %s',
+    async (first) => {
+      const end = gate()
+      let given: { readonly signal: AbortSignal } | undefined
+      const people = open().collection<number, User>('user', {
+        loadMany: async (ids, context) => {
+          given = context
+          if (first === 'by the loader') expect(context.signal.aborted).toBe(false)
+          await end.passed
+          return ids.map((id) => user(id))
+        },
+      })
+      const callers = [new AbortController(), new AbortController()]
+      const reads = callers.map(({ signal }, at) =>
+        people.get(at, { signal }).catch((error: { code: string }) => error.code),
+      )
+      while (given === undefined) await new Promise((resolve) => setImmediate(resolve))
+      callers[0]?.abort()
+      if (first !== 'after all have left') expect(given.signal.aborted).toBe(false)
+      callers[1]?.abort()
+      expect(await Promise.all(reads)).toEqual(['ABORTED', 'ABORTED'])
+      expect(given.signal.aborted).toBe(true)
+      end.open()
+    },
+  )
+
+  it('is there for a loader that spreads its context, and is not aborted by an answer', async () => {
+    let given: { readonly signal: AbortSignal } | undefined
+    const people = open().collection<number, User>('user', {
+      loadMany: async (ids, context) => {
+        given = { ...context }
+        return ids.map((id) => user(id))
+      },
+    })
+    const caller = new AbortController()
+    expect(await people.get(1, { signal: caller.signal })).toEqual(user(1))
+    caller.abort()
+    expect(given?.signal.aborted).toBe(false)
+  })
+})
+
 onEverySetup('a collection', (openCache) => {
   it('loads what single reads of a turn ask for in one call, and of many only what is missing', async () => {
     const { rows, asked, options } = users()
