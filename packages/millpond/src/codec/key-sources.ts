@@ -94,7 +94,9 @@ export function environmentKeyring(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): LiveKeyring {
   const text = environment[name]?.trim()
-  const source = `the environment variable ${name}`
+  // A caller who passes the key instead of its name must not find it in a log.
+  const isName = /^[a-z_]\w{0,39}$/i.test(name)
+  const source = `the environment variable ${isName ? name : '(whose name is not shown: it may be the key itself)'}`
   if (text === undefined || text === '')
     throw invalid('it is not set: give it a key such as that of `openssl rand -base64 32`', source)
   const keys = text.split(',').map((part): [string, string] => {

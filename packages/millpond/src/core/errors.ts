@@ -1,4 +1,6 @@
 // The only error class: what failed, the value, the remedy.
+import { readable } from './readable.ts'
+import { isSecretName, withoutSecrets } from './without-secrets.ts'
 
 /** The possible values of a `MillpondError`'s `code`: stable, so that programs can tell errors apart. */
 export type ErrorCode =
@@ -60,7 +62,7 @@ export class MillpondError extends Error {
   /** What went wrong; for programs. */
   readonly code: ErrorCode
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(`[millpond] ${message}`, options)
+    super(`[millpond] ${readable(message)}`, options)
     this.name = 'MillpondError'
     this.code = code
   }
@@ -84,8 +86,10 @@ export function reasonOf(error: unknown): string {
 }
 
 const MAX_SHOWN = 80
+/** Longer values are searched for credentials only so far: the rest is not shown. */
+const MAX_SEARCHED = 2000
 
-/** A value as an error message shows it: short, one line, never a whole secret. */
+/** A value as an error message shows it: short, on one line, without the credentials in it. */
 export function show(value: unknown): string {
   let text: string
   try {
@@ -102,7 +106,8 @@ export function show(value: unknown): string {
   } catch {
     text = typeof value
   }
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}… (${text.length} characters)` : text
+  const safe = withoutSecrets(text.slice(0, MAX_SEARCHED))
+  return safe.length > MAX_SHOWN ? `${safe.slice(0, MAX_SHOWN)}… (${text.length} characters)` : safe
 }
 
 /** Objects without a named class, such as a generator. */
@@ -111,8 +116,19 @@ const tagOf = (value: object): string => Object.prototype.toString.call(value).s
 /** A class instance may hide its contents from JSON: then it is shown by its class. */
 function describe(value: object): string {
   if (value instanceof Date && Number.isNaN(value.getTime())) return String(value)
-  const json = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
+  if (ArrayBuffer.isView(value)) return bytesOf(value)
+  const json = JSON.stringify(value, withoutContents)
   const name = value.constructor?.name || tagOf(value)
   if (json === undefined) return name
   return json === '{}' && name !== 'Object' ? `an instance of ${name}` : json
 }
+
+/** For `JSON.stringify`: bytes may be a key, so only their number is shown. */
+function withoutContents(this: unknown, name: string, item: unknown): unknown {
+  if (typeof item === 'bigint') return `${item}n`
+  if (typeof item === 'string' && isSecretName(name)) return '***'
+  const raw: unknown = typeof this === 'object' && this !== null ? Reflect.get(this, name) : item
+  return ArrayBuffer.isView(raw) ? bytesOf(raw) : item
+}
+
+const bytesOf = (view: ArrayBufferView): string => `${view.constructor.name} of ${view.byteLength} bytes`

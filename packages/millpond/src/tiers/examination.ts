@@ -2,6 +2,7 @@
 
 import type { TierStep } from '../core/contracts.ts'
 import { isError } from '../core/errors.ts'
+import { readable } from '../core/readable.ts'
 
 /** The result of a step; empty: all is well, with nothing to report. */
 export interface Finding {
@@ -42,6 +43,14 @@ export class Examination {
       this.#note(step, at, began, 'failed', messageIn(error), remedy(error))
       return undefined
     }
+  }
+
+  /** The last step has turned out to have failed. */
+  revoke(error: unknown, remedy: Remedy): void {
+    const last = this.steps.pop()
+    if (last === undefined) return
+    const { step, at, ms } = last
+    this.steps.push({ step, at, ms, verdict: 'failed', detail: messageIn(error), remedy: remedy(error) })
   }
 
   /** Several round trips, one after the other. */
@@ -118,7 +127,7 @@ const isAggregate = (error: unknown): error is AggregateError =>
 /** A connection that failed on several addresses rejects with one error without a message. */
 function messageIn(error: unknown): string {
   if (isAggregate(error) && error.message === '') return error.errors.map(messageIn).join('; ')
-  return isError(error) ? error.message : String(error)
+  return isError(error) ? readable(error.message) : String(error)
 }
 
 export const codeIn = (error: unknown): string => {

@@ -53,8 +53,35 @@ export async function reach(examination: Examination, to: Destination): Promise<
     () => secure(socket, to, tls, beforeTls),
     (error) => noTls(to, error),
   )
-  if (secured === undefined) socket.destroy()
-  return secured?.found.socket
+  const refused = secured === undefined ? undefined : await refusal(secured.found.socket)
+  if (refused !== undefined) examination.revoke(refused, (error) => noTls(to, error))
+  if (secured !== undefined && refused === undefined) return secured.found.socket
+  socket.destroy()
+  return undefined
+}
+
+/** How long a server may take to refuse the certificate of a client. */
+const REFUSAL_MS = 100
+
+/**
+ * With TLS 1.3 the client's part of the handshake is over before the server has seen the client's certificate, or that
+ * there is none. Then it sends session tickets (some send none), or an alert. Reads only: a write to a connection that the
+ * server has ended would lose the alert.
+ */
+function refusal(socket: TLSSocket): Promise<Error | undefined> {
+  if (socket.getProtocol() !== 'TLSv1.3') return Promise.resolve(undefined)
+  return new Promise((resolve) => {
+    const end = (error?: Error): void => {
+      clearTimeout(timer)
+      socket.off('error', end).off('close', closed).off('session', accepted)
+      resolve(error)
+    }
+    const closed = (): void =>
+      end(Object.assign(new Error('the connection was closed after the handshake'), { code: 'EPIPE' }))
+    const accepted = (): void => end()
+    const timer = setTimeout(accepted, REFUSAL_MS)
+    socket.once('error', end).once('close', closed).once('session', accepted).resume()
+  })
 }
 
 async function resolve({ host }: Destination): Promise<Finding> {
@@ -106,7 +133,9 @@ async function secure(
 ): Promise<Finding & { readonly socket: TLSSocket }> {
   await before?.(socket)
   const secured = await new Promise<TLSSocket>((done, reject) => {
-    const made = connectTls({ ...(isIP(host) === 0 ? { servername: host } : {}), ...tls, socket }, () => done(made))
+    const made = connectTls({ ...(isIP(host) === 0 ? { servername: host } : { host }), ...tls, socket }, () =>
+      done(made),
+    )
     made.once('error', reject)
     made.once('close', () =>
       reject(Object.assign(new Error('the connection was closed during the handshake'), { code: 'ECONNRESET' })),
@@ -128,8 +157,28 @@ async function secure(
   }
 }
 
+/** Refusals of the client's own certificate; with TLS 1.3 they come after the handshake. */
+const REFUSED = /^ERR_SSL_(?:TLSV1|SSLV3)_ALERT_(?:UNKNOWN_CA|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_\w+)$/
+
+/** What to do if the server wants a certificate of the client, or refuses the one it has; undefined for other errors. */
+export function aboutOwnCertificate(error: unknown): string | undefined {
+  const code = codeIn(error)
+  if (code === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
+    return 'the server requires a certificate of this client: give it with its key, tls: { cert, key }'
+  return REFUSED.test(code)
+    ? "the server refuses this client's certificate: give one of a CA that the server trusts and that has not expired, tls: { cert, key }"
+    : undefined
+}
+
 function noTls(to: Destination, error: unknown): string {
   switch (codeIn(error)) {
+    case 'EPIPE':
+      return 'the server ends the connection after the handshake: it may require a certificate of this client, tls: { cert, key }'
+    case 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE':
+      return 'the server accepts neither these versions and ciphers nor a client without a certificate: give tls: { cert, key }, or options that the server accepts'
+    case 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION':
+    case 'ERR_SSL_UNSUPPORTED_PROTOCOL':
+      return 'client and server have no version of TLS in common: correct minVersion and maxVersion of tls, or those of the server'
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
@@ -143,6 +192,9 @@ function noTls(to: Destination, error: unknown): string {
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return `the certificate is not for ${to.host}: connect with the name it was issued for, or give that as tls: { servername }`
     default:
-      return `the server does not speak TLS at ${nameOf(to)}, or not with these options: give its TLS port, or leave TLS out`
+      return (
+        aboutOwnCertificate(error) ??
+        `the server does not speak TLS at ${nameOf(to)}, or not with these options: give its TLS port, or leave TLS out`
+      )
   }
 }

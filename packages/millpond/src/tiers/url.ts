@@ -28,10 +28,17 @@ export function parseServerUrl(given: unknown, words: UrlWords): URL {
 }
 
 export function wrongUrl(given: unknown, why: string, { at }: UrlWords): MillpondError {
-  return new MillpondError('OPTION_INVALID', `${at}: ${show(withoutSecrets(given))} ${why}`)
+  return new MillpondError('OPTION_INVALID', `${at}: ${showAddress(given)} ${why}`)
 }
 
-/** Everything between the scheme and the last `@` may be a secret, and so may a parameter. */
-function withoutSecrets(given: unknown): unknown {
-  return typeof given === 'string' ? given.replace(/^([^:/]*:?\/*).*@/s, '$1***@').replace(/\?.*$/s, '?***') : given
+/** A URL, or what was given as a host: everything between scheme and last `@` may be a secret, and so may a parameter. */
+export function showAddress(given: unknown): string {
+  return show(
+    typeof given === 'string'
+      ? given.replace(/^([a-z][a-z\d+.-]*:\/+)?.*@/is, '$1***@').replace(/([?#]).*$/s, '$1***')
+      : given,
+  )
 }
+
+/** Whether a path is a URL, which may have a password in it. */
+export const isUrl = (path: string): boolean => /^[a-z][a-z\d+.-]+:\/\//i.test(path)

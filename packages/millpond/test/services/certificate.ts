@@ -8,12 +8,25 @@ export interface Certificate {
   readonly key: string
 }
 
-/** X.509 v3 (RFC 5280) over P-256, for localhost and 127.0.0.1, valid 2020 to 2049. */
-export function selfSigned(): Certificate {
+export interface CertificateOptions {
+  /** Default `['localhost']`. */
+  readonly names?: readonly string[]
+  /** IPv4. Default `['127.0.0.1']`. */
+  readonly addresses?: readonly string[]
+  /** The end of its last day, as `YYMMDD`. Default `491231`. */
+  readonly until?: string
+}
+
+/** X.509 v3 (RFC 5280) over P-256, valid from 2020. */
+export function selfSigned(options: CertificateOptions = {}): Certificate {
+  const { names: hosts = ['localhost'], addresses = ['127.0.0.1'], until = '491231' } = options
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'))
   const commonName = sequence(tlv(0x31, sequence(oid('550403'), tlv(0x0c, Buffer.from('localhost')))))
-  const names = sequence(tlv(0x82, Buffer.from('localhost')), tlv(0x87, Buffer.from([127, 0, 0, 1])))
+  const names = sequence(
+    ...hosts.map((host) => tlv(0x82, Buffer.from(host))),
+    ...addresses.map((address) => tlv(0x87, Buffer.from(address.split('.').map(Number)))),
+  )
   const isAuthority = sequence(tlv(0x01, Buffer.from([0xff])))
   const extensions = sequence(
     sequence(oid('551d13'), tlv(0x01, Buffer.from([0xff])), tlv(0x04, isAuthority)),
@@ -24,7 +37,7 @@ export function selfSigned(): Certificate {
     tlv(0x02, Buffer.concat([Buffer.from([0x40]), randomBytes(8)])),
     ecdsaWithSha256,
     commonName,
-    sequence(tlv(0x17, Buffer.from('200101000000Z')), tlv(0x17, Buffer.from('491231235959Z'))),
+    sequence(tlv(0x17, Buffer.from('200101000000Z')), tlv(0x17, Buffer.from(`${until}235959Z`))),
     commonName,
     publicKey.export({ type: 'spki', format: 'der' }),
     tlv(0xa3, extensions),

@@ -14,13 +14,15 @@ export interface RedisService extends Service {
   readonly adminUrl: string
   /** The authority to trust, with `tls`: PEM. */
   readonly ca: string | undefined
+  /** What the server identifies itself with, and the only one that it trusts of a client, with `tls`. */
+  readonly certificate: Certificate | undefined
 }
 
 export interface RedisServiceOptions {
   /** More of the command line: `['--maxmemory', '1mb']`. */
   readonly args?: readonly string[]
-  /** Speaks TLS only; `url` begins with `rediss:`. */
-  readonly tls?: boolean
+  /** Speaks TLS only, with a certificate of its own or this one; `url` begins with `rediss:`. */
+  readonly tls?: boolean | Certificate
   /** Default: what `REDIS_SERVER` says, or Redis. */
   readonly server?: 'redis' | 'valkey'
   /** How long it may take until it answers, after each start. Default 20 s. */
@@ -40,7 +42,7 @@ export const SHIPPED_SAVES: readonly string[] = ['--save', '3600 1 300 100 60 10
  */
 export async function startRedis(options: RedisServiceOptions = {}): Promise<RedisService> {
   const { args = [], tls = false, acl, server = redisServer(), patienceMs } = options
-  const certificate = tls ? selfSigned() : undefined
+  const certificate = tls === true ? selfSigned() : tls || undefined
   const adminPassword = randomBytes(12).toString('hex')
   const url = (port: number, user?: string, password?: string): string =>
     `${tls ? 'rediss' : 'redis'}://${user === undefined ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password ?? '')}@`}127.0.0.1:${port}`
@@ -98,6 +100,7 @@ export async function startRedis(options: RedisServiceOptions = {}): Promise<Red
     command: (...words: (string | number | Buffer)[]) => command(service.port, words),
     adminUrl: adminUrl(service.port),
     ca: certificate?.cert,
+    certificate,
   })
 }
 
@@ -120,7 +123,8 @@ export async function ask(
     enableReadyCheck: false,
     connectTimeout: 20_000,
     commandTimeout: 20_000,
-    ...(certificate ? { tls: { ca: certificate.cert } } : {}),
+    // Tests give servers certificates that are not valid, and have them ask for one.
+    ...(certificate ? { tls: { ...certificate, rejectUnauthorized: false } } : {}),
   })
   // The rejection of connect or call tells the same.
   client.on('error', () => undefined)

@@ -15,6 +15,7 @@ import { postgres } from '../../src/tiers/postgres/index.ts'
 import { reach } from '../../src/tiers/reach.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
+import { selfSigned } from '../services/certificate.ts'
 import {
   describeWith,
   freePort,
@@ -169,6 +170,66 @@ describeWith('redis', 'Redis', () => {
     ])
     await server.stop()
   })
+
+  test('S6 a certificate is judged by the address that is connected to, as by the tier itself', async () => {
+    const valid: string[] = []
+    for (const tls of [
+      selfSigned({ names: ['cache.example'] }),
+      selfSigned({ addresses: [] }),
+      selfSigned({ until: '240101' }),
+    ]) {
+      const server = await startRedis({ tls })
+      for (const host of ['127.0.0.1', 'localhost']) {
+        const open = (): Tier => redis({ host, port: server.port, tls: { ca: server.ca }, ...PATIENCE })
+        const { steps } = await examine(open())
+        const step = steps.find(({ step }) => step === 'tls')
+        const cache = createCache({ name: 'certificates', tiers: [memory(), open()] })
+        const isReached = await cache.set('a', 1).then(
+          () => true,
+          () => false,
+        )
+        await cache.close()
+        expect(isReached).toBe(step?.verdict === 'ok')
+        valid.push(`${host}: ${step?.verdict === 'ok' ? 'ok' : step?.remedy?.split(/[,:]/)[0]}`)
+      }
+      await server.stop()
+    }
+    expect(valid).toEqual([
+      '127.0.0.1: ok',
+      'localhost: the certificate is not for localhost',
+      '127.0.0.1: the certificate is not for 127.0.0.1',
+      'localhost: ok',
+      '127.0.0.1: the certificate has expired',
+      'localhost: the certificate has expired',
+    ])
+  })
+
+  test.each(['ioredis', 'redis'] as const)(
+    'S6 a client certificate: none, a foreign one, the right one (%s)',
+    async (driver) => {
+      const server = await startRedis({ tls: true })
+      await server.command('CONFIG', 'SET', 'tls-auth-clients', 'yes')
+      const of = (own: object) =>
+        examine(redis({ url: server.url, driver, tls: { ca: server.ca, ...own }, ...PATIENCE }))
+      const none = (await of({})).steps.at(-1)
+      expect(none).toMatchObject({ step: 'tls', detail: 'TLS: tlsv13 alert certificate required' })
+      expect(none?.remedy).toBe(
+        'the server requires a certificate of this client: give it with its key, tls: { cert, key }',
+      )
+      expect((await of(selfSigned())).steps.at(-1)?.remedy).toContain("the server refuses this client's certificate")
+      expect((await of({ maxVersion: 'TLSv1.2' })).steps.at(-1)).toMatchObject({
+        step: 'tls',
+        remedy: expect.stringContaining('a client without a certificate'),
+      })
+      expect((await of({ ...server.certificate })).told.slice(0, 4)).toEqual([
+        'connect ok',
+        'tls ok',
+        'authenticate ok',
+        'ping ok',
+      ])
+      await server.stop()
+    },
+  )
 
   test('a replica is told from a master, and one that hangs from one that answers', async () => {
     const server = await startRedis()

@@ -2,12 +2,16 @@
 // or rejects with, whichever way it was given and whatever the server answers.
 import { type AddressInfo, createServer } from 'node:net'
 import { inspect } from 'node:util'
-import { createCache, memory } from 'millpond'
+import { createCache, MillpondError, memory } from 'millpond'
+import { environmentKeyring } from 'millpond/codec'
+import { fromEnvironment } from 'millpond/environment'
 import { cacheCollector, createLog, createRegistry, prometheusText } from 'millpond/observe'
 import type { Tier } from 'millpond/tier'
+import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
+import { sqlite } from 'millpond/tiers/sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 
 const SECRET = 'p4ss-w@rd/%41'
@@ -81,5 +85,50 @@ test.each(tiers.flatMap(([name, open]) => servers.map(([what, start]) => [name, 
     expect(texts.length).toBeGreaterThan(20)
     for (const secret of [SECRET, IN_URL, JSON.stringify(SECRET).slice(1, -1)])
       expect(texts.filter((text) => text.includes(secret))).toEqual([])
+  },
+)
+
+const URL_WITH = `redis://shop:${SECRET}@h:6379`
+const LOGIN = `shop:${SECRET}@h:11211`
+const key = Buffer.alloc(32, 7).toString('base64')
+/** What programs have really passed where something else is expected. */
+const misplaced: readonly (() => unknown)[] = [
+  () => Reflect.apply(redis, undefined, [URL_WITH]),
+  () => redis({ url: new URL('redis://shop:x@h') as never, host: URL_WITH }),
+  () => redis({ url: [URL_WITH, URL_WITH] as never }),
+  () => redis({ host: URL_WITH }),
+  () => redis({ host: LOGIN }),
+  () => redis({ path: URL_WITH }),
+  () => redis({ cluster: [URL_WITH] as never }),
+  () => redis({ cluster: URL_WITH as never }),
+  () => redis({ sentinels: [{ host: LOGIN }], name: 'm' }),
+  () => redis({ url: `shop:${SECRET}@h` }),
+  () => redis({ url: `redis://h#${SECRET}` }),
+  () => redis({ url: 'redis://h', keyPrefix: { password: SECRET } as never }),
+  () => Reflect.apply(postgres, undefined, [`postgres://shop:${SECRET}@h/db`]),
+  () => postgres({ url: `host=h password=${SECRET}` }),
+  () => postgres({ url: 'postgres://h/db', schema: `postgres://shop:${SECRET}@h/db` }),
+  () => memcached({ servers: LOGIN }),
+  () => memcached({ servers: [{ host: LOGIN }] }),
+  () => sqlite({ path: `libsql://x.turso.io?authToken=${SECRET}` }),
+  () => file({ path: URL_WITH }),
+  () => createCache({ name: 'shop', tiers: [URL_WITH as never] }),
+  () => createCache({ name: 'shop', tiers: [{ use: { url: URL_WITH } as never }] }),
+  () => Reflect.apply(createCache, undefined, [URL_WITH]),
+  () => fromEnvironment({ MEMCACHED_SERVERS: LOGIN }),
+  () => fromEnvironment({ REDIS_HOST: LOGIN }),
+  () => fromEnvironment({ CACHE_SQLITE_PATH: URL_WITH }),
+  () => environmentKeyring(key),
+]
+
+test.each(misplaced.map((make) => [String(make).slice(6, 110), make] as const))(
+  'S6 an error about a secret in the wrong place does not repeat it: %s',
+  async (_, make) => {
+    const error: unknown = await Promise.resolve()
+      .then(make)
+      .catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(MillpondError)
+    const text = inspect(error, { depth: 8 })
+    for (const secret of [SECRET, 'p4ss', key]) expect(text).not.toContain(secret)
   },
 )

@@ -1,6 +1,7 @@
 // The options of the file tier, validated once.
 import { check, checkOptions, fn, refused, required, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
+import { isUrl } from '../url.ts'
 
 /** A problem that an operator should know about but that fails no call. */
 export interface FileWarning {
@@ -52,7 +53,8 @@ const LEAST_ENTRIES = 8
 const OPTIONS: Shape<FileTierOptions> = {
   path: required(
     check(
-      (value): value is string => typeof value === 'string' && value !== '' && !value.includes('\u0000'),
+      (value): value is string =>
+        typeof value === 'string' && value !== '' && !value.includes('\u0000') && !isUrl(value),
       "the name of a folder, such as './cache'",
     ),
   ),

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { TierStep } from '../../core/contracts.ts'
 import { isError } from '../../core/errors.ts'
 import { Examination, type Finding, findings } from '../examination.ts'
-import { nameOf, reach } from '../reach.ts'
+import { aboutOwnCertificate, nameOf, reach } from '../reach.ts'
 import { isTooOld } from './connection.ts'
 import type { MemcachedSettings } from './options.ts'
 
@@ -65,11 +65,12 @@ async function signIn(socket: Socket, login: string | undefined): Promise<Findin
 }
 
 const notSignedIn = (error: unknown): string =>
-  isError(error) && error.message.startsWith('the user name')
+  aboutOwnCertificate(error) ??
+  (isError(error) && error.message.startsWith('the user name')
     ? 'correct username and password (-Y names their file on the server)'
     : isError(error) && error.message.startsWith('it requires')
       ? 'give username and password'
-      : 'the server closes the connection or is silent: it may accept only TLS (tls: true), or have too many clients (-c)'
+      : 'the server closes the connection or is silent: it may accept only TLS (tls: true), require a certificate of its clients (tls: { cert, key }), or have too many clients (-c)')
 
 async function aboutServer(socket: Socket): Promise<Finding> {
   if (!(await ask(socket, 'mn\r\n')).startsWith('MN')) throw new Error('it does not support the meta protocol')
@@ -106,7 +107,7 @@ function ask(socket: Socket, command: string, end = '\r\n'): Promise<string> {
       heard += bytes.toString('latin1')
       if (heard.endsWith(end) || /^(?:\w+_)?ERROR/.test(heard)) done(() => resolve(heard))
     }
-    const lost = (): void => done(() => reject(new Error('the server closed the connection')))
+    const lost = (): void => done(() => reject(socket.errored ?? new Error('the server closed the connection')))
     socket.on('data', hear).on('close', lost)
     socket.write(command)
   })

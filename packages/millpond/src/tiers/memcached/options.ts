@@ -12,6 +12,7 @@ import {
 } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
+import { showAddress } from '../url.ts'
 
 /** A server of the list. */
 export interface MemcachedHost {
@@ -137,7 +138,8 @@ const SERVER = /^(?:memcached:\/\/)?(\[[0-9a-f:.]+\]|[^\s/@:[\]]+)(?::(\d{1,5})(
 
 function parseServer(text: string): Required<MemcachedHost> {
   const [, host, port, weight] =
-    SERVER.exec(text) ?? invalid('servers', text, `is not a server: give host:port or host:port:weight, as in ${FORM}`)
+    SERVER.exec(text) ??
+    invalidAddress('servers', text, `is not a server: give host:port or host:port:weight, as in ${FORM}`)
   return checkServer({
     host: (host ?? '').replace(/^\[|\]$/g, ''),
     ...(port && { port: Number(port) }),
@@ -147,12 +149,12 @@ function parseServer(text: string): Required<MemcachedHost> {
 
 function checkServer(one: unknown): Required<MemcachedHost> {
   if (typeof one !== 'object' || one === null || Array.isArray(one))
-    return invalid('servers', one, 'is not a server: give { host, port }')
+    return invalidAddress('servers', one, 'is not a server: give { host, port }')
   const { host, port = DEFAULT_PORT, weight = 1, ...rest }: { host?: unknown; port?: unknown; weight?: unknown } = one
   const [odd] = Object.keys(rest)
   if (odd !== undefined) return invalid('servers', odd, 'is not known: give { host, port, weight }')
   if (typeof host !== 'string' || host === '' || /[\s/@]/.test(host))
-    return invalid('servers host', host, 'is not the name of a host')
+    return invalidAddress('servers host', host, 'is not the name of a host')
   return { host, port: whole(port, 'servers port', 1, 65_535), weight: whole(weight, 'servers weight', 1, 65_535) }
 }
 
@@ -177,6 +179,10 @@ function whole(value: unknown, name: string, least: number, most: number): numbe
   return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
     ? value
     : invalid(name, value, `is not allowed: give a whole number from ${least} to ${most}`)
+}
+
+function invalidAddress(name: string, value: unknown, why: string): never {
+  throw new MillpondError('OPTION_INVALID', `memcached ${name}: ${showAddress(value)} ${why}`)
 }
 
 function invalid(name: string, value: unknown, why: string): never {

@@ -6,7 +6,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { TierStep } from '../../core/contracts.ts'
 import { isError } from '../../core/errors.ts'
 import { codeIn, Examination, type Finding, findings } from '../examination.ts'
-import { type Destination, nameOf, reach } from '../reach.ts'
+import { aboutOwnCertificate, type Destination, nameOf, reach } from '../reach.ts'
 import type { Access, Listening } from './client.ts'
 import type { PostgresSettings } from './options.ts'
 
@@ -81,10 +81,14 @@ async function signIn(client: Listening): Promise<Finding> {
 }
 
 function notSignedIn(error: unknown): string {
+  const certificate = aboutOwnCertificate(error)
+  if (certificate !== undefined) return certificate
   switch (codeIn(error)) {
     case '28P01':
       return 'user name or password is wrong: correct them (percent-encoded in a URL)'
     case '28000':
+      if (isError(error) && error.message.includes('client certificate'))
+        return 'the server requires a certificate of this client (clientcert in pg_hba.conf): give it with its key, tls: { cert, key }'
       return 'pg_hba.conf on the server does not allow this user from here, or only with TLS: add a line there, or set sslmode'
     case '3D000':
       return 'there is no such database: create it (CREATE DATABASE), or correct its name'

@@ -1,6 +1,6 @@
 // The addresses of servers: URLs, names and lists, checked. Secrets never appear in a message.
 import { MillpondError, show } from '../../core/errors.ts'
-import { parseServerUrl, wrongUrl } from '../url.ts'
+import { isUrl, parseServerUrl, showAddress, wrongUrl } from '../url.ts'
 import type { RedisClientOptions } from './client.ts'
 
 /** One server of a list. */
@@ -69,7 +69,7 @@ export function byName(options: {
 }): Address {
   const { host = '127.0.0.1', port = 6379, path } = options
   if (path !== undefined) {
-    if (typeof path !== 'string' || path === '')
+    if (typeof path !== 'string' || path === '' || isUrl(path))
       throw new MillpondError('OPTION_INVALID', `redis path: ${show(path)} is not the file name of a socket`)
     return { path }
   }
@@ -87,7 +87,10 @@ export function hostList(list: unknown, option: string, defaultPort: number): { 
   return list.map((one: unknown, index) => {
     const where = `${option}[${index}]`
     if (typeof one !== 'object' || one === null) {
-      throw new MillpondError('OPTION_INVALID', `redis ${where}: ${show(one)} is not a server: give { host, port }`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `redis ${where}: ${showAddress(one)} is not a server: give { host, port }`,
+      )
     }
     const { host, port = defaultPort, ...rest }: { host?: unknown; port?: unknown } = one
     const [odd] = Object.keys(rest)
@@ -101,7 +104,7 @@ function checkHost(host: unknown, option: string): string {
   if (typeof host === 'string' && host !== '' && !/[\s/@]/.test(host)) return host
   throw new MillpondError(
     'OPTION_INVALID',
-    `redis ${option}: ${show(host)} is not a host name: give one such as 'cache.internal', or use url`,
+    `redis ${option}: ${showAddress(host)} is not a host name: give one such as 'cache.internal', or use url`,
   )
 }
 

@@ -4,7 +4,7 @@
 import type { TierStep } from '../../core/contracts.ts'
 import { isError } from '../../core/errors.ts'
 import { Examination, type Finding, findings } from '../examination.ts'
-import { type Destination, nameOf, reach } from '../reach.ts'
+import { aboutOwnCertificate, type Destination, nameOf, reach } from '../reach.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { withoutCommand } from './connection.ts'
 import { createClient, sentinelsOf } from './connection-client.ts'
@@ -110,11 +110,13 @@ async function signIn(
   const { username, password } = address
   return {
     detail:
-      username !== undefined ? `as ${username}` : password !== undefined ? 'as the default user' : 'without a password',
+      password === undefined ? 'without a password' : username === undefined ? 'as the default user' : `as ${username}`,
   }
 }
 
 function notSignedIn(error: unknown): string {
+  const certificate = aboutOwnCertificate(error)
+  if (certificate !== undefined) return certificate
   const said = isError(error) ? error.message : String(error)
   if (/NOAUTH/.test(said))
     return 'the server requires a password: give username and password, or redis://user:password@host'

@@ -13,6 +13,7 @@ import {
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
+import { isUrl } from '../url.ts'
 import { DRIVER, type SqliteClass } from './client.ts'
 
 /** A problem that an operator should know about but that fails no call. */
@@ -86,7 +87,12 @@ const MAX_BUSY_MS = 20
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value. */
 export function resolveSqlite(options: SqliteOptions): SqliteSettings {
   checkOptions<SqliteOptions>(options, OPTIONS, 'sqlite')
-  if (typeof options.path !== 'string' || options.path === '' || options.path.includes('\u0000')) {
+  if (
+    typeof options.path !== 'string' ||
+    options.path === '' ||
+    options.path.includes('\u0000') ||
+    isUrl(options.path)
+  ) {
     throw new MillpondError(
       'OPTION_INVALID',
       `sqlite path: ${show(options.path)} is not a file name: give one such as './cache.db', or ':memory:'`,

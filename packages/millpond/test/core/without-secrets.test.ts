@@ -1,0 +1,70 @@
+// S6: a message that shows a value does not show a credential in it, wherever in the options it was put.
+import { expect, test } from 'vitest'
+import { MillpondError, show } from '../../src/core/errors.ts'
+import { readable } from '../../src/core/readable.ts'
+import { withoutSecrets } from '../../src/core/without-secrets.ts'
+
+test.each([
+  ['redis://app:hunter2@h:6379/0', 'redis://***@h:6379/0'],
+  ['redis://hunter2@h', 'redis://***@h'],
+  ['rediss://:p/w@r#d@h', 'rediss://***@h'],
+  ['redis:/app:hunter2@h', 'redis:/***@h'],
+  ['POSTGRES://app:hunter2@h/db', 'POSTGRES://***@h/db'],
+  ['redis://a:hunter2@h1,redis://b:hunter2@h2', 'redis://***@h2'],
+  ['to redis://a:hunter2@h1 and mysql://b:hunter2@h2', 'to redis://***@h1 and mysql://***@h2'],
+  ['https://ada:hunter2@shop.example/x?token=hunter2&page=2', 'https://***@shop.example/x?token=***&page=2'],
+  ['libsql://x.turso.io?authToken=hunter2', 'libsql://x.turso.io?authToken=***'],
+  ['host=h user=app password=hunter2 dbname=x', 'host=h user=app password=*** dbname=x'],
+  ['AWS_SECRET_ACCESS_KEY=hunter2', 'AWS_SECRET_ACCESS_KEY=***'],
+  ['-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END', '***'],
+])('%s', (text, shown) => {
+  expect(withoutSecrets(text)).toBe(shown)
+  expect(show({ url: [text] })).not.toContain('hunter2')
+})
+
+test('what only looks like one is shown', () => {
+  for (const text of [
+    'https://cdn.example/npm/pkg@1.2.3/a.js',
+    'https://shop.example/users/@ada?page=2',
+    'C:/caches/a@b',
+    'user:ada@example.com',
+    'user:7',
+    '{"key":"user:7","maxTokens":5,"compass":"north"}',
+  ])
+    expect(withoutSecrets(text)).toBe(text)
+})
+
+test('members that are secrets, and bytes, are not shown', () => {
+  const options = {
+    password: 'hunter2',
+    sentinelPassword: 'hunter2',
+    apiKey: 'hunter2',
+    'x-api-key': 'hunter2',
+    client_secret: 'hunter2',
+    authToken: 'hunter2',
+    key: Buffer.from('hunter2'),
+    bytes: new Uint8Array(32),
+  }
+  for (const [name, value] of Object.entries(options))
+    expect(show({ [name]: value })).toMatch(/"(?:\*{3}|\w+ of \d+ bytes)"/)
+  expect(show(Buffer.from('hunter2'))).toBe('Buffer of 7 bytes')
+  expect(show({ maxTokens: 5, key: 'user:7' })).toBe('{"maxTokens":5,"key":"user:7"}')
+})
+
+test('a long value is searched in a bounded time, and shown as far as before', () => {
+  const began = performance.now()
+  for (const long of ['a.'.repeat(1e6), 'token'.repeat(4e5), `${'a-'.repeat(1e6)}://`, 'x://'.repeat(5e5)]) {
+    expect(show(long)).toMatch(/^".{79}… \(\d{7} characters\)$/)
+  }
+  expect(performance.now() - began, 'in time').toBeLessThan(2000)
+})
+
+test("OpenSSL's innards are left out of a message", () => {
+  const text =
+    '80DC8C51A97F0000:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/openssl/openssl/ssl/record/rec_layer_s3.c:1601:SSL alert number 116\n'
+  expect(readable(text)).toBe('TLS: tlsv13 alert certificate required')
+  expect(new MillpondError('TIER_FAILED', `[redis] read: ${text}`).message).toBe(
+    '[millpond] [redis] read: TLS: tlsv13 alert certificate required',
+  )
+  expect(readable('connect ECONNREFUSED')).toBe('connect ECONNREFUSED')
+})
