@@ -54,6 +54,7 @@ export type { InvalidationReason } from './core/reason.ts'
 export type { Recorder } from './core/recorder.ts'
 export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
 export type { SchemaAnswer, StandardSchema } from './core/standard-schema.ts'
+export type { LoadStrategy } from './core/strategies.ts'
 export type {
   Prefetched,
   ScheduledWarming,

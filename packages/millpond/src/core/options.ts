@@ -14,6 +14,7 @@ import {
 import { type Priority, withPriority } from './dependency.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { checkTags, encodeKeys, type Key } from './key.ts'
+import { isAdaptive, type LoadStrategy, loadStrategies, REFRESH_AHEAD as SHARE_AHEAD } from './strategies.ts'
 
 /**
  * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always apply
@@ -110,6 +111,13 @@ export interface LoadOptions extends EntryOptions, ReadOptions {
    * `'call'`: only this call uses the key, with a new id for example: tiers are not read for it either.
    */
   readonly singleFlight?: SingleFlight | undefined
+  /**
+   * Strategies by name, one or several. `adaptive`: the TTL is chosen by `adaptiveTtl` of the cache, also where a
+   * namespace or a registered loader sets one. `refresh-ahead`: 0.8 of the TTL unless `refreshAhead` is set. `ttl` and
+   * `tag-based` are errors without `ttl` or `tags`. `read-through` is what every load is. Those of writes belong to
+   * collections.
+   */
+  readonly strategy?: LoadStrategy | readonly LoadStrategy[] | undefined
 }
 
 /** When a value that is read is reloaded before it expires. */
@@ -151,6 +159,8 @@ export interface LoadPolicy {
   readonly ttlMs: number
   /** The TTL was set explicitly: it is not adapted. */
   readonly isTtlSaid: boolean
+  /** The strategy `adaptive` was named. */
+  readonly isAdaptive: boolean
   readonly staleForMs: number
   readonly staleIfErrorMs: number
   readonly jitter: number
@@ -183,6 +193,7 @@ const NO_TAGS: readonly string[] = Object.freeze([])
 export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   ttlMs: 300_000,
   isTtlSaid: false,
+  isAdaptive: false,
   staleForMs: 0,
   staleIfErrorMs: 0,
   jitter: 0,
@@ -210,9 +221,9 @@ const REFRESH_AHEAD: Shape<RefreshAhead> = {
   ),
   reads: check((value): value is 1 | 2 => value === 1 || value === 2, '1 or 2'),
 }
-const ahead = optionsOf(REFRESH_AHEAD)
+const aheadOptions = optionsOf(REFRESH_AHEAD)
 const shareOrMore = (value: unknown, at: string): number | RefreshAhead =>
-  typeof value === 'object' && value !== null ? ahead(value, at) : share(value, at)
+  typeof value === 'object' && value !== null ? aheadOptions(value, at) : share(value, at)
 
 export const LOAD_OPTIONS: Shape<LoadOptions> = {
   ttl: duration,
@@ -231,6 +242,7 @@ export const LOAD_OPTIONS: Shape<LoadOptions> = {
   negativeTtl: duration,
   errorTtl: duration,
   singleFlight: oneOf('all', 'process', 'call'),
+  strategy: checkedElsewhere, // together with what it needs
 }
 
 /**
@@ -280,9 +292,13 @@ function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): Loa
     dependsOn,
   } = options
   const priority = options.priority ?? defaults.priority
+  const strategies = options.strategy === undefined ? NO_STRATEGIES : strategiesOf(options, defaults)
+  const adapts = strategies.has('adaptive') || (ttl === undefined && defaults.isAdaptive)
+  const ahead = refreshAhead ?? aheadBy(strategies, defaults)
   return {
     ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl, 'ttl'),
-    isTtlSaid: ttl !== undefined || defaults.isTtlSaid,
+    isTtlSaid: !adapts && (ttl !== undefined || defaults.isTtlSaid),
+    isAdaptive: adapts,
     staleForMs: staleFor === undefined ? defaults.staleForMs : parseDuration(staleFor, 'staleFor'),
     staleIfErrorMs: staleIfError === undefined ? defaults.staleIfErrorMs : parseDuration(staleIfError, 'staleIfError'),
     jitter: jitter ?? defaults.jitter,
@@ -293,15 +309,27 @@ function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): Loa
       timeout?.hard === undefined
         ? defaults.hardMs
         : parseDuration(timeout.hard, 'timeout.hard') || Number.POSITIVE_INFINITY,
-    ...aheadOf(refreshAhead, defaults),
+    ...aheadOf(ahead, defaults),
     negativeMs: negativeTtl === undefined ? defaults.negativeMs : parseDuration(negativeTtl, 'negativeTtl'),
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
     consistency: consistency ?? defaults.consistency,
     dependsOn: dependsOn === undefined ? defaults.dependsOn : encodeKeys(dependsOn, 'dependsOn'),
     singleFlight: options.singleFlight ?? defaults.singleFlight,
     ttlArms: ttl === undefined ? defaults.ttlArms : undefined,
-    aheadArms: refreshAhead === undefined ? defaults.aheadArms : undefined,
+    aheadArms: ahead === undefined ? defaults.aheadArms : undefined,
   }
+}
+
+const NO_STRATEGIES: ReadonlySet<string> = new Set()
+
+function strategiesOf({ strategy, ttl, tags }: LoadOptions, defaults: LoadPolicy): ReadonlySet<string> {
+  const hasTags = tags !== undefined || withPriority(defaults.tags, 'medium').length > 0
+  return loadStrategies(strategy, { hasTtl: ttl !== undefined || defaults.isTtlSaid, hasTags, ttl })
+}
+
+/** The namespace may refresh ahead by a share of its own. */
+function aheadBy(strategies: ReadonlySet<string>, { refreshAhead, refreshBeta }: LoadPolicy): number | undefined {
+  return strategies.has('refresh-ahead') && refreshAhead === 0 && refreshBeta === 0 ? SHARE_AHEAD : undefined
 }
 
 /**
@@ -311,9 +339,10 @@ function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): Loa
  */
 export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
   checkOptions<LoadOptions>(options, LOAD_OPTIONS, at)
-  const { tags, dependsOn, timeout } = options
+  const { tags, dependsOn, timeout, strategy } = options
   return {
     ...options,
+    ...(Array.isArray(strategy) && { strategy: [...strategy] }),
     ...(tags !== undefined && { tags: copyTags(tags) }),
     ...(timeout !== undefined && { timeout: { ...timeout } }),
     // A value that is not a list of keys is refused when it is encoded.
@@ -326,7 +355,18 @@ export function laidOver(before: LoadOptions, said: LoadOptions | undefined): Lo
   if (said === undefined) return before
   checkOptions<LoadOptions>(said, LOAD_OPTIONS, '')
   const timeout = said.timeout === undefined ? before.timeout : { ...before.timeout, ...present(said.timeout) }
-  return { ...before, ...present(said), ...(timeout !== undefined && { timeout }) }
+  return { ...withoutOpposed(before, said), ...present(said), ...(timeout !== undefined && { timeout }) }
+}
+
+/** A call that names the strategy `adaptive` leaves the earlier TTL out, and one with a TTL the earlier strategy. */
+function withoutOpposed(before: LoadOptions, said: LoadOptions): LoadOptions {
+  if (said.ttl === undefined && !isAdaptive(said.strategy)) return before
+  const { ttl, strategy, ...rest } = before
+  return {
+    ...rest,
+    ...(ttl !== undefined && !isAdaptive(said.strategy) && { ttl }),
+    ...(strategy !== undefined && { strategy: [strategy].flat().filter((name) => !isAdaptive(name)) }),
+  }
 }
 
 const present = (fields: object): object =>

@@ -4,6 +4,7 @@ import { checkOptions, fn, refused, required, type Shape } from '../core/checks.
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
 import { type ById, LOAD_OPTIONS, type LoadOptions, type LoadPolicy, laidOver, resolvePolicy } from '../core/options.ts'
+import { checkAdapts, isAhead } from '../core/strategies.ts'
 import { recordTime, timed } from './call-time.ts'
 import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
@@ -86,7 +87,7 @@ export async function getOrSet<T>(
     permitsHit(settings.policy, options) &&
     isFreshAt(space, memory, slot, encoded)
   ) {
-    if (refreshesAhead(settings.policy) || options?.refreshAhead !== undefined)
+    if (refreshesAhead(settings.policy) || options?.refreshAhead !== undefined || isAhead(options?.strategy))
       refreshEarly(space, encoded, slot, loader, options)
     return hitValue(space, slot, encoded) as T
   }
@@ -161,7 +162,9 @@ export async function getOrSetMany<Id, T>(
 
 function begin(space: Space, loads: AnyLoader, options: LoadOptions | undefined, wants?: Wants): ReadRequest {
   checkOpen(space)
-  return new ReadRequest(space, loads, resolvePolicy(options, space.settings.policy), options ?? NO_CALL, wants)
+  const policy = resolvePolicy(options, space.settings.policy)
+  if (policy.isAdaptive) checkAdapts(space.services.adaptiveTtl !== undefined, space.id.name)
+  return new ReadRequest(space, loads, policy, options ?? NO_CALL, wants)
 }
 
 function travel(request: ReadRequest, encoded: string): Promise<Found> {

@@ -6,6 +6,7 @@ import type { GuardOptions, SourceGuard } from '../core/guard.ts'
 import type { Key } from '../core/key.ts'
 import type { ById, EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
 import type { StandardSchema } from '../core/standard-schema.ts'
+import type { LoadStrategy } from '../core/strategies.ts'
 import type { Receipt } from './receipt.ts'
 
 /** How writes are handled. Both spellings mean the same. */
@@ -22,17 +23,7 @@ export type WriteStrategy =
   | 'write_back'
 
 /** A strategy by name: how values are read, stored or written. */
-export type Strategy =
-  | WriteStrategy
-  | 'read-through'
-  | 'read_through'
-  | 'refresh-ahead'
-  | 'refresh_ahead'
-  | 'ttl'
-  | 'TTL'
-  | 'tag-based'
-  | 'tag_based'
-  | 'adaptive'
+export type Strategy = WriteStrategy | LoadStrategy
 
 /** The context of a collection's loader. */
 export interface CollectionContext {
@@ -151,7 +142,7 @@ type StoreMany<Id, T, Answer> = (
 ) => Answer
 
 /** The options of a collection. `Id` and `T` are inferred from its loader. */
-export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | keyof ReadOptions> {
+export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | 'strategy' | keyof ReadOptions> {
   /** The key of an id. Default `[name, id]`. */
   readonly key?: ((id: Id) => Key) | undefined
   /**

@@ -25,7 +25,7 @@ import type { FarTier } from './space.ts'
 
 /** The defaults of entries that may be changed at runtime; `null` goes back to the settings in code. */
 export type DefaultChanges = {
-  readonly [K in Exclude<keyof LoadOptions, 'dependsOn' | 'after' | 'signal' | 'quiet' | 'timeout'>]?:
+  readonly [K in Exclude<keyof LoadOptions, 'dependsOn' | 'after' | 'signal' | 'quiet' | 'timeout' | 'strategy'>]?:
     | LoadOptions[K]
     | null
 } & {

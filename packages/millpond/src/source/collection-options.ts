@@ -20,9 +20,10 @@ import type { CollectionHost } from './collection-host.ts'
 import { chosenOf, inheritedBy, type WriteKind } from './strategies.ts'
 import { WRITE_BEHIND } from './write-behind/options.ts'
 
-const ENTRY: Shape<Omit<LoadOptions, 'tags' | keyof ReadOptions>> = omit(
+const ENTRY: Shape<Omit<LoadOptions, 'tags' | 'strategy' | keyof ReadOptions>> = omit(
   LOAD_OPTIONS,
   'tags',
+  'strategy',
   'consistency',
   'after',
   'signal',

@@ -1,5 +1,6 @@
 // Strategies by their names, with a dash or an underscore and in any case, and what each means.
 import { MillpondError, show } from '../core/errors.ts'
+import { checkAdapts, dashed, LOAD_STRATEGIES, LRU, nothingToChoose, REFRESH_AHEAD } from '../core/strategies.ts'
 import type { Collection, CollectionOptions, Strategy, WriteStrategy } from '../engine/collection.ts'
 
 export type WriteKind = Collection<unknown, unknown>['write']
@@ -10,13 +11,6 @@ const WRITES: ReadonlyMap<string, WriteKind> = new Map([
   ['write-around', 'write-around'],
   ['write-behind', 'write-behind'],
   ['write-back', 'write-behind'],
-])
-const OTHERS = new Set(['read-through', 'refresh-ahead', 'ttl', 'tag-based', 'adaptive'])
-/** Share of the TTL after which `refresh-ahead` refreshes, by default. */
-const REFRESH_AHEAD = 0.8
-
-const REFUSED: ReadonlyMap<string, string> = new Map([
-  ['lru', "it is the eviction policy of the whole cache: use memory({ policy: 'lru' })"],
 ])
 
 /** @throws MillpondError `OPTION_INVALID` */
@@ -31,7 +25,7 @@ export function strategiesOf(given: unknown, choosesTtl: boolean): readonly Stra
   const names = given === undefined ? [] : [given].flat()
   for (const name of names) {
     const word = dashed(name)
-    if (!WRITES.has(word) && !OTHERS.has(word)) throw notOne('strategy', name)
+    if (!WRITES.has(word) && !LOAD_STRATEGIES.has(word)) throw notOne('strategy', name)
     if (word === 'adaptive') checkAdaptive('strategy', {}, choosesTtl)
   }
   const writes = new Set(names.flatMap((name) => WRITES.get(dashed(name)) ?? []))
@@ -76,7 +70,7 @@ export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chos
     const word = dashed(given)
     const kind = WRITES.get(word)
     if (kind !== undefined) writes.add(kind)
-    else if (!OTHERS.has(word)) throw notOne(`collection ${name}: strategy`, given)
+    else if (!LOAD_STRATEGIES.has(word)) throw notOne(`collection ${name}: strategy`, given)
     const missing = missingFor(word, options)
     if (missing !== undefined)
       throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${missing}`)
@@ -111,27 +105,17 @@ function missingFor(word: string, { load, loadMany, ttl, tags }: Told): string |
 }
 
 function checkAdaptive(what: string, { ttl }: Pick<Told, 'ttl'>, choosesTtl: boolean): void {
-  if (!choosesTtl)
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `${what}: the strategy adaptive needs an adaptive TTL: use createCache({ adaptiveTtl: adaptiveTtl() }), from millpond/insight`,
-    )
+  checkAdapts(choosesTtl, what)
   if (ttl !== undefined)
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `${what}: the strategy adaptive chooses the ttl, but ttl ${show(ttl)} leaves it nothing to choose: leave it out, or give bounds: adaptiveTtl({ minTtl, ttl, maxTtl })`,
-    )
+    throw new MillpondError('OPTION_INVALID', `${what}: the strategy adaptive ${nothingToChoose(ttl)}`)
 }
 
 const hasStore = ({ store, storeMany }: Told): boolean => store !== undefined || storeMany !== undefined
 
-const dashed = (name: unknown): string => String(name).replaceAll('_', '-').toLowerCase()
-
 function notOne(what: string, given: unknown): MillpondError {
-  const why = REFUSED.get(dashed(given))
-  if (why !== undefined)
-    return new MillpondError('OPTION_INVALID', `${what} ${show(given)} is not possible here: ${why}`)
-  return unknown(what, given, [...WRITES.keys(), ...OTHERS])
+  if (dashed(given) === 'lru')
+    return new MillpondError('OPTION_INVALID', `${what} ${show(given)} is not possible here: ${LRU}`)
+  return unknown(what, given, [...WRITES.keys(), ...LOAD_STRATEGIES])
 }
 
 const unknown = (what: string, name: unknown, names: readonly string[]): MillpondError =>

@@ -65,8 +65,8 @@ const REFUSAL_MS = 100
 
 /**
  * With TLS 1.3 the client's part of the handshake is over before the server has seen the client's certificate, or that
- * there is none. Then it sends session tickets (some send none), or an alert. Reads only: a write to a connection that the
- * server has ended would lose the alert.
+ * there is none. Then it sends session tickets (some send none), or an alert. Reads only: a write to a connection that
+ * the server has ended would lose the alert.
  */
 function refusal(socket: TLSSocket): Promise<Error | undefined> {
   if (socket.getProtocol() !== 'TLSv1.3') return Promise.resolve(undefined)
@@ -160,7 +160,7 @@ async function secure(
 /** Refusals of the client's own certificate; with TLS 1.3 they come after the handshake. */
 const REFUSED = /^ERR_SSL_(?:TLSV1|SSLV3)_ALERT_(?:UNKNOWN_CA|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_\w+)$/
 
-/** What to do if the server wants a certificate of the client, or refuses the one it has; undefined for other errors. */
+/** What to do if the server requires a certificate of the client, or refuses its one; undefined for other errors. */
 export function aboutOwnCertificate(error: unknown): string | undefined {
   const code = codeIn(error)
   if (code === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')

@@ -31,7 +31,7 @@ export function wrongUrl(given: unknown, why: string, { at }: UrlWords): Millpon
   return new MillpondError('OPTION_INVALID', `${at}: ${showAddress(given)} ${why}`)
 }
 
-/** A URL, or what was given as a host: everything between scheme and last `@` may be a secret, and so may a parameter. */
+/** A URL, or what was given as a host: all between scheme and last `@` may be a secret, and so may a parameter. */
 export function showAddress(given: unknown): string {
   return show(
     typeof given === 'string'
