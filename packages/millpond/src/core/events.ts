@@ -58,8 +58,8 @@ export interface CacheEvents {
   /** The breaker of a tier has changed state. */
   breaker: { tier: string; state: 'closed' | 'open' | 'half-open' }
   /**
-   * The ledger stopped or began to answer (`down`, `up`), or its history was lost (`epoch`, `gap`): everything held in
-   * this process is then invalid.
+   * The ledger stopped or began to answer (`down`, `up`; a ledger that takes no heartbeat of this process counts as
+   * `down`), or its history was lost (`epoch`, `gap`): everything held in this process is then invalid.
    */
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
   /** Settings were changed at runtime. `namespace` is the one whose `configure` was called. */

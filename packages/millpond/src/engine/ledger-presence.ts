@@ -17,7 +17,9 @@ export interface Member {
 }
 
 const BEAT_MS = 1000
-/** Pause after a failed heartbeat: a process that is silent for 3 seconds counts as ended. */
+/** A process that is silent for this long counts as ended. */
+export const ENDED_MS = 3000
+/** Pause after a failed heartbeat. */
 const RETRY_MS = 250
 /**
  * Pause between two heartbeats that report positions: ten calls a second, even where namespaces move a thousand times a
@@ -32,7 +34,7 @@ const SILENT_MS = 2 * BEAT_MS
  * After this long without an answer to a heartbeat, no answer renews trust: that which was renewed last, up to 400 ms,
  * ends before the process has been silent for 3 seconds, after which callers no longer wait for it.
  */
-const MISSED_MS = 1500
+export const MISSED_MS = 1500
 
 const presences = new WeakMap<LedgerStore, Map<string, Presence>>()
 
@@ -69,6 +71,8 @@ export class Presence {
   #failed = false
   /** When the first heartbeat was sent of those that have not been answered; monotonic milliseconds. */
   #missedSince: number | undefined
+  /** Why the last one failed. */
+  #because: unknown
   /** A namespace is trusted here for which the store may hold no position. */
   #isUnknown = false
   #ringsAt = Number.POSITIVE_INFINITY
@@ -96,7 +100,14 @@ export class Presence {
 
   /** Callers may soon no longer wait for this process: the store answers questions, but no heartbeat. */
   get isMissed(): boolean {
-    return this.#missedSince !== undefined && this.#clock.monotonic() - this.#missedSince >= MISSED_MS
+    if (this.#missedSince === undefined) return false
+    const now = this.#clock.monotonic()
+    return now - this.#missedSince >= MISSED_MS && now - this.#sentAt < ENDED_MS
+  }
+
+  /** Why, as far as that is known. */
+  get because(): unknown {
+    return this.#because
   }
 
   /** The store answers again after it did not: its heartbeats are counted from now on. */
@@ -184,16 +195,20 @@ export class Presence {
     this.#changed.clear()
     this.#left.clear()
     this.#isUnknown = false
-    this.#sentAt = this.#clock.monotonic()
-    this.#missedSince ??= this.#sentAt
+    const now = this.#clock.monotonic()
+    if (now - this.#sentAt >= ENDED_MS) this.#missedSince = undefined // nothing was trusted meanwhile
+    this.#sentAt = now
+    this.#missedSince ??= now
     const sent = { monotonic: this.#sentAt, wall: this.#clock.now() }
     try {
       if (!(await this.#send(moved, left))) this.#sayAgain(new Set(told))
       this.#answered = sent
       this.#missedSince = undefined
+      this.#because = undefined
       this.#failed = false
-    } catch {
+    } catch (error) {
       this.#failed = true
+      this.#because = error
       // They are reported again with the next answer that renews their trust: a store that is down is not asked for
       // their sake.
       for (const member of told)

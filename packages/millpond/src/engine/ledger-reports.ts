@@ -4,7 +4,7 @@ import type { Clock, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
-import { type Member, type Presence, presenceOf } from './ledger-presence.ts'
+import { ENDED_MS, type Member, MISSED_MS, type Presence, presenceOf } from './ledger-presence.ts'
 
 export interface ReportOptions {
   readonly namespace: string
@@ -37,6 +37,14 @@ export class Reports {
   #reportedAt = Number.NEGATIVE_INFINITY
   #reported = -1
   #reporting: Promise<void> | undefined
+  /** When the last report was sent; monotonic milliseconds, as are the others. */
+  #triedAt = Number.NEGATIVE_INFINITY
+  /** When the last report was sent that was answered. */
+  #answeredAt = Number.NEGATIVE_INFINITY
+  /** Since when the store has answered no report, though it should have. */
+  #missedSince: number | undefined
+  /** Why the last one failed. */
+  #because: unknown
   #isEnded = false
   readonly #deadlines: Deadlines
 
@@ -46,14 +54,23 @@ export class Reports {
     this.#member = member
   }
 
-  /** The store takes no heartbeat of this process, so others will not wait for it: nothing may be trusted. */
+  /** The store takes no heartbeat or report, so others will not wait for this process: nothing may be trusted. */
   get isMissed(): boolean {
-    return this.#presence?.isMissed === true
+    if (this.#presence !== undefined) return this.#presence.isMissed
+    if (this.#missedSince === undefined) return false
+    const now = this.#options.clock.monotonic()
+    return now - this.#missedSince >= MISSED_MS && now - this.#triedAt < ENDED_MS
+  }
+
+  /** Why, as far as that is known. */
+  get because(): unknown {
+    return (this.#presence === undefined ? this.#because : this.#presence.because) ?? new Error('no answer')
   }
 
   /** The store answers again after it did not. */
   recovered(): void {
     this.#presence?.recovered()
+    this.#missedSince = undefined
   }
 
   /** Reports the position of this process, for callers that wait until an invalidation is applied everywhere. */
@@ -70,10 +87,24 @@ export class Reports {
     )
       return
     this.#reported = seq
-    this.#reportedAt = clock.monotonic()
-    this.#reporting = store.report(namespace, nodeId(), { epoch, seq }).catch(() => {
-      this.#reportedAt = Number.NEGATIVE_INFINITY // reported again with the next question
-    })
+    const sentAt = clock.monotonic()
+    this.#reportedAt = sentAt
+    if (sentAt - this.#triedAt >= ENDED_MS) this.#missedSince = undefined // nothing was trusted meanwhile
+    this.#triedAt = sentAt
+    // Reports go with answers, and so may be sent later than they should: silence is counted from the last one on.
+    this.#missedSince ??=
+      sentAt - this.#answeredAt < ENDED_MS ? Math.min(sentAt, this.#answeredAt + REPORT_EVERY_MS) : sentAt
+    this.#reporting = store.report(namespace, nodeId(), { epoch, seq }).then(
+      () => {
+        this.#answeredAt = sentAt
+        this.#missedSince = undefined
+        this.#because = undefined
+      },
+      (error: unknown) => {
+        this.#because = error
+        this.#reportedAt = Number.NEGATIVE_INFINITY // reported again with the next question
+      },
+    )
   }
 
   /**

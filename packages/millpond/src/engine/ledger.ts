@@ -66,8 +66,11 @@ export interface LedgerHandlers {
   applied(lines: readonly Line[], isOwn: boolean): void
   /** The history was lost: everything held in this process is invalid. */
   lost(why: 'epoch' | 'gap'): void
-  /** The store stopped or began to answer. */
-  reachable(up: boolean, error?: unknown): void
+  /**
+   * Memory can no longer be trusted, or can be again: the store stopped or began to answer, or, with `isUnheard`, it
+   * answers but takes no heartbeat of this process.
+   */
+  reachable(up: boolean, error?: unknown, isUnheard?: boolean): void
 }
 
 /** After this long without a read the store is no longer asked; the next read asks first. */
@@ -87,6 +90,10 @@ export class Ledger implements PolledNamespace, Member {
   #usedAt = 0
   #used = false
   #up = true
+  /** The store answers questions, but takes no heartbeat of this process. */
+  #isUnheard = false
+  /** What the handlers were told. */
+  #wasServing = true
   #closed = false
   #started = false
   /**
@@ -127,6 +134,11 @@ export class Ledger implements PolledNamespace, Member {
 
   get isUp(): boolean {
     return this.#up
+  }
+
+  /** Whether memory can be trusted, as far as that is up to the store: it answers, and takes heartbeats. */
+  get isServing(): boolean {
+    return this.#up && !this.#isUnheard
   }
 
   /** The namespace's name, as in the ledger. */
@@ -437,7 +449,12 @@ export class Ledger implements PolledNamespace, Member {
 
   /** Answers may arrive in another order than the questions were sent. */
   #trustSince(sentMonotonic: number, sentWall: number): void {
-    if (sentMonotonic < this.#askedMonotonic || this.#reports.isMissed) return
+    const { isMissed } = this.#reports
+    if (isMissed !== this.#isUnheard) {
+      this.#isUnheard = isMissed
+      this.#tellServing(this.#reports.because)
+    }
+    if (sentMonotonic < this.#askedMonotonic || isMissed) return
     this.#askedMonotonic = sentMonotonic
     this.#askedWall = sentWall
   }
@@ -511,14 +528,20 @@ export class Ledger implements PolledNamespace, Member {
     if (!this.#closed) this.#unfollow ??= store.follow?.(this.#options.namespace, () => void this.#wake())
     if (this.#up) return
     this.#up = true
-    this.#handlers.reachable(true)
+    this.#tellServing()
   }
 
   #markDown(error: unknown): void {
     if (!this.#up) return
     this.#up = false
     this.#schedule()
-    this.#handlers.reachable(false, error)
+    this.#tellServing(error)
+  }
+
+  #tellServing(error?: unknown): void {
+    if (this.isServing === this.#wasServing) return
+    this.#wasServing = this.isServing
+    this.#handlers.reachable(this.isServing, error, this.#up && this.#isUnheard)
   }
 
   async #wake(): Promise<void> {

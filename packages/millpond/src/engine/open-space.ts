@@ -87,10 +87,11 @@ export function openSpace(
         space.memory?.clear('epoch_changed')
         events.emit('ledger', { state: why, namespace, epoch: space.ledger.view.epoch })
       },
-      reachable: (up, error) => {
+      reachable: (up, error, isUnheard) => {
         events.emit('ledger', { state: up ? 'up' : 'down', namespace, epoch: space.ledger.view.epoch })
         if (!up) {
-          const message = `${prefix} the shared ledger does not answer (${reasonOf(error)}): memory is not trusted until it does`
+          const what = isUnheard ? 'takes no heartbeat of this process' : 'does not answer'
+          const message = `${prefix} the shared ledger ${what} (${reasonOf(error)}): memory is not trusted until it does`
           events.emit('warning', { message, error })
         } else if (wasDown) events.emit('warning', { message: `${prefix} the shared ledger answers again` })
         wasDown = !up

@@ -172,7 +172,7 @@ export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tie
     ledger: {
       epoch: ledger.view.epoch,
       position: ledger.view.head,
-      isUp: ledger.isUp,
+      isUp: ledger.isServing,
       isLocal: ledger.isLocal,
       pending: ledger.pending,
       gaps: counters.gaps,
@@ -307,7 +307,7 @@ export function describeCache(
     circuitBreaker: Object.fromEntries(far.map(({ guarded }) => [guarded.name, guarded.state])),
     health: isWell(far, spaces, guards) ? 'ok' : 'degraded',
     ledger: {
-      isUp: spaces.every(({ ledger }) => ledger.isUp),
+      isUp: spaces.every(({ ledger }) => ledger.isServing),
       pending: spaces.reduce((all, { ledger }) => all + ledger.pending, 0),
     },
     warmingSchedule,
@@ -320,7 +320,7 @@ export function describeCache(
 function isWell(far: readonly FarTier[], spaces: readonly Space[], guards: readonly GuardStats[]): boolean {
   const isClosed =
     far.every(({ guarded }) => guarded.state === 'closed') && guards.every(({ state }) => state === 'closed')
-  return isClosed && spaces.every(({ ledger }) => ledger.isUp)
+  return isClosed && spaces.every(({ ledger }) => ledger.isServing)
 }
 
 /** Leaves out infinite values: JSON would turn them into `null`. */

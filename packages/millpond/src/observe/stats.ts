@@ -76,7 +76,9 @@ export interface TierStats {
 
 /** Whether the ledger can be reached. */
 export interface LedgerStats {
-  /** `false`: the ledger does not answer, and memory is not trusted meanwhile. */
+  /**
+   * `false`: the ledger does not answer, or takes no heartbeat of this process, and memory is not trusted meanwhile.
+   */
   readonly isUp: boolean
   /** Invalidations that have not reached it yet. */
   readonly pending: number

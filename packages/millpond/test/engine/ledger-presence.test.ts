@@ -171,6 +171,34 @@ describe('what is told of a process', () => {
   })
 })
 
+type Tells = (ledger: LedgerStore) => Partial<LedgerStore>
+
+/** How a process says that it lives: to one server, and to a cluster. */
+const TOLD: readonly (readonly [string, Tells])[] = [
+  ['heartbeats', ({ heartbeat }) => ({ heartbeat })],
+  ['reports of single namespaces', () => ({ heartbeat: undefined })],
+]
+
+/** A store that answers questions, and while it is full refuses to be told that a process lives. */
+function refusing(tells: Tells) {
+  const accept = (): void => {
+    if (store.isFull) throw new Error('out of memory')
+  }
+  const change: Tells = (ledger) => {
+    const heartbeat: LedgerStore['heartbeat'] = async (id, beat) => {
+      accept()
+      return (await ledger.heartbeat?.(id, beat)) ?? true
+    }
+    const report: LedgerStore['report'] = async (...given) => {
+      accept()
+      await ledger.report?.(...given)
+    }
+    return { ...tells({ ...ledger, heartbeat }), report }
+  }
+  const store = { isFull: false, change }
+  return store
+}
+
 describe('who waits for an invalidation', () => {
   test('G3: hears of all as soon as they have asked', async () => {
     const { clock, connect } = world()
@@ -228,31 +256,55 @@ describe('who waits for an invalidation', () => {
     expect(await heldBy(two, 'n3')).toBeUndefined()
   })
 
-  test('G3: nor one whose heartbeats the store refuses, while it answers all else', async () => {
-    const { clock, connect } = world()
-    let isFull = false
-    const full = connect((ledger) => ({
-      heartbeat: async (id, beat) => {
-        if (isFull) throw new Error('out of memory')
-        return (await ledger.heartbeat?.(id, beat)) ?? true
-      },
-    }))
-    const [one, two] = [open(connect().tier, clock), open(full.tier, clock)]
-    await readFor(one, clock, 500, ['n3'])
-    await readFor(two, clock, 700, ['n3'])
-    isFull = true
-    for (let step = 0; step < 50; step++) {
-      await readFor(two, clock, 100, ['n3'])
+  test.each(TOLD)(
+    'G3: nor one whose %s the store refuses, while it answers all else: it trusts nothing, and says so',
+    async (_, tells) => {
+      const { clock, connect } = world()
+      const full = refusing(tells)
+      const [one, two] = [open(connect(tells).tier, clock), open(connect(full.change).tier, clock)]
+      const said: string[] = []
+      two.on('ledger', ({ state, namespace }) => said.push(`${state} ${namespace}`))
+      two.on('warning', ({ message }) => said.push(message))
+      await readFor(one, clock, 500, ['n3'])
+      await readFor(two, clock, 700, ['n3'])
+      expect(said).toEqual([])
+      full.isFull = true
+      for (let step = 0; step < 50; step++) {
+        await readFor(two, clock, 100, ['n3'])
+        const receipt = await one.namespace('n3').delete('k')
+        const behind = await settled(clock, receipt.acked({ timeout: 1000 }))
+        if (behind.length === 0) expect(await heldBy(two, 'n3'), `step ${step}`).toBeUndefined()
+      }
+      expect(said).toEqual([
+        'down n3',
+        'presence:n3: the shared ledger takes no heartbeat of this process (out of memory): memory is not trusted until it does',
+      ])
+      expect(two.namespace('n3').stats().ledger.isUp).toBe(false)
+      said.length = 0
+      full.isFull = false
+      await readFor(two, clock, 1000, ['n3'])
+      expect(said).toEqual(['up n3', 'presence:n3: the shared ledger answers again'])
+      expect(two.namespace('n3').stats().ledger.isUp).toBe(true)
+      expect(await heldBy(two, 'n3')).toBe('old')
       const receipt = await one.namespace('n3').delete('k')
-      const behind = await settled(clock, receipt.acked({ timeout: 1000 }))
-      if (behind.length === 0) expect(await heldBy(two, 'n3'), `step ${step}`).toBeUndefined()
-    }
-    isFull = false
-    await readFor(two, clock, 1000, ['n3'])
-    expect(await heldBy(two, 'n3')).toBe('old')
-    const receipt = await one.namespace('n3').delete('k')
-    expect(await settled(clock, receipt.acked({ timeout: 1000 }))).toEqual([])
-    expect(await heldBy(two, 'n3')).toBeUndefined()
+      expect(await settled(clock, receipt.acked({ timeout: 1000 }))).toEqual([])
+      expect(await heldBy(two, 'n3')).toBeUndefined()
+    },
+  )
+
+  test.each(TOLD)('nothing is said of %s that were refused before the process was idle', async (_, tells) => {
+    const { clock, connect } = world()
+    const full = refusing(tells)
+    const cache = open(connect(full.change).tier, clock)
+    const said: string[] = []
+    cache.on('warning', ({ message }) => said.push(message))
+    await readFor(cache, clock, 1000, ['n3'])
+    await clock.run(1200)
+    full.isFull = true
+    await clock.run(10_000)
+    full.isFull = false
+    await readFor(cache, clock, 1000, ['n3'])
+    expect(said).toEqual([])
   })
 
   test('G3: nor one that slept for so long that it counted as ended', async () => {

@@ -1,6 +1,7 @@
 // The Redis tier on a real cluster: the published suites, and what is particular to it.
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
+import { createCache, memory } from 'millpond'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { change, commitItem, key } from '../../src/testing/ledger-subject.ts'
@@ -14,6 +15,7 @@ import {
   describeWith,
   freePort,
   PATIENCE,
+  patient,
   type RedisService,
   startCluster,
   startRedis,
@@ -112,6 +114,32 @@ describeWith('redis', 'the redis tier on a cluster', () => {
     expect(await tier.read(['k'])).toEqual([undefined])
     await tier.write([item('k')])
     expect((await tier.read(['k']))[0]).toBeDefined()
+  })
+
+  test('G3: a process whose reports are refused, while all else is answered, trusts nothing, and says so', {
+    timeout: 30_000,
+  }, async () => {
+    const prefix = `heart-${randomBytes(4).toString('hex')}:`
+    const tier = redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix: prefix, ...PATIENCE })
+    const cache = createCache({ name: 'heart', tiers: [memory(), patient(tier)] })
+    closing.push(cache)
+    const said: string[] = []
+    cache.on('warning', ({ message }) => said.push(message))
+    const space = cache.namespace('a')
+    await space.set('k', 1)
+    const isTrusted = async (): Promise<boolean> => (await space.get('k')) === 1
+    await until('memory to be trusted', isTrusted)
+    // Another type in its place: no report can be written, and nothing else is in the way.
+    const nodes = `${prefix}n:{heart:a:}`
+    const owner = await ownerOf(nodes)
+    expect(await owner.command('TYPE', nodes)).toEqual('hash')
+    await owner.command('SET', nodes, 'x')
+    await until('memory to be distrusted', async () => !(await isTrusted()), 10_000)
+    expect(said).toEqual([expect.stringMatching(/takes no heartbeat of this process \(.*WRONGTYPE/)])
+    expect(space.stats().ledger.isUp).toBe(false)
+    await owner.command('DEL', nodes)
+    await until('memory to be trusted again', isTrusted, 10_000)
+    expect(space.stats().ledger.isUp).toBe(true)
   })
 
   test('I7: a follower is woken by a step that another server took', async () => {
