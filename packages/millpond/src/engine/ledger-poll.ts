@@ -1,9 +1,9 @@
 // One question for all namespaces of this process over one store, ten times a second: a namespace whose position is the
 // store's stays trusted, as of the moment the question was sent. Any other is asked about by itself, and is not trusted
 // before that is answered.
-import { isSystemClock } from '../core/clock.ts'
 import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
+import { sharedBy } from './ledger-shared.ts'
 
 export const ASK_EVERY_MS = 100
 /**
@@ -30,22 +30,12 @@ export interface PolledNamespace {
   pollQuestion(now: number): PollQuestion | undefined
 }
 
-/**
- * By store and clock: caches of one process that share both share the question. Clocks that tell the system's time
- * count as one.
- */
-const polls = new WeakMap<LedgerStore, WeakMap<object, LedgerPoll>>()
-const SYSTEM = {}
+/** Caches of one process that share a store and a clock share the question. */
+const polls = sharedBy((store, clock) => new LedgerPoll(store, clock))
 
 /** Undefined where the store can only be asked about one namespace at a time. */
 export function pollOf(store: LedgerStore | undefined, clock: Clock): LedgerPoll | undefined {
-  if (store?.unmoved === undefined) return undefined
-  const byClock = polls.get(store) ?? new WeakMap<object, LedgerPoll>()
-  polls.set(store, byClock)
-  const kind = isSystemClock(clock) ? SYSTEM : clock
-  const poll = byClock.get(kind) ?? new LedgerPoll(store, clock)
-  byClock.set(kind, poll)
-  return poll
+  return store?.unmoved === undefined ? undefined : polls(store, clock)
 }
 
 export class LedgerPoll {

@@ -26,6 +26,7 @@ import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
 import { ASK_EVERY_MS, type LedgerPoll, type PolledNamespace, type PollQuestion, pollOf } from './ledger-poll.ts'
 import type { Member } from './ledger-presence.ts'
+import { type Pushed, type Pushes, pushesOf } from './ledger-pushes.ts'
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
 import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
@@ -78,7 +79,7 @@ const IDLE_MS = 2000
 /** For this long after its last read a namespace is still included in the question that is asked for others anyway. */
 const POLLED_MS = 30_000
 
-export class Ledger implements PolledNamespace, Member {
+export class Ledger implements PolledNamespace, Member, Pushed {
   readonly view: LedgerView
   /** The ledger lives in this process alone: nothing to ask, always trusted. */
   readonly isLocal: boolean
@@ -111,6 +112,9 @@ export class Ledger implements PolledNamespace, Member {
   readonly #reports: Reports
   readonly #own = new OwnSteps()
   readonly #poll: LedgerPoll | undefined
+  readonly #pushes: Pushes | undefined
+  /** What was pushed and is not known here yet; `'something'`: the store did not say what. */
+  #pushed: Position | 'something' | undefined
   #generation = 0
   #asked = 0
   #heard = 0
@@ -130,6 +134,7 @@ export class Ledger implements PolledNamespace, Member {
     )
     this.#reports = new Reports(options, this)
     this.#poll = pollOf(options.store, options.clock)
+    this.#pushes = options.store && pushesOf(options.store, options.clock)
   }
 
   get isUp(): boolean {
@@ -320,6 +325,7 @@ export class Ledger implements PolledNamespace, Member {
     this.#cancelTimer?.()
     this.#unfollow?.()
     this.#poll?.leave(this)
+    this.#pushes?.remove(this)
     return this.#reports.end(this.#up, isLast)
   }
 
@@ -525,7 +531,7 @@ export class Ledger implements PolledNamespace, Member {
 
   #markUp(store: LedgerStore): void {
     // An answer that came while this was being closed must not open a connection that would never be closed.
-    if (!this.#closed) this.#unfollow ??= store.follow?.(this.#options.namespace, () => void this.#wake())
+    if (!this.#closed) this.#unfollow ??= store.follow?.(this.#options.namespace, (at) => this.#wake(at))
     if (this.#up) return
     this.#up = true
     this.#tellServing()
@@ -544,8 +550,32 @@ export class Ledger implements PolledNamespace, Member {
     this.#handlers.reachable(this.isServing, error, this.#up && this.#isUnheard)
   }
 
-  async #wake(): Promise<void> {
-    if (!this.#closed) await this.#refresh()
+  /** The store has pushed that the namespace moved, and perhaps where it is now. */
+  #wake(at: Position | undefined): void {
+    if (this.#closed || this.#isKnown(at)) return
+    const { epoch, seq } = at ?? {}
+    const before = this.#pushed
+    // Of two positions in one epoch the later one covers both; of anything else nothing can be said.
+    if (before === undefined) this.#pushed = at ?? 'something'
+    else if (before === 'something' || epoch !== before.epoch) this.#pushed = 'something'
+    else if (seq !== undefined && seq > before.seq) this.#pushed = at
+    this.#pushes?.add(this, this.#own.isOnItsWay)
+  }
+
+  #isKnown(at: Position | undefined): boolean {
+    return at !== undefined && at.epoch === this.view.epoch && at.seq <= this.view.last
+  }
+
+  askPushed(): void {
+    void this.#askPushed()
+  }
+
+  async #askPushed(): Promise<void> {
+    if (this.#question !== undefined) await this.#question
+    const pushed = this.#pushed
+    this.#pushed = undefined
+    if (pushed === undefined || this.#closed || (pushed !== 'something' && this.#isKnown(pushed))) return
+    await (this.#question ?? this.#ask())
   }
 
   /**

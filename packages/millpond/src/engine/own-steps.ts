@@ -9,6 +9,11 @@ export class OwnSteps {
   /** Ids of steps in flight: their lines may be read before their replies. */
   readonly #onTheirWay = new Set<string>()
 
+  /** The answer to a step of this process is awaited. */
+  get isOnItsWay(): boolean {
+    return this.#onTheirWay.size > 0
+  }
+
   async send(store: LedgerStore, namespace: string, change: Change): Promise<Advanced> {
     this.#onTheirWay.add(change.id)
     try {

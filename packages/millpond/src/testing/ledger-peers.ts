@@ -1,5 +1,6 @@
 // Cases about several processes on one ledger, and about records that are lost. Part of the ledger suite.
 import assert from 'node:assert/strict'
+import type { Position } from '../core/ledger.ts'
 import {
   bodies,
   change,
@@ -60,7 +61,11 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         assert.ok(two.ledger.follow, 'the ledger has no follow(): implement it, or skip the case with a reason')
         await two.ledger.pull('ns')
         let woken = 0
-        const stop = two.ledger.follow('ns', () => woken++)
+        const places: Position[] = []
+        const stop = two.ledger.follow('ns', (at) => {
+          woken++
+          if (at !== undefined) places.push(at)
+        })
         // A subscription may take a moment to be ready: moves go on until the first is noticed.
         await until('the follower to be woken', async () => {
           await one.ledger.advance('ns', change([key('k')]))
@@ -77,6 +82,8 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         })
         stopOther()
         assert.equal(woken, before)
+        const { position } = await two.ledger.pull('ns')
+        for (const { epoch, seq } of places) assert.ok(epoch === position.epoch && seq > 0 && seq <= position.seq)
       }),
   },
   {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { checkOptions, flag, fn, oneOf, type Shape, whole } from '../core/checks.ts'
 import type { LeaseAsk, LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import type { Position } from '../core/ledger.ts'
 import { LedgerRecord, type LedgerRecordOptions } from './simulator-ledger.ts'
 
 export interface SimulatedServerOptions extends LedgerRecordOptions {
@@ -58,7 +59,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
   const now = options.now ?? Date.now
   const entries = new Map<string, Stored>()
   const records = new Map<string, LedgerRecord>()
-  const followers = new Map<string, Set<() => void>>()
+  const followers = new Map<string, Set<(at: Position) => void>>()
   let saved: readonly (readonly [string, Stored])[] = []
   let savedRecords: readonly (readonly [string, LedgerRecord])[] = []
   let external = options.externalTiers ?? false
@@ -119,7 +120,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
       advance: (namespace, change) =>
         call(`advance ${change.targets.map((target) => Object.values(target).join(' ')).join(', ')}`, () => {
           const advanced = recordOf(namespace).advance(change, now())
-          for (const wake of followers.get(namespace) ?? []) wake()
+          for (const wake of followers.get(namespace) ?? []) wake(advanced.position)
           return advanced
         }),
       commit: (namespace, items) =>
@@ -135,7 +136,11 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
       follow(namespace, wake) {
         const list = followers.get(namespace) ?? new Set()
         followers.set(namespace, list)
-        const told = (): void => void transport.push('wake').then(wake, () => undefined)
+        const told = (at: Position): void =>
+          void transport.push('wake').then(
+            () => wake(at),
+            () => undefined,
+          )
         list.add(told)
         return () => list.delete(told)
       },

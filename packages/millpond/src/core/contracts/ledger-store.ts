@@ -165,10 +165,10 @@ export interface LedgerStore {
   /** The same for `release`. */
   releaseAll?(namespace: string, asks: readonly LeaseAsk[]): Promise<void>
   /**
-   * Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns a function that
-   * stops it.
+   * Calls `wake` soon after the namespace moves, with where it is then if the store says so: a process that is there
+   * already asks nothing. A hint only: correctness rests on `pull`. Returns a function that stops it.
    */
-  follow?(namespace: string, wake: () => void): () => void
+  follow?(namespace: string, wake: (at?: Position) => void): () => void
   /**
    * This process has applied every line up to the position. Kept for some seconds; a process that ends leaves by
    * silence.

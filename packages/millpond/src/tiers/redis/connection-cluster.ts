@@ -9,7 +9,7 @@
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { ClusterNodes } from './cluster-nodes.ts'
-import { type Connection, closed, failed, messageOf, type Wire } from './connection.ts'
+import { type Connection, closed, failed, messageOf, type Wake, type Wire } from './connection.ts'
 import { createClient } from './connection-client.ts'
 import type { NodeConnection } from './connection-node.ts'
 import { Deadlines } from './deadlines.ts'
@@ -108,7 +108,7 @@ export class ClusterConnection implements Connection {
     })
   }
 
-  subscribe(channel: string, wake: () => void): () => void {
+  subscribe(channel: string, wake: Wake): () => void {
     return this.#closed ? () => {} : this.#followers.add(channel, wake)
   }
 

@@ -8,7 +8,7 @@
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
-import { type Connection, closed, failed, type Wire } from './connection.ts'
+import { type Connection, closed, failed, type Wake, type Wire } from './connection.ts'
 import { createClient, retryDelay, sentinelsOf } from './connection-client.ts'
 import { SentinelWatch } from './connection-sentinel.ts'
 import { LiveWire } from './connection-wire.ts'
@@ -99,7 +99,7 @@ export class NodeConnection implements Connection {
     return this.#wire !== undefined && !this.#wire.isSilent
   }
 
-  subscribe(channel: string, wake: () => void): () => void {
+  subscribe(channel: string, wake: Wake): () => void {
     return this.#closed ? () => {} : this.#followers.add(channel, wake)
   }
 

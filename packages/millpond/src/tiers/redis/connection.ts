@@ -8,6 +8,9 @@ import type { RedisDriver, RedisSettings } from './options.ts'
 
 export type Argument = string | number | Buffer
 
+/** Takes a message's text. */
+export type Wake = (text?: string) => void
+
 /** One live connection. When it has ended, its calls reject. */
 export interface Wire {
   /** The server's run id. */
@@ -33,8 +36,8 @@ export interface Connection {
     key?: string,
     isRead?: boolean,
   ): Promise<T>
-  /** Calls `wake` for each message of the channel, and when messages may have been missed. */
-  subscribe(channel: string, wake: () => void): () => void
+  /** Calls `wake` for each message of the channel, and, without a text, when messages may have been missed. */
+  subscribe(channel: string, wake: Wake): () => void
   close(): Promise<void>
 }
 

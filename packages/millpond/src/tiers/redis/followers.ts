@@ -2,21 +2,22 @@
 // failures are ignored.
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient } from './client.ts'
+import type { Wake } from './connection.ts'
 import type { Hear } from './guard-replies.ts'
 
 const REPLACE_MS = 200
 
 export class Followers {
   readonly #create: (hear: Hear) => RedisClient
-  readonly #channels = new Map<string, Set<() => void>>()
+  readonly #channels = new Map<string, Set<Wake>>()
   #client: RedisClient | undefined
 
   constructor(create: (hear: Hear) => RedisClient) {
     this.#create = create
   }
 
-  add(channel: string, wake: () => void): () => void {
-    const own = (): void => wake()
+  add(channel: string, wake: Wake): () => void {
+    const own: Wake = (text) => wake(text)
     const wakes = this.#channels.get(channel)
     if (wakes !== undefined) wakes.add(own)
     else {
@@ -48,7 +49,7 @@ export class Followers {
   #listen(channel: string): void {
     if (this.#client?.status === 'ready') return void this.#subscribe(this.#client, [channel])
     if (this.#client !== undefined) return
-    const client = this.#create((from) => this.#wake(String(from)))
+    const client = this.#create((from, text) => this.#wake(String(from), String(text)))
     this.#client = client
     client.on('ready', () => void this.#subscribe(client, [...this.#channels.keys()]))
     client.on('end', () => unheld(setTimeout(() => this.#replace(client), REPLACE_MS)))
@@ -73,7 +74,7 @@ export class Followers {
     }
   }
 
-  #wake(channel: string): void {
-    for (const wake of this.#channels.get(channel) ?? []) wake()
+  #wake(channel: string, text?: string): void {
+    for (const wake of this.#channels.get(channel) ?? []) wake(text)
   }
 }

@@ -219,6 +219,6 @@ for i = drops + 3, #KEYS do
   else redis.call('SET', KEYS[i], stored, 'PX', ms) end
   at = at + 2
 end
-if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], num(R.s)) end
+if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], R.e .. ' ' .. num(R.s)) end
 return { R.e, num(R.s), dropped, allowed }
 `)

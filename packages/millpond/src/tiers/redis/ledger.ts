@@ -215,8 +215,8 @@ export class RedisLedger implements LedgerStore {
     await this.#connection.exchange(`release ${namespace}`, FAILED, (wire) => run(wire, RELEASE, keys, ids), keys[0])
   }
 
-  follow(namespace: string, wake: () => void): () => void {
-    return this.#connection.subscribe(this.#names.channel(namespace), wake)
+  follow(namespace: string, wake: (at?: Position) => void): () => void {
+    return this.#connection.subscribe(this.#names.channel(namespace), (text) => wake(placeOf(text)))
   }
 
   async report(namespace: string, id: string, position: Position): Promise<void> {
@@ -311,6 +311,12 @@ export class RedisLedger implements LedgerStore {
   #common(wire: Wire): Argument[] {
     return [wire.serverId, randomBytes(9).toString('base64url'), this.#external ? '1' : '0']
   }
+}
+
+/** Where a namespace is, from what a step publishes; undefined for any other text. */
+function placeOf(text: string | undefined): Position | undefined {
+  const [, epoch, seq] = /^(\S+) (\d{1,15})$/.exec(text ?? '') ?? []
+  return epoch === undefined ? undefined : { epoch, seq: Number(seq) }
 }
 
 /** The field of a namespace in a process's hash, distinct from the field `n`. */

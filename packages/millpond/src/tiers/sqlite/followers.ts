@@ -4,14 +4,17 @@
 // changes with every commit of another connection, so it is polled first, and the ledger's number only after it
 // changed.
 
+import type { Position } from '../../core/ledger.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { Database } from './database.ts'
 
 const POLL_MS = 20
 
+type Wake = (at?: Position) => void
+
 interface Followed {
-  readonly wakes: Set<() => void>
+  readonly wakes: Set<Wake>
   seq: number
 }
 
@@ -25,10 +28,10 @@ export class Followers {
     this.#database = database
   }
 
-  add(namespace: string, wake: () => void): () => void {
+  add(namespace: string, wake: Wake): () => void {
     const followed = this.#namespaces.get(namespace) ?? { wakes: new Set(), seq: this.#seqOf(namespace) }
     // Each call is a separate follower, even with the same function.
-    const own = (): void => wake()
+    const own: Wake = (at) => wake(at)
     followed.wakes.add(own)
     this.#namespaces.set(namespace, followed)
     if (!this.#database.inMemory) this.#timer ??= unheld(setInterval(() => this.#look(), POLL_MS))
@@ -40,11 +43,11 @@ export class Followers {
   }
 
   /** This process moved the namespace itself. */
-  moved(namespace: string, seq: number): void {
+  moved(namespace: string, at: Position): void {
     const followed = this.#namespaces.get(namespace)
     if (followed === undefined) return
-    followed.seq = seq
-    for (const wake of followed.wakes) wake()
+    followed.seq = at.seq
+    for (const wake of followed.wakes) wake(at)
   }
 
   close(): void {

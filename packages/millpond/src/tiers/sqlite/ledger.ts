@@ -123,7 +123,7 @@ export class SqliteLedger implements LedgerStore {
       return { position, dropped, wasThere, ...((change.unmovedSince ?? change.settles) !== undefined && { stored }) }
     })
     this.#onWrite()
-    this.#followers.moved(namespace, advanced.position.seq)
+    this.#followers.moved(namespace, advanced.position)
     return advanced
   }
 
@@ -195,7 +195,7 @@ export class SqliteLedger implements LedgerStore {
     })
   }
 
-  follow(namespace: string, wake: () => void): () => void {
+  follow(namespace: string, wake: (at?: Position) => void): () => void {
     return this.#followers.add(namespace, wake)
   }
 

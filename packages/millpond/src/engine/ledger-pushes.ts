@@ -1,0 +1,56 @@
+// When the store is asked because it has pushed: at once, and while pushes keep coming only every few milliseconds, for
+// all namespaces of this process together. A question for each push would cost a process a fifth of a core at a
+// thousand invalidations a second; those that go out together cost little more than one.
+import type { Clock, LedgerStore } from '../core/contracts.ts'
+import { sharedBy } from './ledger-shared.ts'
+
+/** Between two rounds of questions. Pushes only say that it is worth asking, so nothing is staler for longer than this. */
+export const PACE_MS = 4
+
+/** A namespace of which something was pushed. */
+export interface Pushed {
+  /** Asks the store, unless what was pushed has become known meanwhile. */
+  askPushed(): void
+}
+
+/** Caches of one process that share a store and a clock share the pace. */
+export const pushesOf = sharedBy((_: LedgerStore, clock: Clock) => new Pushes(clock))
+
+export class Pushes {
+  readonly #clock: Clock
+  readonly #pushed = new Set<Pushed>()
+  #askedAt = Number.NEGATIVE_INFINITY
+  /** When the next round begins; infinite: none is due. */
+  #dueAt = Number.POSITIVE_INFINITY
+  #cancel = (): void => {}
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** `isOwn`: probably of a step of this process, whose answer is on its way and says the same. */
+  add(one: Pushed, isOwn: boolean): void {
+    this.#pushed.add(one)
+    const now = this.#clock.monotonic()
+    const dueAt = isOwn ? now + PACE_MS : Math.max(now, this.#askedAt + PACE_MS)
+    if (dueAt >= this.#dueAt) return
+    this.#cancel()
+    this.#dueAt = dueAt
+    // What is pushed in one turn goes out together.
+    if (dueAt === now) queueMicrotask(() => this.#ask())
+    else this.#cancel = this.#clock.after(dueAt - now, () => this.#ask())
+  }
+
+  remove(one: Pushed): void {
+    this.#pushed.delete(one)
+  }
+
+  #ask(): void {
+    this.#dueAt = Number.POSITIVE_INFINITY
+    if (this.#pushed.size === 0) return
+    this.#askedAt = this.#clock.monotonic()
+    const pushed = [...this.#pushed]
+    this.#pushed.clear()
+    for (const one of pushed) one.askPushed()
+  }
+}
