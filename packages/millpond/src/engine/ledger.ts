@@ -424,8 +424,9 @@ export class Ledger implements PolledNamespace, Member, Pushed {
     return this.#question
   }
 
-  async #askStore(): Promise<boolean> {
-    const { store, namespace, clock } = this.#options
+  /** `isAgain`: because the last answer came too late to be trusted. */
+  async #askStore(isAgain = false): Promise<boolean> {
+    const { store, clock } = this.#options
     if (store === undefined || this.#closed) return store === undefined
     try {
       await this.#owed.read()
@@ -436,7 +437,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       const question = ++this.#asked
       const generation = this.#generation
       const from = this.#started && !this.#needsSnapshot ? { epoch: this.view.epoch, seq: this.view.last } : undefined
-      const answer = await this.#withTimeout(store.pull(namespace, from), 'pull')
+      const answer = await this.#pull(store, from)
       if (generation !== this.#generation) return false
       this.#apply(answer)
       this.#noteHeard(question)
@@ -446,11 +447,27 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       if (isPaid) this.#markUp(store)
       else this.#owed.refuse()
       this.#reports.report(this.view.epoch, this.view.last)
+      // All there is of a large ledger takes its time: what has come since is soon told.
+      if (answer.kind === 'snapshot' && isPaid && !isAgain && !this.isTrusted) return this.#askStore(true)
       return isPaid
     } catch (error) {
       this.#markDown(error)
       return false
     }
+  }
+
+  /** Each part of a long answer gives it its time anew. */
+  #pull(store: LedgerStore, from: Position | undefined): Promise<Snapshot | Tail> {
+    const { namespace, timeoutMs } = this.#options
+    let renew = (): void => {}
+    return this.#deadlines.hold(
+      store.pull(namespace, from, () => renew()),
+      timeoutMs(),
+      () => `ledger ${namespace}: pull`,
+      (again) => {
+        renew = again
+      },
+    )
   }
 
   /** Answers may arrive in another order than the questions were sent. */

@@ -32,8 +32,8 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
     scope: inner.scope,
     entriesApart: true,
     coverOtherTiers: () => inner.coverOtherTiers?.(),
-    async pull(namespace, from) {
-      const answer = await inner.pull(namespace, from)
+    async pull(namespace, from, progress) {
+      const answer = await inner.pull(namespace, from, progress)
       epochs.note(namespace, answer.position.epoch)
       return answer
     },

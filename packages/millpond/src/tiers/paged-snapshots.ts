@@ -24,6 +24,8 @@ interface Gathered {
   readonly from: Position
   readonly lines: Promise<Line[]>
   readonly begunAt: number
+  /** Who waits for the pages, and is told of each. */
+  readonly waiting: Set<() => void>
 }
 
 const KEEP_MS = 10_000
@@ -37,11 +39,17 @@ export class PagedSnapshots {
     this.#readPage = readPage
   }
 
-  /** `ask` replies from the log, or that the log does not reach back. */
-  async pull(namespace: string, position: Position, ask: (from: Position) => Promise<PullReply>): Promise<Snapshot> {
+  /** `ask` replies from the log, or that the log does not reach back. `progress` is called for each page. */
+  async pull(
+    namespace: string,
+    position: Position,
+    ask: (from: Position) => Promise<PullReply>,
+    progress: () => void = () => {},
+  ): Promise<Snapshot> {
     let current = position
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const { from, lines } = this.#gather(namespace, current)
+      const { from, lines, waiting } = this.#gather(namespace, current)
+      waiting.add(progress)
       const gathered = await lines
       const reply = await ask(from)
       if (reply.kind === 'snapshot') return reply
@@ -66,22 +74,27 @@ export class PagedSnapshots {
     const known = this.#gathered.get(namespace)
     if (known !== undefined && known.from.epoch === position.epoch && performance.now() - known.begunAt < KEEP_MS)
       return known
-    const gathered: Gathered = { from: position, lines: this.#readPages(namespace), begunAt: performance.now() }
+    const waiting = new Set<() => void>()
+    const lines = this.#readPages(namespace, () => {
+      for (const progress of waiting) progress()
+    })
+    const gathered: Gathered = { from: position, lines, begunAt: performance.now(), waiting }
     this.#gathered.set(namespace, gathered)
     const forget = (): void => {
       if (this.#gathered.get(namespace) === gathered) this.#gathered.delete(namespace)
     }
-    gathered.lines.then(() => unheld(setTimeout(forget, KEEP_MS)), forget)
+    lines.then(() => unheld(setTimeout(forget, KEEP_MS)), forget)
     return gathered
   }
 
-  async #readPages(namespace: string): Promise<Line[]> {
+  async #readPages(namespace: string, progress: () => void): Promise<Line[]> {
     const all: Line[] = []
     let after: string | undefined
     do {
       const page = await this.#readPage(namespace, after)
       for (const line of page.lines) all.push(line)
       after = page.next
+      progress()
     } while (after !== undefined)
     return all.sort((a, b) => a.seq - b.seq)
   }

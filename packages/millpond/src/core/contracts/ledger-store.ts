@@ -132,9 +132,10 @@ export interface LedgerStore {
   readonly scope: Scope
   /**
    * Lines after `from`, or a snapshot if `from` is absent, of another epoch, or older than the log.
-   * Creates the record if there is none. The answer is at least as new as the moment the question was sent.
+   * Creates the record if there is none. The answer is at least as new as the moment the question was sent. `progress`
+   * is called for each part of an answer that takes several: who waits gives it its time anew.
    */
-  pull(namespace: string, from?: Position): Promise<Snapshot | Tail>
+  pull(namespace: string, from?: Position, progress?: () => void): Promise<Snapshot | Tail>
   /**
    * One question for many namespaces: for each, whether `pull` from its position would return a tail without lines. At
    * least as new as the moment the question was sent. `false` also if the store cannot tell without `pull`, and if

@@ -76,10 +76,10 @@ export class RedisLedger implements LedgerStore {
     this.#external = true
   }
 
-  async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
+  async pull(namespace: string, from?: Position, progress?: () => void): Promise<Snapshot | Tail> {
     const reply = await this.#ask(namespace, from)
     if (reply.kind !== 'large') return reply
-    return this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position))
+    return this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position), progress)
   }
 
   async advance(namespace: string, change: Change): Promise<Advanced> {

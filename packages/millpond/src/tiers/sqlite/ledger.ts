@@ -72,10 +72,10 @@ export class SqliteLedger implements LedgerStore {
     this.#external = true
   }
 
-  async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
+  async pull(namespace: string, from?: Position, progress?: () => void): Promise<Snapshot | Tail> {
     const reply = await this.#ask(namespace, from)
     return reply.kind === 'large'
-      ? this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position))
+      ? this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position), progress)
       : reply
   }
 
