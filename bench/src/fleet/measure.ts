@@ -4,11 +4,11 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Redis } from 'ioredis'
 import { createCache, memory } from 'millpond'
-import { redis } from 'millpond/tiers/redis'
+import type { FleetServer } from './servers.ts'
 import { simulateProcesses } from './simulated.ts'
-import { nameOf, type Word } from './words.ts'
+import { tierOf } from './tiers.ts'
+import { type Kind, nameOf, type Word } from './words.ts'
 
 export interface Setting {
   readonly simulated: number
@@ -23,49 +23,58 @@ export interface Costs {
   readonly processes: number
   /** Part of one core that the server used. */
   readonly server: number
-  /** Bytes a second that it received and sent. */
-  readonly bytes: number
+  /** Bytes a second that it received and sent; undefined where it does not count them. */
+  readonly bytes: number | undefined
   /** A second, those that scripts call among them: tells whether the simulated processes kept up. */
   readonly commands: number
   /** Part of one core that a real process used. */
   readonly client: number
+  /** Part of one core that such a process used without the server: its reads, over memory alone. */
+  readonly reads: number
+  /** Invalidations a second that were acknowledged. */
+  readonly invalidations: number
 }
 
 const CHILD = fileURLToPath(new URL('./process.js', import.meta.url))
 const REST_MS = 1500
 
-export async function costsOf(url: string, setting: Setting): Promise<Costs> {
+export async function costsOf(server: FleetServer, setting: Setting): Promise<Costs> {
   const { simulated, real, namespaces, seconds, rate } = setting
-  const admin = new Redis(url)
-  const children = await Promise.all(Array.from({ length: real }, () => startChild(url, namespaces)))
-  const end = await simulateProcesses(url, simulated, namespaces)
-  const storm = rate > 0 ? invalidate(url, namespaces, rate) : undefined
+  const { kind, url } = server
+  const children = await Promise.all(Array.from({ length: real }, () => startChild(kind, url, namespaces)))
+  const alone = await startChild('memory', '', namespaces)
+  const end = await simulateProcesses(kind, url, simulated, namespaces)
+  const storm = rate > 0 ? invalidate(kind, url, namespaces, rate) : undefined
   try {
     await pause(REST_MS)
     const began = performance.now()
-    const before = await figuresOf(admin)
-    await Promise.all(children.map(({ ask }) => ask('rest')))
+    const before = await server.figures()
+    const doneBefore = storm?.done() ?? 0
+    await Promise.all([...children, alone].map(({ ask }) => ask('rest')))
     await pause(seconds * 1000)
     const used = await Promise.all(children.map(({ ask }) => ask('count')))
-    const after = await figuresOf(admin)
+    const reads = await alone.ask('count')
+    const after = await server.figures()
     const passed = (performance.now() - began) / 1000
     return {
       processes: simulated + real,
       server: (after.seconds - before.seconds) / passed,
-      bytes: (after.bytes - before.bytes) / passed,
+      bytes:
+        after.bytes === undefined || before.bytes === undefined ? undefined : (after.bytes - before.bytes) / passed,
       commands: (after.commands - before.commands) / passed,
       client: used.reduce((sum, part) => sum + part, 0) / Math.max(1, real),
+      reads,
+      invalidations: ((storm?.done() ?? 0) - doneBefore) / passed,
     }
   } finally {
-    await storm?.()
+    await storm?.stop()
     await end()
-    await Promise.all(children.map(({ stop }) => stop()))
-    admin.disconnect()
+    await Promise.all([...children, alone].map(({ stop }) => stop()))
   }
 }
 
-async function startChild(url: string, namespaces: number) {
-  const child = fork(CHILD, [url, `${namespaces}`], { stdio: 'inherit' })
+async function startChild(kind: Kind | 'memory', url: string, namespaces: number) {
+  const child = fork(CHILD, [kind, url, `${namespaces}`], { stdio: 'inherit' })
   const ask = async (word: Word): Promise<number> => {
     const answered = once(child, 'message')
     child.send(word)
@@ -80,38 +89,27 @@ async function startChild(url: string, namespaces: number) {
   return { ask, stop }
 }
 
-interface Figures {
-  readonly seconds: number
-  readonly bytes: number
-  readonly commands: number
-}
-
-/** Seconds of the server's processor, bytes over its network, and commands, so far. */
-async function figuresOf(admin: Redis): Promise<Figures> {
-  const text = `${await admin.info('cpu')}\n${await admin.info('stats')}`
-  const sum = (...names: readonly string[]): number =>
-    names.reduce((total, name) => total + Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1]), 0)
-  return {
-    seconds: sum('used_cpu_user', 'used_cpu_sys'),
-    bytes: sum('total_net_input_bytes', 'total_net_output_bytes'),
-    commands: sum('total_commands_processed'),
-  }
-}
-
 /** One process that invalidates one namespace after the other: each step by itself, as they come in a service. */
-function invalidate(url: string, namespaces: number, rate: number): () => Promise<void> {
-  const cache = createCache({ name: 'fleet', tiers: [memory(), redis({ url })] })
+function invalidate(kind: Kind, url: string, namespaces: number, rate: number) {
+  const cache = createCache({ name: 'fleet', tiers: [memory(), tierOf(kind, url)] })
   const began = performance.now()
   let sent = 0
+  let done = 0
   const timer = setInterval(() => {
     for (const due = ((performance.now() - began) * rate) / 1000; sent < due; sent++)
       cache
         .namespace(nameOf(sent % namespaces))
         .delete(`k${sent % 100}`)
-        .catch(() => {})
+        .then(
+          () => done++,
+          () => {},
+        )
   }, 1)
-  return async () => {
-    clearInterval(timer)
-    await cache.close()
+  return {
+    done: () => done,
+    async stop(): Promise<void> {
+      clearInterval(timer)
+      await cache.close()
+    },
   }
 }

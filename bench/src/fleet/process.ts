@@ -1,11 +1,12 @@
 // A real process of the fleet: a cache whose namespaces are each read every half second, which is what keeps them in
-// use; the reads themselves are hits of memory and cost next to nothing.
+// use. With `memory` for a server it only reads, which tells what the reads cost.
 import { createCache, memory } from 'millpond'
-import { redis } from 'millpond/tiers/redis'
+import { tierOf } from './tiers.ts'
 import { nameOf, type Word } from './words.ts'
 
-const [url = '', count = '1'] = process.argv.slice(2)
-const cache = createCache({ name: 'fleet', tiers: [memory(), redis({ url })] })
+const [kind = '', url = '', count = '1'] = process.argv.slice(2)
+const shared = kind === 'redis' || kind === 'postgres' ? [tierOf(kind, url)] : []
+const cache = createCache({ name: 'fleet', tiers: [memory(), ...shared] })
 const spaces = Array.from({ length: Number(count) }, (_, at) => cache.namespace(nameOf(at)))
 for (const space of spaces) await space.getOrSet('k', () => 1)
 let at = 0

@@ -1,52 +1,14 @@
 // The PostgreSQL tier beside a bare pg pool: one table, one prepared statement for as many keys as there are.
-import { execFileSync, spawn } from 'node:child_process'
-import { chownSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { postgres } from 'millpond/tiers/postgres'
 import pg from 'pg'
-import { findProgram, freePort } from '../program.ts'
+import { startPostgresServer } from '../postgres-server.ts'
 import type { Comparison } from './comparison.ts'
 
-/** The server refuses to run as root. */
-function identity(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {}
-  const id = (which: '-u' | '-g'): number => Number(execFileSync('id', [which, 'nobody'], { encoding: 'utf8' }))
-  return { uid: id('-u'), gid: id('-g') }
-}
-
 export async function openPostgres(): Promise<Comparison> {
-  const { path } = findProgram('postgres')
-  const user = identity()
-  const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
-  if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid)
-  const data = join(folder, 'data')
-  const port = await freePort()
-  const initdb = join(dirname(path), 'initdb')
-  execFileSync(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'], {
-    ...user,
-    cwd: folder,
-    stdio: 'ignore',
-  })
-  const args = [
-    '-D',
-    data,
-    '-p',
-    String(port),
-    '-c',
-    'listen_addresses=127.0.0.1',
-    '-c',
-    'unix_socket_directories=',
-    '-c',
-    'fsync=off',
-  ]
-  const child = spawn(path, args, { ...user, cwd: folder, stdio: 'ignore' })
-  const stop = (): void => void child.kill('SIGINT')
-  process.once('exit', stop)
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const server = await startPostgresServer()
+  const { url } = server
   const pool = new pg.Pool({ connectionString: url, max: 4 })
   pool.on('error', () => undefined)
-  await connected(pool)
   await pool.query('CREATE TABLE bare (key text PRIMARY KEY, body bytea NOT NULL)')
   const tier = postgres({ url, commandTimeout: 5000 })
   return {
@@ -71,23 +33,7 @@ export async function openPostgres(): Promise<Comparison> {
     async close() {
       await pool.end()
       await tier.close()
-      process.off('exit', stop)
-      const gone = new Promise((resolve) => child.once('exit', resolve))
-      stop()
-      await gone
-      rmSync(folder, { recursive: true, force: true })
+      await server.close()
     },
-  }
-}
-
-async function connected(pool: pg.Pool): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await pool.query('SELECT 1')
-      return
-    } catch (error) {
-      if (tries === 100) throw error
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
   }
 }
