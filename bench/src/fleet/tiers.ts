@@ -10,7 +10,7 @@ export interface LedgerTier extends Tier {
 
 export const tierOf = (kind: Kind, url: string): LedgerTier => (kind === 'redis' ? redis({ url }) : postgres({ url }))
 
-/** Of a process that is only simulated: it only asks, over one connection, and takes part in no connecting in a hurry. */
+/** Of a process that is only simulated: it asks, over one connection, and has time to connect. */
 export const askingTier = (kind: Kind, url: string): LedgerTier =>
   kind === 'redis'
     ? redis({ url, connectTimeout: '20s', commandTimeout: '5s' })

@@ -4,7 +4,7 @@
 import type { Clock, LedgerStore } from '../core/contracts.ts'
 import { sharedBy } from './ledger-shared.ts'
 
-/** Between two rounds of questions. Pushes only say that it is worth asking, so nothing is staler for longer than this. */
+/** Between two rounds of questions: for so long an entry may be served after the push of its invalidation. */
 export const PACE_MS = 4
 
 /** A namespace of which something was pushed. */
