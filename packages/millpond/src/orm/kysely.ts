@@ -10,9 +10,9 @@ import {
   type TransactionSettings,
 } from 'kysely'
 import { MillpondError } from '../core/errors.ts'
-import { Door } from './door/door.ts'
+import { Door, type Form, type Sent } from './door/door.ts'
+import { Lane } from './door/lane.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
-import type { DoorTransaction, RunInside } from './door/transaction.ts'
 import type { SqlDialect } from './statements/tokens.ts'
 
 export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
@@ -79,16 +79,25 @@ function dialectOf(inner: Dialect): SqlDialect {
   )
 }
 
+/** A connection of the wrapped driver, and the lane that its statements pass. */
+interface Real {
+  readonly connection: DatabaseConnection
+  readonly lane: Lane
+}
+
 class DoorDriver implements Driver {
+  readonly door: Door
+  readonly wishes: WeakMap<object, QueryOptions>
   readonly #inner: Driver
-  readonly #door: Door
-  readonly #wishes: WeakMap<object, QueryOptions>
-  readonly #open = new WeakMap<DatabaseConnection, DoorConnection>()
+  readonly #ours = new WeakMap<DatabaseConnection, DoorConnection>()
+  readonly #lanes = new WeakMap<DatabaseConnection, Lane>()
+  /** Of the connection that was released last, which a pool hands out next (SQLite has only one). */
+  #wasPlain = true
 
   constructor(inner: Driver, door: Door, wishes: WeakMap<object, QueryOptions>) {
     this.#inner = inner
-    this.#door = door
-    this.#wishes = wishes
+    this.door = door
+    this.wishes = wishes
   }
 
   init(): Promise<void> {
@@ -96,57 +105,81 @@ class DoorDriver implements Driver {
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    const connection = new DoorConnection(this.#inner, this.#door, this.#wishes)
-    this.#open.set(connection, connection)
+    const connection = new DoorConnection(this)
+    this.#ours.set(connection, connection)
     return connection
   }
 
   async releaseConnection(connection: DatabaseConnection): Promise<void> {
-    await this.#ours(connection).release()
+    await this.#of(connection).release()
+  }
+
+  /** The next connection would answer as the cache does. */
+  get isPlain(): boolean {
+    return this.#wasPlain
+  }
+
+  async take(): Promise<Real> {
+    const connection = await this.#inner.acquireConnection()
+    const lane =
+      this.#lanes.get(connection) ??
+      new Lane(this.door, async (sql, parameters) => {
+        const { rows } = await connection.executeQuery<object>(CompiledQuery.raw(sql, [...parameters]))
+        return rows
+      })
+    this.#lanes.set(connection, lane)
+    return { connection, lane }
+  }
+
+  async give({ connection, lane }: Real): Promise<void> {
+    this.#wasPlain = lane.isPlain
+    await this.#inner.releaseConnection(connection)
   }
 
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
-    const ours = this.#ours(connection)
-    await this.#inner.beginTransaction(await ours.real(), settings)
-    ours.transaction = this.#door.begin()
+    await this.#send(connection, 'begin', (real) => this.#inner.beginTransaction(real, settings))
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    const ours = this.#ours(connection)
-    const real = await ours.real()
-    await ours.commit(() => this.#inner.commitTransaction(real))
+    await this.#send(connection, 'commit', (real) => this.#inner.commitTransaction(real))
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    const ours = this.#ours(connection)
-    ours.transaction = undefined
-    await this.#inner.rollbackTransaction(await ours.real())
+    await this.#send(connection, 'rollback', (real) => this.#inner.rollbackTransaction(real))
   }
 
   async savepoint(connection: DatabaseConnection, name: string, compile: Compile): Promise<void> {
-    const ours = this.#ours(connection)
-    await this.#inner.savepoint?.(await ours.real(), name, compile)
-    ours.transaction?.pending.savepoint(name.toLowerCase())
+    await this.#send(connection, `savepoint ${quoted(name)}`, (real) => this.#inner.savepoint?.(real, name, compile))
   }
 
   async rollbackToSavepoint(connection: DatabaseConnection, name: string, compile: Compile): Promise<void> {
-    const ours = this.#ours(connection)
-    await this.#inner.rollbackToSavepoint?.(await ours.real(), name, compile)
-    ours.transaction?.pending.rollbackTo(name.toLowerCase())
+    await this.#send(connection, `rollback to ${quoted(name)}`, (real) =>
+      this.#inner.rollbackToSavepoint?.(real, name, compile),
+    )
   }
 
   async releaseSavepoint(connection: DatabaseConnection, name: string, compile: Compile): Promise<void> {
-    const ours = this.#ours(connection)
-    await this.#inner.releaseSavepoint?.(await ours.real(), name, compile)
-    ours.transaction?.pending.release(name.toLowerCase())
+    await this.#send(connection, `release ${quoted(name)}`, (real) =>
+      this.#inner.releaseSavepoint?.(real, name, compile),
+    )
   }
 
   destroy(): Promise<void> {
     return this.#inner.destroy()
   }
 
-  #ours(connection: DatabaseConnection): DoorConnection {
-    const ours = this.#open.get(connection)
+  /** What the wrapped driver does, as the statement that does the same. */
+  async #send(
+    connection: DatabaseConnection,
+    sql: string,
+    run: (real: DatabaseConnection) => Promise<void> | undefined,
+  ): Promise<void> {
+    const real = await this.#of(connection).real()
+    await real.lane.send({ sql, parameters: [] }, undefined, async () => run(real.connection), undefined, NOTHING)
+  }
+
+  #of(connection: DatabaseConnection): DoorConnection {
+    const ours = this.#ours.get(connection)
     if (ours === undefined)
       throw new MillpondError('CLOSED', 'the connection belongs to another driver or was released')
     return ours
@@ -155,93 +188,76 @@ class DoorDriver implements Driver {
 
 type Compile = Parameters<NonNullable<Driver['savepoint']>>[2]
 
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
 /** A connection that is taken from the pool when the database is queried: answers of the cache need none. */
 class DoorConnection implements DatabaseConnection {
-  transaction: DoorTransaction | undefined
-  readonly #inner: Driver
-  readonly #door: Door
-  readonly #wishes: WeakMap<object, QueryOptions>
-  #real: Promise<DatabaseConnection> | undefined
+  readonly #driver: DoorDriver
+  #real: Promise<Real> | undefined
 
-  constructor(inner: Driver, door: Door, wishes: WeakMap<object, QueryOptions>) {
-    this.#inner = inner
-    this.#door = door
-    this.#wishes = wishes
+  constructor(driver: DoorDriver) {
+    this.#driver = driver
   }
 
-  real(): Promise<DatabaseConnection> {
-    this.#real ??= this.#inner.acquireConnection()
+  real(): Promise<Real> {
+    this.#real ??= this.#driver.take()
     return this.#real
   }
 
   async release(): Promise<void> {
     // A connection that was never obtained need not be released.
     const real = await this.#real?.catch(() => undefined)
-    if (real !== undefined) await this.#inner.releaseConnection(real)
-  }
-
-  async commit(commit: () => Promise<unknown>): Promise<void> {
-    const { transaction } = this
-    this.transaction = undefined
-    if (transaction === undefined) await commit()
-    else await transaction.commit(commit, this.#inside)
+    if (real !== undefined) await this.#driver.give(real)
   }
 
   async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
-    const statement = this.#door.read(compiled.sql)
-    const run = async (): Promise<QueryResult<R>> => (await this.real()).executeQuery<R>(compiled)
-    if (statement.kind === 'commit') {
-      const committed = this.#door.committed(this.transaction, statement)
-      this.transaction = this.#door.opened(statement)
-      return committed.commit(run, this.#inside)
-    }
-    if (this.transaction !== undefined) {
-      this.#door.within(this.transaction, statement, compiled.parameters)
-      const answer = await run()
-      if (statement.kind === 'rollback') this.transaction = this.#door.opened(statement)
-      return answer
-    }
-    if (statement.kind === 'begin') {
-      const answer = await run()
-      this.transaction = this.#door.opened(statement)
-      return answer
-    }
+    const sent = sentOf(compiled)
     // A caller with a connection of its own may have changed what names mean on it.
-    const isApart = this.#real === undefined && statement.kind === 'read'
-    const sent = { sql: compiled.sql, parameters: compiled.parameters }
-    return this.#door.run<QueryResult<R>>(
-      sent,
-      isApart ? this.#wishes.get(compiled.queryId) : undefined,
-      isApart ? () => this.#apart(compiled) : run,
-      FORM,
-    )
+    const wish = this.#real === undefined && this.#driver.isPlain ? this.#wish(compiled) : undefined
+    if (wish !== undefined) return this.#cached(compiled, sent, wish)
+    const { connection, lane } = await this.real()
+    return lane.send<QueryResult<R>>(sent, undefined, () => connection.executeQuery<R>(compiled), undefined, FORM)
   }
 
   async *streamQuery<R>(compiled: CompiledQuery, chunkSize?: number): AsyncIterableIterator<QueryResult<R>> {
-    const statement = this.#door.read(compiled.sql)
-    const transaction = this.transaction ?? this.#door.begin()
-    this.#door.within(transaction, statement, compiled.parameters)
+    const { connection, lane } = await this.real()
+    let end = (): void => {}
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const told = lane.send(sentOf(compiled), undefined, () => ended, undefined, NOTHING)
     try {
-      yield* (await this.real()).streamQuery<R>(compiled, chunkSize)
+      yield* connection.streamQuery<R>(compiled, chunkSize)
     } finally {
-      if (this.transaction !== transaction) await transaction.alone(async () => {})
+      end()
+      await told
     }
+  }
+
+  #wish({ sql, queryId }: CompiledQuery): QueryOptions | undefined {
+    return this.#driver.door.read(sql).kind === 'read' ? this.#driver.wishes.get(queryId) : undefined
   }
 
   /** By a separate connection: the first caller may have released its own before the answer arrives. */
-  async #apart<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
-    const real = await this.#inner.acquireConnection()
-    try {
-      return await real.executeQuery<R>(compiled)
-    } finally {
-      await this.#inner.releaseConnection(real)
+  async #cached<R>(compiled: CompiledQuery, sent: Sent, wish: QueryOptions): Promise<QueryResult<R>> {
+    let isKept = true
+    const load = async (): Promise<QueryResult<R>> => {
+      const real = await this.#driver.take()
+      try {
+        const wasPlain = real.lane.isPlain
+        const answer = await real.connection.executeQuery<R>(compiled)
+        isKept = wasPlain && real.lane.isPlain
+        return answer
+      } finally {
+        await this.#driver.give(real)
+      }
     }
-  }
-
-  readonly #inside: RunInside = async (sql, parameters) => {
-    const { rows } = await (await this.real()).executeQuery<object>(CompiledQuery.raw(sql, [...parameters]))
-    return rows
+    const pack = (answer: QueryResult<R>): unknown => (isKept ? answer : undefined)
+    return this.#driver.door.run(sent, wish, load, { ...FORM, pack })
   }
 }
 
+const sentOf = ({ sql, parameters }: CompiledQuery): Sent => ({ sql, parameters })
+
 const FORM = { rows: ({ rows }: QueryResult<unknown>): number => rows.length }
+const NOTHING: Form<unknown> = { rows: () => 0 }

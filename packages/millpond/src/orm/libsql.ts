@@ -1,9 +1,9 @@
 // The client of libSQL and SQLite (`@libsql/client`) with a cache: it sees the queries, writes and commits of Drizzle
 // and of any other user of such a client.
 import { refused } from '../core/checks.ts'
+import { Alone } from './door/alone.ts'
 import { Door, type Form, type Run, type Sent } from './door/door.ts'
 import { instead } from './door/instead.ts'
-import { changesMeaning } from './door/meaning.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
 import { byName } from './door/parameters.ts'
 import type { DoorTransaction } from './door/transaction.ts'
@@ -101,49 +101,6 @@ function clientOver<C extends object>(given: C, door: Door, wishes: Wishes): C {
   })
 }
 
-/**
- * Statements that a client runs one by one. Whether a `BEGIN` sent by hand applies to those after it, or is rolled back
- * at once, depends on the client's version: nothing is cached until it ends, what is written meanwhile is invalidated
- * at once, and everything again when it commits.
- */
-class Alone {
-  readonly #door: Door
-  #isMixed = false
-  /** How many transactions have begun. */
-  #begun = 0
-  #isOwn = false
-
-  constructor(door: Door) {
-    this.#door = door
-  }
-
-  send<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, form: Form<R>): Promise<R> {
-    const statement = this.#door.read(sent.sql)
-    const { kind } = statement
-    if (changesMeaning(statement, sent.sql)) this.#isOwn = true
-    if (kind === 'begin' || kind === 'savepoint') {
-      this.#isMixed = true
-      this.#begun++
-    }
-    if (kind === 'rollback') this.#isMixed = false
-    if (kind === 'commit' || kind === 'release') {
-      this.#isMixed = statement.opens
-      return this.#door.committed(undefined, statement).commit(run)
-    }
-    if (kind !== 'read' || wish === undefined || this.#isMixed || this.#isOwn)
-      return this.#door.run(sent, undefined, run, form)
-    let isKept = false
-    const load = async (): Promise<R> => {
-      const begun = this.#begun
-      const wasMixed = this.#isMixed
-      const answer = await run()
-      isKept = !wasMixed && this.#begun === begun && !this.#isOwn
-      return answer
-    }
-    return this.#door.run(sent, wish, load, { ...form, pack: (answer) => (isKept ? form.pack?.(answer) : undefined) })
-  }
-}
-
 function transactionOver(inner: Transaction, door: Door): Transaction {
   const inside = async (sql: string, parameters: readonly unknown[]): Promise<readonly object[]> =>
     (await inner.execute({ sql, args: [...parameters] })).rows.map((row) => ({ ...row }))
@@ -155,16 +112,22 @@ function transactionOver(inner: Transaction, door: Door): Transaction {
   }
   const send = <R>({ sql, parameters }: Sent, run: Run<R>): Promise<R> => {
     const statement = door.read(sql)
-    if (statement.kind === 'commit') return commit(run, statement)
-    door.within(open, statement, parameters)
-    return run()
+    return statement.kind === 'commit' ? commit(run, statement) : door.inside(open, statement, parameters, run)
   }
   return instead(inner, {
     execute: (...args: unknown[]) => send(sentOf(args[0], args[1]), () => inner.execute(...args)),
     executeMultiple: (...args: unknown[]) => send(sentOf(args[0]), () => inner.executeMultiple(...args)),
-    batch: (...args: unknown[]) => {
-      noteAll(door, open, args[0])
-      return inner.batch(...args)
+    batch: async (...args: unknown[]) => {
+      const batch = door.begin()
+      for (const transaction of [open, batch]) noteAll(door, transaction, args[0])
+      try {
+        return await inner.batch(...args)
+      } catch (error) {
+        open.mayBeOver = true
+        throw error
+      } finally {
+        if (open.mayBeOver) await batch.commit(async () => undefined)
+      }
     },
     commit: () => commit(() => inner.commit()),
   })

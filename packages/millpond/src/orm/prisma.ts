@@ -1,10 +1,12 @@
 // Prisma: a driver adapter around the driver adapter, through which every statement and transaction of a client passes.
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { Door, type Form, type Run } from './door/door.ts'
+import { Alone } from './door/alone.ts'
+import { Door, type Form, type Run, type Sent } from './door/door.ts'
 import { instead } from './door/instead.ts'
+import { Lane } from './door/lane.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions } from './door/options.ts'
-import type { DoorTransaction, RunInside } from './door/transaction.ts'
+import type { RunInside } from './door/transaction.ts'
 import { Wishes } from './door/wishes.ts'
 import type { SqlDialect } from './statements/tokens.ts'
 
@@ -95,138 +97,73 @@ function dialectOf(inner: unknown): SqlDialect {
 }
 
 function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | undefined): SqlAdapter {
-  const inside = insideOf(inner)
-  // Over SQLite, all callers may share a connection: there a BEGIN sent by hand applies to every later statement, and a
-  // transaction reads what one has written.
+  const open = new Set<Lane>()
+  // Over SQLite, all callers may share a connection: then queries outside a transaction read what one has written.
   const isOne = inner.provider === 'sqlite'
-  const one = new Session(door, inside)
-  const open = new Set<Session>()
-  const session = (): Session => (isOne ? one : new Session(door, inside))
-  /** What is written beside a transaction on the same connection commits with it: it is told then, too. */
-  const writer = ({ sql, args }: SqlQuery): Session => {
-    if (isOne)
-      for (const { transaction } of open) if (transaction !== undefined) door.note(transaction, door.read(sql), args)
-    return session()
+  const alone = new Alone(door, () => isOne && open.size > 0)
+  const send = <R>(query: SqlQuery, given: QueryOptions | undefined, run: Run<R>, form: Form<R>): Promise<R> => {
+    const sent = sentOf(query, given)
+    // Writes beside a transaction on the same connection commit with it, and are invalidated then, too.
+    if (isOne) for (const lane of open) lane.note(sent)
+    return alone.send(sent, given, run, form)
   }
   return instead(inner, {
-    queryRaw: (query: SqlQuery) => {
-      let isMixed = false
-      const run = (): Promise<SqlRows> => {
-        // The load may have read other tiers first, and a transaction may have begun meanwhile.
-        isMixed = isOne && (open.size > 0 || one.transaction !== undefined)
-        return inner.queryRaw(query)
-      }
-      return writer(query).send(query, wish(), run, {
-        rows: ROWS.rows,
-        pack: (answer) => (isMixed ? undefined : answer),
-      })
-    },
-    executeRaw: (query: SqlQuery) => writer(query).send(query, undefined, () => inner.executeRaw(query), COUNT),
-    executeScript: (script: string) => {
-      const query = { sql: script, args: [], argTypes: [] }
-      return writer(query).send(query, undefined, () => inner.executeScript(script), COUNT)
-    },
+    queryRaw: (query: SqlQuery) => send(query, wish(), () => inner.queryRaw(query), ROWS),
+    executeRaw: (query: SqlQuery) => send(query, undefined, () => inner.executeRaw(query), COUNT),
+    executeScript: (script: string) =>
+      send({ sql: script, args: [], argTypes: [] }, undefined, () => inner.executeScript(script), COUNT),
     startTransaction: async (isolationLevel?: string) => {
       const transaction = await inner.startTransaction(isolationLevel)
-      const inTransaction = new Session(door, insideOf(transaction), door.begin())
-      open.add(inTransaction)
-      return transactionOver(transaction, inTransaction, () => open.delete(inTransaction))
+      const lane = new Lane(door, insideOf(transaction), door.begin())
+      open.add(lane)
+      const ended = (): void => {
+        open.delete(lane)
+        if (lane.isChanged) alone.change()
+      }
+      return transactionOver(transaction, lane, ended)
     },
   })
 }
 
-function transactionOver(inner: SqlTransaction, session: Session, ended: () => void): SqlTransaction {
-  const end = async (how: () => Promise<void>): Promise<void> => {
+function transactionOver(inner: SqlTransaction, lane: Lane, ended: () => void): SqlTransaction {
+  const send = <R>(query: SqlQuery, run: Run<R>, form: Form<R>): Promise<R> =>
+    lane.send(sentOf(query, undefined), undefined, run, undefined, form)
+  const told = (sql: string, run: Run<void>): Promise<void> => send({ sql, args: [], argTypes: [] }, run, NOTHING)
+  /** An adapter may end a transaction by a statement, and release its connection by this call. */
+  const end = async (sql: string, run: Run<void>): Promise<void> => {
     try {
-      await how()
+      await (lane.isOpen ? told(sql, run) : run())
     } finally {
       ended()
     }
   }
+  const savepoint = (sql: string, run: ((name: string) => Promise<void>) | undefined): object | undefined =>
+    run && ((name: string) => told(`${sql} "${name}"`, () => run.call(inner, name)))
   const { createSavepoint, rollbackToSavepoint, releaseSavepoint } = inner
+  const savepoints = {
+    createSavepoint: savepoint('savepoint', createSavepoint),
+    rollbackToSavepoint: savepoint('rollback to', rollbackToSavepoint),
+    releaseSavepoint: savepoint('release', releaseSavepoint),
+  }
   return instead(inner, {
-    queryRaw: (query: SqlQuery) => session.send(query, undefined, () => inner.queryRaw(query), ROWS),
-    executeRaw: (query: SqlQuery) => session.send(query, undefined, () => inner.executeRaw(query), COUNT),
-    commit: () => end(() => session.commit(() => inner.commit())),
-    rollback: () => end(() => session.rollback(() => inner.rollback())),
-    ...(createSavepoint !== undefined && {
-      createSavepoint: async (name: string) => {
-        await createSavepoint.call(inner, name)
-        session.transaction?.pending.savepoint(name.toLowerCase())
-      },
-    }),
-    ...(rollbackToSavepoint !== undefined && {
-      rollbackToSavepoint: async (name: string) => {
-        await rollbackToSavepoint.call(inner, name)
-        session.transaction?.pending.rollbackTo(name.toLowerCase())
-      },
-    }),
-    ...(releaseSavepoint !== undefined && {
-      releaseSavepoint: async (name: string) => {
-        await releaseSavepoint.call(inner, name)
-        session.transaction?.pending.release(name.toLowerCase())
-      },
-    }),
+    queryRaw: (query: SqlQuery) => send(query, () => inner.queryRaw(query), ROWS),
+    executeRaw: (query: SqlQuery) => send(query, () => inner.executeRaw(query), COUNT),
+    commit: () => end('commit', () => inner.commit()),
+    rollback: () => end('rollback', () => inner.rollback()),
+    ...Object.fromEntries(Object.entries(savepoints).filter(([, run]) => run !== undefined)),
   })
-}
-
-/** What statements are sent to: a transaction, or the database outside of any. */
-class Session {
-  transaction: DoorTransaction | undefined
-  readonly #door: Door
-  readonly #inside: RunInside
-
-  constructor(door: Door, inside: RunInside, transaction?: DoorTransaction) {
-    this.#door = door
-    this.#inside = inside
-    this.transaction = transaction
-  }
-
-  async send<R>(
-    { sql, args, argTypes }: SqlQuery,
-    wish: QueryOptions | undefined,
-    run: Run<R>,
-    form: Form<R>,
-  ): Promise<R> {
-    const statement = this.#door.read(sql)
-    const { transaction } = this
-    // An adapter may commit by a statement, and give its connection back by `commit`.
-    if (statement.kind === 'commit') {
-      this.transaction = this.#door.opened(statement)
-      return this.#door.committed(transaction, statement).commit(run, this.#inside)
-    }
-    if (transaction !== undefined) {
-      this.#door.within(transaction, statement, args)
-      const answer = await run()
-      if (statement.kind === 'rollback') this.transaction = this.#door.opened(statement)
-      return answer
-    }
-    if (statement.kind === 'begin') {
-      const answer = await run()
-      this.transaction = this.#door.opened(statement)
-      return answer
-    }
-    return this.#door.run({ sql, parameters: args, as: wish === undefined ? '' : typesOf(argTypes) }, wish, run, form)
-  }
-
-  async commit(commit: () => Promise<void>): Promise<void> {
-    const { transaction } = this
-    this.transaction = undefined
-    await (transaction === undefined ? commit() : transaction.commit(commit, this.#inside))
-  }
-
-  async rollback(rollback: () => Promise<void>): Promise<void> {
-    this.transaction = undefined
-    await rollback()
-  }
 }
 
 const ROWS: Form<SqlRows> = { rows: ({ rows }) => rows.length }
 const COUNT: Form<unknown> = { rows: () => 0 }
+const NOTHING: Form<void> = { rows: () => 0 }
 
 /** Bytes and strings that look the same must not share a key. */
-const typesOf = (types: SqlQuery['argTypes']): string =>
-  types.map(({ scalarType, arity }) => `${scalarType} ${arity}`).join()
+const sentOf = ({ sql, args, argTypes }: SqlQuery, wish: QueryOptions | undefined): Sent => ({
+  sql,
+  parameters: args,
+  as: wish === undefined ? '' : argTypes.map(({ scalarType, arity }) => `${scalarType} ${arity}`).join(),
+})
 
 /** Statements of an outbox, within the transaction that it records. */
 function insideOf(inner: SqlQueries): RunInside {

@@ -249,8 +249,10 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
       sql<{ shouted: string }>`select * from shouted()`.execute(by).then(({ rows }) => rows[0]?.shouted)
     const locked = () => db.selectFrom('users').select('name').where('id', '=', 700).forUpdate().executeTakeFirst()
     const named = db.withPlugin(orm.cached({ ttl: '1m', tables: ['users'] }))
+    // Of its own, since nothing is answered from the cache where such a connection has been given back.
+    const apart = open({ database: 'apart' }).db
     const own = () =>
-      db.connection().execute(async (one) => {
+      apart.connection().execute(async (one) => {
         await sql`set search_path = shop, public`.execute(one)
         const row = await one.selectFrom('users').select('name').where('id', '=', 1).executeTakeFirst()
         await sql`reset search_path`.execute(one)

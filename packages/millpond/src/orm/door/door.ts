@@ -128,13 +128,25 @@ export class Door {
     return this.#cached(sent, statement, wish, run, form)
   }
 
-  /** A statement that a transaction sends, before it is sent. */
-  within(transaction: DoorTransaction, statement: Statement, parameters: unknown): void {
+  /** Sends a statement of a transaction. Its writes are noted first: the next statement may be sent before it answers. */
+  async inside<R>(transaction: DoorTransaction, statement: Statement, parameters: unknown, run: Run<R>): Promise<R> {
     const { kind, name } = statement
     if (kind === 'savepoint') transaction.pending.savepoint(name)
     else if (kind === 'rollbackTo') transaction.pending.rollbackTo(name)
     else if (kind === 'release') transaction.pending.release(name)
     else this.note(transaction, statement, parameters)
+    let answer: R
+    try {
+      answer = await run()
+    } catch (error) {
+      // Its cause may be `or rollback`, a trigger or a full disk: the error does not tell whether all was rolled back.
+      transaction.mayBeOver ||= this.dialect === 'sqlite'
+      throw error
+    }
+    if (!transaction.mayBeOver || kind !== 'write') return answer
+    const alone = this.begin()
+    this.note(alone, statement, parameters)
+    return alone.commit(async () => answer)
   }
 
   /** Notes what a statement of a transaction writes. */

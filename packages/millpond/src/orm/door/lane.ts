@@ -1,7 +1,7 @@
-// A connection to the database: its statements show which transaction it is in.
+// A connection to the database: its statements show which transaction it is in, and what they have changed on it.
+import type { Meaning } from '../statements/meaning.ts'
 import type { Statement } from '../statements/statement.ts'
 import type { Door, Form, Run, Sent } from './door.ts'
-import { changesMeaning } from './meaning.ts'
 import type { QueryOptions } from './options.ts'
 import type { DoorTransaction, RunInside } from './transaction.ts'
 
@@ -10,7 +10,12 @@ export class Lane {
   readonly #door: Door
   readonly #inside: RunInside
   #transaction: DoorTransaction | undefined
-  #isOwn = false
+  /** Names may mean other tables here than on other connections. */
+  #isOther = false
+  /** Settings of this connection on which answers may depend. */
+  readonly #settings = new Map<string, string>()
+  /** How often they were changed. */
+  #changed = 0
   /** How many transactions have begun here. */
   #begun = 0
   /** The open transaction began with a savepoint, as SQLite allows: releasing that savepoint commits. */
@@ -20,10 +25,29 @@ export class Lane {
   /** Commits and rollbacks that are not answered yet: until then, uncommitted rows may be read. */
   #ending = 0
 
-  /** @param inside runs a statement on this connection. */
-  constructor(door: Door, inside: RunInside) {
+  /**
+   * @param inside runs a statement on this connection.
+   * @param transaction a transaction that is already open on it.
+   */
+  constructor(door: Door, inside: RunInside, transaction?: DoorTransaction) {
     this.#door = door
     this.#inside = inside
+    this.#transaction = transaction
+  }
+
+  /** A transaction is open on this connection. */
+  get isOpen(): boolean {
+    return this.#transaction !== undefined
+  }
+
+  /** Its answers may differ from those of a new connection. */
+  get isChanged(): boolean {
+    return this.#isOther || this.#settings.size > 0
+  }
+
+  /** Its answers are committed, and those that any other connection would give. */
+  get isPlain(): boolean {
+    return !this.isChanged && !this.isOpen && !this.#isUnsure && this.#ending === 0
   }
 
   /**
@@ -40,14 +64,47 @@ export class Lane {
     form: Form<R>,
   ): Promise<R> {
     const statement = this.#door.read(sent.sql)
+    const { meaning } = statement
+    if (!meaning.isOther && meaning.settings.size === 0) return this.#send(statement, sent, wish, run, apart, form)
+    this.#change(meaning)
+    try {
+      return await this.#send(statement, sent, wish, run, apart, form)
+    } catch (error) {
+      // It is unknown how much of it was executed.
+      this.#isOther = true
+      throw error
+    }
+  }
+
+  /** Notes what another caller writes on the same connection, in the open transaction. */
+  note({ sql, parameters }: Sent): void {
+    if (this.#transaction !== undefined) this.#door.note(this.#transaction, this.#door.read(sql), parameters)
+  }
+
+  #change({ isOther, settings }: Meaning): void {
+    // A rollback undoes what the transaction has set.
+    if (isOther || this.isOpen) this.#isOther = true
+    this.#changed++
+    for (const [name, value] of settings) {
+      if (value === undefined) this.#settings.delete(name)
+      else this.#settings.set(name, value)
+    }
+  }
+
+  async #send<R>(
+    statement: Statement,
+    sent: Sent,
+    wish: QueryOptions | undefined,
+    run: Run<R>,
+    apart: Run<R> | undefined,
+    form: Form<R>,
+  ): Promise<R> {
     const transaction = this.#transaction
-    if (changesMeaning(statement, sent.sql)) this.#isOwn = true
     if (statement.kind === 'commit' || this.#isLastRelease(statement)) return this.#commit(statement, run)
     if (statement.kind === 'rollback') return this.#rollBack(statement, run)
     if (transaction === undefined && this.#begins(statement)) return this.#begin(statement, run)
     if (transaction === undefined) return this.#alone(sent, statement.kind, wish, run, apart, form)
-    this.#door.within(transaction, statement, sent.parameters)
-    return run()
+    return this.#door.inside(transaction, statement, sent.parameters, run)
   }
 
   #begins({ kind }: Statement): boolean {
@@ -121,13 +178,23 @@ export class Lane {
     apart: Run<R> | undefined,
     form: Form<R>,
   ): Promise<R> {
-    if (kind !== 'read' || wish === undefined || this.#isOwn || this.#isUnsure)
+    if (kind !== 'read' || wish === undefined || this.#isOther || this.#isUnsure)
       return this.#door.run(sent, undefined, run, form)
-    if (apart === undefined) return this.#shared(sent, wish, run, form)
+    const its = this.#settings.size === 0 ? sent : { ...sent, as: this.#withSettings(sent.as) }
+    if (apart === undefined) return this.#shared(its, wish, run, form)
+    const changed = this.#changed
     let isWaiting = true
-    const isOurs = (): boolean => isWaiting && this.#transaction === undefined && !this.#isOwn
+    let isKept = true
+    const ask = (): Promise<R> => {
+      const isSame = this.#changed === changed && !this.#isOther
+      if (isWaiting && this.#transaction === undefined && isSame) return run()
+      // Another connection does not have its settings.
+      isKept = its === sent
+      return isWaiting && !isKept ? run() : apart()
+    }
+    const pack = (answer: R): unknown => (isKept ? packed(answer, form) : undefined)
     try {
-      return await this.#door.run(sent, wish, () => (isOurs() ? run() : apart()), form)
+      return await this.#door.run(its, wish, ask, { ...form, pack })
     } finally {
       isWaiting = false
     }
@@ -143,10 +210,17 @@ export class Lane {
       const begun = this.#begun
       isMixed = this.#transaction !== undefined || this.#ending > 0 || this.#isUnsure
       const answer = await run()
-      isMixed ||= this.#begun !== begun || this.#isUnsure || this.#isOwn
+      isMixed ||= this.#begun !== begun || this.#isUnsure || this.#isOther
       return answer
     }
-    const pack = (answer: R): unknown => (isMixed ? undefined : form.pack === undefined ? answer : form.pack(answer))
+    const pack = (answer: R): unknown => (isMixed ? undefined : packed(answer, form))
     return this.#door.run(sent, wish, alone, { ...form, pack })
   }
+
+  #withSettings(as: string | undefined): string {
+    return JSON.stringify([as, ...[...this.#settings].sort(([a], [b]) => (a < b ? -1 : 1))])
+  }
 }
+
+/** The part of an answer that is stored. */
+export const packed = <R>(answer: R, { pack }: Form<R>): unknown => (pack === undefined ? answer : pack(answer))

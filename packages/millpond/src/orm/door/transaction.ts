@@ -22,6 +22,8 @@ const MAX_TAGS = 128
 
 export class DoorTransaction {
   readonly pending: Pending
+  /** A statement has failed, and SQLite may have rolled all of it back: later writes are then committed at once. */
+  mayBeOver = false
   readonly #host: TransactionHost
   #isNoted = false
 

@@ -22,6 +22,8 @@ export function conditionsOf(tokens: readonly Token[]): ReadonlyMap<string, read
   const from = tokens.findIndex(({ kind, text, depth }) => kind === 'word' && text === 'where' && depth === 0)
   if (from < 0) return undefined
   const rest = tokens.slice(from + 1)
+  // A column may have the name of a clause (`offset`), so conditions may follow it.
+  if (rest.some(({ kind, text, depth }) => kind === 'word' && depth === 0 && text === 'or')) return undefined
   const end = rest.findIndex(({ kind, text, depth }) => kind === 'word' && depth === 0 && ENDS.has(text))
   const found = new Map<string, readonly Token[]>()
   collect(end < 0 ? rest : rest.slice(0, end), found)

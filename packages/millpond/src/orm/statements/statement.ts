@@ -4,6 +4,7 @@
 // `extract(year from x)`) is only a tag that is never invalidated, or an invalidation without effect. A statement that
 // is not understood is not cached if it reads, and invalidates everything if it writes.
 import { conditionsOf, setColumns } from './conditions.ts'
+import { joinedMeaning, type Meaning, meaningOf, meaningOfBroken, SAME } from './meaning.ts'
 import type { SqlDialect, Token } from './tokens.ts'
 import { tokensOf } from './tokens.ts'
 
@@ -53,6 +54,8 @@ export interface Statement {
   readonly opens: boolean
   /** Over SQLite, a part of it may have been executed if it fails: there are several, or it says `or fail`. */
   readonly isPartial: boolean
+  /** How it changes what later statements on its connection mean. */
+  readonly meaning: Meaning
 }
 
 const SESSION = new Set([
@@ -75,29 +78,17 @@ const SESSION = new Set([
 ])
 const READS = new Set(['select', 'with', 'values', 'table'])
 const WRITES = new Set(['insert', 'update', 'delete', 'merge', 'replace', 'truncate'])
-/** These end a list of tables. */
+/** Words that end a list of tables, without those that may be names in one of the databases. */
 const CLAUSES = new Set([
-  ...[
-    'where',
-    'group',
-    'order',
-    'having',
-    'limit',
-    'offset',
-    'fetch',
-    'for',
-    'union',
-    'intersect',
-    'except',
-    'window',
-    'returning',
-    'set',
-  ],
-  ...['values', 'select', 'with', 'when', 'do', 'default'],
+  ...['where', 'group', 'order', 'having', 'limit', 'union', 'intersect', 'except', 'returning', 'set', 'select'],
 ])
+/** Words that may stand in front of a table's name, or begin a subquery in its place. */
+const BEFORE_TABLES = new Set(['select', 'values', 'with', 'only', 'lateral', 'from', 'join', 'table', 'truncate'])
 /** Functions that have an effect, or depend on their connection. */
 const ACTS =
-  /^(?:nextval|setval|currval|lastval|pg_(?:try_)?advisory_\w+|pg_notify|pg_sleep\w*|pg_(?:cancel|terminate)_backend|pg_backend_pid|txid_current|lo_\w+|dblink\w*|last_insert_rowid|changes|total_changes)$/
+  /^(?:nextval|setval|currval|lastval|pg_(?:try_)?advisory_\w+|pg_notify|pg_sleep\w*|setseed|set_config|pg_logical_emit_message|pg_export_snapshot|pg_current_xact_id|pg_(?:cancel|terminate)_backend|pg_backend_pid|txid_current|lo_\w+|dblink\w*|last_insert_rowid|changes|total_changes)$/
+/** Functions that read a table or query which is named by a string. */
+const READS_BY_TEXT = /^(?:(?:query|table|schema|database|cursor)_to_xml\w*|ts_stat|ts_rewrite)$/
 /** Functions that can replace a table, and read no other one. */
 const PURE = /^(?:jsonb?_\w+|generate_series|unnest|regexp_\w+|string_to_table|rows)$/
 
@@ -112,16 +103,20 @@ const OPAQUE: Statement = {
   name: '',
   opens: false,
   isPartial: false,
+  meaning: SAME,
 }
 
 /** @param defaultSchema the schema of names without one. */
 export function readStatement(sql: string, dialect: SqlDialect, defaultSchema: string): Statement {
   const tokens = tokensOf(sql, dialect)
-  if (tokens === undefined || tokens.length === 0)
-    return tokens === undefined ? { ...OPAQUE, isPartial: true } : { ...OPAQUE, kind: 'session', isOpaque: false }
-  const [only, ...more] = parts(tokens).map((part) => control(part) ?? new Walk(part, defaultSchema).statement())
+  if (tokens === undefined) return { ...OPAQUE, isPartial: true, meaning: meaningOfBroken(sql) }
+  const all = parts(tokens).map((part): Statement => {
+    const statement = control(part) ?? new Walk(part, dialect, defaultSchema).statement()
+    return { ...statement, meaning: meaningOf(part, statement, dialect) }
+  })
+  const [only] = all
   if (only === undefined) return { ...OPAQUE, kind: 'session', isOpaque: false }
-  return more.length === 0 ? only : together([only, ...more])
+  return all.length === 1 ? only : { ...together(all), meaning: joinedMeaning(all) }
 }
 
 /** Statements that are sent in one text. */
@@ -178,8 +173,10 @@ function control(tokens: readonly Token[]): Statement | undefined {
   }
   if (first === 'savepoint') return is('savepoint', second)
   if (first === 'release') return is('release', tokens.at(-1)?.text)
-  if (tokens.some(({ kind, text }) => kind === 'word' && text === 'set_config')) return is('session')
-  return SESSION.has(first) && !tokens.some(({ text }) => WRITES.has(text)) ? is('session') : undefined
+  // `explain analyze` executes what it explains.
+  const does = tokens.some(({ text }) => WRITES.has(text) || text === 'execute' || text === 'create')
+  const sets = SESSION.has(first) || tokens.some(({ text }) => text === 'set_config')
+  return sets && !does ? is('session') : undefined
 }
 
 interface Level {
@@ -191,6 +188,7 @@ interface Level {
 
 class Walk {
   readonly #tokens: readonly Token[]
+  readonly #dialect: SqlDialect
   readonly #defaultSchema: string
   readonly #levels: Level[] = [{ isFrom: false, expects: false }]
   readonly #reads: string[] = []
@@ -200,8 +198,9 @@ class Walk {
   /** Besides its tables, it reads rows of something else. */
   #isMixed = false
 
-  constructor(tokens: readonly Token[], defaultSchema: string) {
+  constructor(tokens: readonly Token[], dialect: SqlDialect, defaultSchema: string) {
     this.#tokens = tokens
+    this.#dialect = dialect
     this.#defaultSchema = defaultSchema
   }
 
@@ -229,6 +228,7 @@ class Walk {
       name: '',
       opens: false,
       isPartial: this.#tokens.some(({ text }, at) => text === 'or' && this.#tokens[at + 1]?.text === 'fail'),
+      meaning: SAME,
     }
   }
 
@@ -251,9 +251,22 @@ class Walk {
     if (token === undefined) return at + 1
     const level = this.#level
     if (token.kind === 'mark') return this.#mark(token.text, level, at)
-    if (level.expects && (token.kind === 'quoted' || (token.kind === 'word' && !this.#isKeyword(token.text))))
-      return this.#table(at, level)
-    return token.kind === 'word' ? this.#word(token.text, at, level) : at + 1
+    if (level.expects && this.#isTable(token)) return this.#table(at, level)
+    this.#call(token, at)
+    // After a dot, any word is a name.
+    return token.kind === 'word' && this.#tokens[at - 1]?.text !== '.' ? this.#word(token.text, at, level) : at + 1
+  }
+
+  /** SQLite accepts a string where a name must stand. */
+  #isTable({ kind, text }: Token): boolean {
+    if (kind === 'quoted' || (kind === 'value' && this.#dialect === 'sqlite')) return true
+    return kind === 'word' && !BEFORE_TABLES.has(text)
+  }
+
+  #call({ kind, text }: Token, at: number): void {
+    if (this.#tokens[at + 1]?.text !== '(' || (kind !== 'word' && kind !== 'quoted')) return
+    if (ACTS.test(text)) this.#locks = true
+    if (READS_BY_TEXT.test(text)) this.#isOpaque = true
   }
 
   #mark(mark: string, level: Level, at: number): number {
@@ -263,18 +276,6 @@ class Walk {
     } else if (mark === ')') this.#levels.pop()
     else if (mark === ',' && level.isFrom) level.expects = true
     return at + 1
-  }
-
-  #isKeyword(word: string): boolean {
-    return (
-      CLAUSES.has(word) ||
-      word === 'only' ||
-      word === 'lateral' ||
-      word === 'from' ||
-      word === 'join' ||
-      word === 'table' ||
-      word === 'truncate'
-    )
   }
 
   /** A table that is read. */
@@ -298,7 +299,6 @@ class Walk {
     else if (word === 'update') return this.#update(at, before)
     else if (word === 'into') return this.#into(at)
     else if (word === 'for' && ['update', 'share', 'no', 'key'].includes(after)) this.#locks = true
-    else if (after === '(' && ACTS.test(word)) this.#locks = true
     if (CLAUSES.has(word)) level.isFrom = level.expects = false
     return at + 1
   }
@@ -351,7 +351,7 @@ class Walk {
     let next = at
     for (;;) {
       const token = this.#tokens[next]
-      if (token === undefined || (token.kind !== 'word' && token.kind !== 'quoted')) break
+      if (token === undefined || !this.#isName(token)) break
       parts.push(token.text)
       next++
       if (this.#tokens[next]?.text !== '.') break
@@ -360,7 +360,13 @@ class Walk {
     return { parts, next: Math.max(next, at + 1) }
   }
 
+  #isName({ kind }: Token): boolean {
+    return kind === 'word' || kind === 'quoted' || (kind === 'value' && this.#dialect === 'sqlite')
+  }
+
+  /** Without the default schema, and without the name of the database, which can only be the current one. */
   #named(parts: readonly string[]): string {
-    return (parts[0] === this.#defaultSchema && parts.length > 1 ? parts.slice(1) : parts).join('.')
+    const own = parts.slice(-2)
+    return (own[0] === this.#defaultSchema && own.length > 1 ? own.slice(1) : own).join('.').toLowerCase()
   }
 }

@@ -16,11 +16,12 @@ export interface Token {
   readonly value?: string | number
 }
 
-const SPACE = /\s+/y
-const LINE_COMMENT = /--[^\n]*/y
-const WORD = /[\p{L}_][\p{L}\p{N}_$]*/uy
+// Both databases take every character beyond ASCII for a letter, including no-break spaces and emoji.
+const SPACE = /[ \t\n\r\f\v\ufeff]+/y
+const LINE_COMMENT = { postgres: /--[^\n\r]*/y, sqlite: /--[^\n]*/y }
+const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y
 const NUMBER = /(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?\w*/iy
-const DOLLAR = /\$([\p{L}_][\p{L}\p{N}_]*)?\$/uy
+const DOLLAR = /\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y
 const PLACE = /\$(\d+)/y
 const SQLITE_PLACE = /\?(\d*)/y
 const NAMED = /[:@$]([A-Za-z_]\w*)/y
@@ -55,7 +56,7 @@ class Reader {
 
   /** `undefined`: whitespace or a comment. */
   next(): Token | 'broken' | undefined {
-    if (this.#match(SPACE) || this.#match(LINE_COMMENT)) return undefined
+    if (this.#match(SPACE) || this.#match(LINE_COMMENT[this.#dialect])) return undefined
     const two = this.#sql.slice(this.at, this.at + 2)
     if (two === '/*') return this.#comment() ? undefined : 'broken'
     // Names and strings with Unicode escapes: rare, and not supported.

@@ -1,0 +1,89 @@
+// How a statement changes what later ones on its connection mean: other tables, other rights, other formats.
+import type { SqlDialect, Token } from './tokens.ts'
+
+/** What a statement changes, on its connection alone. */
+export interface Meaning {
+  /** Names may mean other tables, or other rows be visible. */
+  readonly isOther: boolean
+  /** Settings on which answers may depend, such as the time zone, by name. `undefined`: reset. */
+  readonly settings: ReadonlyMap<string, string | undefined>
+}
+
+export const SAME: Meaning = { isOther: false, settings: new Map() }
+const OTHER: Meaning = { ...SAME, isOther: true }
+
+/** Settings that change which tables or rows a query means. */
+const NAMING = new Set(['search_path', 'schema', 'role', 'session_authorization', 'row_security', 'all'])
+/** Settings of PostgreSQL on which no answer depends. */
+const HARMLESS =
+  /^(?:\w+_timeout|(?:maintenance_|logical_decoding_)?work_mem|temp_buffers|hash_mem_multiplier|application_name|client_min_messages|log_\w+|synchronous_commit|commit_\w+|enable_\w+|jit\w*|\w+_cost|(?:max|min)_parallel_\w+|parallel_\w+|effective_\w+|geqo\w*|track_\w+|auto_explain|pg_stat_statements|default_transaction_\w+|plan_cache_mode|cursor_tuple_fraction|\w+_collapse_limit|default_statistics_target|tcp_\w+|escape_string_warning|transaction|constraints|characteristics)$/
+/** Pragmas of SQLite on which answers depend. */
+const PRAGMAS = new Set([
+  ...['case_sensitive_like', 'full_column_names', 'short_column_names', 'read_uncommitted'],
+  ...['reverse_unordered_selects', 'empty_result_callbacks', 'writable_schema'],
+])
+const TEMPORARY =
+  /\bcreate (?:or replace )?(?:global |local )?temp(?:orary)?\b|\bcreate\b[^(]* (?:pg_)?temp(?:_\w+)? \. |(?<!\binsert )\binto (?:local )?(?:temp(?:orary)? (?!\.)|(?:pg_)?temp(?:_\w+)? \. )/
+/** In code that the database executes, such as that of `do`. */
+const WITHIN = /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset) (?:session )?role\b/
+const LOCAL_CONFIG = /\bset_config \( [^()]* , true \)/g
+const CONFIG = /\bset_config\b/g
+
+/** What one statement changes. */
+export function meaningOf(
+  tokens: readonly Token[],
+  { kind, isOpaque }: { readonly kind: string; readonly isOpaque: boolean },
+  dialect: SqlDialect,
+): Meaning {
+  const words = tokens.map(({ text }) => text)
+  const [first, name = ''] = words
+  if (dialect === 'sqlite') {
+    if (first === 'attach' || first === 'detach') return OTHER
+    if (first === 'pragma') return PRAGMAS.has(words.findLast((_, at) => isPragma(words, at)) ?? '') ? OTHER : SAME
+  } else {
+    if (first === 'set') return name === 'local' ? SAME : setting(name === 'session' ? words.slice(2) : words.slice(1))
+    if (first === 'reset') return resetting(words.slice(1))
+    if (first === 'discard') return name === 'all' ? OTHER : SAME
+  }
+  // A string is only a value, unless the statement executes it.
+  const text = tokens.map((token) => (token.kind === 'value' && !isOpaque ? "''" : token.text.toLowerCase())).join(' ')
+  if (TEMPORARY.test(text) && (kind !== 'write' || isOpaque || first === 'select' || first === 'with')) return OTHER
+  const configs = text.match(CONFIG)?.length ?? 0
+  if (configs > 0 && !isOpaque) return text.match(LOCAL_CONFIG)?.length === configs ? SAME : OTHER
+  return isOpaque && WITHIN.test(text) ? OTHER : SAME
+}
+
+/** What a text may change that could not be parsed. */
+export function meaningOfBroken(sql: string): Meaning {
+  return /\b(?:create|set|reset|discard|attach|detach|pragma|set_config|into)\b/i.test(sql) ? OTHER : SAME
+}
+
+/** What several statements in one text change. A rollback among them may undo a setting. */
+export function joinedMeaning(all: readonly { readonly kind: string; readonly meaning: Meaning }[]): Meaning {
+  const settings = new Map(all.flatMap(({ meaning }) => [...meaning.settings]))
+  const isMixed = settings.size > 0 && all.some(({ kind }) => kind !== 'session' && kind !== 'read' && kind !== 'write')
+  return { isOther: isMixed || all.some(({ meaning }) => meaning.isOther), settings }
+}
+
+/** `pragma name`, `pragma schema.name`. */
+const isPragma = (words: readonly string[], at: number): boolean => at === 1 || (at === 3 && words[2] === '.')
+
+/** `set name = value`, `set time zone value`, `set role value`. */
+function setting(words: readonly string[]): Meaning {
+  const [first = '', second] = words
+  if (first === 'authorization' || NAMING.has(first)) return OTHER
+  if (HARMLESS.test(first)) return SAME
+  if (first === 'time' && second === 'zone')
+    return { ...SAME, settings: new Map([['timezone', words.slice(2).join(' ')]]) }
+  if (first === 'standard_conforming_strings') return /^(?:on|true|1|default)$/.test(words.at(-1) ?? '') ? SAME : OTHER
+  const at = words.findIndex((word) => word === '=' || word === 'to')
+  return { ...SAME, settings: new Map([[words.slice(0, Math.max(at, 1)).join(''), words.join(' ')]]) }
+}
+
+function resetting(words: readonly string[]): Meaning {
+  const [first = '', second] = words
+  if (first === 'session' || NAMING.has(first)) return OTHER
+  if (HARMLESS.test(first)) return SAME
+  const name = first === 'time' && second === 'zone' ? 'timezone' : words.join('')
+  return { ...SAME, settings: new Map([[name, undefined]]) }
+}
