@@ -6,9 +6,17 @@ import type { Key, KeyPart } from '../core/key.ts'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
+import { MILLPOND_CACHE } from './nest-cache.ts'
 
-/** The token under which the module provides the cache. */
-export const MILLPOND_CACHE: unique symbol = Symbol.for('millpond.cache')
+export { MILLPOND_CACHE } from './nest-cache.ts'
+export {
+  CacheInterceptor,
+  CacheKey,
+  CacheTags,
+  CacheTTL,
+  type KeyOfRequest,
+  type OfContext,
+} from './nest-interceptor.ts'
 
 /** How the module gets a cache that depends on other providers. */
 export interface MillpondModuleAsyncOptions {

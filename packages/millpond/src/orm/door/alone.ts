@@ -5,8 +5,8 @@ import type { QueryOptions } from './options.ts'
 
 /**
  * Whether a `BEGIN` sent by hand applies to the statements after it depends on the client: nothing is cached until it
- * ends, what is written meanwhile is invalidated at once, and everything again when it commits. A statement that changes
- * what later ones mean does so on an unknown connection, so nothing is cached after it.
+ * ends, what is written meanwhile is invalidated at once, and everything again when it commits. A statement that
+ * changes what later ones mean does so on an unknown connection, so nothing is cached after it.
  */
 export class Alone {
   readonly #door: Door

@@ -128,7 +128,7 @@ export class Door {
     return this.#cached(sent, statement, wish, run, form)
   }
 
-  /** Sends a statement of a transaction. Its writes are noted first: the next statement may be sent before it answers. */
+  /** Sends a statement of a transaction. Its writes are noted first: another may be sent before it answers. */
   async inside<R>(transaction: DoorTransaction, statement: Statement, parameters: unknown, run: Run<R>): Promise<R> {
     const { kind, name } = statement
     if (kind === 'savepoint') transaction.pending.savepoint(name)
