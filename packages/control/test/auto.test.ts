@@ -256,6 +256,34 @@ it('leaves to a person what they change while a change is watched, and takes not
   expect(one.cache.info().memory?.policy).toBe('sieve')
 })
 
+it('leaves to a person what they change while the processes are asked for their figures', async () => {
+  const one = await watched()
+  one.keys.count = 3000
+  await play(one, 6000)
+  const { fleet } = one.opened.plane.control
+  const ask = fleet.ask.bind(fleet)
+  const asked = vi.spyOn(fleet, 'ask').mockImplementationOnce(async (...args: Parameters<typeof ask>) => {
+    const replies = await ask(...args)
+    await applied(one, { policy: 'sieve' })
+    return replies as never
+  })
+  await one.turn()
+  asked.mockRestore()
+  expect((await seen(one)).state.history).toMatchObject([{ outcome: 'superseded' }])
+  expect(one.cache.info().memory?.policy).toBe('sieve')
+})
+
+it('rolls back a regression although a person has changed another field, or tried a configuration, meanwhile', async () => {
+  const one = await watched()
+  const configuration = { name: 'shop', ttl_seconds: 600, max_size_mb: 7 }
+  const planned = await one.opened.call('POST', 'configurations/?dry_run=true', { as: 'editor', body: configuration })
+  expect(planned.json.plan).toMatchObject({ dry_run: true })
+  await applied(one, { max_entries: 101 })
+  await regress(one)
+  expect((await seen(one)).state.history).toMatchObject([{ outcome: 'taken_back' }])
+  expect(one.cache.info().memory).toMatchObject({ maxEntries: 101, policy: 'lru' })
+})
+
 it('changes the size one step at a time, within its limits', () => {
   const settings = autoSettings.parse({ kinds: ['size'], max_entries: 110 })
   expect(within(settings, { max_entries: 200 }, { max_entries: 100 })).toEqual({ max_entries: 110 })

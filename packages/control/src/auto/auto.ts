@@ -150,28 +150,30 @@ export class AutoApply {
     return 'no recommendation is significant, important enough and allowed'
   }
 
-  async #changedBy(cache: string, since: number): Promise<string | undefined> {
-    const row = await this.#control.store.read
+  /** Who changed the cache; with `fields`, one of these. What was only planned (`dry_run`) does not count. */
+  async #changedBy(cache: string, since: number, fields?: readonly string[]): Promise<string | undefined> {
+    const rows = await this.#control.store.read
       .selectFrom('audit')
-      .select('actor')
+      .select(['actor', 'detail'])
       .where('action', 'in', OF_PEOPLE)
+      .where('kind', 'in', ['change', 'intent'])
       .where('target', '=', cache)
       .where('actor', '!=', AUTO.actor)
       .where('outcome', '=', 'ok')
       .where('at', '>', since)
       .orderBy('seq', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-    return row?.actor
+      .execute()
+    return rows.find(({ detail }) => fields === undefined || isAbout(detail, fields))?.actor
   }
 
   /** The change is made once the figures before it are known. */
   async #count(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
     const since = Date.parse(state.since ?? '')
-    const by = await this.#changedBy(cache, since)
-    if (by !== undefined) return this.#idle(cache, state, `${by} changed the cache meanwhile`)
     const counts = await this.#lead(cache, 'before')
     const now = await this.#control.store.now()
+    // Last: asking all processes takes a while.
+    const by = await this.#changedBy(cache, since)
+    if (by !== undefined) return this.#idle(cache, state, `${by} changed the cache meanwhile`)
     const windows = (now - since) / (settings.window_seconds * 1000)
     if (windows < 1) return
     if (counts.before.reads.reduce((sum, reads) => sum + reads, 0) < LEAST_READS) {
@@ -188,11 +190,12 @@ export class AutoApply {
   }
 
   async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
-    // What a person has set since then stays: the undo of this change would overwrite it.
-    const by = await this.#changedBy(cache, Date.parse(state.since ?? ''))
+    const counts = await this.#lead(cache, 'measuring')
+    // What a person has set since then stays: the undo of this change would overwrite it. It overwrites nothing else.
+    const by = await this.#changedBy(cache, Date.parse(state.since ?? ''), Object.keys(state.undo ?? {}))
     if (by !== undefined)
       return this.#end(cache, state, 'superseded', `${by} changed the cache while it was watched`, null)
-    const judged = judgeChange(await this.#lead(cache, 'measuring'))
+    const judged = judgeChange(counts)
     if (judged?.harm !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.harm)
     const windows =
       ((await this.#control.store.now()) - Date.parse(state.since ?? '')) / (settings.window_seconds * 1000)
@@ -328,6 +331,22 @@ export class AutoApply {
 
 const stored = z.object({ state: autoState, runs: z.record(z.string(), z.unknown()) })
 const timeOf = (ms: number): string => new Date(ms).toISOString()
+
+/** What an audit row tells of a change; another kind of change may be of anything. */
+const changeTold = z.union([
+  z
+    .object({ request: z.object({ change: z.record(z.string(), z.unknown()) }) })
+    .transform(({ request }) => request.change),
+  z.object({ changes: z.record(z.string(), z.unknown()) }).transform(({ changes }) => changes),
+])
+/** Fields of a stored configuration by their names in a change of memory. */
+const CONFIGURED: Readonly<Record<string, string>> = { max_bytes: 'max_size_mb' }
+
+/** Whether the change that an audit row tells of is one of these fields of memory. */
+function isAbout(detail: string, fields: readonly string[]): boolean {
+  const { data } = changeTold.safeParse(JSON.parse(detail))
+  return data === undefined || fields.some((field) => field in data || (CONFIGURED[field] ?? field) in data)
+}
 
 /** The change, limited to one step and the bounds; `undefined`: nothing is left of it. */
 export function within(

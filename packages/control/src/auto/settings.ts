@@ -43,7 +43,7 @@ const attempt = z.object({
   at: instant,
   /**
    * `not_enough_evidence`: rolled back because too few reads were seen to judge it; it may be tried again after the
-   * pause. `superseded`: a person changed the cache while it was watched, and what they set was left alone.
+   * pause. `superseded`: a person changed the same field while it was watched, and what they set was left alone.
    */
   outcome: z.enum(['held', 'taken_back', 'failed', 'not_enough_evidence', 'superseded']),
   why: z.string().nullable(),
