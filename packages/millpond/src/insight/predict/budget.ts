@@ -52,6 +52,15 @@ export class Budget {
     return chance >= this.threshold && this.#credit > 1 - chance
   }
 
+  /**
+   * Whether so many loads in vain, of `loads` that there would be without prefetching, are within the share. What is
+   * not read yet has to be among them: that it is in vain is known only as many loads later as memory has entries, but
+   * a use at once, so that chances are overrated until then.
+   */
+  covers(vain: number, loads: number): boolean {
+    return vain < SHORT * this.#scale + this.#share * loads
+  }
+
   /** Counts a load that would also happen without prefetching: a miss, or one that a prefetch has saved. */
   loaded(): void {
     this.#credit = Math.min(ROOM * this.#scale, this.#credit + this.#share)

@@ -301,7 +301,11 @@ export class Predicting {
     this.#fittedAt = this.#clock.monotonic()
     this.#loadable.look()
     const setting = settingOf(this.#cache, this.#setting)
-    if (sameSetting(setting, this.#setting) && (setting === undefined) === (this.#predictor === undefined)) return
+    if (sameSetting(setting, this.#setting) && (setting === undefined) === (this.#predictor === undefined)) {
+      // Writes, warming and snapshots fill memory too, and entries may be larger than was thought.
+      if (setting !== undefined) this.#predictor?.holds(this.#held(setting))
+      return
+    }
     this.#setting = setting
     this.#lost += this.#listener.ring.lost
     this.#listener.ring.lost = 0
@@ -312,9 +316,16 @@ export class Predicting {
     }
     const { entries, capacity, unit, policy } = setting
     const named = policyByName(SHIPPED.has(policy) ? policy : 'adaptive')
-    const held = this.#cache.info().memory?.entries
+    const held = this.#held(setting)
     this.#predictor = new Predictor({ entries, held, capacity, unit, policy: named, waste, least, keys })
     this.#predictor.mayLoad = this.#mayLoad
     this.#predictor.isAlone = model === undefined || this.#model?.fault !== undefined
+  }
+
+  /** The room that is taken, in entries of the size that is assumed: by the limit that is reached first. */
+  #held({ entries, capacity, unit }: Setting): number {
+    const { memory } = this.#cache.info()
+    if (memory === undefined) return 0
+    return Math.max(memory.entries, Math.round((memory[unit] / capacity) * entries))
   }
 }

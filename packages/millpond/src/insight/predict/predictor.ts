@@ -137,11 +137,21 @@ export class Predictor {
    * evicted for them, and only the budget of waste limits them.
    */
   get isWorthRoom(): boolean {
-    return (this.#room > 0 && !this.gate.isFull) || this.gate.isOpen
+    return this.#hasRoom || this.gate.isOpen
+  }
+
+  get #hasRoom(): boolean {
+    return this.#room > 0 && !this.gate.isFull
   }
 
   get #isOpen(): boolean {
-    return this.mayLoad && this.isWorthRoom
+    if (!this.mayLoad) return false
+    return this.gate.isOpen || (this.#hasRoom && this.budget.covers(this.issued - this.used, this.loads))
+  }
+
+  /** Memory holds so many entries now, of whatever origin: it has no more room than what they leave. */
+  holds(entries: number): void {
+    this.#room = Math.min(this.#room, this.#entries - entries)
   }
 
   /** The pattern with that number in `judge`. */

@@ -73,6 +73,19 @@ async function turns(): Promise<void> {
 const loop = (reads: number, of = 300): string[] => Array.from({ length: reads }, (_, at) => word(at % of))
 
 describe('predictive loading', () => {
+  it.each([
+    ['entries', { maxEntries: 100 }, 'Ada'],
+    ['bytes', { maxBytes: 200_000 }, 'x'.repeat(2000)],
+  ])('has no room left once memory is full by writes, by %s', async (_, room, value) => {
+    const one = set({ room })
+    await play(one, loop(20))
+    expect(one.insight.prediction('shop')?.state).toBe('open')
+    for (let at = 0; at < 100; at++) await one.cache.set(`other:${at}`, value)
+    one.clock.advance(2000)
+    await play(one, [word(0)])
+    expect(one.insight.prediction('shop')?.state).toBe('closed')
+  })
+
   it('loads ahead what follows, so that it is there when it is read, and counts it as nobody’s read', async () => {
     const one = set()
     const misses = await play(one, loop(2500))
