@@ -61,6 +61,8 @@ export class Curve {
   readonly #most: number
   readonly #directory: HashDirectory
   readonly #recency: Recency
+  /** The same order with the weights of entries alone that are larger than the actual cache, which refuses them. */
+  #large: Recency | undefined
   readonly #weights: Float64Array
   readonly #ttls: Float64Array
   readonly #usedAt: Uint32Array
@@ -149,8 +151,11 @@ export class Curve {
   #use(id: number, time: number): void {
     this.#usedAt[id] = time
     const weight = this.#weights[id] as number
-    // Memory refuses an entry that is larger than itself, and evicts nothing for it.
-    this.#recency.use(id, weight > this.#largest ? 0 : weight)
+    // Memory refuses an entry that is larger than itself, and evicts nothing for it; a larger memory may not.
+    const isLarge = weight > (this.#sizes[this.#actual] as number)
+    this.#recency.use(id, isLarge ? 0 : weight)
+    if (isLarge) this.#large ??= new Recency(this.#most)
+    this.#large?.use(id, isLarge && weight <= this.#largest ? weight : 0)
   }
 
   /**
@@ -241,6 +246,7 @@ export class Curve {
     this.#beganAt = now
     this.#now = 0
     for (let id = 0; id < this.#most; id++) this.#recency.remove(id)
+    this.#large = undefined
     this.#directory.clear()
   }
 
@@ -248,7 +254,9 @@ export class Curve {
     this.#sinceSweep = 0
     for (let id = 0; id < this.#most; id++) {
       const idle = this.#now - (this.#usedAt[id] as number)
-      if (idle >= (this.#ttls[id] as number) && this.#recency.isCounted(id)) this.#recency.discount(id)
+      if (idle < (this.#ttls[id] as number)) continue
+      if (this.#recency.isCounted(id)) this.#recency.discount(id)
+      if (this.#large?.isCounted(id) === true) this.#large.discount(id)
     }
   }
 
@@ -268,8 +276,11 @@ export class Curve {
     const row = id * width
     const ttl = this.#ttls[id] as number
     const needed = this.#recency.after(id) * standsFor + (weight > 0 ? weight : (this.#weights[id] as number))
+    const actual = this.#sizes[this.#actual] as number
+    const neededByLarger = this.#large === undefined ? needed : needed + this.#large.after(id) * standsFor
     for (let at = 0; at < width; at++) {
-      const isHeld = (this.#sizes[at] as number) >= needed
+      const size = this.#sizes[at] as number
+      const isHeld = size >= (size > actual ? neededByLarger : needed)
       if (isHeld && time - (this.#loads[row + at] as number) < ttl * (this.#scales[at] as number)) continue
       this.#count(at, group, standsFor)
       this.#loads[row + at] = time
@@ -317,6 +328,7 @@ export class Curve {
       const hash = this.#directory.hashes[id] as number
       if (mixed(hash) < threshold || this.#directory.find(hash) !== id) continue
       this.#recency.remove(id)
+      this.#large?.remove(id)
       this.#directory.delete(id)
     }
   }

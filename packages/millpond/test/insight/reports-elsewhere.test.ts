@@ -199,6 +199,28 @@ it('an entry that is larger than every size that is tried does not make more roo
   expect(misses(2)).toBeCloseTo(200 + 1200, 6)
 })
 
+it('an entry that is larger than memory, and smaller than larger ones that are tried, takes room in those alone', () => {
+  const sizes = [500, 1000, 4000, 16_000]
+  const curve = new Curve(
+    sizes.map((size) => ({ size, ttlScale: 1 })),
+    1,
+  )
+  let reads = 0
+  const read = (key: string, bytes: number) => {
+    curve.read(hashOf(key, 0), bytes, reads, 'miss')
+    curve.stored(hashOf(key, 0), bytes, reads++, Number.POSITIVE_INFINITY)
+  }
+  // 400 bytes of small ones; five of 2,000 bytes in between, of which 4,000 bytes hold one and a few small ones.
+  for (let at = 0; at < 12_000; at++) {
+    read(`small:${at % 40}`, 10)
+    if (at % 10 === 0) read(`large:${(at / 10) % 5}`, 2000)
+  }
+  const misses = (candidate: number) => missesPerRead(curve.tally, candidate).value * reads
+  expect([misses(0), misses(1)]).toEqual([expect.closeTo(40 + 1200, 6), expect.closeTo(40 + 1200, 6)])
+  expect(misses(2)).toBeCloseTo(reads, 6)
+  expect(misses(3)).toBeCloseTo(40 + 5, 6)
+})
+
 it('memory keeps its size where weights change from read to read (sunnyszy/lrb#5)', () => {
   const shadows = shadowsOf(1000, 100)
   // Each key is 1 to 100 bytes, another weight each time: 300 of them are some 15 times as much as fits.
