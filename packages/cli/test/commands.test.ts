@@ -73,6 +73,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   test: ['test', '--days', '1'],
   benchmark: ['benchmark', '--duration', '50ms', ...SHOP],
   optimize: ['optimize'],
+  'operations rollback': ['operations', 'rollback', 'OPERATION'],
   'auto-apply': ['auto-apply', ...SHOP],
   cost: ['cost', '--memory-gb-month', '4', '--million-loads', '1', ...SHOP],
   'what-if': ['what-if', '--size', '2', ...SHOP],
@@ -118,6 +119,7 @@ const ENDS: Readonly<Record<string, number>> = {
   undo: 5, // the newest one is no invalidation
   'alerts resolve': 5,
   optimize: 11,
+  'operations rollback': 5, // the newest one has changed no memory
   cost: 11,
   'cdn purge': 11,
   'cdn upload': 11,

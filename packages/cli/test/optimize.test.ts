@@ -67,11 +67,24 @@ it('applies one change, writes what it found, and shows the undo', async () => {
   expect(loop.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
   const { code, out } = await desk.run(asked, { as: 'editor', columns: 200 })
   expect(code).toBe(0)
-  expect(out).toMatch(/in force in loop until its processes end. To undo: POST optimizations\/apply\//)
+  const [, id = ''] =
+    /in force in loop until its processes end\. To undo: millpond operations rollback (op_\S+)/.exec(out) ?? []
   const { applied } = JSON.parse(readFileSync(file, 'utf8'))
   expect(applied).toHaveLength(1)
   const { maxEntries, policy } = loop.info().memory ?? {}
   expect(maxEntries === 200 || policy !== 'lru').toBe(true)
   const again = await desk.run(['optimize', '--cache-name', 'loop'], { as: 'viewer' })
   expect(again.out).toMatch(/not enough data: 0 reads so far/)
+  // What was printed undoes it, once, for whom may; another change since then is not overwritten.
+  expect((await desk.run(['operations', 'rollback', id], { as: 'viewer' })).code).toBe(4)
+  expect((await desk.run(['operations', 'rollback', 'op_none'], { as: 'viewer' })).code).toBe(4)
+  expect((await desk.run(['operations', 'rollback', 'op_none'], { as: 'editor' })).code).toBe(5)
+  expect(loop.info().memory).toMatchObject({ maxEntries, policy })
+  const undone = await desk.run(['operations', 'rollback', id, '--json'], { as: 'editor' })
+  expect(undone.code).toBe(0)
+  expect(JSON.parse(undone.out)).toMatchObject({ operation: { state: 'completed', reason: `rolls back ${id}` } })
+  expect(loop.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
+  const twice = await desk.run(['operations', 'rollback', id], { as: 'editor' })
+  expect(twice.code).toBe(6)
+  expect(twice.err).toMatch(/editor changed loop again at .*: rolling back op_\S+ would overwrite that/)
 })

@@ -147,6 +147,36 @@ describe('optimizations/apply/', () => {
     expect(shop.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
   })
 
+  it('rolls back an operation by its id, only for whom may change the whole cache, and nothing that was set since', async () => {
+    const back = (id: string, as: 'viewer' | 'operator' | 'editor' | 'limited' = 'editor', body = {}) =>
+      post(`optimizations/${id}/roll_back/`, body, as)
+    const apply = async (change: object) =>
+      (await post('optimizations/apply/', { cache_name: 'shop', change }, 'editor')).json
+    const bigger = await apply({ max_entries: 200, policy: 'adaptive' })
+    // Whether there is such an operation is not told to whom may not do it.
+    for (const id of [bigger.id, 'op_none']) expect((await back(id, 'operator')).status).toBe(403)
+    expect((await back('op_none')).status).toBe(404)
+    expect((await back(bigger.id, 'limited')).status).toBe(404)
+    expect((await back(bigger.id, 'editor', { change: {} })).status).toBe(422)
+    const other = (await post('invalidations/invalidate_keys/', { cache_name: 'shop', keys: ['x'] }, 'operator')).json
+    expect((await back(other.id)).status).toBe(404)
+    const same = await apply({ max_entries: 200 })
+    expect((await back(same.id)).json).toMatchObject({ status: 409, code: 'nothing_known' })
+    const { status, json } = await back(bigger.id)
+    expect({ status, code: json.code }).toEqual({ status: 409, code: 'changed_since' })
+    expect(json.detail).toContain('editor changed shop again at')
+    const smaller = await apply({ max_entries: 150 })
+    expect((await back(smaller.id, 'editor', { reason: 'slower' })).json).toMatchObject({
+      state: 'completed',
+      kind: 'optimize',
+      reason: 'slower',
+      request: { cache_name: 'shop', change: { max_entries: 200 } },
+    })
+    expect(shop.info().memory).toMatchObject({ maxEntries: 200, policy: 'adaptive' })
+    expect((await back(smaller.id)).json.code).toBe('changed_since')
+    await apply({ max_entries: 100, policy: 'lru' })
+  })
+
   it('refuses an empty change, other settings, and a caller limited to a part of the cache', async () => {
     expect((await post('optimizations/apply/', { cache_name: 'shop', change: {} }, 'editor')).status).toBe(422)
     expect((await post('optimizations/apply/', { cache_name: 'shop', change: { ttl: 5 } }, 'editor')).status).toBe(422)

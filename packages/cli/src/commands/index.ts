@@ -30,7 +30,7 @@ import { explain, inspect, keys, top } from './keys.ts'
 import { cleanup, test } from './maintenance.ts'
 import { mcp } from './mcp.ts'
 import { monitor } from './monitor/index.ts'
-import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
+import { operationsCancel, operationsList, operationsRollback, operationsShow, operationsWait } from './operations.ts'
 import { optimize } from './optimize.ts'
 import { prediction } from './prediction.ts'
 import { proposalsApprove, proposalsList, proposalsReject, proposalsShow } from './proposals.ts'
@@ -90,6 +90,7 @@ export const COMMANDS: readonly Command[] = [
   report,
   benchmark,
   optimize,
+  operationsRollback,
   autoApply,
   whatIf,
   cost,

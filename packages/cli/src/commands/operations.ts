@@ -1,6 +1,6 @@
 // Operations, running and past; following and cancelling them.
 import type { Command } from '../command.ts'
-import { exitOf, followed, tellOperation } from '../connection/follow.ts'
+import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { list } from '../connection/pages.ts'
 import { at, textAt, textsAt } from '../connection/read.ts'
 import { joined, sentence, shownJson, text } from '../terminal/text.ts'
@@ -79,3 +79,28 @@ export const operationsWait = one(
   true,
 )
 export const operationsCancel = one('cancel', 'cancel an operation at its next step', 'invalidate', 'DELETE', false)
+
+export const operationsRollback: Command = {
+  name: 'operations rollback',
+  group: 'decide',
+  summary: 'set memory back to what it was before a change that optimize applied, unless it was changed again since',
+  positionals: ['OPERATION'],
+  options: ['reason', 'detach'],
+  fields: ['operation'],
+  example: 'millpond operations rollback op_8Kf',
+  scope: 'config:write',
+  async run(context) {
+    const { given } = context
+    const [id = ''] = given.positionals
+    const client = await context.client()
+    const asked = given.has('reason') ? { reason: given.text('reason') } : {}
+    const operation = await followed(
+      context,
+      client,
+      await client.post(`optimizations/${encodeURIComponent(id)}/roll_back/`, asked, SOON),
+      'processes',
+    )
+    await context.out.answer('operations.rollback', { operation }, () => tellOperation(context, operation))
+    return exitOf(operation)
+  },
+}

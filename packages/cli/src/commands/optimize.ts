@@ -122,9 +122,9 @@ function tellNode(out: Context['out'], row: Row): void {
     )
 }
 
-function tellApplied(context: Context, { cache, id, operation, undo }: Applied): void {
+function tellApplied(context: Context, { cache, id, operation }: Applied): void {
   tellOperation(context, operation)
   context.out.line(
-    text`${id} is in force in ${cache} until its processes end. To undo: POST optimizations/apply/ ${shownJson({ cache_name: cache, change: undo })}`,
+    text`${id} is in force in ${cache} until its processes end. To undo: millpond operations rollback ${textAt(operation, 'id')}`,
   )
 }

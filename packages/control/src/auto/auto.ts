@@ -10,6 +10,7 @@ import { countsOf, type Runs } from '../experiments/seen.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
+import { CHANGES, changeMemory } from '../operations/memory-change.ts'
 import type { Operations, OperationView } from '../operations/operations.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
@@ -28,8 +29,6 @@ const PATIENT_WINDOWS = 10
 const WINDOWS = 2
 /** Changes with these outcomes are not tried again. */
 const FOR_PEOPLE: ReadonlySet<Outcome> = new Set(['taken_back', 'failed'])
-/** What a person does to a cache, as the audit log names it. */
-const OF_PEOPLE = ['optimize', 'experiment', 'configuration.create', 'configuration.update', 'configuration.delete']
 
 /** Both arms treat keys alike: it runs only to count. */
 const COUNTING: AskedPlan = { name: 'auto', arms: [{ name: 'a' }, { name: 'b' }], settle_seconds: 0 }
@@ -155,7 +154,7 @@ export class AutoApply {
     const rows = await this.#control.store.read
       .selectFrom('audit')
       .select(['actor', 'detail'])
-      .where('action', 'in', OF_PEOPLE)
+      .where('action', 'in', CHANGES)
       .where('kind', 'in', ['change', 'intent'])
       .where('target', '=', cache)
       .where('actor', '!=', AUTO.actor)
@@ -290,24 +289,7 @@ export class AutoApply {
   }
 
   #tune(cache: string, change: Change, reason: string): Promise<OperationView> {
-    const caller: Caller = { ...AUTO, requestId: newId('req') }
-    return this.#control.operations.run(
-      { kind: 'optimize', prefix: 'op', caches: [cache], request: { cache_name: cache, change }, reason },
-      caller,
-      async () => {
-        const replies = await this.#control.fleet.ask(cache, 'tune', change, { deadlineMs: DEADLINE_MS })
-        const nodes = replies.map(({ id, status, error, body }) => ({
-          node: id,
-          error: status === 'answered' ? null : (error ?? status),
-          changes: body?.changes ?? [],
-        }))
-        const done = nodes.filter(({ error }) => error === null).length
-        return {
-          state: done === nodes.length && done > 0 ? 'completed' : done > 0 ? 'partial' : 'failed',
-          result: { nodes },
-        }
-      },
-    )
+    return changeMemory(this.#control, { ...AUTO, requestId: newId('req') }, { cache, change, reason })
   }
 
   async #keptRuns(cache: string): Promise<Runs> {

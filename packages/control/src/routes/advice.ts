@@ -5,11 +5,13 @@ import type { Answered } from '../agent/answers.ts'
 import { memoryChange, prices } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { cachesFor, namespacesFor, oneCache, oneWholeCache } from '../fleet/reach.ts'
-import { Problem } from '../http/problem.ts'
+import { notFound, Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
+import { changeMemory, undoFor } from '../operations/memory-change.ts'
 import { orLater } from '../operations/wait.ts'
 import { amount, days, evidence, range, why } from './insight-schemas.ts'
+import { mayLookAt } from './operations.ts'
 import { accepted, instant, operation } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
@@ -256,26 +258,29 @@ export const adviceRoutes: readonly Route[] = [
         throw new Problem(422, 'invalid', 'there is nothing to change', {
           errors: [{ pointer: '/change', code: 'empty', detail: 'give max_entries, max_bytes or policy' }],
         })
-      return orLater(request, base, (began) =>
-        control.operations.run(
-          { kind: 'optimize', prefix: 'op', caches: [cache], request: body, reason: body.reason },
-          caller,
-          async (step) => {
-            began(step.id)
-            const replies = await control.fleet.ask(cache, 'tune', body.change, { deadlineMs: 10_000 })
-            const nodes = replies.map(({ id, status, error, body: done }) => ({
-              node: id,
-              error: status === 'answered' ? null : (error ?? status),
-              changes: done?.changes ?? [],
-            }))
-            const failed = nodes.filter(({ error }) => error !== null).length
-            return {
-              state: failed === 0 ? 'completed' : failed === nodes.length ? 'failed' : 'partial',
-              result: { nodes },
-            }
-          },
-        ),
-      )
+      const { change, reason } = body
+      return orLater(request, base, (began) => changeMemory(control, caller, { cache, change, reason, began }))
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'optimizations/{id}/roll_back/',
+    summary: 'Set the memory back to what it was before an applied change, unless it has been changed again since',
+    scope: 'config:write',
+    rate: 'write',
+    body: z.strictObject({ reason: z.string().max(500).optional() }),
+    answers: {
+      200: { description: 'What each process changed', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
+    async handle({ control, params, principal, body, caller, request, base }) {
+      const view = await control.operations.get(params.id ?? '')
+      const [name] = view.caches
+      if (view.kind !== 'optimize' || !mayLookAt(principal, view)) throw notFound(`applied change ${params.id}`)
+      const cache = oneWholeCache(control, principal, name)
+      const change = await undoFor(control.store, view)
+      const reason = body.reason ?? `rolls back ${view.id}`
+      return orLater(request, base, (began) => changeMemory(control, caller, { cache, change, reason, began }))
     },
   }),
 ]
