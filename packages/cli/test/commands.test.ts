@@ -73,6 +73,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   test: ['test', '--days', '1'],
   benchmark: ['benchmark', '--duration', '50ms', ...SHOP],
   optimize: ['optimize'],
+  applied: ['applied', ...SHOP],
   'operations rollback': ['operations', 'rollback', 'OPERATION'],
   'auto-apply': ['auto-apply', ...SHOP],
   cost: ['cost', '--memory-gb-month', '4', '--million-loads', '1', ...SHOP],

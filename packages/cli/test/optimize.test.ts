@@ -75,6 +75,11 @@ it('applies one change, writes what it found, and shows the undo', async () => {
   expect(maxEntries === 200 || policy !== 'lru').toBe(true)
   const again = await desk.run(['optimize', '--cache-name', 'loop'], { as: 'viewer' })
   expect(again.out).toMatch(/not enough data: 0 reads so far/)
+  const shown = await desk.run(['applied', '--cache-name', 'loop'], { as: 'viewer', columns: 200 })
+  expect(shown.out).toMatch(
+    /predicted: \d+\.\d hits per 100 reads \(95 %: \d+\.\d to \d+\.\d\), from 12,000 reads since/,
+  )
+  expect(shown.out).toMatch(/measured since: 0 reads so far: 10000 are needed/)
   // What was printed undoes it, once, for whom may; another change since then is not overwritten.
   expect((await desk.run(['operations', 'rollback', id], { as: 'viewer' })).code).toBe(4)
   expect((await desk.run(['operations', 'rollback', 'op_none'], { as: 'viewer' })).code).toBe(4)

@@ -2,6 +2,7 @@
 import type { Command } from '../command.ts'
 import { audit, login, logout, tokenCreate, tokenList, tokenRevoke, whoami } from './access.ts'
 import { alertsList, alertsResolve, alertsSilence, mark, nodes } from './alerts.ts'
+import { applied } from './applied.ts'
 import { assetsUpload } from './assets.ts'
 import { autoApply } from './auto-apply.ts'
 import { benchmark } from './benchmark.ts'
@@ -90,6 +91,7 @@ export const COMMANDS: readonly Command[] = [
   report,
   benchmark,
   optimize,
+  applied,
   operationsRollback,
   autoApply,
   whatIf,

@@ -6,6 +6,7 @@ import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 import type { Store } from '../store/store.ts'
 import type { Operations, OperationView } from './operations.ts'
+import { predictedOf } from './outcome.ts'
 
 type MemoryChange = Asked<'tune'>
 
@@ -21,38 +22,36 @@ const DEADLINE_MS = 10_000
 /** In the units of configurations. */
 const MEGABYTE = 1024 * 1024
 
-/** Changes the memory in every process that answers. */
-export function changeMemory(
-  { fleet, operations }: { readonly fleet: Fleet; readonly operations: Operations },
+/** Changes the memory in every process that answers. Its plan is what the change is predicted to bring. */
+export async function changeMemory(
+  control: { readonly fleet: Fleet; readonly operations: Operations },
   caller: Caller,
   asked: {
     readonly cache: string
     readonly change: MemoryChange
     readonly reason: string | undefined
-    readonly plan?: unknown
     readonly began?: (id: string) => void
   },
 ): Promise<OperationView> {
-  const { cache, change, reason, plan, began } = asked
+  const { cache, change, reason, began } = asked
+  const { fleet, operations } = control
   const request = { cache_name: cache, change }
-  return operations.run(
-    { kind: 'optimize', prefix: 'op', caches: [cache], request, plan, reason },
-    caller,
-    async (step) => {
-      began?.(step.id)
-      const replies = await fleet.ask(cache, 'tune', change, { deadlineMs: DEADLINE_MS })
-      const nodes = replies.map(({ id, status, error, body }) => ({
-        node: id,
-        error: status === 'answered' ? null : (error ?? status),
-        changes: body?.changes ?? [],
-      }))
-      const done = nodes.filter(({ error }) => error === null).length
-      return {
-        state: done === nodes.length && done > 0 ? 'completed' : done > 0 ? 'partial' : 'failed',
-        result: { nodes },
-      }
-    },
-  )
+  const plan = await predictedOf(control, cache, change)
+  const given = { kind: 'optimize', prefix: 'op', caches: [cache], request, plan, reason }
+  return operations.run(given, caller, async (step) => {
+    began?.(step.id)
+    const replies = await fleet.ask(cache, 'tune', change, { deadlineMs: DEADLINE_MS })
+    const nodes = replies.map(({ id, status, error, body }) => ({
+      node: id,
+      error: status === 'answered' ? null : (error ?? status),
+      changes: body?.changes ?? [],
+    }))
+    const done = nodes.filter(({ error }) => error === null).length
+    return {
+      state: done === nodes.length && done > 0 ? 'completed' : done > 0 ? 'partial' : 'failed',
+      result: { nodes },
+    }
+  })
 }
 
 const changed = z.object({
@@ -68,7 +67,7 @@ const changed = z.object({
  * The settings before an operation, as the processes report them. Undefined if nothing was changed, or if the settings
  * of the processes differed.
  */
-function undoOf({ result }: Pick<OperationView, 'result'>): MemoryChange | undefined {
+export function undoOf({ result }: Pick<OperationView, 'result'>): MemoryChange | undefined {
   const answered = (changed.safeParse(result).data?.nodes ?? []).filter(({ error }) => error === null)
   const rows = answered.flatMap(({ changes }) => changes)
   const before = new Map<string, unknown>()
@@ -91,7 +90,7 @@ function undoOf({ result }: Pick<OperationView, 'result'>): MemoryChange | undef
 const ofOperation = z.object({ id: z.string() })
 
 /** The first change of the same cache after an operation has ended: by whom, and when. */
-async function changedSince(
+export async function changedSince(
   { read }: Store,
   { id, caches: [cache = ''], ended_at }: OperationView,
 ): Promise<{ readonly by: string; readonly at: string } | undefined> {

@@ -5,6 +5,7 @@ import { defineRoute, json, type Route } from '../http/route.ts'
 import { healthOnly } from '../metrics/summary.ts'
 import { orLater } from '../operations/wait.ts'
 import { adviceRoutes } from './advice.ts'
+import { appliedRoutes } from './applied.ts'
 import { autoRoutes } from './auto.ts'
 import { experimentRoutes } from './experiments.ts'
 import { freshnessRoutes } from './freshness.ts'
@@ -108,6 +109,7 @@ export const optimizationRoutes: readonly Route[] = [
     },
   }),
   ...adviceRoutes,
+  ...appliedRoutes,
   ...whatIfRoutes,
   ...autoRoutes,
   ...predictionRoutes,

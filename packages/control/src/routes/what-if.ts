@@ -1,11 +1,11 @@
 // A query over recorded reads: what another size, policy or TTL would have brought.
 import { whatIfOf } from 'millpond/insight'
 import { z } from 'zod'
-import type { Shown } from '../agent/insight-answers.ts'
 import { oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { askInsight } from '../operations/advice.ts'
+import { seenOf } from '../operations/outcome.ts'
 import { amount, days, evidence, range, why as whyNothing } from './insight-schemas.ts'
 
 const what = {
@@ -109,37 +109,6 @@ export const whatIfRoutes: readonly Route[] = [
     },
   }),
 ]
-
-/** As before it was converted to JSON. */
-function seenOf({
-  evidence: told,
-  capacity,
-  policy,
-  hit_ratio,
-  sizes,
-  policies,
-  ttls,
-}: Shown['sizing']): Parameters<typeof whatIfOf>[0] {
-  return {
-    evidence: {
-      from: Date.parse(told.from),
-      to: Date.parse(told.to),
-      reads: told.reads,
-      looked: told.looked,
-      keys: told.keys,
-      keyShare: told.key_share,
-      lost: told.lost,
-      isEnough: told.is_enough,
-      ...(told.why !== null && { why: told.why }),
-    },
-    ...(capacity !== null && { capacity }),
-    ...(policy !== null && { policy }),
-    hitRate: hit_ratio,
-    sizes: sizes.map(({ factor, size, hit_ratio: hitRate }) => ({ factor, size, hitRate })),
-    policies,
-    ttls: ttls.map(({ factor, change: told }) => ({ factor: factor ?? Number.POSITIVE_INFINITY, change: told })),
-  }
-}
 
 /**
  * Processes see the same keys, so their uncertainties are not independent: the ends of intervals are averaged like the

@@ -1,0 +1,39 @@
+// Changes of memory that were applied: what each was to bring, beside what it has brought.
+import type { Command } from '../command.ts'
+import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
+import { type Safe, shownJson, text } from '../terminal/text.ts'
+import { clock, count, points } from '../terminal/units.ts'
+
+export const applied: Command = {
+  name: 'applied',
+  group: 'decide',
+  summary:
+    'list the changes of memory that were applied, with what each was predicted to bring and what was measured since',
+  positionals: [],
+  options: ['cache-name'],
+  fields: ['cache_name', 'data'],
+  example: 'millpond applied --cache-name shop',
+  scope: 'metrics:read',
+  async run({ given, out, client }) {
+    const { body } = await (await client()).get('optimizations/applied/', { cache_name: given.text('cache-name') })
+    const data = rowsAt(body, 'data')
+    await out.answer('applied', body, () => {
+      if (data.length === 0) out.line(text`nothing has been applied to ${textAt(body, 'cache_name')}`)
+      for (const row of data) {
+        out.line(
+          text`${textAt(row, 'id')} ${clock(textAt(row, 'at'))} ${textAt(row, 'actor')}: ${shownJson(at(row, 'change'))} ${textAt(row, 'state')}`,
+        )
+        out.line(text`  predicted: ${effect(row, 'predicted')}`)
+        out.line(text`  measured since: ${effect(row, 'realised')}`)
+      }
+    })
+    return 'done'
+  },
+}
+
+function effect(row: Row, name: 'predicted' | 'realised'): Safe {
+  const value = numberAt(row, name, 'hit_ratio_change', 'value')
+  if (value === null) return text`${textAt(row, name, 'why') || 'not recorded'}`
+  const end = (of: string): Safe => text`${points(numberAt(row, name, 'hit_ratio_change', of))}`
+  return text`${points(value)} hits per 100 reads (95 %: ${end('low')} to ${end('high')}), from ${count(numberAt(row, name, 'reads'))} reads since ${clock(textAt(row, name, 'from'))}`
+}
