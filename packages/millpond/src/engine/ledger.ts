@@ -111,6 +111,8 @@ export class Ledger implements PolledNamespace, Member, Pushed {
   readonly #pace = new Pace()
   readonly #reports: Reports
   readonly #own = new OwnSteps()
+  /** Steps of this process that were answered since the last question was sent: an answer that is older lacks them. */
+  #meanwhile: Line[] = []
   readonly #poll: LedgerPoll | undefined
   readonly #pushes: Pushes | undefined
   /** What was pushed and is not known here yet; `'something'`: the store did not say what. */
@@ -392,11 +394,17 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       reason: change.reason,
       id: change.id,
     }
-    this.view.apply(line)
-    if (this.view.last < position.seq) this.#own.isAhead(position.seq)
+    if (this.#question !== undefined) this.#meanwhile.push(line)
+    this.#applyAhead(line)
     this.#handlers.applied([line], true)
     if (this.view.last < position.seq) void this.refresh()
     return true
+  }
+
+  /** Applies a line of this process, and notes it if lines before it have not been read yet. */
+  #applyAhead(line: Line): void {
+    this.view.apply(line)
+    if (this.view.last < line.seq) this.#own.isAhead(line.seq)
   }
 
   /**
@@ -409,6 +417,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
     this.view.restart(position, position.seq, position.seq)
     if (this.#started) this.#epochSince = this.#options.clock.monotonic()
     this.#needsSnapshot = true
+    this.#meanwhile = []
     this.#own.clear()
     if (this.#started) this.#handlers.lost('epoch')
     this.#started = true
@@ -432,6 +441,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       await this.#owed.read()
       const isPaid = this.#owed.size === 0 || (await this.#pay(store))
       if (this.#closed) return false
+      this.#meanwhile = []
       const sentMonotonic = clock.monotonic()
       const sentWall = clock.now()
       const question = ++this.#asked
@@ -494,6 +504,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       if (why === 'epoch' && this.#started) this.#epochSince = this.#options.clock.monotonic()
       this.#own.clear()
       for (const line of lines) this.view.apply(line)
+      if (why === 'gap') for (const line of this.#meanwhile) if (line.seq > position.seq) this.#applyAhead(line)
       const wasReported = this.#needsSnapshot && why === 'gap'
       this.#needsSnapshot = false
       // What was held here became invalid when the epoch was met.
