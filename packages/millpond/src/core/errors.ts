@@ -1,6 +1,6 @@
 // The only error class: what failed, the value, the remedy.
 import { readable } from './readable.ts'
-import { isSecretName, withoutSecrets } from './without-secrets.ts'
+import { isSecretName, withoutLoginIn, withoutSecrets } from './without-secrets.ts'
 
 /** The possible values of a `MillpondError`'s `code`: stable, so that programs can tell errors apart. */
 export type ErrorCode =
@@ -95,7 +95,7 @@ export function show(value: unknown): string {
   try {
     text =
       typeof value === 'string'
-        ? JSON.stringify(value)
+        ? JSON.stringify(withoutLoginIn(value))
         : typeof value === 'bigint'
           ? `${value}n`
           : typeof value === 'object' && value !== null
@@ -123,10 +123,14 @@ function describe(value: object): string {
   return json === '{}' && name !== 'Object' ? `an instance of ${name}` : json
 }
 
+/** A password may have been given as a number or a list; whether there is one is no secret. */
+const isContent = (item: unknown): boolean => item !== undefined && item !== null && typeof item !== 'boolean'
+
 /** For `JSON.stringify`: bytes may be a key, so only their number is shown. */
 function withoutContents(this: unknown, name: string, item: unknown): unknown {
+  if (isSecretName(name) && isContent(item)) return '***'
   if (typeof item === 'bigint') return `${item}n`
-  if (typeof item === 'string' && isSecretName(name)) return '***'
+  if (typeof item === 'string') return withoutLoginIn(item)
   const raw: unknown = typeof this === 'object' && this !== null ? Reflect.get(this, name) : item
   return ArrayBuffer.isView(raw) ? bytesOf(raw) : item
 }

@@ -22,11 +22,18 @@ export function withoutSecrets(text: string): string {
   return text.replace(URL_LIKE, withoutLogin).replace(ASSIGNED, `$1${MASK}`).replace(PRIVATE_KEY, MASK)
 }
 
+/** A text that is a URL as a whole: its password may contain quotes and spaces, too. */
+export function withoutLoginIn(text: string): string {
+  return /^[a-z][a-z\d+.-]{1,30}:\/\//i.test(text) ? withoutLogin(text) : text
+}
+
 /**
  * A password that is not percent-encoded may contain `/` and `@`, so all up to the last `@` may be one; but the path of
  * a page may contain `@`, too.
  */
 function withoutLogin(url: string): string {
   if (!url.includes('@') || (/^https?:\/\/[^@/?#]+[/?#]/i.test(url) && URL.canParse(url))) return url
-  return url.replace(/^([^:]+:\/+).*@/s, `$1${MASK}@`)
+  const scheme = /^[^:]+:\/+/.exec(url)?.[0] ?? ''
+  const end = url.lastIndexOf('@')
+  return end < scheme.length ? url : `${scheme}${MASK}${url.slice(end)}`
 }

@@ -33,11 +33,15 @@ export function wrongUrl(given: unknown, why: string, { at }: UrlWords): Millpon
 
 /** A URL, or what was given as a host: all between scheme and last `@` may be a secret, and so may a parameter. */
 export function showAddress(given: unknown): string {
-  return show(
-    typeof given === 'string'
-      ? given.replace(/^([a-z][a-z\d+.-]*:\/+)?.*@/is, '$1***@').replace(/([?#]).*$/s, '$1***')
-      : given,
-  )
+  return show(typeof given === 'string' ? withoutLogin(given).replace(/([?#]).*$/s, '$1***') : given)
+}
+
+/** Without a pattern for the whole: one would try each `/` of a long run again. */
+function withoutLogin(given: string): string {
+  const end = given.lastIndexOf('@')
+  if (end < 0) return given
+  const scheme = /^[a-z][a-z\d+.-]*:\/+/i.exec(given.slice(0, end))?.[0] ?? ''
+  return `${scheme}***${given.slice(end)}`
 }
 
 /** Whether a path is a URL, which may have a password in it. */

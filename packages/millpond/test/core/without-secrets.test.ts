@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { MillpondError, show } from '../../src/core/errors.ts'
 import { readable } from '../../src/core/readable.ts'
 import { withoutSecrets } from '../../src/core/without-secrets.ts'
+import { showAddress } from '../../src/tiers/url.ts'
 
 test.each([
   ['redis://app:hunter2@h:6379/0', 'redis://***@h:6379/0'],
@@ -20,6 +21,28 @@ test.each([
 ])('%s', (text, shown) => {
   expect(withoutSecrets(text)).toBe(shown)
   expect(show({ url: [text] })).not.toContain('hunter2')
+})
+
+test.each([
+  ['with a quotation mark', 'redis://app:hun"ter2@h', '"redis://***@h"'],
+  ['with an apostrophe', "redis://app:hun'ter2@h", '"redis://***@h"'],
+  ['with a space', 'redis://app:hun ter2@h', '"redis://***@h"'],
+  ['a token longer than what is searched', `redis://app:hunter2${'x'.repeat(3000)}@h`, '"redis://***@h"'],
+  ['in a member', { urls: ['redis://app:hun"ter2@h'] }, '{"urls":["redis://***@h"]}'],
+  ['as a number', { password: 27182 }, '{"password":"***"}'],
+  ['as a list', { password: ['hunter2'] }, '{"password":"***"}'],
+  ['as an object', { credentials: { user: 'hunter2' } }, '{"credentials":"***"}'],
+  ['whether there is one', { password: true, token: null }, '{"password":true,"token":null}'],
+])('a password of a URL or an option: %s', (_, value, shown) => {
+  expect(show(value)).toBe(shown)
+})
+
+test('an address is searched in a bounded time', () => {
+  const began = performance.now()
+  for (const end of ['', '@h', '\n@h']) expect(showAddress(`redis:${'/'.repeat(50_000)}${end}`)).toContain('redis:/')
+  expect(performance.now() - began, 'in time').toBeLessThan(2000)
+  expect(showAddress('redis://app:hun\nter2@h?password=hunter2')).toBe('"redis://***@h?***"')
+  expect(showAddress('app:hunter2@h')).toBe('"***@h"')
 })
 
 test('what only looks like one is shown', () => {
