@@ -80,6 +80,7 @@ async function tell(): Promise<void> {
       "client's core %",
       'of which its reads',
       'invalidations/s',
+      'rejected/s',
     ]
     const load = loadavg().map((part) => part.toFixed(1))
     console.log(
@@ -92,7 +93,7 @@ async function tell(): Promise<void> {
   }
 }
 
-function cells({ server, commands, bytes, client, reads, invalidations, processes }: Costs): string[] {
+function cells({ server, commands, bytes, client, reads, invalidations, rejected, processes }: Costs): string[] {
   return [
     (server * 100).toFixed(1),
     ((server * 1e6) / processes).toFixed(0),
@@ -101,5 +102,6 @@ function cells({ server, commands, bytes, client, reads, invalidations, processe
     (client * 100).toFixed(2),
     (reads * 100).toFixed(2),
     invalidations.toFixed(0),
+    rejected.toFixed(0),
   ]
 }

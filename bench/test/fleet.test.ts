@@ -19,8 +19,11 @@ describeWith('redis', 'bench:fleet', () => {
     ])
     for (const row of rows) {
       const figures = row.split('|').slice(2, -1).map(Number)
-      expect(figures.length).toBe(5)
+      const [invalidations = Number.NaN, rejected = Number.NaN] = figures.splice(6)
+      expect(figures.length).toBe(6)
       for (const figure of figures) expect(figure, row).toBeGreaterThan(0)
+      expect(invalidations > 0, row).toBe(row.includes('a second'))
+      expect(rejected, row).toBeGreaterThanOrEqual(0)
     }
   })
 })

@@ -33,6 +33,8 @@ export interface Costs {
   readonly reads: number
   /** Invalidations a second that were acknowledged. */
   readonly invalidations: number
+  /** Invalidations a second that were rejected, since the ledger did not answer in time. */
+  readonly rejected: number
 }
 
 const CHILD = fileURLToPath(new URL('./process.js', import.meta.url))
@@ -49,13 +51,14 @@ export async function costsOf(server: FleetServer, setting: Setting): Promise<Co
     await pause(REST_MS)
     const began = performance.now()
     const before = await server.figures()
-    const doneBefore = storm?.done() ?? 0
+    const told = storm?.told()
     await Promise.all([...children, alone].map(({ ask }) => ask('rest')))
     await pause(seconds * 1000)
     const used = await Promise.all(children.map(({ ask }) => ask('count')))
     const reads = await alone.ask('count')
     const after = await server.figures()
     const passed = (performance.now() - began) / 1000
+    const toldSince = storm?.told()
     return {
       processes: simulated + real,
       server: (after.seconds - before.seconds) / passed,
@@ -64,7 +67,8 @@ export async function costsOf(server: FleetServer, setting: Setting): Promise<Co
       commands: (after.commands - before.commands) / passed,
       client: used.reduce((sum, part) => sum + part, 0) / Math.max(1, real),
       reads,
-      invalidations: ((storm?.done() ?? 0) - doneBefore) / passed,
+      invalidations: ((toldSince?.acknowledged ?? 0) - (told?.acknowledged ?? 0)) / passed,
+      rejected: ((toldSince?.rejected ?? 0) - (told?.rejected ?? 0)) / passed,
     }
   } finally {
     await storm?.stop()
@@ -94,19 +98,20 @@ function invalidate(kind: Kind, url: string, namespaces: number, rate: number) {
   const cache = createCache({ name: 'fleet', tiers: [memory(), tierOf(kind, url)] })
   const began = performance.now()
   let sent = 0
-  let done = 0
+  let acknowledged = 0
+  let rejected = 0
   const timer = setInterval(() => {
     for (const due = ((performance.now() - began) * rate) / 1000; sent < due; sent++)
       cache
         .namespace(nameOf(sent % namespaces))
         .delete(`k${sent % 100}`)
         .then(
-          () => done++,
-          () => {},
+          () => acknowledged++,
+          () => rejected++,
         )
   }, 1)
   return {
-    done: () => done,
+    told: () => ({ acknowledged, rejected }),
     async stop(): Promise<void> {
       clearInterval(timer)
       await cache.close()

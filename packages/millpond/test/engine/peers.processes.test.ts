@@ -49,6 +49,7 @@ function suite(tierOf: () => object): void {
 
   it('a process that is killed right after an acked invalidation: no process finds the old value, not even after a restart', async () => {
     const [first, second] = start(2) as [Peer, Peer]
+    await warmUp([first, second])
     await first.call('set', { key: 'k', value: 'old', tags: ['t'] })
     expect(await second.call('get', { key: 'k' })).toBe('old')
     expect(await first.call('invalidateTags', { tags: ['t'] })).toBe(true)
