@@ -75,9 +75,13 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     await page.getByRole('row', { name: /50 kB.*web-1/ }).waitFor()
     expect(shop.info().memory).toMatchObject({ maxBytes: 50_000 })
     await title(/Not enough data for advice/).waitFor()
+    // What was foreseen is shown beside what has been measured since: nothing yet.
+    await page.getByRole('row', { name: /50 kB.*hits of a hundred, over 1[12],\d{3} reads.*0 reads so far/ }).waitFor()
+    expect(await lookAt(page)).toEqual([])
     await hands.hit(hands.button('Roll back…'))
     await hands.hit(hands.button('Roll back'))
     await page.getByRole('row', { name: /25 kB.*web-1/ }).waitFor()
+    await page.getByRole('row', { name: /50 kB.*changed again since: by editor/ }).waitFor()
     expect(shop.info().memory).toMatchObject({ maxBytes: 25_000 })
     await page.getByText('Nothing is applied unless you do it.').waitFor()
     await hands.hit(hands.button('Apply advice automatically…'))

@@ -275,3 +275,34 @@ export function useApplied(cache: string | undefined) {
     enabled: offers('GET', 'operations/') && may('metrics:read'),
   })
 }
+
+/** What a change brings, or why that is not known. */
+export interface Effect {
+  readonly hit_ratio_change: Range | null
+  readonly from: string | null
+  readonly reads: number
+  readonly why: string | null
+}
+
+export interface Outcome {
+  /** Of the operation. */
+  readonly id: string
+  /** `null`: applied by an earlier version. */
+  readonly predicted: Effect | null
+  readonly realised: Effect
+}
+
+/** What the applied changes were predicted to bring, and what was measured since. */
+export function useOutcomes(cache: string) {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['outcomes', cache],
+    queryFn: async ({ signal }) =>
+      (await client.get<{ readonly data: readonly Outcome[] }>('optimizations/applied/', { cache_name: cache }, signal))
+        .data,
+    refetchInterval: live.every(EVERY_MS),
+    enabled: offers('GET', 'optimizations/applied/') && may('metrics:read'),
+  })
+}

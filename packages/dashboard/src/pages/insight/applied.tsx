@@ -1,19 +1,23 @@
-// Applied recommendations: when, by whom, where they are in force, and their undo.
+// Applied recommendations: when, by whom, where they are in force, what they were to bring and brought, and their undo.
 import { useState } from 'react'
-import { type Applied, useApplied } from '../../api/insight.ts'
+import { type Applied, type Effect, useApplied, useOutcomes } from '../../api/insight.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { spelled } from '../../format/text.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time, Word } from '../../parts/words.tsx'
 import { Apply, type Tried } from './apply.tsx'
 import { settingsOf } from './figures.ts'
+import { Change } from './interval.tsx'
 import { undoOf } from './undo.ts'
 
 export function AppliedChanges({ cache }: { readonly cache: string }) {
   const { numbers } = useDashboard()
   const { may, offers } = useAccess()
   const applied = useApplied(cache)
+  const { data: outcomes } = useOutcomes(cache)
+  const outcomeOf = (row: Applied) => outcomes?.find(({ id }) => id === row.id)
   const [undone, setUndone] = useState<Tried | undefined>()
   const mayApply = may('config:write') && offers('POST', 'optimizations/apply/')
   return (
@@ -37,6 +41,8 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
                       .join(', '),
                 },
                 { name: 'Where', folded: 'wide', cell: (row) => <Where applied={row} /> },
+                { name: 'Predicted', cell: (row) => <Brings effect={outcomeOf(row)?.predicted} /> },
+                { name: 'Measured since', cell: (row) => <Brings effect={outcomeOf(row)?.realised} /> },
                 { name: 'When', cell: (row) => <Time at={row.created_at} relative /> },
                 { name: 'By', cell: (row) => row.actor },
                 { name: 'Why', folded: 'wide', cell: (row) => row.reason ?? '' },
@@ -76,6 +82,19 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
       </Answer>
       {undone !== undefined && <Apply cache={cache} tried={undone} onClose={() => setUndone(undefined)} />}
     </Section>
+  )
+}
+
+/** More hits of a hundred reads, on which evidence; or why that is not known. */
+function Brings({ effect }: { readonly effect: Effect | null | undefined }) {
+  const { numbers } = useDashboard()
+  if (effect === null || effect === undefined) return <span className="note">not recorded</span>
+  if (effect.hit_ratio_change === null) return <span className="note">{spelled(numbers, effect.why ?? '')}</span>
+  return (
+    <>
+      <Change change={effect.hit_ratio_change} />{' '}
+      <span className="note">hits of a hundred, over {numbers.count(effect.reads)} reads</span>
+    </>
   )
 }
 
