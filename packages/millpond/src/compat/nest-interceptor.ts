@@ -77,7 +77,8 @@ export function CacheTags(tags: readonly string[] | OfContext<readonly string[]>
 /**
  * Caches what handlers return: `@UseInterceptors(CacheInterceptor)`, or `{ provide: APP_INTERCEPTOR, useClass:
  * CacheInterceptor }` for all routes. Concurrent requests for one URL share one execution. Cached are GET requests
- * without an `Authorization` or `Cookie` header, and whatever has a `CacheKey`; never GraphQL and server-sent events.
+ * without an `Authorization` or `Cookie` header for which no guard has set `request.user`, and whatever has a
+ * `CacheKey`; never GraphQL and server-sent events, nor a response whose status the handler has set.
  * The response has a header `X-Cache`: `HIT` or `MISS`.
  */
 export class CacheInterceptor implements NestInterceptor {
@@ -103,10 +104,12 @@ export class CacheInterceptor implements NestInterceptor {
         keyOf(key),
         async (control) => {
           hasFailed = true
+          const status = statusOf(context)
           const values = await valuesOf(next.handle())
           hasFailed = false
           own = { values }
-          const answer = this.#keep(values, context)
+          // A hit would have that of the route.
+          const answer = statusOf(context) === status ? this.#keep(values, context) : undefined
           if (answer === undefined) return undefined
           const ttl = await metadata<Duration>(TTL, context)
           if (ttl !== undefined) control.setTtl(endless(parseDuration(ttl, 'CacheTTL')))
@@ -125,7 +128,10 @@ export class CacheInterceptor implements NestInterceptor {
     }
   }
 
-  /** The entry's name; nothing: not cached. Override it to tell requests apart by more than their URL. */
+  /**
+   * The entry's name; nothing: not cached. Override it to tell requests apart by more than their URL; what this one
+   * returns nothing for is private, so then return nothing too.
+   */
   protected trackBy(context: ExecutionContext): KeyOfRequest | Promise<KeyOfRequest> {
     if (hasKey(context)) return metadata<string | null>(KEY, context)
     if (context.getType() !== 'http' || !this.isRequestCacheable(context)) return undefined
@@ -134,8 +140,10 @@ export class CacheInterceptor implements NestInterceptor {
 
   /** Whether a request without a `CacheKey` is cached. */
   protected isRequestCacheable(context: ExecutionContext): boolean {
-    const { method, headers } = context.switchToHttp().getRequest<Request>()
-    return this.allowedMethods.includes(method) && headers.authorization === undefined && headers.cookie === undefined
+    const { method, headers, user } = context.switchToHttp().getRequest<Request>()
+    // A guard may know a user by something else, such as a key in a header of its own.
+    const isAnyone = headers.authorization === undefined && headers.cookie === undefined
+    return this.allowedMethods.includes(method) && isAnyone && (user === undefined || user === null)
   }
 
   #keep(values: readonly unknown[], context: ExecutionContext): RouteAnswer | undefined {
@@ -159,8 +167,11 @@ interface Request {
   readonly headers: Readonly<Record<string, unknown>>
   readonly url: string
   readonly originalUrl?: string
+  /** As guards set it. */
+  readonly user?: unknown
 }
 interface Response {
+  readonly statusCode?: number
   readonly headersSent?: boolean
   readonly sent?: boolean
   setHeader?(name: string, value: string): unknown
@@ -190,6 +201,9 @@ async function metadata<T>(name: string, context: ExecutionContext): Promise<T |
 /** Nest takes whatever can be iterated for what a handler returns. */
 const given = (values: readonly unknown[] | undefined, next: CallHandler): ReturnType<CallHandler['handle']> =>
   values === undefined ? next.handle() : (values as unknown as ReturnType<CallHandler['handle']>)
+
+const statusOf = (context: ExecutionContext): number | undefined =>
+  context.getType() === 'http' ? context.switchToHttp().getResponse<Response>().statusCode : undefined
 
 function tell(context: ExecutionContext, state: 'HIT' | 'MISS'): void {
   if (context.getType() !== 'http') return

@@ -145,9 +145,12 @@ interface OwnClient {
   end(): Promise<void>
 }
 
-/** The database and user of a client: answers may differ between them. */
+/** The database and user of a client, and what it sets as it connects (`-c search_path=…`): answers may differ. */
 const whereOf = (client: object): string =>
-  JSON.stringify(['host', 'port', 'database', 'user'].map((name) => String(Reflect.get(client, name))))
+  JSON.stringify([
+    ...['host', 'port', 'database', 'user'].map((name) => String(Reflect.get(client, name))),
+    String(Reflect.get(Object(Reflect.get(client, 'connectionParameters')), 'options')),
+  ])
 
 interface Asked {
   readonly sent: { readonly sql: string; readonly parameters: unknown; readonly as: string }

@@ -17,6 +17,7 @@ import {
   Res,
   Scope,
   Sse,
+  UseGuards,
   UseInterceptors,
 } from '@nestjs/common'
 import { type Cache, createCache } from 'millpond'
@@ -192,8 +193,9 @@ describe.each(Object.keys(platforms))('routes over %s', (platform) => {
   // nestjs/nest#3883, #8273: keys of one's own by a function, by a subclass, beside a time to live.
   it('takes keys from decorators and subclasses, each time anew', async () => {
     class ByLanguage extends CacheInterceptor {
-      protected override trackBy(context: ExecutionContext): string | undefined {
-        return `${super.trackBy(context)} ${context.switchToHttp().getRequest().headers['accept-language']}`
+      protected override async trackBy(context: ExecutionContext): Promise<string | null | undefined> {
+        const url = await super.trackBy(context)
+        return url && `${url} ${context.switchToHttp().getRequest().headers['accept-language']}`
       }
     }
     class Deals {
@@ -222,6 +224,44 @@ describe.each(Object.keys(platforms))('routes over %s', (platform) => {
     ]).toEqual(['ada 3', 'bob 4', 'ada 3', 'undefined 5', 'undefined 6'])
     await cache.delete('ada')
     expect(await named({ authorization: 'ada' })).toBe('ada 7')
+  })
+
+  it('keeps nothing for a user whom a guard knows, nor with a status that the handler sets', async () => {
+    const guard = {
+      canActivate(context: ExecutionContext): boolean {
+        const request = context.switchToHttp().getRequest()
+        request.user = request.headers['x-api-key']
+        return true
+      },
+    }
+    class Deals {
+      reads = 0
+      async mine(request: { user?: string }): Promise<object> {
+        return { who: request.user ?? 'nobody' }
+      }
+      async find(response: { status(code: number): unknown }): Promise<object> {
+        if (++this.reads < 3) response.status(404)
+        return { reads: this.reads }
+      }
+    }
+    method(Deals, 'mine', [Get('mine'), UseGuards(guard), UseInterceptors(CacheInterceptor)], [Req()])
+    method(Deals, 'find', [Get('find'), UseInterceptors(CacheInterceptor)], [Res({ passthrough: true })])
+    const ask = await start(platform, Deals, open())
+    const who = async (headers: Record<string, string>) => JSON.parse((await ask('/mine', { headers })).text).who
+    expect([
+      await who({ 'x-api-key': 'ada' }),
+      await who({ 'x-api-key': 'bob' }),
+      await who({}),
+      await who({ 'x-api-key': 'ada' }),
+    ]).toEqual(['ada', 'bob', 'nobody', 'ada'])
+    const found = []
+    for (let round = 0; round < 4; round++) found.push(await ask('/find'))
+    expect(found.map(({ status, text, x }) => `${status} ${text} ${x}`)).toEqual([
+      '404 {"reads":1} MISS',
+      '404 {"reads":2} MISS',
+      '200 {"reads":3} MISS',
+      '200 {"reads":3} HIT',
+    ])
   })
 
   it('server-sent events pass', async () => {

@@ -166,6 +166,15 @@ describe.each([
     expect([await way.name(1), await way.name(1), cache.stats().hits]).toEqual(['Zoe', 'Zoe', hits + 1])
   })
 
+  it('a trigger that is created ends no transaction, although its body ends with END', async () => {
+    await way.send('BEGIN')
+    await way.send("CREATE TRIGGER t AFTER DELETE ON users BEGIN UPDATE users SET name = 'x'; SELECT 1; END")
+    await way.send("UPDATE users SET name = 'Eve' WHERE id = 1")
+    expect(await way.name(1)).toBe('Eve')
+    await way.send('ROLLBACK')
+    expect(await way.name(1)).toBe('Ada')
+  })
+
   it.each([
     'INSERT OR ROLLBACK INTO users (id, name) VALUES (1, 2)',
     'UPDATE OR ROLLBACK users SET id = 1 WHERE id = 2',
@@ -275,6 +284,24 @@ describeWith('postgres', 'connections of a pool', () => {
     expect(cache.stats().misses).toBe(misses + 1)
     for (const client of [utc, one, two, local]) client.release(true)
     await pool.end()
+    await database.close()
+  })
+
+  it('pg: pools that open their connections with other options do not share answers', async () => {
+    const database = await openPostgres()
+    await database.behind("CREATE SCHEMA shop; CREATE TABLE shop.users AS SELECT 1 AS id, 'Shop' AS name")
+    await database.behind("INSERT INTO users (id, name) VALUES (1, 'Ada')")
+    const orm = pgCache({ cache })
+    const { Pool } = orm.module(pg)
+    const name = async (options?: string) => {
+      const pool = new Pool({ connectionString: database.url, options })
+      pool.on('error', () => undefined)
+      const { rows } = await orm.cached(TTL, () => pool.query('SELECT name FROM users WHERE id = 1'))
+      await pool.end()
+      return rows[0].name
+    }
+    expect([await name(), await name('-c search_path=shop'), await name()]).toEqual(['Ada', 'Shop', 'Ada'])
+    expect(cache.stats().hits).toBe(1)
     await database.close()
   })
 })

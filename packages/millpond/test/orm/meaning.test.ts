@@ -1,5 +1,6 @@
 // What a statement does to those after it on its connection.
 import { describe, expect, it } from 'vitest'
+import { Door } from '../../src/orm/door/door.ts'
 import { readStatement } from '../../src/orm/statements/statement.ts'
 
 const read = (sql: string, dialect: 'postgres' | 'sqlite' = 'postgres') =>
@@ -37,6 +38,9 @@ describe('names mean something else after it', () => {
     "with t as (select set_config('app.tenant', '7', false)) select * from users",
     "do $$ begin execute 'set search_path = shop'; end $$",
     'set U&"search\\005fpath" = shop',
+    // Of these it is not known which of two that look alike they are.
+    'set app.tenant = "Shop"',
+    "set app.tenant = E'a\\nb'",
   ])('%s', (sql) => expect(meaning(sql)).toBe('other'))
 
   it.each([
@@ -64,6 +68,11 @@ describe('nothing means anything else after it', () => {
     'reset work_mem',
     'discard plans',
     'begin',
+    // What is only defined is executed later, or on other connections.
+    "create function f() returns int language sql set search_path = '' as $$ select 1 $$",
+    "create or replace procedure f() language plpgsql as $$ begin execute 'set role shop'; end $$",
+    "alter role shop set search_path = 'shop'",
+    "comment on table users is 'found by its search_path'",
   ])('%s', (sql) => expect(meaning(sql)).toBe('same'))
 
   it.each(['pragma table_info(users)', 'pragma foreign_keys = on', 'pragma journal_mode = wal'])('SQLite: %s', (sql) =>
@@ -74,9 +83,11 @@ describe('nothing means anything else after it', () => {
 it('what answers may depend on besides is told with its value', () => {
   const sequelize =
     "SET standard_conforming_strings=on;SET client_min_messages TO warning;SET TIME ZONE INTERVAL '+00:00' HOUR TO MINUTE"
-  expect(meaning(sequelize)).toEqual({ timezone: 'interval +00:00 hour to minute' })
-  expect(meaning("set app.tenant = '7'")).toEqual({ 'app.tenant': 'app . tenant = 7' })
-  expect(meaning('reset time zone')).toEqual({ timezone: undefined })
+  expect(meaning(sequelize)).toEqual({ timezone: "interval '+00:00' hour to minute" })
+  expect(meaning("set app.tenant = '7'")).toEqual({ 'app.tenant': "'7'" })
+  expect(meaning("set app.tenant to 'default'")).toEqual({ 'app.tenant': "'default'" })
+  for (const sql of ['reset time zone', 'set time zone local', 'set timezone to default'])
+    expect(meaning(sql)).toEqual({ timezone: undefined })
 })
 
 describe('tables that are read, where their names are hard to see', () => {
@@ -125,4 +136,25 @@ it('what is explained by being done counts for everything where it may write', (
   ])
     expect({ sql, ...read(sql) }).toMatchObject({ kind: 'write', isOpaque: true })
   expect(read('explain select * from users').kind).toBe('session')
+})
+
+describe('a definition is one statement, and ends no transaction', () => {
+  it.each([
+    'create trigger t after update on users begin update users set name = 1; delete from jobs; end',
+    'create trigger if not exists t after update on users begin select case when 1 then 2 end; end;',
+  ])('SQLite: %s', (sql) => expect(read(sql, 'sqlite')).toMatchObject({ kind: 'write', isOpaque: true }))
+
+  it('of a function in standard SQL', () => {
+    const sql = 'create or replace function f() returns int begin atomic select 1; select 2; end'
+    expect(read(sql)).toMatchObject({ kind: 'write', isOpaque: true })
+    expect(read(`${sql}; commit`).kind).toBe('commit')
+    expect(read("create function f(begin date) returns int language sql as 'select 1'; commit").kind).toBe('commit')
+  })
+})
+
+it('a long text is parsed once for all that ask for it while it is sent', () => {
+  const door = new Door({ cache: {} as never }, 'pg', 'postgres')
+  const sql = `select * from users where id in (${Array.from({ length: 2000 }, (_, at) => `$${at + 1}`).join()})`
+  expect(door.read(sql)).toBe(door.read(sql))
+  expect(door.read(`${sql} limit 1`)).not.toBe(door.read(sql))
 })

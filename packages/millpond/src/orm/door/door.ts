@@ -38,7 +38,7 @@ export interface Form<R> {
 export type Run<R> = () => Promise<R>
 
 const MAX_STATEMENTS = 5000
-/** Longer SQL texts are parsed each time: those of bulk writes hardly ever repeat. */
+/** Of longer SQL texts only the last is kept: those of bulk writes hardly ever repeat, but each is asked for twice. */
 const MAX_KEPT_TEXT = 5000
 const MAX_ROW_TAGS = 60
 
@@ -54,6 +54,7 @@ export class Door {
   readonly #keys = new Map<string, readonly string[]>()
   readonly #views = new Map<string, readonly string[]>()
   readonly #statements = new Map<string, Statement>()
+  #long: { readonly sql: string; readonly statement: Statement } | undefined
 
   /**
    * @param kind the ORM: the form of answers differs between ORMs.
@@ -80,16 +81,19 @@ export class Door {
     }
   }
 
-  /** The parsed statement; each text is parsed once. */
+  /** The parsed statement; each text is parsed once, a long one until another is sent. */
   read(sql: string): Statement {
-    const known = this.#statements.get(sql)
+    const known = this.#long?.sql === sql ? this.#long.statement : this.#statements.get(sql)
     if (known !== undefined) return known
     const statement = readStatement(
       sql,
       this.dialect,
       this.#options.schema ?? (this.dialect === 'postgres' ? 'public' : 'main'),
     )
-    if (sql.length > MAX_KEPT_TEXT) return statement
+    if (sql.length > MAX_KEPT_TEXT) {
+      this.#long = { sql, statement }
+      return statement
+    }
     // A text that contains values hardly ever repeats.
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear()
     this.#statements.set(sql, statement)

@@ -26,6 +26,8 @@ const TEMPORARY =
   /\bcreate (?:or replace )?(?:global |local )?temp(?:orary)?\b|\bcreate\b[^(]* (?:pg_)?temp(?:_\w+)? \. |(?<!\binsert )\binto (?:local )?(?:temp(?:orary)? (?!\.)|(?:pg_)?temp(?:_\w+)? \. )/
 /** In code that the database executes, such as that of `do`. */
 const WITHIN = /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset) (?:session )?role\b/
+/** What these contain is executed later, or on other connections. */
+export const DEFINITION = /^(?:create (?:or replace )?(?:function|procedure)|alter|comment)\b/
 const LOCAL_CONFIG = /\bset_config \( [^()]* , true \)/g
 const CONFIG = /\bset_config\b/g
 
@@ -41,16 +43,17 @@ export function meaningOf(
     if (first === 'attach' || first === 'detach') return OTHER
     if (first === 'pragma') return PRAGMAS.has(words.findLast((_, at) => isPragma(words, at)) ?? '') ? OTHER : SAME
   } else {
-    if (first === 'set') return name === 'local' ? SAME : setting(name === 'session' ? words.slice(2) : words.slice(1))
+    if (first === 'set') return name === 'local' ? SAME : setting(tokens.slice(name === 'session' ? 2 : 1))
     if (first === 'reset') return resetting(words.slice(1))
     if (first === 'discard') return name === 'all' ? OTHER : SAME
   }
+  const runs = isOpaque && !DEFINITION.test(words.slice(0, 4).join(' '))
   // A string is only a value, unless the statement executes it.
-  const text = tokens.map((token) => (token.kind === 'value' && !isOpaque ? "''" : token.text.toLowerCase())).join(' ')
+  const text = tokens.map((token) => (token.kind === 'value' && !runs ? "''" : token.text.toLowerCase())).join(' ')
   if (TEMPORARY.test(text) && (kind !== 'write' || isOpaque || first === 'select' || first === 'with')) return OTHER
   const configs = text.match(CONFIG)?.length ?? 0
   if (configs > 0 && !isOpaque) return text.match(LOCAL_CONFIG)?.length === configs ? SAME : OTHER
-  return isOpaque && WITHIN.test(text) ? OTHER : SAME
+  return runs && WITHIN.test(text) ? OTHER : SAME
 }
 
 /** What a text may change that could not be parsed. */
@@ -69,15 +72,23 @@ export function joinedMeaning(all: readonly { readonly kind: string; readonly me
 const isPragma = (words: readonly string[], at: number): boolean => at === 1 || (at === 3 && words[2] === '.')
 
 /** `set name = value`, `set time zone value`, `set role value`. */
-function setting(words: readonly string[]): Meaning {
+function setting(tokens: readonly Token[]): Meaning {
+  const words = tokens.map(({ text }) => text)
   const [first = '', second] = words
   if (first === 'authorization' || NAMING.has(first)) return OTHER
   if (HARMLESS.test(first)) return SAME
-  if (first === 'time' && second === 'zone')
-    return { ...SAME, settings: new Map([['timezone', words.slice(2).join(' ')]]) }
   if (first === 'standard_conforming_strings') return /^(?:on|true|1|default)$/.test(words.at(-1) ?? '') ? SAME : OTHER
-  const at = words.findIndex((word) => word === '=' || word === 'to')
-  return { ...SAME, settings: new Map([[words.slice(0, Math.max(at, 1)).join(''), words.join(' ')]]) }
+  const isZone = first === 'time' && second === 'zone'
+  const at = isZone ? 1 : words.findIndex((word) => word === '=' || word === 'to')
+  const name = isZone ? 'timezone' : words.slice(0, Math.max(at, 1)).join('')
+  const value = tokens.slice(Math.max(at, 0) + 1)
+  const [only] = value
+  if (value.length === 1 && only?.kind === 'word' && (only.text === 'default' || (isZone && only.text === 'local')))
+    return { ...SAME, settings: new Map([[name, undefined]]) }
+  // Of these the exact text is not known.
+  if (value.some((one) => one.kind === 'quoted' || (one.kind === 'value' && one.value === undefined))) return OTHER
+  const texts = value.map((one) => (one.kind === 'value' ? `'${one.text}'` : one.text))
+  return { ...SAME, settings: new Map([[name, texts.join(' ')]]) }
 }
 
 function resetting(words: readonly string[]): Meaning {

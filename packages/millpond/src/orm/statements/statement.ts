@@ -4,7 +4,7 @@
 // `extract(year from x)`) is only a tag that is never invalidated, or an invalidation without effect. A statement that
 // is not understood is not cached if it reads, and invalidates everything if it writes.
 import { conditionsOf, setColumns } from './conditions.ts'
-import { joinedMeaning, type Meaning, meaningOf, meaningOfBroken, SAME } from './meaning.ts'
+import { DEFINITION, joinedMeaning, type Meaning, meaningOf, meaningOfBroken, SAME } from './meaning.ts'
 import type { SqlDialect, Token } from './tokens.ts'
 import { tokensOf } from './tokens.ts'
 
@@ -119,14 +119,26 @@ export function readStatement(sql: string, dialect: SqlDialect, defaultSchema: s
   return all.length === 1 ? only : { ...together(all), meaning: joinedMeaning(all) }
 }
 
-/** Statements that are sent in one text. */
+/** Statements that are sent in one text. Those in the body of a trigger or function belong to its definition. */
 function parts(tokens: readonly Token[]): readonly (readonly Token[])[] {
   const all: Token[][] = [[]]
-  for (const token of tokens) {
-    if (token.kind === 'mark' && token.text === ';') all.push([])
-    else all.at(-1)?.push(token)
+  let isBody = false
+  for (const [at, token] of tokens.entries()) {
+    const part = all.at(-1) ?? []
+    if (token.kind === 'word' && token.text === 'begin') isBody ||= opensBody(part, tokens[at + 1])
+    const isEnd = token.kind === 'mark' && token.text === ';'
+    if (isEnd && isBody) isBody = !(part.at(-1)?.text === 'end' && part.at(-2)?.text === ';')
+    if (isEnd && !isBody) all.push([])
+    else part.push(token)
   }
   return all.filter((part) => part.length > 0)
+}
+
+/** Whether a `begin` after these tokens opens a body: of a trigger of SQLite, or `begin atomic`. */
+function opensBody(before: readonly Token[], after: Token | undefined): boolean {
+  const words = before.slice(0, 4).map(({ text }) => text)
+  if (words[0] !== 'create') return false
+  return words.includes('trigger') || (after?.text === 'atomic' && DEFINITION.test(words.join(' ')))
 }
 
 /**
