@@ -58,6 +58,16 @@ export function loadStrategies(given: unknown, { hasTtl, hasTags, ttl }: Told): 
   return names
 }
 
+/** Names that change nothing: they ask that a TTL or tags be said. */
+const ONLY_ASK: ReadonlySet<string> = new Set(['ttl', 'tag-based'])
+
+/** Judged options, without what is not judged again when the options change that they are laid over. */
+export function onceJudged<T extends { readonly strategy?: unknown }>(options: T): T {
+  const { strategy, ...rest } = options
+  if (strategy === undefined) return options
+  return { ...rest, strategy: [strategy].flat().filter((name) => !ONLY_ASK.has(dashed(name))) } as T
+}
+
 /** @throws MillpondError `OPTION_INVALID` */
 export function checkAdapts(choosesTtl: boolean, what: string): void {
   if (choosesTtl) return

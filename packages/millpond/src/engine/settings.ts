@@ -10,6 +10,7 @@ import {
   type LoadPolicy,
   resolvePolicy,
 } from '../core/options.ts'
+import { onceJudged } from '../core/strategies.ts'
 import { namespaceOf } from '../core/tenant.ts'
 import type { Relations } from '../invalidate/relations.ts'
 import type { Route, Routing } from './route.ts'
@@ -74,11 +75,11 @@ export class CacheSettings {
 
   /** The live settings of a namespace that opens. `code`: its own, if it has any. */
   open(namespace: string, code: LoadOptions = NOTHING): Settings {
-    const said: SettingLayers = { code, changed: NOTHING }
-    const policy = policyOf(said, this.#baseOf(namespace))
+    const policy = policyOf({ code, changed: NOTHING }, this.#baseOf(namespace))
     const route = this.#routing.of(namespaceOf(namespace))
     const page: Page = {
-      ...said,
+      code: onceJudged(code),
+      changed: NOTHING,
       policy,
       settings: {
         ...this.common,
@@ -98,7 +99,7 @@ export class CacheSettings {
     const page = this.#pages.get(namespace)
     if (page === undefined) return
     policyOf({ code, changed: page.changed }, this.#baseOf(namespace))
-    this.#pages.set(namespace, { ...page, code })
+    this.#pages.set(namespace, { ...page, code: onceJudged(code) })
     this.#follow()
   }
 

@@ -55,6 +55,18 @@ describe('P7: a strategy by name', () => {
     expect(asked).toEqual(['a'])
   })
 
+  it('a namespace that names what the cache sets leaves the cache free to change it', async () => {
+    const { cache } = make()
+    await cache.configure({ defaults: { ttl: '1m', tags: ['all'] } })
+    const named = cache.namespace('named', { strategy: ['ttl', 'tag-based'] })
+    await cache.configure({ defaults: { ttl: null, tags: null } })
+    await cache.configure({ defaults: { jitter: 0.1 } })
+    await cache.namespace('later', { ttl: 5000 }).getOrSet('a', () => 1)
+    await named.getOrSet('a', () => 1)
+    expect(await named.get('a')).toBe(1)
+    expect(() => cache.namespace('too-late', { strategy: 'ttl' })).toThrow('the strategy ttl needs ttl')
+  })
+
   it('for a wrapped function, and over the options of a registered loader, in both directions', async () => {
     const { cache, asked } = make()
     const user = cache.wrap((id: number) => `user ${id}`, { key: ['user'], strategy: 'adaptive' })
