@@ -16,6 +16,7 @@ const HELP = `usage: npm run bench:insight -- DIR [options]
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
   --part a,b      of recorder, mrc, shadow, advice, prefetch, ttl; default all. Prefetch plays made traffic, too
   --only a,b      these traces, by a part of their names
+  --recorded      these traces alone, no made traffic
   --seeds N       prefetch with so many sets of hashes, to see what is chance; default 3
   --cells         a line for each trace, too
   --json          print what was measured as JSON, nothing else`
@@ -25,6 +26,7 @@ const { values, positionals } = parseArgs({
   options: {
     part: { type: 'string' },
     only: { type: 'string' },
+    recorded: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '3' },
     cells: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -74,7 +76,7 @@ async function bench(path: string): Promise<void> {
   const isWanted = ({ name }: { readonly name: string }): boolean =>
     only === undefined || only.some((part) => name.includes(part))
   const files = trafficFiles(path).filter(isWanted)
-  const made = wanted.includes(PREFETCH) ? madeTraffic().filter(isWanted) : []
+  const made = wanted.includes(PREFETCH) && !values.recorded ? madeTraffic().filter(isWanted) : []
   if (files.length + made.length === 0) {
     console.error(`no trace *.gz in ${path}`)
     process.exitCode = 1

@@ -1,5 +1,5 @@
 // What a whole cache does, read by read: the yardstick for estimates from a sample. It evicts the least recently used;
-// what has expired takes no room.
+// what has expired takes no room. As memory does, it refuses what is larger than itself, and evicts nothing for that.
 import type { Traffic } from './traffic.ts'
 
 /**
@@ -31,6 +31,11 @@ export function exactMissRatio(
     for (let oldest = loaded.first; oldest >= 0 && now - (loadedAt[oldest] as number) >= ttlMs; oldest = loaded.first)
       leave(oldest)
     const weight = weights === undefined ? 1 : (weights[at] as number)
+    if (weight > capacity) {
+      misses++
+      if (used.has(key)) leave(key)
+      continue
+    }
     if (used.has(key)) {
       used.remove(key)
       room += (held[key] as number) - weight

@@ -101,7 +101,7 @@ async function insight({ root, answers, traces, signal }: BesideOptions): Promis
   const file = traces ?? traceOf(root, answers)
   const { prefetch, ttl }: { prefetch: readonly Prefetched[]; ttl: readonly ChosenTtl[] } = await told(
     bench('insight.js'),
-    [file, '--part', 'prefetch,ttl', '--json'],
+    [file, '--part', 'prefetch,ttl', '--recorded', '--json'],
     signal,
   )
   const traffic = traces === undefined ? 'this traffic' : 'recorded traffic'

@@ -145,10 +145,10 @@ test('with --insight on, what watches the cache answers in the control plane and
     expect(json.nodes[0].said).toMatchObject({ capacity: { unit: 'bytes' }, evidence: { is_enough: false } })
     expect(json.nodes[0].said.evidence.reads).toBeGreaterThan(5)
     const { json: live } = await watched.get('/api/live/')
-    expect(live.insight).toMatchObject({ prediction: { state: 'closed', loads: { loaded: 0 } } })
+    expect(live.insight).toMatchObject({ prediction: { state: 'open', loads: { loaded: 0 } } })
     expect(live.cache.loads).toBeGreaterThan(0)
     const { text } = await watched.get('/api/dashboard/metrics/prometheus/', ADMINISTRATOR)
-    expect(text).toMatch(/^millpond_prefetch_open\{cache="[^"]+"\} 0$/m)
+    expect(text).toMatch(/^millpond_prefetch_open\{cache="[^"]+"\} 1$/m)
     expect(text).toMatch(/^millpond_prefetch_keeping\{cache="[^"]+"\} 0$/m)
     expect(text).toMatch(/^millpond_prefetch_kept_total\{cache="[^"]+"\} 0$/m)
   } finally {

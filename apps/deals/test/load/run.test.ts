@@ -98,8 +98,8 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
       violations: [],
       seeds: [{ on: { stale: 0 }, off: { stale: 0 }, again: { stale: 0 } }],
     })
-    // It was on: what watches it says how loading ahead stands.
-    expect(comparison.seeds[0].prediction).toMatchObject({ state: 'closed' })
+    // It was on: what watches it says how loading ahead stands, which is open while memory has room.
+    expect(comparison.seeds[0].prediction).toMatchObject({ state: 'open' })
     expect(comparison.seeds[0].on.loads).toBeGreaterThan(0)
     const names = comparison.rows.map(({ name }: { name: string }) => name)
     expect(names).toEqual(['hitRate', 'loads', 'queries', 'p95Ms', 'stale'])

@@ -33,8 +33,11 @@ export class Pushes {
   add(one: Pushed, isOwn: boolean): void {
     this.#pushed.add(one)
     const now = this.#clock.monotonic()
-    const dueAt = isOwn ? now + PACE_MS : Math.max(now, this.#askedAt + PACE_MS)
-    if (dueAt >= this.#dueAt) return
+    const paced = Math.min(Math.max(now, this.#askedAt + PACE_MS), now + PACE_MS)
+    const dueAt = isOwn ? now + PACE_MS : paced
+    // A timer may have been dropped, or have been one of another clock: faked timers that are real again.
+    const isDue = now <= this.#dueAt && this.#dueAt <= now + PACE_MS
+    if (isDue && dueAt >= this.#dueAt) return
     this.#cancel()
     this.#dueAt = dueAt
     // What is pushed in one turn goes out together.

@@ -276,6 +276,8 @@ export class Ledger implements PolledNamespace, Member, Pushed {
     if (command.isOver) return advanced
     this.#owed.accept()
     if (!this.#applyOwn(change, advanced)) await this.refresh()
+    // The store takes steps again, so what is owed follows at once.
+    else if (this.#owed.size > 0) void this.#refresh()
     else if (this.view.last >= advanced.position.seq) this.#noteHeard(question)
     return advanced
   }

@@ -1,9 +1,9 @@
 // What a process asks because its ledger's store pushes: at once, and while pushes keep coming every few milliseconds.
 import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { LedgerStore, Tier } from '../../src/core/contracts.ts'
+import type { Clock, LedgerStore, Tier } from '../../src/core/contracts.ts'
 import type { Position } from '../../src/core/ledger.ts'
-import { PACE_MS } from '../../src/engine/ledger-pushes.ts'
+import { PACE_MS, Pushes } from '../../src/engine/ledger-pushes.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 
@@ -170,5 +170,37 @@ describe('what is asked because of pushes', () => {
     asked.length = 0
     await storm(one, clock, 20, ['n3'])
     expect(asked.filter(({ namespace }) => namespace === 'pushes:n3:')).toEqual([])
+  })
+})
+
+describe('the pace', () => {
+  const asks = (pushes: Pushes) => {
+    const asked: string[] = []
+    const one = { askPushed: () => void asked.push('one') }
+    return { asked, push: () => pushes.add(one, true) }
+  }
+
+  test('goes on where a timer was dropped, as under faked timers that are real again', async () => {
+    const time = { ms: 1000 }
+    const timers: (() => void)[] = []
+    const clock: Clock = {
+      now: () => time.ms,
+      coarse: () => time.ms,
+      monotonic: () => time.ms,
+      after: (_, run) => {
+        timers.push(run)
+        return () => {}
+      },
+    }
+    for (const later of [1100, 5]) {
+      const { asked, push } = asks(new Pushes(clock))
+      time.ms = 1000
+      push()
+      timers.splice(0)
+      time.ms = later
+      push()
+      for (const run of timers.splice(0)) run()
+      expect(asked).toEqual(['one'])
+    }
   })
 })
