@@ -82,8 +82,9 @@ describe.each([
       expect(cache.peek('first')).toBe(1)
       vi.useRealTimers()
       await cache.set('k', 1, { ttl: 20 })
-      await until(() => cache.peek('k') === undefined)
-      expect(await cache.get('k')).toBeUndefined()
+      // Not by `peek`, which finds nothing either while memory is not trusted: the timer of its questions was faked.
+      await expect.poll(() => cache.get('k')).toBeUndefined()
+      expect(cache.peek('k')).toBeUndefined()
       await cache.close()
     },
   )

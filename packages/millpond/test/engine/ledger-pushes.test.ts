@@ -185,7 +185,7 @@ describe('the pace', () => {
     const timers: (() => void)[] = []
     const clock: Clock = {
       now: () => time.ms,
-      coarse: () => time.ms,
+      coarse: 1000,
       monotonic: () => time.ms,
       after: (_, run) => {
         timers.push(run)
