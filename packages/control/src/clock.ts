@@ -7,6 +7,7 @@ import { cleanUpWhereDue } from './maintenance/retention.ts'
 import { healthOnly } from './metrics/summary.ts'
 import { CodeErasures } from './operations/code-erasures.ts'
 import { recheck } from './operations/invalidation.ts'
+import { keepOutcome } from './operations/kept-outcome.ts'
 import { ScheduledWarming } from './operations/scheduled-warming.ts'
 import { makeDueReports } from './reports/reports.ts'
 import { holdsLease } from './store/lease.ts'
@@ -76,6 +77,7 @@ export function startClock(
     }),
     every(CARE_MS, async () => {
       if (!isWriter) return
+      for (const cache of control.fleet.names) await keepOutcome(control, cache).catch(onError)
       await makeDueReports(control, begun)
       await cleanUpWhereDue(control.store)
     }),

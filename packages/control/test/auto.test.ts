@@ -55,6 +55,9 @@ const allow = ({ opened }: Site, body: object) =>
     body: { enabled: true, window_seconds: 0.1, min_impact_score: 50, ...body },
   })
 const seen = async ({ opened }: Site) => (await opened.call('GET', 'optimizations/auto/', { as: 'viewer' })).json
+/** Newest first. */
+const changesIn = async ({ opened }: Site): Promise<readonly { readonly id: string }[]> =>
+  (await opened.call('GET', 'optimizations/applied/', { as: 'viewer' })).json.data
 const aWindow = () => new Promise((resolve) => setTimeout(resolve, 110))
 
 /** Advice is in force, and watched. */
@@ -127,8 +130,10 @@ it('applies one change, keeps it if it does no harm, and records it as automatic
   expect(state).toMatchObject({
     phase: 'idle',
     paused_until: null,
-    history: [{ outcome: 'held', undo: { policy: 'lru' } }],
+    history: [{ outcome: 'held', undo: { policy: 'lru' }, rolled_back_by: null }],
   })
+  expect(state.operation).toBeNull()
+  expect((await changesIn(one)).map(({ id }) => id)).toEqual([state.history[0].operation])
   const { data } = (await one.opened.call('GET', 'audit/?actor=auto', { as: 'auditor' })).json
   expect(data.map(({ action }: { action: string }) => action)).toEqual(expect.arrayContaining(['optimize', 'auto.end']))
 })
@@ -141,6 +146,8 @@ it('rolls back an injected regression within two windows, and pauses', async () 
     phase: 'idle',
     history: [{ outcome: 'taken_back', why: expect.stringContaining('of reads miss that would otherwise hit') }],
   })
+  const [attempt] = state.history
+  expect((await changesIn(one)).map(({ id }) => id)).toEqual([attempt.rolled_back_by, attempt.operation])
   expect(Date.parse(state.paused_until)).toBeGreaterThan(Date.now() + 23 * 3_600_000)
   expect(one.cache.info().memory?.policy).toBe('lru')
   await one.turn()

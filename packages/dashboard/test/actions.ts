@@ -31,7 +31,10 @@ export const ACTIONS: Readonly<Record<string, Readonly<Record<string, Suite>>>> 
     'POST experiments/{id}/roll_back/': 'experiments',
   },
   'pages/experiments/begin.tsx': { 'POST experiments/': 'experiments' },
-  'pages/insight/apply.tsx': { 'POST optimizations/apply/': 'insight' },
+  'pages/insight/apply.tsx': {
+    'POST optimizations/apply/': 'insight',
+    'POST optimizations/{id}/roll_back/': 'insight',
+  },
   'pages/insight/automatic-changes.tsx': { 'PUT optimizations/auto/': 'insight' },
   'pages/invalidate/answers.tsx': { 'POST invalidations/{id}/undo/': 'keyboard' },
   'pages/invalidate/composer.tsx': {

@@ -25,6 +25,7 @@ export const applied: Command = {
         )
         out.line(text`  predicted: ${effect(row, 'predicted')}`)
         out.line(text`  measured since: ${effect(row, 'realised')}`)
+        if (textAt(row, 'stopped') !== '') out.line(text`  no longer measured: ${textAt(row, 'stopped')}`)
       }
     })
     return 'done'

@@ -65,8 +65,11 @@ function tell(out: Output, body: Row): void {
   if (phase !== 'idle')
     out.line(text`  ${phase} ${textAt(body, 'state', 'recommendation')}: ${shownJson(at(body, 'state', 'change'))}`)
   if (isOn && why !== '') out.line(text`  ${why}`)
-  for (const one of rowsAt(body, 'state', 'history'))
+  for (const one of rowsAt(body, 'state', 'history')) {
+    const [why, operation, back] = [textAt(one, 'why'), textAt(one, 'operation'), textAt(one, 'rolled_back_by')]
     out.line(
-      text`  ${clock(textAt(one, 'at'))} ${textAt(one, 'recommendation')} ${textAt(one, 'outcome').replaceAll('_', ' ')}${textAt(one, 'why') === '' ? '' : `: ${textAt(one, 'why')}`}`,
+      text`  ${clock(textAt(one, 'at'))} ${textAt(one, 'recommendation')} ${textAt(one, 'outcome').replaceAll('_', ' ')}${why === '' ? '' : `: ${why}`}`,
     )
+    if (operation !== '') out.line(text`    applied by ${operation}${back === '' ? '' : `, rolled back by ${back}`}`)
+  }
 }

@@ -10,7 +10,8 @@ import { countsOf, type Runs } from '../experiments/seen.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
-import { CHANGES, changeMemory } from '../operations/memory-change.ts'
+import { changeMemory } from '../operations/memory-change.ts'
+import { changesOf } from '../operations/memory-changes.ts'
 import type { Operations, OperationView } from '../operations/operations.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
@@ -149,20 +150,10 @@ export class AutoApply {
     return 'no recommendation is significant, important enough and allowed'
   }
 
-  /** Who changed the cache; with `fields`, one of these. What was only planned (`dry_run`) does not count. */
+  /** Who else changed the cache; with `fields`, one of these. */
   async #changedBy(cache: string, since: number, fields?: readonly string[]): Promise<string | undefined> {
-    const rows = await this.#control.store.read
-      .selectFrom('audit')
-      .select(['actor', 'detail'])
-      .where('action', 'in', CHANGES)
-      .where('kind', 'in', ['change', 'intent'])
-      .where('target', '=', cache)
-      .where('actor', '!=', AUTO.actor)
-      .where('outcome', '=', 'ok')
-      .where('at', '>', since)
-      .orderBy('seq', 'desc')
-      .execute()
-    return rows.find(({ detail }) => fields === undefined || isAbout(detail, fields))?.actor
+    const changes = await changesOf(this.#control.store, cache, since)
+    return changes.findLast(({ by, isAbout }) => by !== AUTO.actor && (fields === undefined || isAbout(fields)))?.by
   }
 
   /** The change is made once the figures before it are known. */
@@ -185,7 +176,10 @@ export class AutoApply {
     await this.#keep(cache, { ...state, phase: 'watching', since: timeOf(now) })
     await this.#lead(cache, 'measuring')
     const done = await this.#tune(cache, change, `recommendation ${recommendation}`)
-    if (done.state !== 'completed') await this.#back(cache, settings, state, 'failed', 'not every process applied it')
+    const applied = { ...(await this.state(cache)), operation: done.id }
+    if (done.state !== 'completed')
+      return this.#back(cache, settings, applied, 'failed', 'not every process applied it')
+    await this.#keep(cache, applied)
   }
 
   async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
@@ -220,13 +214,8 @@ export class AutoApply {
       undone === undefined || undone.state === 'completed'
         ? why
         : `${why}; not every process rolled it back: see ${undone.id}`
-    await this.#end(
-      cache,
-      state,
-      outcome,
-      told,
-      timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000),
-    )
+    const paused = timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000)
+    await this.#end(cache, state, outcome, told, paused, undone?.id)
   }
 
   async #end(
@@ -235,13 +224,15 @@ export class AutoApply {
     outcome: Outcome,
     why: string | null,
     paused: string | null,
+    undone: string | null = null,
   ): Promise<void> {
-    const { recommendation, change, undo } = state
+    const { recommendation, change, undo, operation } = state
     const at = timeOf(await this.#control.store.now())
+    const told = { operation, rolled_back_by: undone, outcome, why }
     const ended =
-      change !== null && undo !== null ? [{ recommendation: recommendation ?? '', change, undo, at, outcome, why }] : []
+      change !== null && undo !== null ? [{ recommendation: recommendation ?? '', change, undo, at, ...told }] : []
     const { store } = this.#control
-    const detail = { recommendation, change, undo, outcome, why }
+    const detail = { recommendation, change, undo, ...told }
     await store.write((tx) =>
       appendAudit(store, tx, {
         ...AUTO,
@@ -313,22 +304,6 @@ export class AutoApply {
 
 const stored = z.object({ state: autoState, runs: z.record(z.string(), z.unknown()) })
 const timeOf = (ms: number): string => new Date(ms).toISOString()
-
-/** What an audit row tells of a change; another kind of change may be of anything. */
-const changeTold = z.union([
-  z
-    .object({ request: z.object({ change: z.record(z.string(), z.unknown()) }) })
-    .transform(({ request }) => request.change),
-  z.object({ changes: z.record(z.string(), z.unknown()) }).transform(({ changes }) => changes),
-])
-/** Fields of a stored configuration by their names in a change of memory. */
-const CONFIGURED: Readonly<Record<string, string>> = { max_bytes: 'max_size_mb' }
-
-/** Whether the change that an audit row tells of is one of these fields of memory. */
-function isAbout(detail: string, fields: readonly string[]): boolean {
-  const { data } = changeTold.safeParse(JSON.parse(detail))
-  return data === undefined || fields.some((field) => field in data || (CONFIGURED[field] ?? field) in data)
-}
 
 /** The change, limited to one step and the bounds; `undefined`: nothing is left of it. */
 export function within(

@@ -36,6 +36,9 @@ export const autoSettings = z.strictObject({
 })
 export type AutoSettings = z.output<typeof autoSettings>
 
+/** Of an operation; null: there is none, or it was done by an earlier version. */
+const operationId = z.string().nullable().default(null)
+
 const attempt = z.object({
   recommendation: z.string(),
   change: memoryChange,
@@ -47,6 +50,8 @@ const attempt = z.object({
    */
   outcome: z.enum(['held', 'taken_back', 'failed', 'not_enough_evidence', 'superseded']),
   why: z.string().nullable(),
+  operation: operationId.describe('that applied it: see optimizations/applied/'),
+  rolled_back_by: operationId.describe('null: it was not rolled back'),
 })
 
 export const autoState = z.object({
@@ -59,6 +64,7 @@ export const autoState = z.object({
   recommendation: z.string().nullable(),
   change: memoryChange.nullable(),
   undo: memoryChange.nullable(),
+  operation: operationId.describe('that applied the change in force'),
   paused_until: instant.nullable(),
   /** Why nothing is done at present, if there is a reason. */
   why: z.string().nullable(),
@@ -72,6 +78,7 @@ export const IDLE: AutoState = {
   recommendation: null,
   change: null,
   undo: null,
+  operation: null,
   paused_until: null,
   why: null,
   history: [],

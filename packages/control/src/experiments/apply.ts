@@ -4,6 +4,7 @@ import type { Asked } from '../agent/requests.ts'
 import type { Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
+import { keepOutcome } from '../operations/kept-outcome.ts'
 import type { EndState, OperationView } from '../operations/operations.ts'
 import type { ExperimentDocument, ExperimentView } from './document.ts'
 
@@ -63,6 +64,7 @@ export async function carryOut(
   caller: Caller,
 ): Promise<{ readonly operation: OperationView; readonly undo: Change }> {
   let undo: Change = {}
+  await keepOutcome(control, cache)
   const operation = await control.operations.run(
     {
       kind: 'experiment',

@@ -145,6 +145,18 @@ export class Operations {
     return viewOf(row, await this.#store.now())
   }
 
+  /** What it has brought, as measured last. */
+  async keepOutcome(id: string, outcome: unknown): Promise<void> {
+    const text = JSON.stringify(outcome)
+    await this.#store.read.updateTable('operations').set({ outcome: text }).where('id', '=', id).execute()
+  }
+
+  /** `null`: not measured. */
+  async outcomeOf(id: string): Promise<unknown> {
+    const outcome = (await this.#row(id))?.outcome
+    return outcome === null || outcome === undefined ? null : JSON.parse(outcome)
+  }
+
   /** The plan in full. */
   async planOf(id: string): Promise<unknown> {
     const plan = (await this.#row(id))?.plan
@@ -227,6 +239,7 @@ export class Operations {
           request: JSON.stringify(request),
           plan: plan === undefined ? null : JSON.stringify(plan),
           result: null,
+          outcome: null,
           holder: this.holder,
           lease_until: now + LEASE_MS,
           created_at: now,

@@ -4,14 +4,13 @@ import { memoryChange } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { oneCache } from '../fleet/reach.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
-import { changedSince, undoOf } from '../operations/memory-change.ts'
+import { changeOf, measuredNow } from '../operations/kept-outcome.ts'
 import type { OperationView } from '../operations/operations.ts'
-import { type Effect, effect, noEffect, realisedOf } from '../operations/outcome.ts'
+import { effect } from '../operations/outcome.ts'
 import { mayLookAt } from './operations.ts'
 import { instant } from './schemas.ts'
 
 const MOST = 20
-const asked = z.object({ change: memoryChange })
 const applied = z.object({
   id: z.string().describe('of the operation'),
   at: instant,
@@ -20,7 +19,13 @@ const applied = z.object({
   state: z.string(),
   change: memoryChange,
   predicted: effect.nullable().describe('before the change; null: made by an earlier version'),
-  realised: effect.describe('since the change, by the same shadow caches: what its undo would cost now'),
+  realised: effect.describe(
+    'since the change, by the same shadow caches: what its undo would cost now, or as last measured (see stopped)',
+  ),
+  stopped: z
+    .string()
+    .nullable()
+    .describe('why realised is the last figure and is measured no further; null: it is current, or there is none'),
 })
 
 export const appliedRoutes: readonly Route[] = [
@@ -42,7 +47,7 @@ export const appliedRoutes: readonly Route[] = [
       const rows = await control.operations.list({ kind: 'optimize', cache, limit: MOST })
       const data = await Promise.all(
         rows.flatMap(({ view }) => {
-          const change = asked.safeParse(view.request).data?.change
+          const change = changeOf(view)
           return change === undefined || !mayLookAt(principal, view) ? [] : [shownOf(control, cache, view, change)]
         }),
       )
@@ -58,6 +63,8 @@ async function shownOf(
   change: z.output<typeof memoryChange>,
 ): Promise<z.output<typeof applied>> {
   const { id, created_at, actor, reason, state } = view
+  const now = await measuredNow(control, cache, view)
+  const kept = now.hit_ratio_change === null ? effect.safeParse(await control.operations.outcomeOf(id)).data : undefined
   return {
     id,
     at: created_at,
@@ -66,20 +73,7 @@ async function shownOf(
     state,
     change,
     predicted: effect.safeParse(view.plan).data ?? null,
-    realised: await sinceThen(control, cache, view, change),
+    realised: kept ?? now,
+    stopped: kept === undefined ? null : now.why,
   }
-}
-
-async function sinceThen(
-  control: Control,
-  cache: string,
-  view: OperationView,
-  change: z.output<typeof memoryChange>,
-): Promise<Effect> {
-  if (view.state !== 'completed' && view.state !== 'partial') return noEffect(`the operation is ${view.state}`)
-  const next = await changedSince(control.store, view)
-  if (next !== undefined) return noEffect(`changed again since: by ${next.by} at ${next.at}`)
-  const undo = undoOf(view)
-  if (undo === undefined) return noEffect('it changed nothing, or the processes had different settings before')
-  return realisedOf(control, cache, change, undo)
 }

@@ -13,6 +13,7 @@ const STEPS: readonly ((engine: Engine) => readonly string[])[] = [
   scheduledWarming,
   experiments,
   proposals,
+  outcomes,
 ]
 const LOCK = 7305418
 
@@ -133,4 +134,8 @@ function proposals(engine: Engine): readonly string[] {
     // What an invalidation was planned for, so that an approval runs no other plan.
     'alter table plans add column proposal text',
   ]
+}
+
+function outcomes(): readonly string[] {
+  return ['alter table operations add column outcome text']
 }

@@ -143,6 +143,8 @@ export interface OperationTable {
   request: string
   plan: string | null
   result: string | null
+  /** JSON: what an applied change has brought, as measured last; null: not measured. */
+  outcome: string | null
   holder: string
   lease_until: number
   created_at: number

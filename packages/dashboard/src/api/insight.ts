@@ -290,6 +290,8 @@ export interface Outcome {
   /** `null`: applied by an earlier version. */
   readonly predicted: Effect | null
   readonly realised: Effect
+  /** Why `realised` is the last figure and measured no further. Absent from an earlier release. */
+  readonly stopped?: string | null
 }
 
 /** What the applied changes were predicted to bring, and what was measured since. */

@@ -19,7 +19,7 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
   const { data: outcomes } = useOutcomes(cache)
   const outcomeOf = (row: Applied) => outcomes?.find(({ id }) => id === row.id)
   const [undone, setUndone] = useState<Tried | undefined>()
-  const mayApply = may('config:write') && offers('POST', 'optimizations/apply/')
+  const mayRollBack = may('config:write') && offers('POST', 'optimizations/{id}/roll_back/')
   return (
     <Section title="Applied from here" note="the last 20, newest first; each stays in force until the processes end">
       <Answer query={applied} what="The list of changes">
@@ -42,7 +42,10 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
                 },
                 { name: 'Where', folded: 'wide', cell: (row) => <Where applied={row} /> },
                 { name: 'Predicted', cell: (row) => <Brings effect={outcomeOf(row)?.predicted} /> },
-                { name: 'Measured since', cell: (row) => <Brings effect={outcomeOf(row)?.realised} /> },
+                {
+                  name: 'Measured since',
+                  cell: (row) => <Brings effect={outcomeOf(row)?.realised} stopped={outcomeOf(row)?.stopped} />,
+                },
                 { name: 'When', cell: (row) => <Time at={row.created_at} relative /> },
                 { name: 'By', cell: (row) => row.actor },
                 { name: 'Why', folded: 'wide', cell: (row) => row.reason ?? '' },
@@ -53,7 +56,7 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
                   cell: (row) => {
                     const undo = undoOf(row.result?.nodes ?? [])
                     return (
-                      mayApply &&
+                      mayRollBack &&
                       row === rows[0] &&
                       undo !== undefined && (
                         <button
@@ -65,7 +68,8 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
                               verb: 'Roll back',
                               change: undo,
                               undo: row.request?.change ?? null,
-                              reason: `takes ${row.id} back`,
+                              reason: `rolls back ${row.id}`,
+                              rollsBack: row.id,
                             })
                           }
                         >
@@ -86,14 +90,23 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
 }
 
 /** More hits of a hundred reads, on which evidence; or why that is not known. */
-function Brings({ effect }: { readonly effect: Effect | null | undefined }) {
+function Brings({
+  effect,
+  stopped,
+}: {
+  readonly effect: Effect | null | undefined
+  readonly stopped?: string | null | undefined
+}) {
   const { numbers } = useDashboard()
   if (effect === null || effect === undefined) return <span className="note">not recorded</span>
   if (effect.hit_ratio_change === null) return <span className="note">{spelled(numbers, effect.why ?? '')}</span>
   return (
     <>
       <Change change={effect.hit_ratio_change} />{' '}
-      <span className="note">hits of a hundred, over {numbers.count(effect.reads)} reads</span>
+      <span className="note">
+        hits of a hundred, over {numbers.count(effect.reads)} reads
+        {stopped !== undefined && stopped !== null && `; then ${spelled(numbers, stopped)}`}
+      </span>
     </>
   )
 }

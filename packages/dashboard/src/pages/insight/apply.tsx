@@ -16,6 +16,8 @@ export interface Tried {
   readonly change: MemoryChange
   readonly undo: MemoryChange | null
   readonly reason: string
+  /** The applied change that it rolls back. */
+  readonly rollsBack?: string
 }
 
 /** After this time it no longer waits for the processes. */
@@ -35,12 +37,19 @@ export function Apply({
   const [reason, setReason] = useState(tried.reason)
   const apply = useMutation({
     mutationFn: () =>
-      client.send<Applied>(
-        'POST',
-        'optimizations/apply/',
-        { cache_name: cache, change: tried.change, reason },
-        { headers: WAIT },
-      ),
+      tried.rollsBack === undefined
+        ? client.send<Applied>(
+            'POST',
+            'optimizations/apply/',
+            { cache_name: cache, change: tried.change, reason },
+            { headers: WAIT },
+          )
+        : client.send<Applied>(
+            'POST',
+            `optimizations/${encodeURIComponent(tried.rollsBack)}/roll_back/`,
+            { reason },
+            { headers: WAIT },
+          ),
     onSuccess: async () => {
       onClose()
       await queries.invalidateQueries()

@@ -23,6 +23,9 @@ interface Auto {
       readonly at: string
       readonly outcome: string
       readonly why: string | null
+      /** Absent from an earlier release. */
+      readonly operation?: string | null
+      readonly rolled_back_by?: string | null
     }[]
   }
 }
@@ -85,6 +88,12 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
               ),
             },
             { name: 'Why', folded: 'wide', cell: ({ why }) => why ?? '' },
+            {
+              name: 'Operations',
+              folded: 'wide',
+              cell: ({ operation, rolled_back_by }) =>
+                [operation, rolled_back_by].filter((id) => id !== null && id !== undefined).join(', '),
+            },
           ]}
         />
       )}
