@@ -10,7 +10,7 @@ import {
   resolvePolicy,
 } from '../core/options.ts'
 import { timed } from './call-time.ts'
-import { type HeldEntry, heldEntries, scanEntries } from './entries.ts'
+import { type HeldEntry, heldEntries, scanCopies } from './entries.ts'
 import { type Explanation, explain as explainKey } from './explain.ts'
 import { type EntryFacts, factsOf, heldFacts, NO_FACTS } from './facts.ts'
 import type { Found } from './found.ts'
@@ -175,8 +175,12 @@ export function keys(space: Space, options: KeysOptions): AsyncIterableIterator<
 }
 
 async function* freshKeys(space: Space, tag: string | undefined): AsyncIterableIterator<string> {
-  for await (const { key, tags, isFresh } of scanEntries(space))
-    if (isFresh && (tag === undefined || tags.includes(tag))) yield key
+  const seen = new Set<string>()
+  for await (const { key, tags, isFresh } of scanCopies(space)) {
+    if (!isFresh || seen.has(key)) continue
+    seen.add(key)
+    if (tag === undefined || tags.includes(tag)) yield key
+  }
 }
 
 async function read(

@@ -52,7 +52,10 @@ export interface CacheWrites {
   deleteMany(keys: readonly Key[], options?: DeleteOptions): Promise<Receipt>
   /** Makes a key stale everywhere: it may still be returned where stale values are permitted. */
   expire(key: Key): Promise<Receipt>
-  /** Gives a fresh entry a new TTL from now. `false`: there was none. */
+  /**
+   * Gives a fresh entry a new TTL from now, in this process and the tiers below. `false`: there was none. A copy in
+   * another process's memory keeps the time it has: where a shorter one must hold everywhere, use `expire` or `set`.
+   */
   touch(key: Key, ttl?: Duration): Promise<boolean>
   /**
    * Runs a database transaction between two invalidations. Before the work, what it names is invalidated in every

@@ -1,5 +1,4 @@
-// Walking the entries of a namespace: the valid ones over all tiers, each key once; or the contents of memory, by
-// weight.
+// Walking the entries of a namespace: every valid copy over all tiers, or the contents of memory, by weight.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { isPiece } from '../wrap/pieces.ts'
 import { decodeAll, positionOf } from './encoding.ts'
@@ -7,11 +6,11 @@ import { type EntryFacts, factsOf, heldFacts } from './facts.ts'
 import type { FarTier, Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
-export interface ScannedEntry {
+/** A valid copy of an entry in one tier: a read takes the first fresh one. */
+export interface EntryCopy {
   readonly key: string
   readonly tags: readonly string[]
   readonly createdAt: number
-  /** A read would return it. */
   readonly isFresh: boolean
 }
 
@@ -41,24 +40,18 @@ export function* heldEntries({ memory, ledger, services }: Space): IterableItera
 /** How long the walk may block the event loop, in milliseconds, including the processing of the entries. */
 const HOLD_MS = 5
 
-/** Memory first, then every far tier that can list. Entries that come or go meanwhile may be missed. */
-export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
-  const seen = new Set<string>()
-  for await (const entry of scanMemory(space)) {
-    seen.add(entry.key)
-    yield entry
-  }
-  for (const far of space.far) {
-    if (!far.enabled) continue
-    for await (const entry of scanFar(space, far)) {
-      if (seen.has(entry.key)) continue
-      seen.add(entry.key)
-      yield entry
-    }
-  }
+/**
+ * Memory first, then every far tier that can list, by what the ledger says now. The copies of a key may differ in all
+ * but the key: memory may hold a stale one beside a tier's that another process has made since. Entries that come or go
+ * meanwhile may be missed.
+ */
+export async function* scanCopies(space: Space): AsyncIterable<EntryCopy> {
+  await space.ledger.ensure()
+  yield* scanMemory(space)
+  for (const far of space.far) if (far.enabled) yield* scanFar(space, far)
 }
 
-async function* scanMemory(space: Space): AsyncIterable<ScannedEntry> {
+async function* scanMemory(space: Space): AsyncIterable<EntryCopy> {
   const { memory, ledger } = space
   if (memory === undefined) return
   let since = space.services.clock.monotonic()
@@ -77,7 +70,7 @@ async function* scanMemory(space: Space): AsyncIterable<ScannedEntry> {
   }
 }
 
-async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry> {
+async function* scanFar(space: Space, far: FarTier): AsyncIterable<EntryCopy> {
   const { tier } = far.guarded
   if (tier.scan === undefined) return
   for await (const names of tier.scan(space.id.prefix)) {

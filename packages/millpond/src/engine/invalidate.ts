@@ -6,7 +6,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import { type InvalidationReason, invalidationReason, reasonGiven } from '../core/reason.ts'
 import { Coalesce } from '../invalidate/coalesce.ts'
 import { type Criteria, type Resolved, resolveCriteria } from '../invalidate/criteria.ts'
-import { scanEntries } from './entries.ts'
+import { scanCopies } from './entries.ts'
 import { type ForgetRequest, forget } from './forget.ts'
 import { refusePatterns } from './hidden.ts'
 import type { DryRun, Receipt } from './receipt.ts'
@@ -143,8 +143,7 @@ async function forgetFound(
   why: Pick<ForgetRequest, 'reason' | 'note'>,
 ): Promise<Receipt> {
   await space.warmth.restoring
-  const found: string[] = []
-  for await (const entry of scanEntries(space)) if (resolved.selects(entry)) found.push(entry.key)
+  const found = [...(await find(space, resolved))]
   let receipt = await forget(space, { keys: found.slice(0, BATCH), mode, ...why })
   let { removed } = receipt
   for (let from = BATCH; from < found.length; from += BATCH) {
@@ -155,17 +154,19 @@ async function forgetFound(
 }
 
 async function tryOut(space: Space, resolved: Resolved): Promise<DryRun> {
-  const keys: string[] = []
-  let wouldRemove = 0
-  if (!resolved.isEmpty) {
-    for await (const entry of scanEntries(space)) {
-      if (!resolved.selects(entry)) continue
-      wouldRemove++
-      if (keys.length < MAX_SHOWN) keys.push(entry.key)
-    }
-  }
+  const found = resolved.isEmpty ? NO_KEYS : await find(space, resolved)
   const isExact = space.far.every(
     (far) => !far.enabled || (far.guarded.state === 'closed' && far.guarded.tier.scan !== undefined),
   )
-  return { wouldRemove, isExact, keys, tags: resolved.tags, patterns: resolved.patterns, cascade: resolved.cascade }
+  const { tags, patterns, cascade } = resolved
+  return { wouldRemove: found.size, isExact, keys: [...found].slice(0, MAX_SHOWN), tags, patterns, cascade }
+}
+
+const NO_KEYS: ReadonlySet<string> = new Set()
+
+/** The keys of which some copy is selected, in whichever tier: what is invalidated must not come back from there. */
+async function find(space: Space, resolved: Resolved): Promise<ReadonlySet<string>> {
+  const found = new Set<string>()
+  for await (const copy of scanCopies(space)) if (resolved.selects(copy)) found.add(copy.key)
+  return found
 }

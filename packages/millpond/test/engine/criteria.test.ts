@@ -1,7 +1,7 @@
 // I1-I3: several criteria in one call, relations, dependencies between entries, dry runs; T13: read-your-writes tokens.
 
 import { join } from 'node:path'
-import { createCache, memory, modelTags } from 'millpond'
+import { type Cache, createCache, memory, modelTags } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -104,6 +104,34 @@ describe('criteria', () => {
     expect(await cache.getMany(['old', 'young'])).toEqual([undefined, 2])
     await cache.invalidate({ createdBefore: clock.now() })
     expect(await cache.get('young')).toBeUndefined()
+  })
+
+  it('I1: by time: a copy in memory that is over, or was replaced elsewhere, does not hide the one below it', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const path = join(newFolder(), 'c.db')
+    const start = (): Cache =>
+      open({ name: 'two', clock, tiers: [memory(), sqlite({ path })], defaults: { staleFor: '1d' } })
+    const [a, b] = [start(), start()]
+    for (const key of ['expired', 'outdated']) await a.set(key, 'old', { tags: ['old'], ttl: '1m' })
+    await a.set('fresh', 'old', { tags: ['old'] })
+    await clock.run(120_000)
+    // A load takes no step of the ledger, so nothing tells the other process; a write does, when it asks.
+    const loader = start()
+    await loader.getOrSet('expired', () => 'new', { tags: ['new'], ttl: '1h', staleFor: 0 })
+    await loader.close() // by then its value is stored
+    await b.set('outdated', 'new', { tags: ['new'], ttl: '1h' })
+    await clock.run(120_000)
+    expect((await a.explain('expired')).tiers[0]).toMatchObject({ state: 'stale', tags: ['old'] })
+    expect(await a.invalidate({ tag: 'new', olderThan: '1m' }, { dryRun: true })).toMatchObject({
+      wouldRemove: 2,
+      keys: expect.arrayContaining(['expired', 'outdated']),
+    })
+    await a.invalidate({ tag: 'new', olderThan: '1m' })
+    for (const cache of [a, b])
+      expect(await cache.getMany(['expired', 'outdated'], { consistency: 'strong' })).toEqual([undefined, undefined])
+    // And the copy that is over goes with its own tag, although a read would not have chosen it.
+    await a.invalidate({ tag: 'old', olderThan: '1m' })
+    expect(await a.getEntry('fresh')).toEqual({ kind: 'miss' })
   })
 
   it('dependsOn on a cache that keeps none is an error with its remedy', async () => {

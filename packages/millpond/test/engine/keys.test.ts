@@ -1,8 +1,11 @@
 // Listing keys: each fresh one once, wherever it lies.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Cache, createCache, memory } from 'millpond'
 import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, onTestFinished } from 'vitest'
 
 let cache: Cache
 afterEach(() => cache.close())
@@ -33,6 +36,25 @@ it('gives each fresh key once, over memory and below, and none that is over, sta
   expect(await listed({ tag: 'odd' })).toHaveLength(9)
   await cache.invalidateTags(['odd'])
   expect(await listed()).toEqual([])
+})
+
+it('gives a key that is over in memory and was made again by another process', async () => {
+  const clock = fakeClock({ now: Date.now() })
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-keys-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const options = { name: 'two', clock, defaults: { staleFor: '1h' } } as const
+  const start = (): Cache => createCache({ ...options, tiers: [memory(), sqlite({ path: join(folder, 'c.db') })] })
+  cache = start()
+  const other = start()
+  await cache.setMany([['a', 1], ['b', 1]], { tags: ['first'], ttl: '1m' }) // biome-ignore format: a pair a key
+  await clock.run(61_000)
+  expect(await listed()).toEqual([])
+  await other.set('a', 2, { tags: ['second'] })
+  await other.getOrSet('b', () => 2, { tags: ['second'], staleFor: 0 })
+  await other.close() // by then the load's value is stored
+  expect(await listed()).toEqual(['a', 'b'])
+  expect(await listed({ tag: 'second' })).toEqual(['a', 'b'])
+  expect(await listed({ tag: 'first' })).toEqual([])
 })
 
 it('throws at once for what is not an option', () => {
