@@ -251,9 +251,16 @@ describe('warm restart', () => {
     const clock = fakeClock({ now: Date.now() })
     const server = simulatedServer({ now: () => clock.now() })
     let pulls = 0
+    let waiting = 0
     const send = (what: string): Promise<void> => {
       if (what.startsWith('pull')) pulls++
-      return new Promise((resolve) => clock.after(100, resolve))
+      waiting++
+      return new Promise((resolve) =>
+        clock.after(100, () => {
+          waiting--
+          resolve()
+        }),
+      )
     }
     const path = join(newFolder(), 'hot.snapshot')
     const cache = open({
@@ -262,26 +269,91 @@ describe('warm restart', () => {
       restart: { path, every: '5m' },
     })
     const names = Array.from({ length: 40 }, (_, at) => `n${at}`)
-    const done = async (work: Promise<unknown>): Promise<void> => {
-      let isDone = false
-      void work.finally(() => (isDone = true))
-      while (!isDone) {
-        await clock.run(100)
+    /** Time passes while the ledger is waited for, and not while the disk is. */
+    const passUntil = async (isOver: () => boolean): Promise<void> => {
+      while (!isOver()) {
+        if (waiting > 0) await clock.run(100)
         await new Promise((resolve) => setImmediate(resolve))
       }
     }
-    await done(Promise.all(names.map((name) => cache.namespace(name).set('k', name, { ttl: '1d' }))))
-    await clock.run(60_000)
-    pulls = 0
-    while (!existsSync(path)) {
-      await clock.run(pulls === 0 ? 10_000 : 100)
-      await new Promise((resolve) => setImmediate(resolve))
+    const done = async (work: Promise<unknown>): Promise<void> => {
+      let isDone = false
+      void work.finally(() => (isDone = true))
+      await passUntil(() => isDone)
     }
-    await clock.run(10_000)
-    expect(pulls).toBeLessThanOrEqual(5 * names.length)
-    const bytes = readFileSync(path, 'latin1')
-    expect(names.filter((name) => !bytes.includes(`["${name}",`))).toEqual([])
-    await done(cache.close())
+    try {
+      await done(Promise.all(names.map((name) => cache.namespace(name).set('k', name, { ttl: '1d' }))))
+      await clock.run(60_000)
+      pulls = 0
+      while (pulls === 0) await clock.run(10_000)
+      await passUntil(() => existsSync(path))
+      await clock.run(10_000)
+      expect(pulls).toBeLessThanOrEqual(5 * names.length)
+      const bytes = readFileSync(path, 'latin1')
+      expect(names.filter((name) => !bytes.includes(`["${name}",`))).toEqual([])
+    } finally {
+      await done(cache.close())
+    }
+  })
+
+  for (const spread of [1, 40])
+    it(`writes every entry of ${spread} namespaces, although each takes longer to encode than the ledger is trusted`, async () => {
+      const clock = fakeClock({ now: Date.now() })
+      const folder = newFolder()
+      const path = join(folder, 'hot.snapshot')
+      let isSlow = false
+      const inner = jsonCodec()
+      const codec: Codec = {
+        encode: (entry) => {
+          if (isSlow) clock.stall(500)
+          return inner.encode(entry)
+        },
+        decode: (bytes) => inner.decode(bytes),
+      }
+      const start = (): Cache =>
+        open({ clock, codec, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path } })
+      const cache = start()
+      await cache.ready()
+      for (let i = 0; i < 80; i++) await cache.namespace(`n${i % spread}`).set(`k${i}`, i, { ttl: '1d' })
+      isSlow = true
+      await cache.close()
+      isSlow = false
+      expect(await start().ready()).toEqual({ restored: 80, refused: 0 })
+    })
+
+  it('does not ask once for each entry a ledger whose answers come too late', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const server = simulatedServer({ now: () => clock.now() })
+    let isSaving = false
+    let isLate = false
+    let pulls = 0
+    const send = async (what: string): Promise<void> => {
+      if (isLate) clock.stall(500)
+      if (isLate && what.startsWith('pull')) pulls++
+    }
+    const path = join(newFolder(), 'hot.snapshot')
+    const inner = jsonCodec()
+    const codec: Codec = {
+      encode: (entry) => {
+        if (isSaving) clock.stall(500)
+        isLate = isSaving
+        return inner.encode(entry)
+      },
+      decode: (bytes) => inner.decode(bytes),
+    }
+    const cache = open({
+      clock,
+      codec,
+      tiers: [memory(), server.connect({ send, back: async () => {}, push: async () => {} })],
+      restart: { path },
+    })
+    await cache.ready()
+    for (let i = 0; i < 100; i++) await cache.set(`k${i}`, i, { ttl: '1d' })
+    isSaving = true
+    await cache.close()
+    expect(existsSync(path)).toBe(true)
+    expect(pulls).toBeGreaterThan(1)
+    expect(pulls).toBeLessThanOrEqual(8)
   })
 
   it('a file that is there stays where the ledger does not answer', async () => {
