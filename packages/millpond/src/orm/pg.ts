@@ -102,8 +102,7 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
 
     query(...args: unknown[]): unknown {
       const asked = askedOf(args)
-      // A cursor or a stream is read by its creator.
-      if (asked === undefined) return this.#ask(args)
+      if (asked === undefined) return this.#pass(args)
       const { callback, given, sent, shape } = asked
       const run = (): Promise<unknown> => this.#ask(given) as Promise<unknown>
       const answer = this.#lane.send(
@@ -119,6 +118,13 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
         (error: unknown) => process.nextTick(callback, error),
       )
       return undefined
+    }
+
+    /** A cursor or a stream is read by its creator, who may begin with that before it has been sent. */
+    #pass(args: readonly unknown[]): unknown {
+      if (this.#lane.turns.isIdle) return this.#ask(args)
+      void this.#lane.turns.take('change', async () => this.#ask(args))
+      return args[0]
     }
 
     #ask(args: readonly unknown[]): unknown {

@@ -259,7 +259,27 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
   })
 }
 describePrisma('what only Prisma does, over SQLite', openSqliteFile)
-describeWith('postgres', 'what only Prisma does', () => describePrisma('over PostgreSQL', openServer))
+describeWith('postgres', 'what only Prisma does', () => {
+  describePrisma('over PostgreSQL', openServer)
+
+  it('says once that a client is no longer answered from the cache, and what has been set', async () => {
+    const [database, cache, errors] = [await openServer(), createCache(), [] as unknown[]]
+    const orm = prismaCache({ cache, onError: (error) => errors.push(error) })
+    const db = database.made.open(database.url, (adapter) => orm.adapter(adapter))
+    const read = () => orm.cached(TTL, () => db.user.count())
+    await read()
+    await db.$transaction(async (tx) => void (await tx.$executeRawUnsafe("SET LOCAL app.tenant = '7'")))
+    await read()
+    expect([cache.stats().hits, errors]).toEqual([1, []])
+    for (const tenant of ['8', '9']) await db.$executeRawUnsafe(`SET app.tenant = '${tenant}'`)
+    await read()
+    expect(cache.stats()).toMatchObject({ hits: 1, misses: 1 })
+    expect(errors.map(String)).toEqual([
+      expect.stringMatching(/set app\.tenant for the rest of its session.*"set local"/),
+    ])
+    await Promise.all([db.$disconnect(), cache.close(), database.close()])
+  })
+})
 
 describe('a driver adapter with one connection for all', () => {
   /** As Prisma's for better-sqlite3: who is in no transaction reads what an open one has written. */

@@ -1,4 +1,6 @@
 // Statements that are sent one by one over connections that are not visible here: those of a pool, or a shared one.
+import { MillpondError } from '../../core/errors.ts'
+import type { Meaning } from '../statements/meaning.ts'
 import type { Door, Form, Run, Sent } from './door.ts'
 import { packed } from './lane.ts'
 import type { QueryOptions } from './options.ts'
@@ -23,15 +25,26 @@ export class Alone {
     this.#isBeside = isBeside
   }
 
-  /** A connection has been changed, also for its next user. */
-  change(): void {
+  /**
+   * A connection has been changed, also for its next user. The first time, `onError` is called.
+   * @param by settings that were changed, if they are known.
+   */
+  change(by: Meaning['settings'] = new Map()): void {
+    if (this.#isChanged) return
     this.#isChanged = true
+    const what = by.size > 0 ? `set ${[...by.keys()].join(', ')}` : 'set a search path, a role or similar'
+    this.#door.host.report(
+      new MillpondError(
+        'VALUE_UNSUPPORTED',
+        `a statement has ${what} for the rest of its session, and this client does not show which queries share that session: none of them is answered from the cache from now on. Use "set local" in a transaction, or set it where connections are opened`,
+      ),
+    )
   }
 
   async send<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, form: Form<R>): Promise<R> {
     const statement = this.#door.read(sent.sql)
     const { kind, meaning } = statement
-    if (meaning.isOther || meaning.settings.size > 0) this.#isChanged = true
+    if (meaning.isOther || meaning.settings.size > 0) this.change(meaning.settings)
     if (kind === 'begin' || kind === 'savepoint')
       return this.#begin(statement.name, () => this.#door.run(sent, undefined, run, form))
     if (kind === 'rollback' || kind === 'commit') this.#open = statement.opens ? [''] : []

@@ -4,18 +4,19 @@ import type { Statement } from '../statements/statement.ts'
 import type { Door, Form, Run, Sent } from './door.ts'
 import type { QueryOptions } from './options.ts'
 import type { DoorTransaction, RunInside } from './transaction.ts'
+import { type Role, Turns } from './turns.ts'
 
 /** One connection. */
 export class Lane {
   readonly #door: Door
   readonly #inside: RunInside
+  /** The order of what is sent with `apart`. */
+  readonly turns = new Turns()
   #transaction: DoorTransaction | undefined
   /** Names may mean other tables here than on other connections. */
   #isOther = false
   /** Settings of this connection on which answers may depend. */
   readonly #settings = new Map<string, string>()
-  /** How often they were changed. */
-  #changed = 0
   /** How many transactions have begun here. */
   #begun = 0
   /** The open transaction began with a savepoint, as SQLite allows: releasing that savepoint commits. */
@@ -56,7 +57,7 @@ export class Lane {
    * @param apart queries by another connection: for loads that begin when their caller no longer waits, and this
    * connection belongs to another caller. `undefined`: all callers share this one.
    */
-  async send<R>(
+  send<R>(
     sent: Sent,
     wish: QueryOptions | undefined,
     run: Run<R>,
@@ -64,6 +65,18 @@ export class Lane {
     form: Form<R>,
   ): Promise<R> {
     const statement = this.#door.read(sent.sql)
+    const start = (): Promise<R> => this.#start(statement, sent, wish, run, apart, form)
+    return apart === undefined ? start() : this.turns.take(roleOf(statement, wish), start)
+  }
+
+  async #start<R>(
+    statement: Statement,
+    sent: Sent,
+    wish: QueryOptions | undefined,
+    run: Run<R>,
+    apart: Run<R> | undefined,
+    form: Form<R>,
+  ): Promise<R> {
     const { meaning } = statement
     if (!meaning.isOther && meaning.settings.size === 0) return this.#send(statement, sent, wish, run, apart, form)
     this.#change(meaning)
@@ -84,7 +97,6 @@ export class Lane {
   #change({ isOther, settings }: Meaning): void {
     // A rollback undoes what the transaction has set.
     if (isOther || this.isOpen) this.#isOther = true
-    this.#changed++
     for (const [name, value] of settings) {
       if (value === undefined) this.#settings.delete(name)
       else this.#settings.set(name, value)
@@ -182,15 +194,14 @@ export class Lane {
       return this.#door.run(sent, undefined, run, form)
     const its = this.#settings.size === 0 ? sent : { ...sent, as: this.#withSettings(sent.as) }
     if (apart === undefined) return this.#shared(its, wish, run, form)
-    const changed = this.#changed
     let isWaiting = true
     let isKept = true
     const ask = (): Promise<R> => {
-      const isSame = this.#changed === changed && !this.#isOther
-      if (isWaiting && this.#transaction === undefined && isSame) return run()
+      // Nothing that changes the connection is sent while its caller waits.
+      if (isWaiting) return run()
       // Another connection does not have its settings.
       isKept = its === sent
-      return isWaiting && !isKept ? run() : apart()
+      return apart()
     }
     const pack = (answer: R): unknown => (isKept ? packed(answer, form) : undefined)
     try {
@@ -224,3 +235,8 @@ export class Lane {
 
 /** The part of an answer that is stored. */
 export const packed = <R>(answer: R, { pack }: Form<R>): unknown => (pack === undefined ? answer : pack(answer))
+
+const roleOf = ({ kind, meaning }: Statement, wish: QueryOptions | undefined): Role => {
+  if (kind !== 'read' || meaning.isOther || meaning.settings.size > 0) return 'change'
+  return wish === undefined ? 'plain' : 'cached'
+}

@@ -97,7 +97,8 @@ export interface OrmOptions {
   readonly maxRows?: number | undefined
   /**
    * Called with failures that do not fail a query: an answer that cannot be cached, an invalidation that the ledger has
-   * not accepted yet.
+   * not accepted yet, a client of Prisma or libSQL whose queries are no longer answered from the cache because a
+   * statement has changed its session.
    */
   readonly onError?: ((error: unknown) => void) | undefined
 }
