@@ -34,6 +34,8 @@ interface State {
   readonly breaker?: string
   readonly uptime?: number
   readonly freshness?: FreshnessTally
+  /** Processes that are seen in each second; 1 in all others. */
+  readonly nodesAt?: Readonly<Record<number, number>>
 }
 
 /** Turns of an evaluator over what the test says is seen. */
@@ -44,7 +46,7 @@ function watching(refused = () => 0) {
       at,
       seconds: 1,
       counters: state.counters ?? {},
-      gauges: { nodes: 1, ...state.gauges },
+      gauges: { nodes: state.nodesAt?.[at] ?? 1, ...state.gauges },
     }))
   const snapshot = (): FleetSnapshot => ({
     unseen: undefined,
@@ -122,6 +124,16 @@ describe('an alert', () => {
     expect(await see({ counters: reads(10, 90), uptime: 60 }, 5)).toEqual([])
     expect(await see({ counters: reads(1, 9) }, 2)).toEqual(['hit_ratio critical']) // 10 a second: 300 in half a minute
     await see({ counters: reads(100, 0) }, 3)
+  })
+
+  it('about CPU time is raised while the same processes have been seen for a minute', async () => {
+    const look = watching()
+    const busy = { counters: { process_cpu_seconds: 1.2 } }
+    // The last look saw one of three: the CPU time of all of them is not that one's.
+    expect(await look({ ...busy, nodesAt: { 10: 3, 11: 3 } }, 3)).toEqual([])
+    expect(await look({ ...busy, gauges: { late_nodes: 1 } }, 3)).toEqual([])
+    expect(await look(busy, 2)).toEqual(['process_cpu_ratio medium'])
+    expect(await look({ counters: { process_cpu_seconds: 0.3 } }, 3)).toEqual([])
   })
 
   it('about memory is not raised for a full memory that works well', async () => {

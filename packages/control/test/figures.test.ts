@@ -131,6 +131,55 @@ describe('a process that repeats its report for a while', () => {
   })
 })
 
+describe('processes that are seen again', () => {
+  const far = (hits: number, uptime_seconds = 5000) => ({
+    id: 'web-2',
+    boot: 'b',
+    isLate: false,
+    report: { counters: { hits, process_cpu_seconds: hits / 10 }, gauges: {}, namespaces: {}, uptime_seconds },
+  })
+  const looking = () => {
+    const here = {
+      id: 'web-1',
+      boot: 'a',
+      isLate: false,
+      report: { counters: { hits: 0 }, gauges: {}, namespaces: {} },
+    }
+    let others: readonly object[] | undefined = []
+    const collector = new Collector({
+      names: ['shop'],
+      see: async () => {
+        here.report = { ...here.report, counters: { hits: here.report.counters.hits + 1 } }
+        return { nodes: [here, ...(others ?? [])], unseen: others === undefined ? 'no answer' : undefined }
+      },
+    } as unknown as Fleet)
+    let now = 0
+    return async (seen: readonly object[] | undefined) => {
+      others = seen
+      now += 1000
+      return (await collector.look(now)).get('shop')?.counters
+    }
+  }
+
+  it('are not counted from their start again when the place where they meet did not answer for a while', async () => {
+    const look = looking()
+    await look([far(9000)])
+    expect(await look([far(9010)])).toEqual({ hits: 11, process_cpu_seconds: 1 })
+    expect(await look(undefined)).toEqual({ hits: 1 })
+    expect(await look(undefined)).toEqual({ hits: 1 })
+    expect(await look([far(9040)])).toEqual({ hits: 31, process_cpu_seconds: 3 })
+    expect(await look([])).toEqual({ hits: 1 })
+    expect(await look([far(9050)])).toEqual({ hits: 11, process_cpu_seconds: 1 })
+  })
+
+  it('are counted from zero only if they have just started', async () => {
+    const look = looking()
+    await look([])
+    expect(await look([far(9000)])).toEqual({ hits: 1 })
+    expect(await look([far(9010), { ...far(70, 2), boot: 'c' }])).toEqual({ hits: 81, process_cpu_seconds: 1 })
+  })
+})
+
 describe('namespaces in the history', () => {
   it('are the ten busiest, by namespaces that are in both reports, whatever their names', async () => {
     const of = (counts: Record<string, [hits: number, misses: number]>) => ({

@@ -88,7 +88,11 @@ export class Evaluator {
         hour: await history.lastHour(cache, await store.now()),
       }
       const before = await history.before(cache, await store.now())
-      for (const reading of [...readingsOf(observed), ...regressionsOf(before, isWarm(snapshot)), ...cpuOf(observed)])
+      for (const reading of [
+        ...readingsOf(observed),
+        ...regressionsOf(before, isWarm(snapshot)),
+        ...cpuOf(collector.recent(cache, 60)),
+      ])
         seen.add(await this.#judge(cache, reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
     }
     for (const reading of await this.#ownReadings())
@@ -187,16 +191,21 @@ function windowOf(points: readonly Point[]): Point | undefined {
   return window
 }
 
-/** CPU time is a counter among the gauges: its values at the ends of a minute give the share of a core. */
-function cpuOf({ minute }: Observation): Reading[] {
+/**
+ * The share of a core in the last minute. Unknown while processes come and go or are late: the CPU time of a while is
+ * then reported in a shorter one, or by others than are counted.
+ */
+function cpuOf(points: readonly Point[]): Reading[] {
+  const minute = joined(points)
   const used = minute?.counters.process_cpu_seconds
   if (minute === undefined || used === undefined || minute.seconds < 30) return []
-  const cores = used / minute.seconds / Math.max(1, minute.gauges.nodes ?? 1)
+  const nodes = minute.gauges.nodes ?? 1
+  const isSteady = points.every(({ gauges }) => gauges.nodes === nodes && (gauges.late_nodes ?? 0) === 0)
   return [
     {
       rule: 'process_cpu_ratio' satisfies RuleName,
       subject: '',
-      value: cores,
+      value: isSteady ? used / minute.seconds / Math.max(1, nodes) : null,
       message: (value) => `its processes use ${(value * 100).toFixed(0)} % of a core each on average`,
     },
   ]

@@ -31,12 +31,16 @@ export interface FleetSnapshot {
 }
 
 const KEPT = 120
+/** A process that is not seen for a while, as its meeting place does not answer, continues where it was. */
+const FORGOTTEN_MS = 3_600_000
+/** A process that is older when it is first seen did not count what it reports since the last look. */
+const YOUNG_SECONDS = 60
 /** Namespaces that are recorded individually, the busiest of each step. */
 export const MOST_SPACES = 10
 
 interface Followed {
-  /** The counters at the last look, by process start. */
-  readonly seen: Map<string, { readonly counters: Counters; readonly spaces: Spaces }>
+  /** The counters when it was last seen, by process start. */
+  readonly seen: Map<string, { readonly at: number; readonly counters: Counters; readonly spaces: Spaces }>
   readonly points: Point[]
   snapshot: FleetSnapshot
   lastAt: number | undefined
@@ -97,19 +101,18 @@ function pointOf(followed: Followed, now: number): Point | undefined {
   const counters: Record<string, number> = {}
   const gauges: Record<string, number> = { nodes: 0, late_nodes: 0 }
   const spaces: Reads = new Map()
-  const boots = new Set<string>()
   for (const { boot, isLate, report } of snapshot.nodes) {
-    boots.add(boot)
     addTo(gauges, isLate ? { late_nodes: 1 } : { nodes: 1 })
     if (report === undefined) continue
     if (!isLate) addTo(gauges, report.gauges)
     const before = seen.get(boot)
-    const after = { counters: report.counters, spaces: spacesOf(report) }
-    addTo(counters, since(before?.counters, after.counters))
+    const after = { at: now, counters: report.counters, spaces: spacesOf(report) }
+    if (before !== undefined) addTo(counters, since(before.counters, after.counters))
+    else if (report.uptime_seconds <= YOUNG_SECONDS) addTo(counters, begunWith(after.counters))
     if (before !== undefined) addSpaces(spaces, before.spaces, after.spaces)
     seen.set(boot, after)
   }
-  for (const boot of seen.keys()) if (!boots.has(boot)) seen.delete(boot)
+  for (const [boot, { at }] of seen) if (now - at > FORGOTTEN_MS) seen.delete(boot)
   followed.lastAt = now
   return lastAt === undefined
     ? undefined
@@ -142,13 +145,11 @@ function addReads(spaces: Reads, name: string, hits: number, misses: number): vo
 const busiest = (spaces: Reads): Spaces =>
   Object.fromEntries([...spaces].sort(([, a], [, b]) => b[0] + b[1] - a[0] - a[1]).slice(0, MOST_SPACES))
 
-/** A process start that was not seen before begins at zero. */
-function since(before: Counters | undefined, after: Counters): Counters {
-  if (before === undefined) return after
-  return Object.fromEntries(
-    Object.entries(after).map(([name, value]) => [name, Math.max(0, value - (before[name] ?? 0))]),
-  )
-}
+const since = (before: Counters, after: Counters): Counters =>
+  Object.fromEntries(Object.entries(after).map(([name, value]) => [name, Math.max(0, value - (before[name] ?? 0))]))
+
+/** A cache begins at zero; the CPU time is of the process, which may be older. */
+const begunWith = ({ process_cpu_seconds: _, ...counters }: Counters): Counters => counters
 
 /**
  * The last ones that add up to `seconds`: a step takes a second, or longer if a process pauses its reports. Looks are
