@@ -66,8 +66,9 @@ const stages = [
 ]
 
 checkNode()
-// Concurrently with the packages: both wait for the network.
-const fetched = onlyStatic ? undefined : fetchServers()
+// Concurrently with the packages: all wait for the network.
+const fetched = onlyStatic ? undefined : inBackground('servers.mjs', '--quiet')
+const brought = onlyStatic || filters.length > 0 ? undefined : inBackground('own-packages.mjs')
 stage('packages (npm ci)', install)
 await fetched
 if (!onlyStatic) servers()
@@ -77,6 +78,7 @@ await sideBySide(stages, 2, ({ name, well, output, ms }) => {
   count(name, well, ms)
 })
 if (sums.failed > 0) stop()
+await brought
 if (!onlyStatic) tests()
 finish()
 
@@ -107,11 +109,12 @@ function stop() {
   finish()
 }
 
-/** Errors show later, when the servers are looked for. */
-async function fetchServers() {
-  const child = spawn(process.execPath, [join(root, 'scripts', 'servers.mjs'), '--quiet'], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
+/**
+ * Errors show later, when what it brings is looked for.
+ * @param {string} file @param {string[]} args
+ */
+async function inBackground(file, ...args) {
+  const child = spawn(...script(file, ...args), { stdio: ['ignore', 'inherit', 'inherit'] })
   await once(child, 'close').catch(() => undefined)
 }
 

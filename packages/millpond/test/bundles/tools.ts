@@ -5,18 +5,17 @@ import { mkdtempSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { bringInstalled, installedFolder } from '../installed.ts'
+import { installedFolder } from '../../../../scripts/own-packages.mjs'
+import { bringInstalled } from '../installed.ts'
 
-const here = fileURLToPath(new URL('.', import.meta.url))
-const folder = installedFolder('bundles', here)
+const folder = installedFolder('bundles')
 
 export const program = (name: string): string => join(folder, 'programs', name)
 export const loadTool = createRequire(join(folder, 'any.cjs'))
 export const command = (name: string): string => join(folder, 'node_modules', '.bin', name)
 
-export const bringTools = (): string => bringInstalled('bundles', here, { links: { programs: join(here, 'programs') } })
+export const bringTools = (): string => bringInstalled('bundles')
 
 /** A folder far from any package; the caller removes it. */
 export const emptyFolder = (): string => mkdtempSync(join(tmpdir(), 'millpond-bundle-'))

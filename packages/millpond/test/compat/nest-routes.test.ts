@@ -3,7 +3,6 @@ import 'reflect-metadata'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import {
   Controller,
   type ExecutionContext,
@@ -28,7 +27,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { bringInstalled } from '../installed.ts'
 
 type Server = Pick<INestApplication, 'listen' | 'getUrl' | 'close' | 'useGlobalInterceptors' | 'get'>
-const home = bringInstalled('nest', fileURLToPath(new URL('./nest', import.meta.url)), { scripts: false })
+const home = bringInstalled('nest')
 const own = createRequire(join(home, 'any.cjs'))
 const { NestFactory } = own('@nestjs/core')
 // Nest looks for its own.

@@ -3,11 +3,15 @@ import { createCache, memory } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, expect, it } from 'vitest'
+import { sized } from '../form.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
+
+/** Half a minute of reads, in 300 steps, whatever their number. */
+const READS = sized(9000, 30_000)
 
 const PRICES = { prices: { tiers: { memory: { gbMonth: 4 } }, source: { millionLoads: 1 } } }
 
@@ -52,11 +56,11 @@ it.each([
   ['ahead by ten years', 315_360_000_000],
 ])('a wall clock that goes %s leaves every figure finite', async (_, jump) => {
   const { clock, cache, insight } = watched()
-  for (let read = 0; read < 30_000; read++) {
+  for (let read = 0; read < READS; read++) {
     await cache.getOrSet(`user:${(read * 7919) % 300}`, () => read)
-    if (read % 100 === 0) clock.advance(100)
-    if (read % 5000 === 4999) clock.jump(jump)
-    if (read % 1000 === 0) insight.sizing('shop')
+    if (read % (READS / 300) === 0) clock.advance(100)
+    if ((read + 1) % (READS / 6) === 0) clock.jump(jump)
+    if (read % (READS / 30) === 0) insight.sizing('shop')
   }
   const said = saidOf(insight)
   expect(unfinite(said)).toEqual([])
@@ -79,10 +83,10 @@ it.each([
   ['keys of sixteen kilobytes', (read: number) => `${'k'.repeat(16_000)}${read % 300}`],
 ] as const)('a trace of %s leaves every figure finite', async (_, keyOf) => {
   const { clock, cache, insight } = watched()
-  for (let read = 0; read < 15_000; read++) {
+  for (let read = 0; read < READS / 2; read++) {
     await cache.getOrSet(keyOf(read), () => read)
-    if (read % 100 === 0) clock.advance(100)
-    if (read % 1000 === 0) insight.sizing('shop')
+    if (read % (READS / 300) === 0) clock.advance(100)
+    if (read % (READS / 30) === 0) insight.sizing('shop')
   }
   expect(unfinite(saidOf(insight))).toEqual([])
 })

@@ -53,8 +53,7 @@ export interface Adapter {
   connect(): Promise<object>
 }
 
-export const prismaFolder = (): string =>
-  bringInstalled('prisma', fileURLToPath(new URL('./prisma', import.meta.url)), { scripts: false })
+export const prismaFolder = (): string => bringInstalled('prisma')
 
 /** In a folder of its own, with the example beside it; the caller removes it. */
 export async function generate(provider: 'sqlite' | 'postgresql'): Promise<Generated> {

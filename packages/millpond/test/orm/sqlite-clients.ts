@@ -1,7 +1,7 @@
 // Clients of SQLite that are installed apart from the project's own packages.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { bringInstalled } from '../installed.ts'
 
 /** What the tests use of a client of `@libsql/client`. */
@@ -31,7 +31,7 @@ export interface SqliteClients {
 }
 
 export async function sqliteClients(): Promise<SqliteClients> {
-  const home = bringInstalled('sqlite', fileURLToPath(new URL('./sqlite', import.meta.url)), { scripts: false })
+  const home = bringInstalled('sqlite')
   const own = createRequire(join(home, 'any.cjs'))
   const load = (name: string) => import(pathToFileURL(own.resolve(name)).href)
   const [orm, { drizzle }, core, { createClient }] = await Promise.all(

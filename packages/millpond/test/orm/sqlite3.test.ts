@@ -3,13 +3,13 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { DataTypes, Op, QueryTypes, Sequelize, type Transaction } from 'sequelize'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { installedFolder } from '../../../../scripts/own-packages.mjs'
 import { type Cache, createCache } from '../../src/index.ts'
 import { sqlite3Cache } from '../../src/orm/sqlite3.ts'
 import { isLong } from '../form.ts'
-import { bringInstalled, installedFolder } from '../installed.ts'
+import { bringInstalled } from '../installed.ts'
 import { type Database, describeDoor, type Inside, type Subject } from './door-contract.ts'
 import { inTurn, openFile } from './sqlite-file.ts'
 
@@ -34,11 +34,10 @@ interface Sqlite3Database {
   close(done?: Done): void
 }
 
-const here = fileURLToPath(new URL('./sqlite3', import.meta.url))
-const isThere = isLong || existsSync(installedFolder('sqlite3', here))
+const isThere = isLong || existsSync(installedFolder('sqlite3'))
 let loaded: Sqlite3 | undefined
 function sqlite3Module(): Sqlite3 {
-  loaded ??= createRequire(join(bringInstalled('sqlite3', here), 'any.cjs'))('sqlite3') as Sqlite3
+  loaded ??= createRequire(join(bringInstalled('sqlite3'), 'any.cjs'))('sqlite3') as Sqlite3
   return loaded
 }
 
