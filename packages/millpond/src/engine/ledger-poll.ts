@@ -1,6 +1,7 @@
 // One question for all namespaces of this process over one store, ten times a second: a namespace whose position is the
 // store's stays trusted, as of the moment the question was sent. Any other is asked about by itself, and is not trusted
-// before that is answered.
+// before that is answered. Namespaces for which the store was down are among them: the answer that finds one where it
+// stood brings it back, so a store that has stumbled gets one question for all.
 import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import { sharedBy } from './ledger-shared.ts'
@@ -24,8 +25,8 @@ export interface PollQuestion extends LedgerPlace {
 /** A namespace of this process. */
 export interface PolledNamespace {
   readonly patienceMs: number
-  /** It has been read lately, so it is reason enough to ask the store. */
-  isInUse(now: number): boolean
+  /** It has been read lately, or the store was down for it: reason enough to ask. */
+  isWanted(now: number): boolean
   /** Undefined: the namespace leaves, and asks by itself. */
   pollQuestion(now: number): PollQuestion | undefined
 }
@@ -76,7 +77,7 @@ export class LedgerPoll {
   async #ask(): Promise<void> {
     const now = this.#clock.monotonic()
     // Without reads nothing is asked; a namespace that is read again joins again.
-    if (![...this.#namespaces].some((namespace) => namespace.isInUse(now))) {
+    if (![...this.#namespaces].some((namespace) => namespace.isWanted(now))) {
       this.#namespaces.clear()
       return
     }

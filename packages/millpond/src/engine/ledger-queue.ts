@@ -2,12 +2,16 @@
 // are merged into one.
 //
 // A store takes one step after the other, so fifty thousand of them would only keep each other waiting. A merged step
-// must mean exactly what its parts mean one after the other: no part may name what another one names or watches, and a
-// step that concerns more than it names (a pattern, a clear) goes alone.
-import type { Advanced, Change, Clock } from '../core/contracts.ts'
+// must mean exactly what its parts mean one after the other: no part may name what another one writes, holds or
+// watches, and a step that concerns more than it names (a pattern, a clear) goes alone. Invalidations of the same key
+// are named once: a key that is invalidated a hundred times while a slow store takes one step is one target of the
+// next.
+import type { Advanced, Change, Clock, LedgerStore } from '../core/contracts.ts'
 import { stampOf, type Target } from '../core/ledger.ts'
 import type { Command } from '../wrap/command.ts'
+import { Gate } from '../wrap/gate.ts'
 import { Queue } from '../wrap/queue.ts'
+import { sharedBy } from './ledger-shared.ts'
 import { MAX_STEP, type Pace } from './ledger-steps.ts'
 
 /**
@@ -20,12 +24,20 @@ const MAX_BYTES = 2 ** 21
 
 export type LedgerQueue = Queue<Change, Advanced>
 
+const gates = sharedBy((store, clock) => new Gate(clock, store.stepsAtOnce ?? Number.POSITIVE_INFINITY))
+
+/** The steps of all namespaces of this process to one store go through one gate, if it takes only so many at once. */
+export function gateOf(store: LedgerStore | undefined, clock: Clock): Gate | undefined {
+  return store?.stepsAtOnce === undefined ? undefined : gates(store, clock)
+}
+
 /** `run` sends one step; `pace` learns how large a step may be. */
 export function ledgerQueue(
   namespace: string,
   clock: Clock,
   silentMs: () => number,
   pace: Pace,
+  gate: Gate | undefined,
   run: (change: Change, command: Command) => Promise<Advanced>,
 ): LedgerQueue {
   // If the store cannot tell for each dropped key whether it was there, a merged step could not say which of its parts
@@ -34,6 +46,7 @@ export function ledgerQueue(
   return new Queue<Change, Advanced>({
     what: `ledger ${namespace} advance`,
     clock,
+    gate,
     limits: { calls: MAX_RUNNING, items: MAX_STEP, weight: MAX_BYTES },
     get silentMs() {
       return silentMs()
@@ -54,26 +67,33 @@ export function ledgerQueue(
 /** Tells of each next change whether it may join the changes that were accepted before it. */
 function joining(most: number, tellsDrops: boolean): (change: Change) => boolean {
   const named = new Set<string>()
+  /** Named by a change that does more than to invalidate. */
+  const moved = new Set<string>()
   const watched = new Set<string>()
   let first: Change | undefined
-  let targets = 0
   let isFull = false
   return (change) => {
     const names = change.targets.map(nameOf)
     const watches = watchedBy(change)
     const isFirst = first === undefined
     first ??= change
-    targets += names.length
+    const isPlain = onlyInvalidates(change)
+    const clashing = isPlain ? moved : named
     isFull ||= !mayGoTogether(change, tellsDrops)
     if (!isFirst) {
-      isFull ||= targets > most || !saysTheSame(first, change)
-      isFull ||= names.some((name) => named.has(name) || watched.has(name)) || watches.some((tag) => named.has(tag))
+      isFull ||= !saysTheSame(first, change)
+      isFull ||= names.some((name) => clashing.has(name) || watched.has(name)) || watches.some((tag) => named.has(tag))
     }
     for (const name of names) named.add(name)
+    if (!isPlain) for (const name of names) moved.add(name)
     for (const tag of watches) watched.add(tag)
+    isFull ||= !isFirst && named.size > most
     return !isFull
   }
 }
+
+const onlyInvalidates = ({ write, hold, settles }: Change): boolean =>
+  write.length === 0 && hold === undefined && settles === undefined
 
 /** A pattern or a clear concerns keys that it does not name. */
 function mayGoTogether({ targets, drop }: Change, tellsDrops: boolean): boolean {
@@ -120,9 +140,9 @@ function merge(changes: readonly Change[]): Change {
     id: first.id,
     targets: [
       ...changes.flatMap(({ targets, write }) => targets.slice(0, write.length)),
-      ...changes.flatMap(({ targets, write }) => targets.slice(write.length)),
+      ...othersOf(changes, hold !== undefined || settles !== undefined),
     ],
-    drop: changes.flatMap(({ drop }) => drop),
+    drop: [...new Set(changes.flatMap(({ drop }) => drop))],
     write: changes.flatMap(({ write }) => write),
     ...(hold !== undefined && { hold }),
     ...(settles !== undefined && {
@@ -139,17 +159,23 @@ function merge(changes: readonly Change[]): Change {
   }
 }
 
+/** Targets to which no entry is written: each once, unless something else is told of each. */
+function othersOf(changes: readonly Change[], isOfHolds: boolean): Target[] {
+  const all = changes.flatMap(({ targets, write }) => targets.slice(write.length))
+  return isOfHolds ? all : [...new Map(all.map((target) => [nameOf(target), target])).values()]
+}
+
 function endsOf({ targets, settles }: Change, from: number, to = targets.length): (number | undefined)[] {
   return targets.slice(from, to).map((_, at) => settles?.seqs[from + at])
 }
 
 function partsOf({ position, wasThere = [], stored = [] }: Advanced, changes: readonly Change[]): Advanced[] {
-  let drops = 0
+  const dropped = new Set<string>()
   let writes = 0
   return changes.map(({ drop, write, unmovedSince, settles }) => {
-    const there = wasThere.slice(drops, drops + drop.length)
+    // A key that several name was there for the first of them.
+    const there = drop.map((key) => !dropped.has(key) && wasThere[dropped.add(key).size - 1] === true)
     const kept = stored.slice(writes, writes + write.length)
-    drops += drop.length
     writes += write.length
     return {
       position,

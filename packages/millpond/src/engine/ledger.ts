@@ -22,13 +22,15 @@ import { type Line, type Position, type Target, withoutStamp } from '../core/led
 import { LedgerView } from '../core/ledger-view.ts'
 import type { Command } from '../wrap/command.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
+import type { Gate } from '../wrap/gate.ts'
 import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
 import { ASK_EVERY_MS, type LedgerPoll, type PolledNamespace, type PollQuestion, pollOf } from './ledger-poll.ts'
 import type { Member } from './ledger-presence.ts'
 import { type Pushed, type Pushes, pushesOf } from './ledger-pushes.ts'
-import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
+import { gateOf, type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
+import { type LedgerRetries, type Retried, retriesOf } from './ledger-retries.ts'
 import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
 import { OwnSteps } from './own-steps.ts'
 import { PendingInvalidations } from './pending-invalidations.ts'
@@ -79,7 +81,7 @@ const IDLE_MS = 2000
 /** For this long after its last read a namespace is still included in the question that is asked for others anyway. */
 const POLLED_MS = 30_000
 
-export class Ledger implements PolledNamespace, Member, Pushed {
+export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   readonly view: LedgerView
   /** The ledger lives in this process alone: nothing to ask, always trusted. */
   readonly isLocal: boolean
@@ -108,6 +110,8 @@ export class Ledger implements PolledNamespace, Member, Pushed {
   #unfollow: (() => void) | undefined
   readonly #owed: PendingInvalidations
   readonly #queue: LedgerQueue
+  /** Through which steps go, if the store takes only so many at once. */
+  readonly #gate: Gate | undefined
   readonly #pace = new Pace()
   readonly #reports: Reports
   readonly #own = new OwnSteps()
@@ -115,6 +119,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
   #meanwhile: Line[] = []
   readonly #poll: LedgerPoll | undefined
   readonly #pushes: Pushes | undefined
+  readonly #retries: LedgerRetries | undefined
   /** What was pushed and is not known here yet; `'something'`: the store did not say what. */
   #pushed: Position | 'something' | undefined
   #generation = 0
@@ -131,12 +136,19 @@ export class Ledger implements PolledNamespace, Member, Pushed {
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
     this.#owed = new PendingInvalidations(options.namespace, options.outbox)
-    this.#queue = ledgerQueue(options.namespace, options.clock, options.timeoutMs, this.#pace, (change, command) =>
-      this.#step(change, command),
+    this.#gate = gateOf(options.store, options.clock)
+    this.#queue = ledgerQueue(
+      options.namespace,
+      options.clock,
+      options.timeoutMs,
+      this.#pace,
+      this.#gate,
+      (change, command) => this.#step(change, command),
     )
     this.#reports = new Reports(options, this)
     this.#poll = pollOf(options.store, options.clock)
     this.#pushes = options.store && pushesOf(options.store, options.clock)
+    this.#retries = retriesOf(options.store, options.clock)
   }
 
   get isUp(): boolean {
@@ -297,6 +309,8 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       ),
     )
     this.#markDown(cause)
+    // One that was down already may have been asked about with others, which it cannot be while it owes something.
+    this.#schedule()
     for (const step of owed) await this.#owed.save(step)
     if (isDurable && this.#owed.isKept) return { position: this.view.position, dropped: 0, isApplied: false }
     throw new MillpondError(
@@ -329,6 +343,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
     this.#cancelTimer?.()
     this.#unfollow?.()
     this.#poll?.leave(this)
+    this.#retries?.leave(this)
     this.#pushes?.remove(this)
     return this.#reports.end(this.#up, isLast)
   }
@@ -338,7 +353,11 @@ export class Ledger implements PolledNamespace, Member, Pushed {
     return this.#options.timeoutMs()
   }
 
-  isInUse(now: number): boolean {
+  isWanted(now: number): boolean {
+    return this.#isInUse(now) || !this.#up
+  }
+
+  #isInUse(now: number): boolean {
     if (this.#used) {
       this.#used = false
       this.#usedAt = now
@@ -348,7 +367,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
 
   /** This namespace's part of a question for many; undefined where it has to be asked about by itself. */
   pollQuestion(now: number): PollQuestion | undefined {
-    if (!this.#canBePolled || (!this.isInUse(now) && now - this.#usedAt > POLLED_MS)) return undefined
+    if (!this.#canBePolled || (!this.isWanted(now) && now - this.#usedAt > POLLED_MS)) return undefined
     const question = ++this.#asked
     const generation = this.#generation
     return {
@@ -357,8 +376,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       stood: (sentMonotonic, sentWall) => {
         if (generation !== this.#generation || this.#closed) return
         this.#noteHeard(question)
-        this.#trustSince(sentMonotonic, sentWall)
-        this.#reports.report(this.view.epoch, this.view.last)
+        this.#answered(sentMonotonic, sentWall, true)
       },
       pull: () => {
         if (this.#question === undefined) void this.#ask()
@@ -368,14 +386,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
   }
 
   get #canBePolled(): boolean {
-    return (
-      this.#poll !== undefined &&
-      this.#up &&
-      this.#started &&
-      !this.#needsSnapshot &&
-      !this.#closed &&
-      this.#owed.size === 0
-    )
+    return this.#poll !== undefined && this.#started && !this.#needsSnapshot && !this.#closed && this.#owed.size === 0
   }
 
   #advanceLocally(change: Change): Advanced {
@@ -428,6 +439,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
   #ask(): Promise<boolean> {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
+    this.#retries?.leave(this)
     this.#question = this.#askStore().finally(() => {
       this.#question = undefined
       this.#schedule()
@@ -453,12 +465,7 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       if (generation !== this.#generation) return false
       this.#apply(answer)
       this.#noteHeard(question)
-      if (!this.#up) this.#reports.recovered()
-      this.#trustSince(sentMonotonic, sentWall)
-      // A store that answers but accepts no step does not help: it stays down, and no read waits for it.
-      if (isPaid) this.#markUp(store)
-      else this.#owed.refuse()
-      this.#reports.report(this.view.epoch, this.view.last)
+      this.#answered(sentMonotonic, sentWall, isPaid)
       // All there is of a large ledger takes its time: what has come since is soon told.
       if (answer.kind === 'snapshot' && isPaid && !isAgain && !this.isTrusted) return this.#askStore(true)
       return isPaid
@@ -466,6 +473,16 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       this.#markDown(error)
       return false
     }
+  }
+
+  /** The view is as new as the question that was sent then. */
+  #answered(sentMonotonic: number, sentWall: number, isPaid: boolean): void {
+    if (!this.#up) this.#reports.recovered()
+    this.#trustSince(sentMonotonic, sentWall)
+    // A store that answers but accepts no step does not help: it stays down, and no read waits for it.
+    if (isPaid) this.#markUp()
+    else this.#owed.refuse()
+    this.#reports.report(this.view.epoch, this.view.last)
   }
 
   /** Each part of a long answer gives it its time anew. */
@@ -526,7 +543,9 @@ export class Ledger implements PolledNamespace, Member, Pushed {
   async #pay(store: LedgerStore): Promise<boolean> {
     try {
       await this.#owed.sendAll(async (change) => {
-        const advanced = await this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
+        const send = (): Promise<Advanced> =>
+          this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
+        const advanced = await (this.#gate?.run(`ledger ${this.#options.namespace} advance`, send) ?? send())
         this.#owed.accept()
         this.#applyOwn(change, advanced) // no refresh in a new epoch: the question follows
       })
@@ -559,9 +578,9 @@ export class Ledger implements PolledNamespace, Member, Pushed {
     return this.refresh()
   }
 
-  #markUp(store: LedgerStore): void {
+  #markUp(): void {
     // An answer that came while this was being closed must not open a connection that would never be closed.
-    if (!this.#closed) this.#unfollow ??= store.follow?.(this.#options.namespace, (at) => this.#wake(at))
+    if (!this.#closed) this.#unfollow ??= this.#options.store?.follow?.(this.#options.namespace, (at) => this.#wake(at))
     if (this.#up) return
     this.#up = true
     this.#tellServing()
@@ -620,16 +639,20 @@ export class Ledger implements PolledNamespace, Member, Pushed {
       this.#options.store === undefined
     )
       return
-    const isInUse = this.isInUse(this.#options.clock.monotonic())
-    if (!isInUse && this.#up && this.#owed.size === 0) return
-    if (this.#canBePolled) {
-      this.#poll?.join(this)
-      return
-    }
-    this.#cancelTimer = this.#options.clock.after(ASK_EVERY_MS, () => {
-      this.#cancelTimer = undefined
-      void this.#ask()
-    })
+    if (!this.isWanted(this.#options.clock.monotonic()) && this.#owed.size === 0) return
+    if (this.#canBePolled) this.#poll?.join(this)
+    else if (this.#retries !== undefined) this.#retries.join(this)
+    else
+      this.#cancelTimer = this.#options.clock.after(ASK_EVERY_MS, () => {
+        this.#cancelTimer = undefined
+        void this.#ask()
+      })
+  }
+
+  async retry(): Promise<boolean> {
+    const heard = this.#heard
+    await (this.#question ?? this.#ask())
+    return this.#heard > heard
   }
 
   #withTimeout<T>(work: Promise<T>, verb: string): Promise<T> {

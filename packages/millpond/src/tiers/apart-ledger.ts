@@ -31,6 +31,7 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
   return {
     scope: inner.scope,
     entriesApart: true,
+    stepsAtOnce: inner.stepsAtOnce,
     coverOtherTiers: () => inner.coverOtherTiers?.(),
     async pull(namespace, from, progress) {
       const answer = await inner.pull(namespace, from, progress)

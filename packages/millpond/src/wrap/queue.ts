@@ -13,6 +13,7 @@ import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { Command } from './command.ts'
+import type { Gate, GateQueue } from './gate.ts'
 import { type Call, deliver, type Part, type QueueItem, refuse, stop } from './queue-call.ts'
 import { inShares } from './turn-share.ts'
 
@@ -49,6 +50,8 @@ export interface QueueOptions<I extends QueueItem, A> {
    * always taken. Default: all may.
    */
   readonly together?: () => (item: I) => boolean
+  /** Shared with other queues to the same server, which takes so many commands at once. Default: none. */
+  readonly gate?: Gate | undefined
   /** Called for each command that was sent: its duration, and its error if it failed. */
   readonly onEnd?: (ms: number, error: unknown) => void
 }
@@ -81,6 +84,7 @@ export class Queue<I extends QueueItem, A> {
   #isGathering = false
   #heardAt = 0
   #cancel: (() => void) | undefined
+  readonly #atGate: GateQueue = { turn: () => this.#pump(), fail: () => this.#failWaiting() }
 
   constructor(options: QueueOptions<I, A>) {
     this.#options = options
@@ -141,10 +145,12 @@ export class Queue<I extends QueueItem, A> {
   }
 
   #pump(): void {
-    while (this.#underWay < this.#options.limits.calls) {
+    const { gate, limits } = this.#options
+    while (this.#underWay < limits.calls && this.waiting > 0) {
+      if (gate?.enter(this.#atGate) === false) return
       const parts = this.#next()
-      if (parts.length === 0) return
-      this.#send(parts)
+      if (parts.length === 0) gate?.leave(false)
+      else this.#send(parts)
     }
   }
 
@@ -191,7 +197,7 @@ export class Queue<I extends QueueItem, A> {
   }
 
   #send(parts: readonly Part<I, A>[]): void {
-    const { clock, send, onEnd } = this.#options
+    const { clock, send, onEnd, gate } = this.#options
     const [only] = parts
     const isWhole = parts.length === 1 && only !== undefined && only.count === only.call.items.length
     const items = isWhole
@@ -206,6 +212,7 @@ export class Queue<I extends QueueItem, A> {
       // Given up already: what comes late is dropped.
       if (!this.#remove(link)) return
       this.#heardAt = clock.monotonic()
+      gate?.leave(true)
       onEnd?.(this.#heardAt - sent.sentAt, error)
       settle()
       this.#rest()
@@ -261,7 +268,12 @@ export class Queue<I extends QueueItem, A> {
 
   /** No answer for so long: waiting calls would fail the same way. */
   #fail(now: number): void {
+    this.#options.gate?.silent(this.#options.silentMs)
     for (const link of this.#sent) this.#giveUp(link, now)
+    this.#failWaiting()
+  }
+
+  #failWaiting(): void {
     const waiting = this.#waiting.slice(this.#first)
     this.#waiting = []
     this.#first = 0
@@ -273,6 +285,7 @@ export class Queue<I extends QueueItem, A> {
     const { item: sent } = link
     if (sent === undefined || !this.#remove(link)) return
     sent.command.giveUp()
+    this.#options.gate?.leave(false)
     const error = this.#late(now - sent.sentAt)
     this.#options.onEnd?.(now - sent.sentAt, error)
     refuse(sent.parts, error)

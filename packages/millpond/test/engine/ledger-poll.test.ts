@@ -119,7 +119,7 @@ describe('the question for all namespaces', () => {
     expect(asked.pull.length + asked.unmoved.length).toBe(quiet + 1)
   })
 
-  test('G4: a question that fails is trusted by none of them, and each comes back by its own', async () => {
+  test('G4: a question that fails is trusted by none of them, and all of them come back', async () => {
     const { clock, server } = world()
     let isDown = false
     const fails = (): Promise<never> => Promise.reject(new Error('no answer'))

@@ -142,6 +142,11 @@ export interface LedgerStore {
    * `pull` has something to do. Without it each namespace in use is polled by its own `pull`, ten times a second.
    */
   readonly unmoved?: ((places: readonly LedgerPlace[]) => Promise<readonly boolean[]>) | undefined
+  /**
+   * How many steps (`advance`) it takes at once, of all namespaces. More of them wait in the process, where those of
+   * one namespace become one step. Without it they are all sent.
+   */
+  readonly stepsAtOnce?: number | undefined
   /** Increments the number, logs the line, drops and writes: one step, all or nothing. */
   advance(namespace: string, change: Change): Promise<Advanced>
   /**

@@ -1,4 +1,5 @@
 // One statement in progress: its deadline, and the connection that it holds.
+import { unheld } from '../../core/unheld.ts'
 import type { PostgresClient } from './client.ts'
 
 export type Row = readonly (string | Buffer | null)[]
@@ -31,17 +32,23 @@ export class Call {
   cancel = (): void => {}
   client: PostgresClient | undefined
   isOver = false
+  #closing: ReturnType<typeof setTimeout> | undefined
 
-  /** `false` if it had ended already. A connection that it still holds then is busy with an abandoned statement. */
-  end(): boolean {
+  /**
+   * `false` if it had ended already. A connection that it still holds then is busy with an abandoned statement, and is
+   * closed unless that ends within `keepMs`.
+   */
+  end(keepMs: number): boolean {
     if (this.isOver) return false
     this.isOver = true
     this.cancel()
-    this.release(true)
+    if (keepMs === 0) this.release(true)
+    else if (this.client !== undefined) this.#closing = unheld(setTimeout(() => this.release(true), keepMs))
     return true
   }
 
   release(destroy: boolean): void {
+    clearTimeout(this.#closing)
     const { client } = this
     this.client = undefined
     client?.release(destroy)

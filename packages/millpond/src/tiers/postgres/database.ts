@@ -3,8 +3,10 @@
 //
 // "Up" means that a connection was made, that the server accepts writes (a standby cannot hold a ledger) and that the
 // schema exists in our version. While it is down every call fails at once and one probe at a time checks again, with
-// growing pauses. A statement that misses its deadline also discards its connection: it is unknown when that would be
-// free again.
+// growing pauses. A statement that misses its deadline keeps its connection for as long again while the server answers
+// others, and then discards it: a new one is slow, since each session prepares its statements and compiles the
+// functions anew, so a busy server must not be made to open more of them. If the server answers nobody the connection
+// is discarded at once.
 import { createHash } from 'node:crypto'
 import { afterAwake } from '../../core/awake.ts'
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
@@ -86,18 +88,23 @@ export class Database {
     const call = new Call()
     this.#running++
     return new Promise<Answer>((resolve, reject) => {
-      const settle = (fn: () => void): void => {
-        if (!call.end()) return
+      const settle = (fn: () => void, keepMs = 0): void => {
+        if (!call.end(keepMs)) return
         if (--this.#running === 0) this.#onIdle?.()
         fn()
       }
       const { commandMs } = this.settings
-      const late = (): void =>
-        settle(() => {
-          const cause = new Error(`no answer within ${commandMs} ms`)
-          if (performance.now() - this.#heardAt >= commandMs) this.#fall(cause)
-          reject(this.#failed(code, what, cause))
-        })
+      const late = (): void => {
+        const isSilent = performance.now() - this.#heardAt >= commandMs
+        settle(
+          () => {
+            const cause = new Error(`no answer within ${commandMs} ms`)
+            if (isSilent) this.#fall(cause)
+            reject(this.#failed(code, what, cause))
+          },
+          isSilent ? 0 : commandMs,
+        )
+      }
       call.cancel = afterAwake(commandMs, late)
       this.#attempt(call, query).then(
         (answer) => settle(() => resolve(answer)),
@@ -150,9 +157,9 @@ export class Database {
       call.release(false)
       return { rows: answer.rows.map(asRow), count: answer.rowCount ?? 0 }
     } catch (error) {
-      if (call.isOver) throw error
       const isLost = isGone(error)
       call.release(isLost || isUnprepared(error))
+      if (call.isOver) throw error
       if (isLost) this.#fall(error)
       else this.#heardAt = performance.now()
       throw error

@@ -15,11 +15,13 @@ import type {
 } from '../../core/contracts.ts'
 import type { Position, Target } from '../../core/ledger.ts'
 import { MAX_TAIL } from '../retain.ts'
+import type { Row } from './call.ts'
 import { numberAt, textAt } from './columns.ts'
 import { type Answer, type Database, type Statement, statement } from './database.ts'
 import { type Followers, messageOf } from './followers.ts'
 import { nodesStatement } from './heartbeats.ts'
 import { kindOf, labelOf, lineText, metaOf, nameBytes, readAnswer } from './lines.ts'
+import { type PullAsk, Pulls } from './pulls.ts'
 import { bytesOf, pack } from './record.ts'
 import { lockKey } from './schema.ts'
 
@@ -34,16 +36,20 @@ const BEAT_AT_ONCE = 500
 
 export class PostgresLedger implements LedgerStore {
   readonly scope = 'shared'
+  /** Half of the connections, as reads have the other half. */
+  readonly stepsAtOnce: number
   readonly #database: Database
   readonly #followers: Followers
   readonly #channel: string | null
   readonly #onWrite: () => void
   readonly #locks = new Map<string, string>()
   readonly #statements: ReturnType<typeof statementsOf>
+  readonly #pulls = new Pulls((asks) => this.#pullAll(asks))
   #external: boolean
   #reports = 0
 
   constructor(database: Database, followers: Followers, channel: string | null, onWrite: () => void) {
+    this.stepsAtOnce = Math.max(1, database.settings.poolSize >> 1)
     this.#database = database
     this.#followers = followers
     this.#channel = channel
@@ -57,27 +63,36 @@ export class PostgresLedger implements LedgerStore {
   }
 
   async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
-    const what = `pull ${namespace}`
-    const ns = bytesOf(namespace)
-    const asked = [from?.epoch ?? null, from?.seq ?? 0]
     for (let tries = 0; tries < 3; tries++) {
-      const { rows } = await this.#run(what, this.#statements.pull, [
-        ns,
-        ...asked,
-        this.#external,
-        MAX_TAIL,
-        MAX_SNAPSHOT,
-      ])
-      if (rows[0] !== undefined) return readAnswer(rows[0])
+      const row = await this.#pulls.ask(namespace, from)
+      if (row !== undefined) return readAnswer(row)
       // There is no record, or it is another server's, or a process has seen a later number than it holds: a new epoch
       // begins.
-      await this.#run(what, this.#statements.begin, [this.#lock(namespace), ns, newEpoch(), this.#external, ...asked])
+      await this.#run(`pull ${namespace}`, this.#statements.begin, [
+        this.#lock(namespace),
+        bytesOf(namespace),
+        newEpoch(),
+        this.#external,
+        from?.epoch ?? null,
+        from?.seq ?? 0,
+      ])
     }
     // Only if others destroy the record as often as it is created.
-    return readAnswer(
-      (await this.#run(what, this.#statements.pull, [ns, null, 0, this.#external, MAX_TAIL, MAX_SNAPSHOT])).rows[0] ??
-        [],
-    )
+    return readAnswer((await this.#pulls.ask(namespace, undefined)) ?? [])
+  }
+
+  async #pullAll(asks: readonly PullAsk[]): Promise<readonly Row[]> {
+    const [first] = asks
+    const what = asks.length === 1 ? `pull ${first?.namespace}` : `pull of ${asks.length} namespaces`
+    const { rows } = await this.#run(what, this.#statements.pull, [
+      asks.map(({ namespace }) => bytesOf(namespace)),
+      asks.map(({ from }) => from?.epoch ?? null),
+      asks.map(({ from }) => from?.seq ?? 0),
+      this.#external,
+      MAX_TAIL,
+      MAX_SNAPSHOT,
+    ])
+    return rows
   }
 
   async advance(namespace: string, change: Change): Promise<Advanced> {
@@ -231,7 +246,8 @@ function statementsOf(s: string) {
       .join(', ')})`
   const packed = 'bytea[] integer[] integer[] bigint[] bytea'
   return {
-    pull: statement(`SELECT * FROM ${call('pull', 'bytea text bigint boolean bigint bigint')}`),
+    pull: statement(`SELECT p.*, u.ord FROM unnest($1::bytea[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (ns, epoch, seq, ord),
+      LATERAL ${s}.pull(u.ns, u.epoch, u.seq, $4::boolean, $5::bigint, $6::bigint) AS p`),
     begin: statement(`SELECT (${call('open_record', 'bigint bytea text boolean text bigint')}).epoch`),
     advance: statement(
       `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[] bigint text[] text bigint[]`)}`,

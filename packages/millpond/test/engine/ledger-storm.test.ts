@@ -1,0 +1,180 @@
+// Many namespaces over one store that is slow, or stumbles: how much it is asked, and how long invalidations wait.
+import { type Cache, createCache, memory } from 'millpond'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { LedgerStore, Tier } from '../../src/core/contracts.ts'
+import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
+
+const opened: Cache[] = []
+afterEach(() => Promise.all(opened.splice(0).map((cache) => cache.close())))
+
+const NAMES = Array.from({ length: 100 }, (_, at) => `n${at}`)
+
+interface Figures {
+  /** Calls of the ledger, each of which is a round trip. */
+  calls: number
+  steps: number
+  most: number
+}
+
+/**
+ * A connection to a server that works on one step at a time, each of which takes it `stepMs`, in the order in which
+ * they came; `isDown` when the test says so.
+ */
+function slow(server: SimulatedServer, clock: FakeClock, stepMs: number, stepsAtOnce?: number) {
+  const figures: Figures = { calls: 0, steps: 0, most: 0 }
+  const state = { isDown: false, refuses: '' }
+  const { ledger, ...tier } = server.connect()
+  let freeAt = 0
+  let waiting = 0
+  const through = <T>(act: () => Promise<T>): Promise<T> => {
+    figures.calls++
+    return state.isDown ? Promise.reject(new Error('no answer')) : act()
+  }
+  const own: LedgerStore = {
+    ...ledger,
+    stepsAtOnce,
+    pull: (...args) => through(() => ledger.pull(...args)),
+    unmoved: (places) => through(async () => (await ledger.unmoved?.(places)) ?? []),
+    advance: (namespace, change) =>
+      through(async () => {
+        figures.steps++
+        if (namespace === state.refuses) throw new Error('refused')
+        figures.most = Math.max(figures.most, ++waiting)
+        freeAt = Math.max(freeAt, clock.monotonic()) + stepMs
+        await new Promise<void>((resolve) => clock.after(freeAt - clock.monotonic(), resolve, true))
+        waiting--
+        return ledger.advance(namespace, change)
+      }),
+  }
+  return { tier: { ...tier, ledger: own } satisfies Tier, figures, state }
+}
+
+function setUp(stepMs: number, stepsAtOnce?: number) {
+  const clock = fakeClock({ now: Date.now() })
+  const server = simulatedServer({ now: () => clock.now() })
+  const { tier, figures, state } = slow(server, clock, stepMs, stepsAtOnce)
+  const cache = createCache({ name: 'storm', tiers: [memory(), tier], clock })
+  opened.push(cache)
+  return { clock, cache, figures, state }
+}
+
+/** Invalidations, spread over all namespaces, for as long. What became of them, once all are told. */
+async function storm(cache: Cache, clock: FakeClock, perSecond: number, ms: number, keyOf = (at: number) => `k${at}`) {
+  const told = { acknowledged: 0, rejected: 0, slowest: 0 }
+  const all: Promise<void>[] = []
+  for (let at = 0; at < ms; at++) {
+    for (; all.length < ((at + 1) * perSecond) / 1000; ) {
+      const began = clock.monotonic()
+      const name = NAMES[all.length % NAMES.length] ?? ''
+      all.push(
+        cache
+          .namespace(name)
+          .delete(keyOf(all.length))
+          .then(
+            () => {
+              told.acknowledged++
+              told.slowest = Math.max(told.slowest, clock.monotonic() - began)
+            },
+            () => void told.rejected++,
+          ),
+      )
+    }
+    await clock.run(1)
+  }
+  let isOver = false
+  void Promise.all(all).then(() => (isOver = true))
+  while (!isOver) await clock.run(1)
+  return told
+}
+
+const readAll = (cache: Cache): Promise<unknown> =>
+  Promise.all(NAMES.map((name) => cache.namespace(name).getOrSet('k', () => 1)))
+
+describe('a hundred namespaces over one store', () => {
+  test.each([
+    ['of different keys', (at: number) => `k${at}`],
+    ['of the same keys', (at: number) => `k${at % 100}`],
+  ])(
+    'G5: more invalidations %s than it can take one by one are acknowledged, since they are merged',
+    async (_, keyOf) => {
+      // It takes 200 steps a second.
+      const { clock, cache, figures } = setUp(5, 2)
+      await readAll(cache)
+      const told = await storm(cache, clock, 1000, 3000, keyOf)
+      expect(told).toMatchObject({ acknowledged: 3000, rejected: 0 })
+      expect(figures.most, 'steps that stand in line at the store').toBe(2)
+      expect(told.slowest, 'a round over all namespaces').toBeLessThan(1200)
+    },
+  )
+
+  test('an answer to each of several who invalidate the same key tells who removed it', async () => {
+    const { clock, cache, figures } = setUp(5, 1)
+    const finished = async <T>(work: Promise<T>): Promise<T> => {
+      let isOver = false
+      void work.finally(() => (isOver = true)).catch(() => {})
+      while (!isOver) await clock.run(1)
+      return work
+    }
+    const one = cache.namespace('n0')
+    await finished(Promise.all([one.set('k', 1), one.set('other', 1)]))
+    figures.steps = 0
+    // The first keeps the store busy.
+    const first = cache.namespace('n1').delete('k')
+    const all = ['k', 'other', 'k', 'k'].map((key) => one.delete(key))
+    const receipts = await finished(Promise.all([first, ...all]))
+    expect(receipts.map(({ tiers }) => tiers[0]?.removed)).toEqual([0, 1, 1, 0, 0])
+    expect(figures.steps).toBe(2)
+  })
+
+  test('G4 G5: while it is down it is asked by one of them, and within 300 ms after that all are acknowledged and trusted', async () => {
+    const { clock, cache, figures, state } = setUp(1, 2)
+    await readAll(cache)
+    await clock.run(500)
+    await readAll(cache)
+    state.isDown = true
+    const owed = await storm(cache, clock, 1000, 200)
+    expect(owed.rejected, 'each namespace owes something').toBe(200)
+    figures.calls = 0
+    await clock.run(1000)
+    expect(figures.calls, 'in a second, for all').toBeLessThanOrEqual(25)
+    state.isDown = false
+    await clock.run(300)
+    expect(NAMES.filter((name) => cache.namespace(name).stats().ledger.pending > 0)).toEqual([])
+    expect(NAMES.filter((name) => !cache.namespace(name).stats().ledger.isUp)).toEqual([])
+    expect(await storm(cache, clock, 100, 1000)).toMatchObject({ acknowledged: 100, rejected: 0 })
+  })
+
+  test('G4: for those that owe nothing it is one question, before and after', async () => {
+    const { clock, cache, figures, state } = setUp(1, 2)
+    await readAll(cache)
+    await clock.run(500)
+    await readAll(cache)
+    state.isDown = true
+    await clock.run(150)
+    await readAll(cache)
+    figures.calls = 0
+    await clock.run(1000)
+    expect(figures.calls).toBeLessThanOrEqual(11)
+    state.isDown = false
+    figures.calls = 0
+    await clock.run(200)
+    expect(figures.calls, 'what brings all of them back').toBeLessThanOrEqual(3)
+    expect(NAMES.filter((name) => !cache.namespace(name).stats().ledger.isUp)).toEqual([])
+  })
+
+  test('one whose step the store refuses does not hold up the others', async () => {
+    const { clock, cache, state } = setUp(1, 2)
+    await readAll(cache)
+    state.isDown = true
+    await storm(cache, clock, 1000, 100)
+    state.isDown = false
+    state.refuses = 'storm:n0:'
+    await clock.run(600)
+    const owing = (): string[] => NAMES.filter((name) => cache.namespace(name).stats().ledger.pending > 0)
+    expect(owing()).toEqual(['n0'])
+    state.refuses = ''
+    await clock.run(300)
+    expect(owing()).toEqual([])
+  })
+})
