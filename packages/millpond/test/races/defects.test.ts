@@ -51,7 +51,7 @@ describe('the same programs without the defect are clean', { timeout: 120_000 },
       const { epochOf: _, ...sound } = program
       // Where the source is patched, what it stands on is no defect: only what brings the defect out.
       const parts = { open, ...(patches && wrapTier && { wrapTier }) }
-      expect(await hunt(sound, parts, sized(20, 100))).toBeUndefined()
+      expect(await hunt(sound, parts, sized(10, 100))).toBeUndefined()
     })
   }
 })
