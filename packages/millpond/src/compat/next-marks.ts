@@ -53,16 +53,16 @@ export class Marks {
   /** The latest time before which entries of one of the tags are expired; 0: never. */
   async expiredAt(tags: readonly string[]): Promise<number> {
     const now = Date.now()
-    const marks = await this.#read(tags)
-    return marks.reduce((latest, { kind, at }) => (kind !== 'stale' && at <= now && at > latest ? at : latest), 0)
+    const all = await this.#read(tags)
+    return all.reduce((latest, marks) => Math.max(latest, expiry(marks, now)), 0)
   }
 
   /** The state of an entry with these tags that was created at `madeAt`. */
   async stateOf(tags: readonly string[], madeAt: number): Promise<'valid' | 'stale' | 'expired'> {
     const now = Date.now()
-    const later = (await this.#read(tags)).filter(({ at }) => at > madeAt)
-    if (later.some(({ kind, at }) => kind !== 'stale' && at <= now)) return 'expired'
-    return later.some(({ kind }) => kind === 'stale') ? 'stale' : 'valid'
+    const all = await this.#read(tags)
+    if (all.some((marks) => expiry(marks, now) > madeAt)) return 'expired'
+    return all.some(({ stale }) => stale > madeAt) ? 'stale' : 'valid'
   }
 
   #remember(name: string, at: number): void {
@@ -78,12 +78,23 @@ export class Marks {
   }
 
   /** A tag without marks has zeros, which are stored too, so that memory can answer without asking lower tiers. */
-  async #read(tags: readonly string[]): Promise<{ readonly kind: Kind; readonly at: number }[]> {
-    if (tags.length === 0) return []
-    const names = [...new Set(tags)].flatMap((tag): Name[] => KINDS.map((kind): Name => [kind, tag]))
+  async #read(given: readonly string[]): Promise<Record<Kind, number>[]> {
+    if (given.length === 0) return []
+    const tags = [...new Set(given)]
+    const names = tags.flatMap((tag): Name[] => KINDS.map((kind): Name => [kind, tag]))
     const load = async (missing: readonly Name[]): Promise<number[]> =>
       missing.map((name) => this.#own.get(name.join()) ?? this.#forgotten[name[0]])
     const found = await this.#shared.getOrSetMany<Name, number>(names, { load, ttl: Number.POSITIVE_INFINITY })
-    return names.map((name, at) => ({ kind: name[0], at: found[at] ?? 0 }))
+    return tags.map((_, at) => {
+      const [expired = 0, stale = 0, until = 0] = found.slice(at * KINDS.length, (at + 1) * KINDS.length)
+      return { expired, stale, until }
+    })
   }
 }
+
+/**
+ * Entries that were made before this time have expired. Once the time of a stale tag is over, these are the entries
+ * from before it became stale; those that have been made since are as good as any.
+ */
+const expiry = ({ expired, stale, until }: Record<Kind, number>, now: number): number =>
+  until <= now ? Math.max(expired, Math.min(stale, until)) : expired

@@ -6,7 +6,7 @@
 // more: for these each tag has marks, the times at which it was revalidated, which every replica sees.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, type Shape, text } from '../core/checks.ts'
-import type { Key } from '../core/key.ts'
+import { type Key, MAX_TAGS } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 import type { LoadContext } from '../engine/loader.ts'
 import { cacheGiven } from './cache-given.ts'
@@ -78,14 +78,14 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
     const load = async (context: LoadContext): Promise<Kept | undefined> => {
       const { value, ...entry } = await pendingEntry
       const bytes = await bytesOf(value)
-      context.addTags(...tagsOf(entry.tags))
+      context.addTags(...ledgerTags(entry.tags))
       context.setTtl(0)
       return (await context.isOutdated()) ? undefined : { ...entry, value: bytes }
     }
     const kept = await entries.getOrSet(['made', own, serial++], load, { timeout: { hard: NEVER } })
     const ttl = kept === undefined ? 0 : kept.timestamp + kept.expire * SECOND - Date.now()
     if (kept !== undefined && kept.expire > 0 && ttl > 0)
-      await entries.set(keyOf(key), kept, { ttl: endless(ttl), tags: tagsOf(kept.tags) })
+      await entries.set(keyOf(key), kept, { ttl: endless(ttl), tags: ledgerTags(kept.tags) })
   }
 
   return {
@@ -228,7 +228,7 @@ export function nextIncrementalCache(
       const page: Page = { lastModified: Date.now(), value, tags, ...(cacheControl !== undefined && { cacheControl }) }
       await pages.set(nameOf(key, value?.kind ?? (context.fetchCache === true ? FETCH : undefined)), page, {
         ttl,
-        tags,
+        tags: tags.slice(0, MAX_TAGS),
       })
     }
 
@@ -239,6 +239,9 @@ export function nextIncrementalCache(
     resetRequestCache(): void {}
   }
 }
+
+/** Those beyond are known by their marks alone: a page has the tags of all that is on it. */
+const ledgerTags = (tags: readonly string[]): string[] => [...new Set(tagsOf(tags))].slice(0, MAX_TAGS)
 
 /** Pages list their tags in a header. */
 function tagsIn(value: NextIncrementalValue | null): readonly string[] {

@@ -345,4 +345,56 @@ describe('what users of other handlers report', () => {
     expect(await pages.get('/404', { kind: 'PAGES' })).toMatchObject({ value: null })
     expect(await pages.get('/listed', { kind: 'APP_ROUTE' })).toBeNull()
   })
+
+  // mrjasonroy/cache-components-cache-handler#32: after revalidateTag(tag, 'max') an entry is never cached again.
+  it('keeps what was made after its tag became stale, also when the time of the stale ones is over', async () => {
+    const [a, b] = handlers()
+    await a.set('k', Promise.resolve(entry('old', { tags: ['x'] })))
+    await a.set('never asked for', Promise.resolve(entry('old', { tags: ['x'] })))
+    await later()
+    await a.updateTags(['x'], { expire: 0.05 })
+    const until = Date.now() + 50
+    await later()
+    await b.set('k', Promise.resolve(entry('new', { tags: ['x'] })))
+    await expect.poll(() => Date.now() > until, { interval: 5 }).toBe(true)
+    await a.refreshTags()
+    expect(await textOf(await a.get('k', ['x']))).toBe('new')
+    expect(await a.get('never asked for', [])).toBeUndefined()
+    const at = await a.getExpiration(['x'])
+    expect([at > 0, at < until - 40]).toEqual([true, true])
+  })
+
+  // vercel/next.js#73124: more tags than an entry may have, of the many parts of a page.
+  it('keeps and revalidates what has hundreds of tags, by the last one, too', async () => {
+    const [a, b] = handlers()
+    const tags = Array.from({ length: 700 }, (_, at) => `tag-${at}`)
+    const Pages = nextIncrementalCache(replica(0))
+    const header = { kind: 'APP_PAGE', headers: { 'x-next-cache-tags': tags.join() } }
+    const found = async () => [
+      await textOf(await b.get('k', [])),
+      (await new Pages().get('/p', { kind: 'APP_PAGE' }))?.value?.kind,
+    ]
+    for (const revalidated of [tags.slice(-1), tags.slice(0, 1), tags]) {
+      await a.set('k', Promise.resolve(entry('many', { tags })))
+      await new Pages().set('/p', header, {})
+      await expect.poll(found).toEqual(['many', 'APP_PAGE'])
+      await later()
+      await a.updateTags(revalidated)
+      await new Pages().revalidateTag(revalidated)
+      await b.refreshTags()
+      expect(await found()).toEqual([undefined, undefined])
+      await later()
+    }
+  })
+
+  // caching-tools/next-shared-cache#360: errors where nothing has the tag, or none is given.
+  it('revalidates nothing without an error', async () => {
+    const [a] = handlers()
+    const pages = new (nextIncrementalCache(replica(0)))()
+    await a.updateTags([])
+    await a.updateTags(['nobody has it', ''], {})
+    await pages.revalidateTag('')
+    await pages.revalidateTag([])
+    expect([await a.getExpiration([]), await a.getExpiration([''])]).toEqual([0, 0])
+  })
 })
