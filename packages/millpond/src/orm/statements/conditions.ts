@@ -17,6 +17,9 @@ const ENDS = new Set([
   'except',
 ])
 
+/** Conditions that are nested deeper are not read: each level is read once more for each that it is in. */
+const MAX_DEPTH = 50
+
 /** Those of the statement's own `where`. `undefined`: it has none, or one that other rows may meet too. */
 export function conditionsOf(tokens: readonly Token[]): ReadonlyMap<string, readonly Token[]> | undefined {
   const from = tokens.findIndex(({ kind, text, depth }) => kind === 'word' && text === 'where' && depth === 0)
@@ -24,6 +27,7 @@ export function conditionsOf(tokens: readonly Token[]): ReadonlyMap<string, read
   const rest = tokens.slice(from + 1)
   // A column may have the name of a clause (`offset`), so conditions may follow it.
   if (rest.some(({ kind, text, depth }) => kind === 'word' && depth === 0 && text === 'or')) return undefined
+  if (rest.some(({ depth }) => depth > MAX_DEPTH)) return undefined
   const end = rest.findIndex(({ kind, text, depth }) => kind === 'word' && depth === 0 && ENDS.has(text))
   const found = new Map<string, readonly Token[]>()
   collect(end < 0 ? rest : rest.slice(0, end), found)
@@ -33,10 +37,11 @@ export function conditionsOf(tokens: readonly Token[]): ReadonlyMap<string, read
 /** The columns that an `update` sets. `*`: not known. */
 export function setColumns(tokens: readonly Token[], at: number): readonly string[] {
   const depth = tokens[at]?.depth ?? 0
-  const from = tokens.findIndex(
-    (token, place) => place > at && token.kind === 'word' && token.text === 'set' && token.depth === depth,
-  )
-  if (from < 0) return ['*']
+  let from = at + 1
+  const isSet = (token: Token | undefined): boolean =>
+    token?.kind === 'word' && token.text === 'set' && token.depth === depth
+  while (from < tokens.length && !isSet(tokens[from])) from++
+  if (from === tokens.length) return ['*']
   const columns: string[] = []
   for (let place = from; place < tokens.length; place++) {
     const token = tokens[place]

@@ -23,7 +23,9 @@ const PRAGMAS = new Set([
   ...['reverse_unordered_selects', 'empty_result_callbacks', 'writable_schema'],
 ])
 const TEMPORARY =
-  /\bcreate (?:or replace )?(?:global |local )?temp(?:orary)?\b|\bcreate\b[^(]* (?:pg_)?temp(?:_\w+)? \. |(?<!\binsert )\binto (?:local )?(?:temp(?:orary)? (?!\.)|(?:pg_)?temp(?:_\w+)? \. )/
+  /\bcreate (?:or replace )?(?:global |local )?temp(?:orary)?\b|(?<!\binsert )\binto (?:local )?(?:temp(?:orary)? (?!\.)|(?:pg_)?temp(?:_\w+)? \. )/
+/** A name in the schema of temporary tables. */
+const IN_TEMPORARY = / (?:pg_)?temp(?:_\w+)? \. /
 /** In code that the database executes, such as that of `do`. */
 const WITHIN = /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset) (?:session )?role\b/
 /** What these contain is executed later, or on other connections. */
@@ -50,10 +52,19 @@ export function meaningOf(
   const runs = isOpaque && !DEFINITION.test(words.slice(0, 4).join(' '))
   // A string is only a value, unless the statement executes it.
   const text = tokens.map((token) => (token.kind === 'value' && !runs ? "''" : token.text.toLowerCase())).join(' ')
-  if (TEMPORARY.test(text) && (kind !== 'write' || isOpaque || first === 'select' || first === 'with')) return OTHER
+  if (isTemporary(text) && (kind !== 'write' || isOpaque || first === 'select' || first === 'with')) return OTHER
   const configs = text.match(CONFIG)?.length ?? 0
   if (configs > 0 && !isOpaque) return text.match(LOCAL_CONFIG)?.length === configs ? SAME : OTHER
   return runs && WITHIN.test(text) ? OTHER : SAME
+}
+
+/** It creates something temporary: by that word, or by the schema of what it creates, before any bracket. */
+function isTemporary(text: string): boolean {
+  if (TEMPORARY.test(text)) return true
+  return text.split('(').some((part) => {
+    const from = part.search(/\bcreate\b/)
+    return from >= 0 && IN_TEMPORARY.test(part.slice(from))
+  })
 }
 
 /** What a text may change that could not be parsed. */

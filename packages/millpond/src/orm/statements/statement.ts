@@ -92,6 +92,9 @@ const READS_BY_TEXT = /^(?:(?:query|table|schema|database|cursor)_to_xml\w*|ts_s
 /** Functions that can replace a table, and read no other one. */
 const PURE = /^(?:jsonb?_\w+|generate_series|unnest|regexp_\w+|string_to_table|rows)$/
 
+/** Of how many `update`s in one statement the columns are read: each is searched to its end. */
+const MAX_READ_UPDATES = 30
+
 const OPAQUE: Statement = {
   kind: 'write',
   reads: [],
@@ -209,11 +212,16 @@ class Walk {
   #locks = false
   /** Besides its tables, it reads rows of something else. */
   #isMixed = false
+  /** The last `select`, `insert` or other verb so far. */
+  #verb = ''
+  /** `on conflict do update`: existing rows may change. */
+  readonly #replaces: boolean
 
   constructor(tokens: readonly Token[], dialect: SqlDialect, defaultSchema: string) {
     this.#tokens = tokens
     this.#dialect = dialect
     this.#defaultSchema = defaultSchema
+    this.#replaces = tokens.some(({ text }, at) => text === 'do' && tokens[at + 1]?.text === 'update')
   }
 
   statement(): Statement {
@@ -304,6 +312,7 @@ class Walk {
   #word(word: string, at: number, level: Level): number {
     const before = this.#tokens[at - 1]?.text ?? ''
     const after = this.#tokens[at + 1]?.text ?? ''
+    if (WRITES.has(word) || word === 'select') this.#verb = word
     if (word === 'from' && before !== 'distinct') return this.#from(at, level)
     if (word === 'join' || word === 'using') {
       if (word === 'join' || after !== '(') level.isFrom = level.expects = true
@@ -326,20 +335,15 @@ class Walk {
     if (['for', 'on', 'do', 'key', 'then'].includes(before)) return at + 1
     let next = at + 1
     if (this.#tokens[next]?.text === 'or') next += 2
-    return this.#target(next, 'update', setColumns(this.#tokens, at))
+    const isReadable = this.#writes.length < MAX_READ_UPDATES
+    return this.#target(next, 'update', isReadable ? setColumns(this.#tokens, at) : ['*'])
   }
 
   /** After `insert`, `replace` and `merge`; `select into` creates a table. */
   #into(at: number): number {
-    const words = this.#tokens.slice(0, at).map(({ text }) => text)
-    const verb = words.findLast((word) => WRITES.has(word) || word === 'select')
-    const isPlainInsert = verb === 'insert' && words.at(-1) === 'insert' && !this.#replaces()
+    const isAlone = this.#tokens[at - 1]?.text === 'insert'
+    const isPlainInsert = this.#verb === 'insert' && isAlone && !this.#replaces
     return this.#target(at + 1, isPlainInsert ? 'insert' : 'update', ['*'])
-  }
-
-  /** `on conflict do update`: existing rows may change. */
-  #replaces(): boolean {
-    return this.#tokens.some(({ text }, at) => text === 'do' && this.#tokens[at + 1]?.text === 'update')
   }
 
   #target(at: number, kind: WrittenTable['kind'], sets: readonly string[]): number {
