@@ -54,15 +54,17 @@ export class Curve {
   /** The counts so far; `turn` replaces it. */
   tally: Tally
   readonly #sizes: Float64Array
-  readonly #largest: number
+  /** Each size once, ascending, and where that of each scenario is among them. */
+  readonly #limits: Float64Array
+  readonly #limitOf: Uint16Array
+  /** By limit, the weight that a cache of it would need to still hold the key that is read. */
+  readonly #needed: Float64Array
   readonly #scales: Float64Array
   /** The actual scenario; a `hit` of a key that was not watched before tells about it and larger ones. */
   readonly #actual: number
   readonly #most: number
   readonly #directory: HashDirectory
   readonly #recency: Recency
-  /** The same order with the weights of entries alone that are larger than the actual cache, which refuses them. */
-  #large: Recency | undefined
   readonly #weights: Float64Array
   readonly #ttls: Float64Array
   readonly #usedAt: Uint32Array
@@ -79,12 +81,14 @@ export class Curve {
     this.#threshold = share * ALL
     this.scenarios = scenarios
     this.#sizes = Float64Array.from(scenarios, ({ size }) => size)
-    this.#largest = Math.max(...this.#sizes)
+    this.#limits = Float64Array.from(new Set(this.#sizes)).sort()
+    this.#limitOf = Uint16Array.from(this.#sizes, (size) => this.#limits.indexOf(size))
+    this.#needed = new Float64Array(this.#limits.length)
     this.#scales = Float64Array.from(scenarios, ({ ttlScale }) => ttlScale)
     this.#actual = actual
     this.#most = most
     this.#directory = new HashDirectory(most)
-    this.#recency = new Recency(most)
+    this.#recency = new Recency(most, this.#limits.length)
     this.#weights = new Float64Array(most)
     this.#ttls = new Float64Array(most)
     this.#usedAt = new Uint32Array(most)
@@ -143,19 +147,24 @@ export class Curve {
     else if (outcome === 'lost' || (outcome === 'miss' && (before & STORED) === 0))
       this.#miss(id, group, standsFor, time)
     else this.#readKnown(id, group, standsFor, time, weight)
-    this.#state[id] = outcome === 'hit' ? STORED : MISSED
     this.#weights[id] = weight > 0 ? weight : (this.#weights[id] as number) || 1
-    this.#use(id, time)
+    // What nothing has been stored for takes no room.
+    this.#use(id, time, outcome === 'hit' || (outcome === 'miss' && (before & STORED) !== 0))
+    this.#state[id] = outcome === 'hit' ? STORED : MISSED
   }
 
-  #use(id: number, time: number): void {
+  #use(id: number, time: number, isStored: boolean): void {
     this.#usedAt[id] = time
     const weight = this.#weights[id] as number
-    // Memory refuses an entry that is larger than itself, and evicts nothing for it; a larger memory may not.
-    const isLarge = weight > (this.#sizes[this.#actual] as number)
-    this.#recency.use(id, isLarge ? 0 : weight)
-    if (isLarge) this.#large ??= new Recency(this.#most)
-    this.#large?.use(id, isLarge && weight <= this.#largest ? weight : 0)
+    const band = this.#bandOf(weight)
+    this.#recency.use(id, isStored && band < this.#limits.length ? weight : 0, band)
+  }
+
+  /** The least of the limits that it does not exceed: memory refuses larger entries, and evicts nothing for them. */
+  #bandOf(weight: number): number {
+    let band = 0
+    while (band < this.#limits.length && weight > (this.#limits[band] as number)) band++
+    return band
   }
 
   /**
@@ -174,6 +183,7 @@ export class Curve {
     const state = this.#state[id] as number
     if (ttlMs <= 0) {
       this.#state[id] = 0
+      this.#recency.discount(id)
       return
     }
     if (!Number.isNaN(ttlMs)) this.#ttls[id] = ttlMs
@@ -182,8 +192,12 @@ export class Curve {
     else if (known < 0) this.#weights[id] = 1
     if ((state & MISSED) === 0) {
       this.#loadAll(id, time)
-      this.#use(id, time)
+      this.#use(id, time, true)
+      return
     }
+    const stored = this.#weights[id] as number
+    const band = this.#bandOf(stored)
+    this.#recency.weigh(id, band < this.#limits.length ? stored : 0, band)
   }
 
   /**
@@ -246,7 +260,6 @@ export class Curve {
     this.#beganAt = now
     this.#now = 0
     for (let id = 0; id < this.#most; id++) this.#recency.remove(id)
-    this.#large = undefined
     this.#directory.clear()
   }
 
@@ -256,7 +269,6 @@ export class Curve {
       const idle = this.#now - (this.#usedAt[id] as number)
       if (idle < (this.#ttls[id] as number)) continue
       if (this.#recency.isCounted(id)) this.#recency.discount(id)
-      if (this.#large?.isCounted(id) === true) this.#large.discount(id)
     }
   }
 
@@ -275,15 +287,24 @@ export class Curve {
     const width = this.#sizes.length
     const row = id * width
     const ttl = this.#ttls[id] as number
-    const needed = this.#recency.after(id) * standsFor + (weight > 0 ? weight : (this.#weights[id] as number))
-    const actual = this.#sizes[this.#actual] as number
-    const neededByLarger = this.#large === undefined ? needed : needed + this.#large.after(id) * standsFor
+    this.#measure(id, standsFor, weight)
     for (let at = 0; at < width; at++) {
-      const size = this.#sizes[at] as number
-      const isHeld = size >= (size > actual ? neededByLarger : needed)
+      const isHeld = (this.#sizes[at] as number) >= (this.#needed[this.#limitOf[at] as number] as number)
       if (isHeld && time - (this.#loads[row + at] as number) < ttl * (this.#scales[at] as number)) continue
       this.#count(at, group, standsFor)
       this.#loads[row + at] = time
+    }
+  }
+
+  /** What was stored must still be there, and what is read now must not be refused. */
+  #measure(id: number, standsFor: number, weight: number): void {
+    const needed = this.#needed
+    this.#recency.after(id, needed)
+    const own = this.#weights[id] as number
+    let used = 0
+    for (let limit = 0; limit < needed.length; limit++) {
+      used += needed[limit] as number
+      needed[limit] = Math.max(used * standsFor + own, weight)
     }
   }
 
@@ -328,7 +349,6 @@ export class Curve {
       const hash = this.#directory.hashes[id] as number
       if (mixed(hash) < threshold || this.#directory.find(hash) !== id) continue
       this.#recency.remove(id)
-      this.#large?.remove(id)
       this.#directory.delete(id)
     }
   }

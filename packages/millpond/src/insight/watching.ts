@@ -60,8 +60,8 @@ export class Watching {
     const time = ring.time(at)
     const kind = ring.kind(at)
     const study = this.patterns.of(hash, ring.keys[at] as string, namespace, time)
-    const weight = this.setting.unit === 'bytes' ? this.#weights.of(hash, ring.bytes(at)) : 1
     if (kind === LOADED || kind === WRITTEN) {
+      const weight = this.setting.unit === 'bytes' ? this.#weights.ofStored(hash, ring.bytes(at)) : 1
       const ttlMs = (ring.ttls[at] as number) * this.setting.ttlFactor
       this.curve.stored(hash, weight, time, ttlMs)
       this.shadows.stored(hash, time, ttlMs, kind === WRITTEN)
@@ -71,6 +71,7 @@ export class Watching {
         this.#loaded(study, hash, ring.values[at] as number)
       return
     }
+    const weight = this.setting.unit === 'bytes' ? this.#weights.of(hash, ring.bytes(at)) : 1
     this.#read(hash, weight, time, kind === HIT ? 'hit' : kind === LOST ? 'lost' : 'miss', study)
     const since = this.#lastReads.since(hash, time)
     if (kind === HIT) study?.ledger.hit(ring.bytes(at), since, ALL / this.#threshold)

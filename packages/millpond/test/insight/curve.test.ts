@@ -50,6 +50,61 @@ describe('a curve of all keys', () => {
     })
   })
 
+  it('counts them exactly where entries are larger than some of the caches, which refuse them and evict nothing', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 300 }), (keys) => {
+        const weight = (key: number): number => 2 ** (key % 9)
+        const sizes = [300, 3, 40, 9, 90, 1000, 255]
+        const curve = new Curve(sizes.map(at), 0, 64)
+        for (const key of keys) {
+          curve.read(hash(key), weight(key), 0, 'miss')
+          curve.stored(hash(key), weight(key), 0, Number.POSITIVE_INFINITY)
+        }
+        sizes.forEach((size, candidate) => {
+          expect(missesPerRead(curve.tally, candidate).value * keys.length, String(size)).toBeCloseTo(
+            lruMisses(keys, size, { weight }),
+            6,
+          )
+        })
+      }),
+      { seed: 17, numRuns: 60 },
+    )
+  })
+
+  it('counts them exactly where the weight is known only once a missed value has been stored', () => {
+    const keys = zipfKeys(300, 20_000, 4)
+    const weight = (key: number): number => 1 + ((key * 37) % 90)
+    const sizes = [60, 500, 4000]
+    const held = new Set<number>()
+    const curve = new Curve(sizes.map(at), 0, 512)
+    for (const key of keys) {
+      curve.read(hash(key), held.has(key) ? weight(key) : 20, 0, 'miss')
+      curve.stored(hash(key), weight(key), 0, Number.POSITIVE_INFINITY)
+      held.add(key)
+    }
+    sizes.forEach((size, candidate) => {
+      expect(missesPerRead(curve.tally, candidate).value * keys.length).toBeCloseTo(
+        lruMisses(keys, size, { weight }),
+        6,
+      )
+    })
+  })
+
+  it('gives no room to keys that are asked for and never stored', () => {
+    const curve = new Curve([at(10)], 0, 1024)
+    let now = 0
+    const read = (key: string, isThere: boolean): void => {
+      curve.read(hash(key), 1, now, 'miss')
+      if (isThere) curve.stored(hash(key), 1, now, Number.POSITIVE_INFINITY)
+      now++
+    }
+    for (let round = 0; round < 20; round++) {
+      for (let key = 0; key < 10; key++) read(`there ${key}`, true)
+      for (let key = 0; key < 30; key++) read(`absent ${key}`, false)
+    }
+    expect(missesPerRead(curve.tally, 0).value * now).toBeCloseTo(10 + 20 * 30, 6)
+  })
+
   it('has each key expire where it was loaded: a small cache that loads more often may hit where a large one does not', () => {
     // Loaded at 0 by both; pushed out of the small one, which loads it anew at 60. At 101 the large one's value is
     // over.

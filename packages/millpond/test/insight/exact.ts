@@ -5,7 +5,7 @@ interface Lru {
   readonly weight?: (key: number) => number
 }
 
-/** A read each millisecond; what has expired takes no room. */
+/** A read each millisecond; what has expired takes no room, and what is larger than the cache is refused. */
 export function lruMisses(
   keys: readonly number[],
   size: number,
@@ -21,6 +21,10 @@ export function lruMisses(
           held.delete(other)
           room += weight(other)
         }
+    if (weight(key) > size) {
+      misses++
+      return
+    }
     const loadedAt = held.get(key)
     if (loadedAt === undefined) misses++
     else {
