@@ -68,8 +68,11 @@ function bound(
 }
 
 export const sameSetting = (one: Setting | undefined, other: Setting | undefined): boolean =>
+  sameTier(one, other) && one?.entries === other?.entries
+
+/** The same, however many entries it is expected to hold. */
+export const sameTier = (one: Setting | undefined, other: Setting | undefined): boolean =>
   one?.capacity === other?.capacity &&
   one?.unit === other?.unit &&
   one?.policy === other?.policy &&
-  one?.entries === other?.entries &&
   one?.ttlFactor === other?.ttlFactor

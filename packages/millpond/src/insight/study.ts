@@ -4,7 +4,7 @@ import { Budget } from './budget.ts'
 import { HotTiers } from './hot-tiers.ts'
 import { nothingCounted, SamplingRecorder } from './recorder.ts'
 import { Ring } from './ring.ts'
-import { sameSetting, settingOf, type WatchedCache } from './setting.ts'
+import { sameTier, settingOf, type WatchedCache } from './setting.ts'
 import { DAY_MS, type Span, Spans } from './spans.ts'
 import { SteadyClock } from './steady-clock.ts'
 import { Watching } from './watching.ts'
@@ -110,16 +110,22 @@ export class Study {
 
   /**
    * A study of another size or policy says nothing about the current one: then it restarts. It also does if it took too
-   * much time.
+   * much time. Other weights of entries only need shadows of another scale.
    */
   #fit(): void {
     const now = this.#clock.now()
     this.#fittedAt = now
     const { watching } = this
     const setting = settingOf(this.cache, watching?.setting)
-    if (sameSetting(setting, watching?.setting) && !this.#budget.isExceeded(watching?.curve.rate ?? 1)) {
+    if (sameTier(setting, watching?.setting) && !this.#budget.isExceeded(watching?.curve.rate ?? 1)) {
       this.#followSample()
-      if (watching === undefined || !this.#spans.isDayOver(now)) return
+      if (watching === undefined || setting === undefined) return
+      if (setting.entries !== watching.setting.entries) {
+        this.#putAside(watching)
+        watching.rescale(setting, this.#budget.share)
+        this.#followSample()
+      }
+      if (!this.#spans.isDayOver(now)) return
       this.#putAside(watching)
       this.#spans.endDay(now)
       return

@@ -19,11 +19,11 @@ import { Shadows } from './shadows.ts'
 import type { Weights } from './weights.ts'
 
 export class Watching {
-  readonly setting: Setting
+  setting: Setting
   readonly curve: Curve
   /** What each shadow represents. */
   readonly shadowed: readonly Shadowed[]
-  readonly shadows: Shadows
+  shadows: Shadows
   readonly patterns: Patterns
   readonly #weights: Weights
   readonly #lastReads = new LastReads()
@@ -31,13 +31,19 @@ export class Watching {
 
   /** `share`: the largest share of keys that is watched. `patterns`: the most curves of patterns. */
   constructor(setting: Setting, share: number, weights: Weights, patterns?: number) {
-    const { capacity, unit, entries, policy } = setting
+    const { capacity, policy } = setting
     this.setting = setting
     this.curve = new Curve(scenariosOf(capacity), ACTUAL, undefined, share)
     this.patterns = new Patterns(scenariosOfPattern(capacity), ACTUAL_OF_PATTERN, patterns)
     this.shadowed = shadowedOf(policy)
-    this.shadows = new Shadows({ shadows: this.shadowed.map(shadowOf), capacity, unit, entries, share })
+    this.shadows = shadowsOf(setting, this.shadowed, share)
     this.#weights = weights
+  }
+
+  /** The memory tier holds another number of entries than expected: what was found stays, and shadows start over. */
+  rescale(setting: Setting, share: number): void {
+    this.setting = setting
+    this.shadows = shadowsOf(setting, this.shadowed, share)
   }
 
   /** Keys that any part watches have a mixed hash below this; it falls over time. */
@@ -90,3 +96,6 @@ export class Watching {
     study?.curve.read(hash, weight, time, outcome)
   }
 }
+
+const shadowsOf = ({ capacity, unit, entries }: Setting, shadowed: readonly Shadowed[], share: number): Shadows =>
+  new Shadows({ shadows: shadowed.map(shadowOf), capacity, unit, entries, share })

@@ -88,6 +88,24 @@ describe('sizing', () => {
     )
   })
 
+  it('loses no read where it learns how much entries weigh, and says nothing of what was there before', async () => {
+    const one = set({ maxBytes: 25_000, policy: 'lru', pressure: false })
+    // Entries of some 250 bytes, where 1 KiB is assumed; from 3,000 on of some 20 KiB.
+    for (let read = 0; read < 6000; read++) {
+      const key = `user:${read % 150}`
+      if (one.cache.peek(key) === undefined) {
+        await one.cache.get(key)
+        await one.cache.set(key, 'v'.repeat(read < 3000 ? 150 : 20_000))
+      }
+      one.cache.peek(key)
+      if (read % 1000 === 0) one.insight.sizing('shop')
+    }
+    const { evidence, sizes, policies } = one.insight.sizing('shop')
+    expect(evidence.reads).toBe(12_000)
+    expect(sizes.find(({ factor }) => factor === 1)?.hitRate.value).toBeCloseTo(0.5, 2)
+    expect(policies.length).toBeGreaterThan(0)
+  })
+
   it('weighs keys by their bytes: what a memory of so many bytes would answer is not what one of so many entries would', async () => {
     const one = set({ maxBytes: 60_000, maxEntries: 100_000, policy: 'lru', pressure: false })
     // The keys that are read most are the heaviest by far.
