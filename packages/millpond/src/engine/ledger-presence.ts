@@ -31,10 +31,37 @@ const SPREAD_MS = 100
 /** After this long without an answered heartbeat the store may have forgotten the process. */
 const SILENT_MS = 2 * BEAT_MS
 /**
- * After this long without an answer to a heartbeat, no answer renews trust: that which was renewed last, up to 400 ms,
- * ends before the process has been silent for 3 seconds, after which callers no longer wait for it.
+ * So long after the sending of the last answered heartbeat callers wait for this process, and answers renew trust: that
+ * which is renewed last, up to 400 ms, ends before the process has been silent for 3 seconds.
  */
-export const MISSED_MS = 1500
+const COVERED_MS = 2500
+/**
+ * A process for which nobody waits yet, or any more, trusts its first answers, and says so in the same moment. If that
+ * is not answered for so long, no later answer renews trust, so that it has ended within the 500 ms that others are
+ * promised.
+ */
+const FIRST_MS = 100
+/** A heartbeat that is not answered for so long is told, as its process trusts nothing. */
+const MISSED_MS = 1500
+
+/** What is known of the heartbeats of this process, or of its reports of one namespace; monotonic milliseconds. */
+export interface Told {
+  /** When the first was sent of those that have not been answered. */
+  readonly missedSince: number | undefined
+  readonly sentAt: number
+  /** How long ago the last one was sent that was answered, by the clock that says more. */
+  readonly silentMs: number
+}
+
+/** Callers may not wait for this process, or soon no longer: answers do not renew trust. */
+export function isUncovered({ missedSince, sentAt, silentMs }: Told, now: number): boolean {
+  if (missedSince === undefined || now - sentAt >= ENDED_MS) return false
+  return silentMs >= COVERED_MS && now - missedSince >= FIRST_MS
+}
+
+/** It has been so for so long that it is said. */
+export const isMissed = (told: Told, now: number): boolean =>
+  isUncovered(told, now) && told.missedSince !== undefined && now - told.missedSince >= MISSED_MS
 
 const presences = new WeakMap<LedgerStore, Map<string, Presence>>()
 
@@ -98,21 +125,18 @@ export class Presence {
     this.#schedule()
   }
 
-  /** Callers may soon no longer wait for this process: the store answers questions, but no heartbeat. */
-  get isMissed(): boolean {
-    if (this.#missedSince === undefined) return false
-    const now = this.#clock.monotonic()
-    return now - this.#missedSince >= MISSED_MS && now - this.#sentAt < ENDED_MS
+  /** When the first heartbeat was sent of those that have not been answered. */
+  get missedSince(): number | undefined {
+    return this.#missedSince
+  }
+
+  get told(): Told {
+    return { missedSince: this.#missedSince, sentAt: this.#sentAt, silentMs: this.#silentMs }
   }
 
   /** Why, as far as that is known. */
   get because(): unknown {
     return this.#because
-  }
-
-  /** The store answers again after it did not: its heartbeats are counted from now on. */
-  recovered(): void {
-    this.#missedSince = this.#sending === undefined ? undefined : this.#clock.monotonic()
   }
 
   /** Nothing of the namespace is trusted here from now on. */
@@ -169,8 +193,12 @@ export class Presence {
   }
 
   get #isSilent(): boolean {
+    return this.#silentMs >= SILENT_MS
+  }
+
+  get #silentMs(): number {
     const { monotonic, wall } = this.#answered
-    return this.#clock.monotonic() - monotonic >= SILENT_MS || this.#clock.now() - wall >= SILENT_MS
+    return Math.max(this.#clock.monotonic() - monotonic, this.#clock.now() - wall)
   }
 
   async #beat(): Promise<void> {

@@ -4,7 +4,15 @@ import type { Clock, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
-import { ENDED_MS, type Member, MISSED_MS, type Presence, presenceOf } from './ledger-presence.ts'
+import {
+  ENDED_MS,
+  isMissed,
+  isUncovered,
+  type Member,
+  type Presence,
+  presenceOf,
+  type Told,
+} from './ledger-presence.ts'
 
 export interface ReportOptions {
   readonly namespace: string
@@ -39,8 +47,8 @@ export class Reports {
   #reporting: Promise<void> | undefined
   /** When the last report was sent; monotonic milliseconds, as are the others. */
   #triedAt = Number.NEGATIVE_INFINITY
-  /** When the last report was sent that was answered. */
-  #answeredAt = Number.NEGATIVE_INFINITY
+  /** When the last report was sent that was answered, by both clocks. */
+  #answered = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
   /** Since when the store has answered no report, though it should have. */
   #missedSince: number | undefined
   /** Why the last one failed. */
@@ -54,23 +62,36 @@ export class Reports {
     this.#member = member
   }
 
-  /** The store takes no heartbeat or report, so others will not wait for this process: nothing may be trusted. */
+  /** The store takes no heartbeat or report, so others may not wait for this process: no answer renews trust. */
+  get isUncovered(): boolean {
+    return this.#isAwaited && isUncovered(this.#told, this.#options.clock.monotonic())
+  }
+
+  /** It has been so for long enough to be said. */
   get isMissed(): boolean {
-    if (this.#presence !== undefined) return this.#presence.isMissed
-    if (this.#missedSince === undefined) return false
-    const now = this.#options.clock.monotonic()
-    return now - this.#missedSince >= MISSED_MS && now - this.#triedAt < ENDED_MS
+    return this.#isAwaited && isMissed(this.#told, this.#options.clock.monotonic())
+  }
+
+  /** One was sent that has not been answered. Most of the time there is none, and then nothing else is looked at. */
+  get #isAwaited(): boolean {
+    return (this.#presence === undefined ? this.#missedSince : this.#presence.missedSince) !== undefined
+  }
+
+  get #told(): Told {
+    const { clock } = this.#options
+    const { monotonic, wall } = this.#answered
+    return (
+      this.#presence?.told ?? {
+        missedSince: this.#missedSince,
+        sentAt: this.#triedAt,
+        silentMs: Math.max(clock.monotonic() - monotonic, clock.now() - wall),
+      }
+    )
   }
 
   /** Why, as far as that is known. */
   get because(): unknown {
     return (this.#presence === undefined ? this.#because : this.#presence.because) ?? new Error('no answer')
-  }
-
-  /** The store answers again after it did not. */
-  recovered(): void {
-    this.#presence?.recovered()
-    this.#missedSince = undefined
   }
 
   /** Reports the position of this process, for callers that wait until an invalidation is applied everywhere. */
@@ -88,15 +109,14 @@ export class Reports {
       return
     this.#reported = seq
     const sentAt = clock.monotonic()
+    const sentWall = clock.now()
     this.#reportedAt = sentAt
     if (sentAt - this.#triedAt >= ENDED_MS) this.#missedSince = undefined // nothing was trusted meanwhile
     this.#triedAt = sentAt
-    // Reports go with answers, and so may be sent later than they should: silence is counted from the last one on.
-    this.#missedSince ??=
-      sentAt - this.#answeredAt < ENDED_MS ? Math.min(sentAt, this.#answeredAt + REPORT_EVERY_MS) : sentAt
+    this.#missedSince ??= sentAt
     this.#reporting = store.report(namespace, nodeId(), { epoch, seq }).then(
       () => {
-        this.#answeredAt = sentAt
+        this.#answered = { monotonic: sentAt, wall: sentWall }
         this.#missedSince = undefined
         this.#because = undefined
       },

@@ -477,7 +477,6 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
 
   /** The view is as new as the question that was sent then. */
   #answered(sentMonotonic: number, sentWall: number, isPaid: boolean): void {
-    if (!this.#up) this.#reports.recovered()
     this.#trustSince(sentMonotonic, sentWall)
     // A store that answers but accepts no step does not help: it stays down, and no read waits for it.
     if (isPaid) this.#markUp()
@@ -506,7 +505,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
       this.#isUnheard = isMissed
       this.#tellServing(this.#reports.because)
     }
-    if (sentMonotonic < this.#askedMonotonic || isMissed) return
+    if (sentMonotonic < this.#askedMonotonic || this.#reports.isUncovered) return
     this.#askedMonotonic = sentMonotonic
     this.#askedWall = sentWall
   }

@@ -6,6 +6,7 @@ import type { Position } from '../../src/core/ledger.ts'
 import { Ledger } from '../../src/engine/ledger.ts'
 import { type Member, presenceOf } from '../../src/engine/ledger-presence.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 
 const opened: Cache[] = []
@@ -521,4 +522,59 @@ test('thousands of namespaces that lose their trust at once leave together, and 
   await clock.run(3000)
   expect(beats.flatMap(({ left }) => left)).toHaveLength(20_000)
   expect(performance.now() - began, 'in time').toBeLessThan(1000)
+})
+
+describe.each(TOLD)('a process of which the store is told by %s, and whose link flaps', (_, tells) => {
+  test.each(Array.from({ length: 20 }, (__, at) => at + 1))(
+    'G3 G4: trusts what it holds for 500 ms at most while nobody would wait for it (seed %i)',
+    async (seed) => {
+      const { next: random } = seededRandom(seed)
+      const { clock, processes, connect } = world()
+      const link = { isDown: false, isDeaf: false }
+      const passing = <T>(isCut: boolean, act: () => Promise<T>): Promise<T> =>
+        isCut ? Promise.reject(new Error('no answer')) : act()
+      const { tier } = connect((ledger) => ({
+        pull: (namespace, from) => passing(link.isDown, () => ledger.pull(namespace, from)),
+        unmoved: (places) => passing(link.isDown, async () => (await ledger.unmoved?.(places)) ?? []),
+        report: (...given) => passing(link.isDown || link.isDeaf, async () => ledger.report?.(...given)),
+        heartbeat:
+          tells(ledger).heartbeat &&
+          ((id, beat) => passing(link.isDown || link.isDeaf, async () => (await ledger.heartbeat?.(id, beat)) ?? true)),
+      }))
+      const said: boolean[] = []
+      const ledger = new Ledger(
+        {
+          ...{ namespace: 'presence:n3:', store: tier.ledger, clock, trustMs: 400, timeoutMs: () => 100 },
+          ...{ compile: () => () => false, outbox: undefined, nodeId: () => 'one', names: () => undefined },
+        },
+        { applied: () => {}, lost: () => {}, reachable: (isUp) => void said.push(isUp) },
+      )
+      let changesAt = 0
+      let trustingMs = 0
+      let longest = 0
+      let unwaitedSince: number | undefined
+      for (let at = 0; at < 60_000; at += 10) {
+        if (at >= changesAt) {
+          const kind = random()
+          link.isDown = kind < 0.35
+          link.isDeaf = kind < 0.75
+          changesAt = at + 50 + Math.floor(random() ** 2 * 6000)
+        }
+        if (at % 50 === 0) void ledger.ensure()
+        await clock.run(10)
+        if (ledger.isTrusted) trustingMs += 10
+        const now = clock.monotonic()
+        const isWaitedFor = now - (processes.get('one')?.beatAt ?? -3000) < 3000
+        if (!ledger.isTrusted || isWaitedFor) unwaitedSince = undefined
+        else {
+          unwaitedSince ??= now
+          longest = Math.max(longest, now - unwaitedSince)
+        }
+      }
+      await settled(clock, ledger.close())
+      expect(longest).toBeLessThanOrEqual(500)
+      expect(trustingMs).toBeGreaterThan(1000)
+      for (const [index, isUp] of said.entries()) expect(isUp, 'down and up in turns').toBe(index % 2 === 1)
+    },
+  )
 })

@@ -160,6 +160,29 @@ describeWith('postgres', 'standing and heartbeats on PostgreSQL', () => {
     expect(await seen(tier, 'a')).toEqual(['me 0'])
   })
 
+  test('G3: a program of schema version 9 waits for a process with heartbeats while it lives, and no longer than until the sweep', async () => {
+    const tier = open()
+    await beat(tier, 'new', 1, [await place(tier, 'a')])
+    // As that version asked who is to be waited for, with its own reports beside.
+    const waitedFor = async (): Promise<unknown> =>
+      (
+        await server.query(
+          `SELECT n.id FROM ${schema}.ledger l JOIN ${schema}.node n ON n.epoch = l.epoch
+           WHERE l.ns = 'a' AND n.at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 3000 ORDER BY n.id`,
+        )
+      ).map(({ id }) => id)
+    expect(await waitedFor()).toEqual(['new'])
+    const silentFor = (ms: number): Promise<unknown> =>
+      server.query(`UPDATE ${schema}.heartbeat SET at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint - ${ms}`)
+    await silentFor(4000)
+    await sweep()
+    expect(await seen(tier, 'a'), 'it has ended, for this version').toEqual([])
+    expect(await waitedFor(), 'too long rather than too short').toEqual(['new'])
+    await silentFor(10_001)
+    await sweep()
+    expect(await waitedFor()).toEqual([])
+  })
+
   const BEATS = 'src/tiers/postgres/heartbeats.ts'
   const STANDS = 'src/tiers/postgres/ledger-unmoved.ts'
   const defects = [
