@@ -15,6 +15,8 @@ const MAX_REFUSALS = 2
 
 interface PendingStep {
   readonly targets: Target[]
+  /** Of its targets: each is named once, however often it was invalidated meanwhile. */
+  names: Set<string> | undefined
   readonly drop: string[]
   readonly about: Pick<Change, 'mode' | 'reason' | 'id'>
   /** Its records in the outbox. */
@@ -58,16 +60,17 @@ export class PendingInvalidations {
   add(change: Change): PendingStep {
     const last = this.#steps.at(-1)
     const { targets, drop, mode, reason, id } = change
-    if (
-      last !== undefined &&
-      last !== this.#sending &&
-      last.about.mode === mode &&
-      last.targets.length + targets.length <= MAX_STEP
-    ) {
-      for (const target of targets) last.targets.push(target)
-      for (const key of drop) last.drop.push(key)
-      if (this.#outbox !== undefined) last.unsaved.push({ targets, drop })
-      return last
+    if (last !== undefined && last !== this.#sending && last.about.mode === mode) {
+      const added = notNamedBy(last, change)
+      if (last.targets.length + added.targets.length <= MAX_STEP) {
+        for (const target of added.targets) {
+          last.targets.push(target)
+          last.names?.add(nameOf(target))
+        }
+        for (const key of added.drop) last.drop.push(key)
+        if (this.#outbox !== undefined && added.targets.length > 0) last.unsaved.push(added)
+        return last
+      }
     }
     if (this.#steps.length >= MAX_STEPS) return this.#collapse({ mode: 'delete', reason, id })
     const step = stepOf({ mode, reason, id }, { targets, drop }, [])
@@ -165,6 +168,7 @@ function stepOf(about: PendingStep['about'], { targets, drop }: Forgetting, kept
   return {
     about,
     targets: [...targets],
+    names: undefined,
     drop: [...drop],
     kept,
     unsaved: [],
@@ -172,6 +176,26 @@ function stepOf(about: PendingStep['about'], { targets, drop }: Forgetting, kept
     refusals: 0,
     acceptedBefore: 0,
   }
+}
+
+function nameOf(target: Target): string {
+  if (target.kind === 'key') return `k${target.key}`
+  if (target.kind === 'tag') return `t${target.tag}`
+  return target.kind === 'pattern' ? `p${target.pattern}` : 'a'
+}
+
+/** What the step does not name yet. `drop` belongs to the keys among the targets, in their order. */
+function notNamedBy(step: PendingStep, { targets, drop }: Forgetting): Forgetting {
+  step.names ??= new Set(step.targets.map(nameOf))
+  const added = { targets: [] as Target[], drop: [] as string[] }
+  let dropped = 0
+  for (const target of targets) {
+    const key = target.kind === 'key' ? drop[dropped++] : undefined
+    if (step.names.has(nameOf(target))) continue
+    added.targets.push(target)
+    if (key !== undefined) added.drop.push(key)
+  }
+  return added
 }
 
 function halvesOf(step: PendingStep): PendingStep[] {
