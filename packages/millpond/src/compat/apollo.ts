@@ -6,6 +6,7 @@ import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
 import { Lasting } from './lasting.ts'
+import { keyOf } from './next-names.ts'
 
 /** Default lifetimes of entries. */
 export interface ApolloCacheOptions {
@@ -38,8 +39,10 @@ export function apolloCache<V = string>(cache: Cache, options: ApolloCacheOption
   const ever = options.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.ttl, 'ttl')
   const lasting = new Lasting()
   return {
-    get: (key) => cache.get<V>(key),
-    async set(key, value, said) {
+    get: (key) => cache.get<V>(keyOf(key)),
+    async set(name, value, said) {
+      // A data source names its entries by URLs, however long they are.
+      const key = keyOf(name)
       const seconds = said?.ttl
       // Not a number is no TTL, as in Apollo's own adapter for Keyv.
       const isGiven = seconds !== undefined && !Number.isNaN(seconds)
@@ -47,7 +50,8 @@ export function apolloCache<V = string>(cache: Cache, options: ApolloCacheOption
       if (ttl <= 0 || value === undefined) await cache.delete(key)
       else await cache.set(key, value, lasting.of(endless(ttl)))
     },
-    async delete(key) {
+    async delete(name) {
+      const key = keyOf(name)
       const held = await cache.get(key, { quiet: true })
       await cache.delete(key)
       return held !== undefined

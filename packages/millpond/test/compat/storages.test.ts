@@ -156,6 +156,101 @@ describe('Apollo', () => {
   })
 })
 
+describe('what users of other storages report', () => {
+  // unjs/unstorage#802, #396: clear of a prefix empties the whole store; #352, #585: getKeys ignores a base, or leaves
+  // a colon of it.
+  it('unstorage: a base is that of its own keys alone, also beside ones that begin alike', async () => {
+    const driver = unstorageDriver(cache)
+    const storage = createStorage({ driver: memoryDriver() }).mount('shop', driver)
+    for (const key of ['users:1', 'users:2:name', 'usersold:1', 'orders:1']) await storage.setItem(`shop:${key}`, key)
+    expect((await storage.getKeys('shop:users')).toSorted()).toEqual(['shop:users:1', 'shop:users:2:name'])
+    expect((await driver.getKeys('users:', {})).toSorted()).toEqual(['users:1', 'users:2:name'])
+    expect(await prefixStorage(storage, 'shop:users').getItems(['1', '2:name'])).toMatchObject([
+      { value: 'users:1' },
+      { value: 'users:2:name' },
+    ])
+    await driver.clear?.('users:', {})
+    expect((await storage.getKeys('shop')).toSorted()).toEqual(['shop:orders:1', 'shop:usersold:1'])
+    await storage.clear('shop')
+    expect(await storage.getKeys()).toEqual([])
+  })
+
+  // unjs/unstorage#482, #142: bytes that are damaged on the way, or read as the whole buffer behind them.
+  it('unstorage: bytes are those of a view, not of the buffer behind it, and texts after them are texts', async () => {
+    const storage = createStorage({ driver: unstorageDriver(cache) })
+    const all = Uint8Array.from({ length: 256 }, (_, at) => at)
+    const read = async () => Buffer.from((await storage.getItemRaw<Uint8Array>('file.zip')) ?? []).toString('hex')
+    for (const [bytes, expected] of [
+      [all.subarray(250), 'fafbfcfdfeff'],
+      [Buffer.from(all).subarray(0, 2), '0001'],
+      [new Uint8Array(0), ''],
+      [Buffer.from('\ufeff{"a":1}'), Buffer.from('\ufeff{"a":1}').toString('hex')],
+    ] as const) {
+      await storage.setItemRaw('file.zip', bytes)
+      expect(await read()).toBe(expected)
+    }
+    await storage.setItem('file.zip', 'text')
+    expect(await storage.getItem('file.zip')).toBe('text')
+  })
+
+  // unjs/unstorage#313: values that do not come back as they were stored.
+  it.each([
+    ['a long list of objects', Array.from({ length: 2000 }, (_, id) => ({ id, expiry: 1_699_024_843 + id }))],
+    ['a text with quotes, brackets and lines', '{"not": json}\n[\u2028'],
+    ['an empty text', ''],
+    ['a nested null', { a: [null, { b: null }] }],
+    ['a number beyond integers', 1.7e308],
+  ])('unstorage: %s comes back', async (_what, value) => {
+    const storage = createStorage({ driver: unstorageDriver(cache) })
+    await storage.setItem('v', value)
+    expect(await storage.getItem('v')).toEqual(value)
+    expect(await storage.hasItem('v')).toBe(true)
+  })
+
+  // apollographql/apollo-server#1306: SET with a TTL of 0, and with one of 1336.24 seconds.
+  it.each([
+    [1336.24, 1336, true],
+    [0.5, 0, true],
+    [0.000_01, 1, false],
+    [0, 0, false],
+    [-1, 0, false],
+    [Number.POSITIVE_INFINITY, 1e9, true],
+    [Number.MAX_SAFE_INTEGER, 1e9, true],
+  ])('Apollo: a TTL of %d seconds, after %d', async (ttl, seconds, isHeld) => {
+    const store = apolloCache(cache)
+    await store.set('key', 'before')
+    await store.set('key', 'value', { ttl })
+    await clock.advance(seconds * 1000)
+    expect(await store.get('key')).toBe(isHeld ? 'value' : undefined)
+  })
+
+  // Names of RESTDataSource are URLs with all their parameters.
+  it.each([
+    ['of 100,000 characters', `httpcache:GET https://api.test/?ids=${'7,'.repeat(50_000)}`],
+    ['with a lone surrogate', 'httpcache:\ud800'],
+    ['of nothing', ''],
+  ])('Apollo: a name %s', async (_what, name) => {
+    const store = apolloCache(cache)
+    await store.set(name, 'one', { ttl: 60 })
+    await store.set(`${name}x`, 'two', { ttl: 60 })
+    expect([await store.get(name), await store.get(`${name}x`)]).toEqual(['one', 'two'])
+    expect([await store.delete(name), await store.get(name), await store.get(`${name}x`)]).toEqual([
+      true,
+      undefined,
+      'two',
+    ])
+  })
+
+  // apollographql/apollo-server#1149: is an empty text a miss?
+  it('Apollo: an empty text is a value, and what is stored later replaces it', async () => {
+    const store = apolloCache<string | { query: string }>(cache)
+    await store.set('apq', '')
+    expect([await store.get('apq'), await store.get('other')]).toEqual(['', undefined])
+    await store.set('apq', { query: '{ a }' })
+    expect(await store.get('apq')).toEqual({ query: '{ a }' })
+  })
+})
+
 describe('ocache', () => {
   it('keeps what its cached functions make, bytes as bytes', async () => {
     const storage = ocacheStorage(cache)
