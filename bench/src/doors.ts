@@ -18,9 +18,11 @@ import { createMemoryStorage } from 'ocache'
 import { createStorage } from 'unstorage'
 import lruCacheDriver from 'unstorage/drivers/lru-cache'
 import memoryStorageDriver from 'unstorage/drivers/memory'
+import { ORM_KEYS, openOrms, type Query } from './orms.ts'
 import { printTable } from './table.ts'
 
 const HELP = `usage: npm run bench:doors -- [options]
+  --orms          the adapters of ORMs instead, over a PostgreSQL on this machine
   --rounds N      rounds of each, in turn (default 9)
   --ms N          how long each takes in a round (default 80)`
 
@@ -50,12 +52,14 @@ interface Door {
 
 const { values } = parseArgs({
   options: {
+    orms: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '9' },
     ms: { type: 'string', default: '80' },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) console.log(HELP)
+else if (values.orms) await compareOrms(Number(values.rounds), Number(values.ms))
 else await compare(Number(values.rounds), Number(values.ms))
 
 async function compare(rounds: number, ms: number): Promise<void> {
@@ -95,6 +99,54 @@ async function compare(rounds: number, ms: number): Promise<void> {
     `CPU microseconds of an awaited call, ${KEYS} keys that are held; ratio: median of ${rounds} rounds in turn.`,
   )
   process.exit(0) // a driver keeps a timer
+}
+
+/** CPU time of this process, without that of PostgreSQL, and the time that a caller waits. */
+async function compareOrms(rounds: number, ms: number): Promise<void> {
+  const { rows, close } = await openOrms()
+  const lines: string[][] = []
+  for (const { name, database, own, adapter } of rows) {
+    const contenders = [database, own, adapter]
+    const taken: (Took | undefined)[][] = []
+    for (let round = -1; round < rounds; round++) {
+      const row: (Took | undefined)[] = []
+      for (const one of contenders) row.push(one === undefined ? undefined : await taking(one, ms))
+      if (round >= 0) taken.push(row)
+    }
+    const cell = (at: number): string => {
+      const all = taken.flatMap((row) => row[at] ?? [])
+      return all.length === 0
+        ? ''
+        : `${median(all.map(({ cpu }) => cpu)).toFixed(0)} / ${median(all.map(({ wall }) => wall)).toFixed(0)}`
+    }
+    const ratio = (at: number): string => {
+      const all = taken.flatMap((row) =>
+        row[at] === undefined || row[2] === undefined ? [] : row[2].cpu / row[at].cpu,
+      )
+      return all.length === 0 ? '' : median(all).toFixed(2)
+    }
+    lines.push([name, cell(0), cell(1), cell(2), ratio(0), ratio(1)])
+  }
+  printTable([['', 'database', "ORM's cache", 'adapter', 'to database', "to ORM's"], ...lines])
+  console.log(
+    `One row of ${ORM_KEYS} by its key, one query after the other; microseconds of CPU of this process / until the answer. Ratios: of CPU, median of ${rounds} rounds in turn.`,
+  )
+  await close()
+  process.exit(0) // the pools are open
+}
+
+interface Took {
+  readonly cpu: number
+  readonly wall: number
+}
+
+async function taking(query: Query, ms: number): Promise<Took> {
+  const began = performance.now()
+  const before = process.cpuUsage()
+  let calls = 0
+  while (performance.now() < began + ms) for (let id = 1; id <= ORM_KEYS; id++, calls++) await query(id)
+  const { user, system } = process.cpuUsage(before)
+  return { cpu: (user + system) / calls, wall: ((performance.now() - began) * 1000) / calls }
 }
 
 function keyv(): Door {
