@@ -25,7 +25,7 @@ const alone = ['**/*.alone.test.ts']
 const fine = ['**/outage.alone.test.ts', '**/postgres-cache.alone.test.ts', '**/memcached-faults.alone.test.ts']
 /**
  * Suites of real processes, which wait most of the time: they judge by seconds, histories by what their own processes
- * felt. Each uses a third of a core or so.
+ * felt. Of two cores four at a time leave little idle.
  */
 const processes = ['**/*.processes.test.ts']
 /**

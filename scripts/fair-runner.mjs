@@ -3,6 +3,7 @@
 // @ts-check
 import { TestRunner } from 'vitest'
 import { watchProcess } from './left-behind.mjs'
+import { measureSuite } from './suite-cpu.mjs'
 import { TICK_MS, watchWaiting } from './waiting.mjs'
 
 /**
@@ -34,6 +35,7 @@ export const fairRunner = (watch) =>
     #begun = new Map()
     /** @type {() => string[]} */
     #leftBehind = () => []
+    #measured = () => {}
 
     /** @override @param {Parameters<TestRunner['onBeforeRunTask']>[0]} task */
     async onBeforeRunTask(task) {
@@ -44,7 +46,10 @@ export const fairRunner = (watch) =>
     /** @override @param {Parameters<TestRunner['onBeforeRunSuite']>[0]} suite */
     async onBeforeRunSuite(suite) {
       this.#begun.set(suite.id, watch.now())
-      if (suite.file === suite) this.#leftBehind = watchProcess()
+      if (suite.file === suite) {
+        this.#leftBehind = watchProcess()
+        this.#measured = measureSuite(process.env.MILLPOND_SUITE_CPU, suite.file.name)
+      }
       await super.onBeforeRunSuite(suite)
     }
 
@@ -57,6 +62,7 @@ export const fairRunner = (watch) =>
     /** @override @param {Parameters<TestRunner['onAfterRunSuite']>[0]} suite */
     async onAfterRunSuite(suite) {
       await super.onAfterRunSuite(suite)
+      if (suite.file === suite) this.#measured()
       if (suite.file === suite && this.config.isolate === false) this.#judgeProcess(suite)
       // A failure of the suite itself is that of a hook; its tests were judged when they ended.
       if (suite.result?.errors === undefined) return

@@ -56,9 +56,12 @@ const tests = (filters, env, program = process.execPath) =>
 
 /** Suites with a short form. */
 const WHOLE = [
+  'engine/batches',
   'engine/bursts',
   'engine/dependencies',
   'engine/forgotten-targets',
+  'engine/peers',
+  'engine/reroute',
   'http/safety',
   'histories/planted',
   'memory/weigh',
@@ -69,8 +72,13 @@ const WHOLE = [
   'codec/nonces',
   'codec/rotation',
   'tiers/file-crash',
+  'warm/warming',
   'packages/cdn/test/storm',
+  'packages/cdn/test/assets/hostile',
+  'packages/cdn/test/assets/upload',
+  'insight/bad-input',
   'insight/experiments/statistics',
+  'apps/deals/test/http/stalls',
   'apps/deals/test/load/never-worse',
 ]
 const RACES = 'packages/millpond/test/races'
