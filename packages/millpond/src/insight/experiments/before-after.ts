@@ -18,9 +18,9 @@ export interface AfterChange {
   /** What is significantly worse, and by more than is tolerated. */
   readonly harm: string | undefined
   /**
-   * What is worse by more than is tolerated, even if that is not certain at all times: do not keep such a change. What
-   * is limited by a share of its own (loads, slow loads) counts only if chance alone would bring so many in one of 20
-   * cases at most: where they are few, one more is many per cent.
+   * What is worse by more than is tolerated, even if that is not certain at all times: do not keep such a change. It
+   * counts only if chance alone would bring so much in one of 20 cases at most: of few reads, some per cent more miss
+   * without a reason.
    */
   readonly loss: string | undefined
 }
@@ -39,8 +39,7 @@ export function judgeChange(counts: Counts, guards: Plan['guards'] = GUARDS): Af
     const compared = paired(measure, counts)
     const found = differenceOf(name, compared, SCALE, ALPHA)
     differences[name] = found
-    if (!RELATIVE.has(name) || isMoreThanChance(measure, compared, counts))
-      told[name] = { ...found, low: found.value, high: found.value }
+    if (isMoreThanChance(measure, compared, counts)) told[name] = { ...found, low: found.value, high: found.value }
   }
   return {
     before,
@@ -51,8 +50,6 @@ export function judgeChange(counts: Counts, guards: Plan['guards'] = GUARDS): Af
   }
 }
 
-/** Guards that are a share of what there was before. */
-const RELATIVE: ReadonlySet<keyof Guards> = new Set(['loads', 'slow'])
 /** Standard errors that one in 20 normally distributed values exceeds. */
 const ONE_SIDED = 1.645
 

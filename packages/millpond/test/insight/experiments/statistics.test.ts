@@ -330,6 +330,21 @@ describe('before and after a change', () => {
     expect(lost(0, 0.002)).toBeGreaterThanOrEqual(57)
   })
 
+  it('takes no misses for a loss that chance brings in few reads, and as many of a change that does harm for one', () => {
+    const few = (seed: number, times: number): string | undefined => {
+      const run = new Simulated(seed, { ...SITE, reads: 1000, before: 1000 })
+      run.read()
+      const { misses } = run.counts.measured
+      misses.set(misses.map((value) => value * times))
+      return judgeChange(run.counts)?.loss
+    }
+    const lost = (times: number): number =>
+      Array.from({ length: 100 }, (_, seed) => few(seed + 1, times)).filter((loss) => loss?.includes('reads miss'))
+        .length
+    expect(lost(1)).toBeLessThanOrEqual(10)
+    expect(lost(1.5)).toBeGreaterThanOrEqual(95)
+  })
+
   it('says nothing without reads', () => {
     expect(judgeChange(noCounts(2))).toBeUndefined()
   })
