@@ -183,12 +183,15 @@ async function* freshKeys(space: Space, tag: string | undefined): AsyncIterableI
   }
 }
 
-async function read(
+type ReadResult = readonly (Found | undefined)[]
+
+/** Not an async function, since it is called by those alone. */
+function read(
   space: Space,
   keys: readonly string[],
   options: ReadOptions | undefined,
   takesStale = false,
-): Promise<readonly (Found | undefined)[]> {
+): ReadResult | Promise<ReadResult> {
   checkOpen(space)
   const consistency = consistencyOf(options, space.settings.policy.consistency)
   const signal = options?.signal
@@ -200,8 +203,7 @@ async function read(
     if (here !== undefined) return here
   }
   for (const key of keys) checkKey(key)
-  const reading = readTiers(space, keys, { consistency, after }, takesStale, isQuiet)
-  const work = timed(space, reading, { began: space.services.clock.monotonic(), isQuiet })
+  const work = readTiers(space, keys, { consistency, after }, takesStale, isQuiet)
   return signal === undefined ? work : abortable(work, signal)
 }
 

@@ -265,7 +265,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     for (let left: Change | undefined = change; left !== undefined; ) {
       const [step, rest]: readonly [Change, Change | undefined] = cutStep(left, this.#pace.most)
       try {
-        const [advanced] = await this.#queue.ask([step]).answers
+        const [advanced] = await this.#queue.ask([step])
         if (advanced !== undefined) last = advanced
       } catch (error) {
         return this.#owe(left, error, isDurable)

@@ -1,5 +1,6 @@
 // Reads without a loader: what memory and the far tiers hold.
 
+import { recordTime } from './call-time.ts'
 import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
 import type { Demand } from './foreign-namespaces.ts'
@@ -13,7 +14,7 @@ import type { Space } from './space.ts'
 
 /**
  * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`: a
- * stale value is not a miss for the caller. `isQuiet`: nothing counts.
+ * stale value is not a miss for the caller. `isQuiet`: nothing counts, nor is the time recorded.
  */
 export async function readTiers(
   space: Space,
@@ -22,33 +23,38 @@ export async function readTiers(
   takesStale: boolean,
   isQuiet: boolean,
 ): Promise<(Found | undefined)[]> {
-  const ready = makeReady(space, newestMark(space, keys), demand)
-  const isReachable = ready === true || (await ready)
-  const refusesCopies = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
-  const since = space.ledger.view.position
-  const found: (Found | undefined)[] = []
-  const wanted: number[] = []
-  for (let at = 0; at < keys.length; at++) {
-    const key = keys[at] ?? ''
-    const slot = refusesCopies ? -1 : freshSlot(space, key)
-    const here =
-      slot >= 0
-        ? hitInCall(space, slot, key, isQuiet)
-        : isReachable || refusesCopies
-          ? undefined
-          : await provisional(space, key)
-    found.push(here)
-    if (here === undefined) wanted.push(at)
+  const call = { began: space.services.clock.monotonic(), isQuiet }
+  try {
+    const ready = makeReady(space, newestMark(space, keys), demand)
+    const isReachable = ready === true || (await ready)
+    const refusesCopies = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
+    const since = space.ledger.view.position
+    const found: (Found | undefined)[] = []
+    const wanted: number[] = []
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[at] ?? ''
+      const slot = refusesCopies ? -1 : freshSlot(space, key)
+      const here =
+        slot >= 0
+          ? hitInCall(space, slot, key, isQuiet)
+          : isReachable || refusesCopies
+            ? undefined
+            : await provisional(space, key)
+      found.push(here)
+      if (here === undefined) wanted.push(at)
+    }
+    if (isReachable && wanted.length > 0) {
+      const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
+      const far = await readFar(space, asked, false, isQuiet)
+      takeOver(space, wanted, far, found, takesStale, isQuiet)
+    } else if (!isQuiet) for (const at of wanted) countMiss(space, keys[at] ?? '', 'ledger_unreachable')
+    if (space.settings.dependencies === 'tracked') {
+      for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [], found[at]?.asOf ?? since)
+    }
+    return found
+  } finally {
+    recordTime(space, call)
   }
-  if (isReachable && wanted.length > 0) {
-    const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
-    const far = await readFar(space, asked, false, isQuiet)
-    takeOver(space, wanted, far, found, takesStale, isQuiet)
-  } else if (!isQuiet) for (const at of wanted) countMiss(space, keys[at] ?? '', 'ledger_unreachable')
-  if (space.settings.dependencies === 'tracked') {
-    for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [], found[at]?.asOf ?? since)
-  }
-  return found
 }
 
 /** Puts what the far tiers answered in the places of the keys that were wanted of them. */

@@ -11,6 +11,9 @@ interface Running {
   readonly expire: () => void
 }
 
+/** One of them, until it ends. */
+export type Deadline = Link<Running>
+
 export class Deadlines {
   readonly #clock: Clock
   readonly #running = new Chain<Running>()
@@ -30,34 +33,42 @@ export class Deadlines {
    */
   hold<T>(work: Promise<T>, ms: number, what: () => string, renewable?: (renew: () => void) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const dueAt = this.#awakeMs() + ms
-      const running = this.#running.add({
-        dueAt,
-        expire: () => reject(new MillpondError('TIER_FAILED', `${what()} did not answer within ${Math.round(ms)} ms`)),
-      })
-      if (dueAt < this.#ringsAt) this.#ringAt(dueAt, ms)
-      renewable?.(() => {
-        if (running.item !== undefined) running.item.dueAt = this.#awakeMs() + ms
-      })
+      const deadline = this.begin(ms, what, reject)
+      renewable?.(() => this.renew(deadline, ms))
       work.then(
         (value) => {
-          this.#end(running)
+          this.end(deadline)
           resolve(value)
         },
         (error: unknown) => {
-          this.#end(running)
+          this.end(deadline)
           reject(error)
         },
       )
     })
   }
 
-  /** The timer keeps the process alive, so it must not outlive the last call. */
-  #end(running: Link<Running>): void {
-    this.#running.remove(running)
+  /** Calls `expired` with `TIER_FAILED` after `ms`, unless it ends before. */
+  begin(ms: number, what: () => string, expired: (error: MillpondError) => void): Deadline {
+    const dueAt = this.#awakeMs() + ms
+    const expire = (): void =>
+      expired(new MillpondError('TIER_FAILED', `${what()} did not answer within ${Math.round(ms)} ms`))
+    const deadline = this.#running.add({ dueAt, expire })
+    if (dueAt < this.#ringsAt) this.#ringAt(dueAt, ms)
+    return deadline
+  }
+
+  /** Begins the time again. */
+  renew({ item }: Deadline, ms: number): void {
+    if (item !== undefined) item.dueAt = this.#awakeMs() + ms
+  }
+
+  end(deadline: Deadline): void {
+    this.#running.remove(deadline)
     if (this.#running.isEmpty) this.#rest()
   }
 
+  /** The timer keeps the process alive, so it must not outlive the last call. */
   #rest(): void {
     this.#cancel()
     this.#ringsAt = Number.POSITIVE_INFINITY

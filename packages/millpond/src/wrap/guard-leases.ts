@@ -82,16 +82,29 @@ export function guardLeases(
   })
   return {
     async lease(namespace, key, id, ms) {
-      const asked = queue.ask([{ namespace, key, id, ms }])
-      try {
-        return answerOf(await leaving.hold(asked.answers, silentMs(), () => `${name}: lease`))
-      } catch (error) {
-        asked.leave()
-        throw error
-      }
+      const answers = await new Promise<readonly Outcome<LeaseAnswer>[]>((resolve, reject) => {
+        const call = queue.put([{ namespace, key, id, ms }], {
+          answered(value) {
+            leaving.end(deadline)
+            resolve(value)
+          },
+          failed(error) {
+            leaving.end(deadline)
+            reject(error)
+          },
+        })
+        const deadline = leaving.begin(
+          silentMs(),
+          () => `${name}: lease`,
+          (error) => {
+            call.isOver = true
+            reject(error)
+          },
+        )
+      })
+      return answerOf(answers)
     },
-    release: async (namespace, key, id) =>
-      void answerOf(await queue.ask([{ namespace, key, id, ms: undefined }]).answers),
+    release: async (namespace, key, id) => void answerOf(await queue.ask([{ namespace, key, id, ms: undefined }])),
   }
 }
 

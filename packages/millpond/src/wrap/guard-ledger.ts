@@ -70,7 +70,7 @@ export function guardLedger(
     return items.map((_, at) => ({ value: verdicts[at] === true }))
   }
   const commit = async (namespace: string, item: CommitItem): Promise<boolean> =>
-    answerOf(await commits.ask([{ namespace, item }]).answers)
+    answerOf(await commits.ask([{ namespace, item }]))
   return {
     ...guardLeases(store, name, clock, silentMs, calls),
     async commit(namespace, item) {

@@ -15,8 +15,8 @@ import { Deadlines } from './deadlines.ts'
 import { type GuardedLedger, guardLedger } from './guard-ledger.ts'
 import { fitKey, type Limits, resolveLimits } from './limits.ts'
 import { inPieces, type PieceOrItem } from './pieces.ts'
-import { type CallHandle, Queue, type QueueOptions } from './queue.ts'
-import type { QueueItem } from './queue-call.ts'
+import { Queue, type QueueOptions } from './queue.ts'
+import type { Call, QueueItem } from './queue-call.ts'
 import { sendApart } from './send-apart.ts'
 
 export interface GuardOptions {
@@ -66,6 +66,12 @@ export interface GuardedTier {
   readonly ledger: GuardedLedger | undefined
 }
 
+/** A large read that has ended, or was given up. */
+interface PartlyRead {
+  readonly call: Call<string, Stored | undefined>
+  readonly cause: unknown
+}
+
 const SKIPPED = { ok: false } as const
 const NEVER: BreakerOptions = { threshold: Number.POSITIVE_INFINITY }
 /** A clear scans the whole tier: it may take a while. */
@@ -73,6 +79,7 @@ const CLEAR_FACTOR = 120
 
 export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, events: GuardEvents): GuardedTier {
   const name = options.id ?? tier.name
+  const title = (): string => name
   let timeoutMs = options.timeoutMs ?? 250
   const limits = resolveLimits(tier)
   const traffic: Traffic = { read: 0, written: 0 }
@@ -145,60 +152,73 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     })
   }
 
-  async function outcome<A>(
-    asked: CallHandle<A>,
-    budgetMs: number,
-    seen?: (answers: readonly A[]) => void,
-  ): Promise<Attempt<readonly A[]>> {
-    try {
-      const { answers } = asked
-      const value = await (budgetMs === Number.POSITIVE_INFINITY
-        ? answers
-        : leaving.hold(answers, budgetMs, () => name))
-      seen?.(value)
-      return { ok: true, value }
-    } catch (cause) {
-      // Its command has been reported; callers that have left are served elsewhere.
-      asked.leave()
-      return { ok: false, cause }
-    }
-  }
-
+  /** Without an async function and a promise for each of its parts, which a read of one key would pay for. */
   const attempt = <I extends QueueItem, A>(
     queue: Queue<I, A>,
     items: readonly I[],
     budgetMs: number,
     seen?: (answers: readonly A[]) => void,
-  ): Promise<Attempt<readonly A[]>> =>
-    budgetMs <= 0 || !breaker.allows() ? Promise.resolve(SKIPPED) : outcome(queue.ask(items), budgetMs, seen)
+  ): Promise<Attempt<readonly A[]>> => {
+    if (budgetMs <= 0 || !breaker.allows()) return Promise.resolve(SKIPPED)
+    return new Promise((resolve) => {
+      const call = queue.put(items, {
+        answered(value) {
+          if (deadline !== undefined) leaving.end(deadline)
+          seen?.(value)
+          resolve({ ok: true, value })
+        },
+        // Its command has been reported.
+        failed(cause) {
+          if (deadline !== undefined) leaving.end(deadline)
+          resolve({ ok: false, cause })
+        },
+      })
+      // Callers that have left are served elsewhere.
+      const left = (cause: unknown): void => {
+        call.isOver = true
+        resolve({ ok: false, cause })
+      }
+      const deadline = budgetMs === Number.POSITIVE_INFINITY ? undefined : leaving.begin(budgetMs, title, left)
+    })
+  }
 
   const readAll = async (
     keys: readonly string[],
     budgetMs: number,
   ): Promise<Attempt<readonly (Stored | undefined)[]>> => {
     if (budgetMs <= 0 || !breaker.allows()) return SKIPPED
-    let renew = (): void => {}
-    const asked = reads.ask(keys, () => renew())
-    const renewable = (again: () => void): void => {
-      renew = again
-    }
-    let cause: unknown
-    try {
-      await leaving.hold(asked.answers, budgetMs, () => `${name}: read`, renewable)
-      cause = asked.failure
-    } catch (error) {
-      cause = error
-      // Of a silence the queue has reported nothing yet.
-      if (asked.failure === undefined) events.onError(name, 'read', error)
-      asked.leave()
-    }
-    const value = asked.received.slice()
+    const { call, cause } = await readParts(keys, budgetMs)
+    const value = call.answers.slice()
     countRead(value)
     if (cause === undefined) return { ok: true, value }
     const unanswered = new Set<number>()
     for (let at = 0; at < keys.length; at++) if (!(at in value)) unanswered.add(at)
     return unanswered.size === keys.length ? { ok: false, cause } : { ok: true, value, unanswered }
   }
+
+  /** Until all of its commands have ended, or the server was silent; `cause`: the first failure. */
+  const readParts = (keys: readonly string[], budgetMs: number): Promise<PartlyRead> =>
+    new Promise((resolve) => {
+      const end = (cause: unknown): void => {
+        leaving.end(deadline)
+        resolve({ call, cause })
+      }
+      const call: PartlyRead['call'] = reads.put(keys, {
+        answered: () => end(call.failure),
+        failed: end,
+        onPart: () => leaving.renew(deadline, budgetMs),
+      })
+      const deadline = leaving.begin(
+        budgetMs,
+        () => `${name}: read`,
+        (error) => {
+          // Of a silence the queue has reported nothing yet.
+          if (call.failure === undefined) events.onError(name, 'read', error)
+          call.isOver = true
+          resolve({ call, cause: error })
+        },
+      )
+    })
 
   const countRead = (answers: readonly (Stored | undefined)[]): void => {
     for (const answer of answers) if (answer !== undefined) traffic.read += answer.body.length

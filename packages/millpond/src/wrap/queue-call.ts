@@ -19,13 +19,19 @@ export interface Call<I extends QueueItem, A> {
   failsInRow: number
   /** The first error of a command. */
   failure: unknown
-  /** Called for each command that was answered; undefined: the first failure is that of the whole call. */
-  readonly onPart: (() => void) | undefined
   /** Nothing more of it is sent. */
   isStopped: boolean
+  /** It has its answers or its error, or nobody waits for it. */
   isOver: boolean
-  readonly resolve: (answers: readonly A[]) => void
-  readonly reject: (error: unknown) => void
+  readonly caller: Caller<A>
+}
+
+/** Who waits for a call. One of the two is called, once, unless the caller leaves first. */
+export interface Caller<A> {
+  answered(answers: readonly A[]): void
+  failed(error: unknown): void
+  /** Called for each command that was answered; without it, the first failure is that of the whole call. */
+  readonly onPart?: (() => void) | undefined
 }
 
 export interface Part<I extends QueueItem, A> {
@@ -38,11 +44,11 @@ export function deliver<I extends QueueItem, A>(parts: readonly Part<I, A>[], an
   let at = 0
   for (const { call, from, count } of parts) {
     const first = at
-    for (const answer of answers.slice(at, at + count)) call.answers[from + (at++ - first)] = answer
+    while (at < first + count) call.answers[from + (at - first)] = answers[at++] as A
     call.answered += count
     call.failsInRow = 0
     if (call.isOver) continue
-    call.onPart?.()
+    call.caller.onPart?.()
     settle(call)
   }
 }
@@ -51,7 +57,7 @@ export function refuse<I extends QueueItem, A>(parts: readonly Part<I, A>[], err
   for (const { call, count } of parts) {
     call.failed += count
     call.failsInRow++
-    if (call.onPart === undefined || call.failsInRow >= MOST_FAILURES) stop(call, error)
+    if (call.caller.onPart === undefined || call.failsInRow >= MOST_FAILURES) stop(call, error)
     else {
       call.failure ??= error
       settle(call)
@@ -67,11 +73,11 @@ export function stop<I extends QueueItem, A>(call: Call<I, A>, error: unknown): 
 }
 
 function settle<I extends QueueItem, A>(call: Call<I, A>): void {
-  const { items, answers, sent, answered, failed, failure, onPart, isStopped } = call
+  const { items, answers, sent, answered, failed, failure, isStopped, caller } = call
   if (call.isOver) return
-  const hasFailed = isStopped && onPart === undefined
+  const hasFailed = isStopped && caller.onPart === undefined
   if (!hasFailed && answered + failed < (isStopped ? sent : items.length)) return
   call.isOver = true
-  if (hasFailed || (answered === 0 && (failed > 0 || isStopped))) call.reject(failure)
-  else call.resolve(answers)
+  if (hasFailed || (answered === 0 && (failed > 0 || isStopped))) caller.failed(failure)
+  else caller.answered(answers)
 }

@@ -14,7 +14,7 @@ import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { Command } from './command.ts'
 import type { Gate, GateQueue } from './gate.ts'
-import { type Call, deliver, type Part, type QueueItem, refuse, stop } from './queue-call.ts'
+import { type Call, type Caller, deliver, type Part, type QueueItem, refuse, stop } from './queue-call.ts'
 import { inShares } from './turn-share.ts'
 
 /** The limits of concurrent work on a server. */
@@ -62,17 +62,6 @@ interface Sent<I extends QueueItem, A> {
   readonly sentAt: number
 }
 
-/** A caller's handle: the answers, and leaving. */
-export interface CallHandle<A> {
-  readonly answers: Promise<readonly A[]>
-  /** The error of its first command that failed. */
-  readonly failure: unknown
-  /** What has been answered up to now; without an element at the index of an item that was not. */
-  readonly received: readonly A[]
-  /** The caller no longer waits: what was not sent yet never is. */
-  leave(): void
-}
-
 export class Queue<I extends QueueItem, A> {
   readonly #options: QueueOptions<I, A>
   #waiting: Call<I, A>[] = []
@@ -95,43 +84,32 @@ export class Queue<I extends QueueItem, A> {
     return this.#waiting.length - this.#first
   }
 
+  /** The answers, in the order of the items. Rejects with the error of its command. */
+  ask(items: readonly I[]): Promise<readonly A[]> {
+    return new Promise((answered, failed) => this.put(items, { answered, failed }))
+  }
+
   /**
-   * Rejects with the error of its command, or with `TIER_FAILED` if the server is silent. With `onPart`, which is
-   * called for each command that is answered, the answers of the others are kept if a command fails: it rejects if none
-   * was answered. After two failures in a row, no more of it is sent.
+   * Fails with the error of its command, or with `TIER_FAILED` if the server is silent. With `onPart`, the answers of
+   * the others are kept if a command fails: it fails if none was answered. After two failures in a row, no more of it
+   * is sent.
    */
-  ask(items: readonly I[], onPart?: () => void): CallHandle<A> {
-    let call: Call<I, A> | undefined
-    const answers = new Promise<readonly A[]>((resolve, reject) => {
-      call = {
-        items,
-        answers: new Array(items.length),
-        sent: 0,
-        answered: 0,
-        failed: 0,
-        failsInRow: 0,
-        failure: undefined,
-        onPart,
-        isStopped: false,
-        isOver: false,
-        resolve,
-        reject,
-      }
-      this.#waiting.push(call)
-    })
-    this.#gather()
-    return {
-      answers,
-      get failure() {
-        return call?.failure
-      },
-      get received() {
-        return call?.answers ?? []
-      },
-      leave: () => {
-        if (call !== undefined) call.isOver = true
-      },
+  put(items: readonly I[], caller: Caller<A>): Call<I, A> {
+    const call: Call<I, A> = {
+      items,
+      answers: new Array(items.length),
+      sent: 0,
+      answered: 0,
+      failed: 0,
+      failsInRow: 0,
+      failure: undefined,
+      isStopped: false,
+      isOver: false,
+      caller,
     }
+    this.#waiting.push(call)
+    this.#gather()
+    return call
   }
 
   /** Calls within one turn are sent together. */

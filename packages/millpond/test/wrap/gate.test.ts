@@ -32,9 +32,12 @@ function setUp(most: number) {
       },
     })
     return (item: string) => {
-      const asked = its.ask([item])
-      noted(`${name} ${item}`, asked.answers)
-      return asked
+      let call: { isOver: boolean } = { isOver: false }
+      const answers = new Promise<unknown>((answered, failed) => {
+        call = its.put([item], { answered, failed })
+      })
+      noted(`${name} ${item}`, answers)
+      return call
     }
   }
   return { clock, gate, queue, work, noted, ended, sent, whats: () => sent.map(({ what }) => what) }
@@ -73,7 +76,7 @@ describe('a gate', () => {
     await turn()
     c('1')
     await turn()
-    left.leave()
+    left.isOver = true
     sent[0]?.answer()
     await turn()
     expect(whats()).toEqual(['a 1', 'c 1'])

@@ -30,12 +30,9 @@ function setUp(options: Partial<Pick<QueueOptions<string, string>, 'limits' | 'i
     ...options,
   })
   const ask = (...items: string[]) => {
-    const asked = queue.ask(items)
-    asked.answers.then(
-      (answers) => ended.push(answers.join()),
-      (error: Error) => ended.push(`${items.join()}: ${error.message.replace('[millpond] ', '')}`),
-    )
-    return asked
+    const failed = (error: unknown): void =>
+      void ended.push(`${items.join()}: ${(error as Error).message.replace('[millpond] ', '')}`)
+    return queue.put(items, { answered: (answers) => ended.push(answers.join()), failed })
   }
   return { clock, queue, sent, ended, errors, ask, items: () => sent.map((one) => one.items.join()) }
 }
@@ -168,7 +165,7 @@ describe('a queue', () => {
   test('who leaves before the call was sent takes it along', async () => {
     const { sent, ask, items } = setUp({ limits: { calls: 1, items: 1, weight: Number.POSITIVE_INFINITY } })
     ask('a')
-    ask('b').leave()
+    ask('b').isOver = true
     ask('c')
     await turn()
     sent[0]?.answer()
@@ -184,7 +181,7 @@ describe('a queue', () => {
       silentMs: 250,
       send: async () => ['one'],
     })
-    await expect(queue.ask(['a', 'b']).answers).rejects.toMatchObject({ code: 'TIER_FAILED' })
+    await expect(queue.ask(['a', 'b'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
   })
 
   test('50,000 calls of one turn cost a few commands, and are answered in order', async () => {
@@ -199,7 +196,7 @@ describe('a queue', () => {
         return items
       },
     })
-    const answers = await Promise.all(Array.from({ length: 50_000 }, (_, at) => queue.ask([`${at}`]).answers))
+    const answers = await Promise.all(Array.from({ length: 50_000 }, (_, at) => queue.ask([`${at}`])))
     expect(answers.map(([answer]) => Number(answer)).every((answer, at) => answer === at)).toBe(true)
     expect(commands).toBe(50)
   })
