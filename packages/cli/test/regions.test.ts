@@ -22,7 +22,7 @@ it('lists regions, and drains, fills and restores one', async () => {
     /^CACHE +REGION +STANDS +PROCESSES +BEHIND +FILLED\nwide +eu +serving +\S+ +- +-\nwide +us \(origin\) +serving +eu: /,
   )
   expect(await run('drain', 'eu')).toMatchObject({ code: 9, err: expect.stringContaining('use --yes') })
-  expect((await run('list', '--json')).json.data[0].standing).toBe('serving')
+  expect((await run('list', '--json')).json.data[0].state).toBe('serving')
   expect(await run('drain', 'eu', '--wait', '30', '--yes')).toMatchObject({
     code: 0,
     out: 'eu is drained and safe to stop: the others have received everything from it\n',

@@ -34,7 +34,7 @@ it('shows regions and their lag, and drains, fills and restores one', async () =
       cache_name: 'shop',
       region: 'eu',
       is_origin: false,
-      standing: 'serving',
+      state: 'serving',
       nodes: [expect.any(String)],
       seen_from: [],
       filling: null,
@@ -42,7 +42,7 @@ it('shows regions and their lag, and drains, fills and restores one', async () =
     {
       region: 'us',
       is_origin: true,
-      standing: 'serving',
+      state: 'serving',
       nodes: [],
       seen_from: [{ region: 'eu', is_heard: true, waiting: expect.any(Number), error: null }],
     },
@@ -53,7 +53,7 @@ it('shows regions and their lag, and drains, fills and restores one', async () =
     is_safe: true,
     behind: [],
   })
-  expect((await list())[0].standing).toBe('drained')
+  expect((await list())[0].state).toBe('drained')
   const last = await act('drain', {}, 'us')
   expect(last.json).toMatchObject({
     status: 409,
@@ -69,7 +69,7 @@ it('shows regions and their lag, and drains, fills and restores one', async () =
   expect(filled.json).toMatchObject({ region: 'eu', filling: { from: 'us', error: null } })
   await expect
     .poll(async () => (await list())[0], { timeout: 20_000 })
-    .toMatchObject({ standing: 'serving', filling: { is_done: true, keys: 21 } })
+    .toMatchObject({ state: 'serving', filling: { is_done: true, keys: 21 } })
   expect((await act('fill', { from: 'mars' })).json).toMatchObject({
     status: 422,
     code: 'invalid',

@@ -131,10 +131,8 @@ const named = (cache: string | undefined): { readonly cache_name?: string } =>
   cache === undefined ? {} : { cache_name: cache }
 
 function standingWords(row: Row): Part {
-  const standing = textAt(row, 'standing')
-  return standing === 'serving'
-    ? 'serving'
-    : styled(standing === '' ? 'red' : 'yellow', standing === '' ? 'silent' : standing)
+  const state = textAt(row, 'state')
+  return state === 'serving' ? 'serving' : styled(state === '' ? 'red' : 'yellow', state === '' ? 'silent' : state)
 }
 
 /** By observing region. */

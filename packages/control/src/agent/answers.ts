@@ -203,7 +203,7 @@ export interface RegionRow {
   readonly region: string
   readonly is_origin: boolean
   /** `null`: its stores do not answer. */
-  readonly standing: 'serving' | 'drained' | 'filling' | null
+  readonly state: 'serving' | 'drained' | 'filling' | null
   readonly is_heard: boolean
   readonly lag_seconds: number | null
   /** Steps of the process's own region that it has not applied. `null`: unknown. */

@@ -48,10 +48,10 @@ function regionsIn({ regions }: Cache): Regions {
   return regions
 }
 
-const rowOf = ({ region, isOrigin, standing, isHeard, lagMs, waiting, error, filling }: RegionView): RegionRow => ({
+const rowOf = ({ region, isOrigin, state, isHeard, lagMs, waiting, error, filling }: RegionView): RegionRow => ({
   region,
   is_origin: isOrigin,
-  standing: standing ?? null,
+  state: state ?? null,
   is_heard: isHeard,
   lag_seconds: lagMs === undefined ? null : lagMs / 1000,
   waiting: waiting ?? null,

@@ -27,7 +27,7 @@ const row = z.object({
   cache_name: z.string(),
   region: z.string(),
   is_origin: z.boolean().describe('the region that the others ask for what they lack'),
-  standing: z.enum(['serving', 'drained', 'filling']).nullable().describe('null: its stores do not answer'),
+  state: z.enum(['serving', 'drained', 'filling']).nullable().describe('null: its stores do not answer'),
   nodes: z.array(z.string()).describe('its processes, as far as this control plane can see'),
   seen_from: z
     .array(
@@ -193,7 +193,7 @@ async function rowsOf(control: Control, cache: string): Promise<readonly Row[]> 
       const filling: FillRow | null = isOwn ? seen.filling : null
       rows.set(seen.region, {
         ...{ cache_name: cache, region: seen.region, is_origin: seen.is_origin },
-        standing: seen.standing ?? known?.standing ?? null,
+        state: seen.state ?? known?.state ?? null,
         nodes: isOwn ? [...(known?.nodes ?? []), id] : (known?.nodes ?? []),
         seen_from: isOwn ? from : withWorst(from, body.own, seen),
         filling: filling ?? known?.filling ?? null,

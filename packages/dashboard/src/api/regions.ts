@@ -14,7 +14,7 @@ export interface Region {
   readonly region: string
   readonly is_origin: boolean
   /** `null`: its stores do not answer. */
-  readonly standing: 'serving' | 'drained' | 'filling' | null
+  readonly state: 'serving' | 'drained' | 'filling' | null
   readonly nodes: readonly string[]
   /** By the regions whose processes are visible. */
   readonly seen_from: readonly {

@@ -7,7 +7,7 @@ import { type Cache, createCache, MillpondError } from '../../src/index.ts'
 import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
 import { edge } from '../../src/tiers/edge/index.ts'
 import { resolveEdge } from '../../src/tiers/edge/options.ts'
-import { OwnRegionState, putState, STANDING_KEY } from '../../src/tiers/edge/region-state.ts'
+import { OwnRegionState, putState, STATE_KEY } from '../../src/tiers/edge/region-state.ts'
 import { Deadlines } from '../../src/wrap/deadlines.ts'
 import { until } from '../services/index.ts'
 
@@ -50,7 +50,7 @@ async function start(
   return eu
 }
 
-const standingOf = async (cache: Cache) => (await cache.regions?.list())?.find(({ isOwn }) => isOwn)
+const stateOf = async (cache: Cache) => (await cache.regions?.list())?.find(({ isOwn }) => isOwn)
 
 test('what is drained by another process while it is filled stays drained', async () => {
   const servers = { us: simulatedServer(), eu: simulatedServer() }
@@ -64,8 +64,8 @@ test('what is drained by another process while it is filled stays drained', asyn
     }),
   })
   await expect(eu.regions?.fill()).rejects.toMatchObject({ code: 'CLOSED' })
-  expect(await standingOf(eu)).toMatchObject({
-    standing: 'drained',
+  expect(await stateOf(eu)).toMatchObject({
+    state: 'drained',
     filling: { isDone: false, error: expect.stringContaining('drained') },
   })
 })
@@ -80,7 +80,7 @@ test('a region that takes nothing is not filled, and does not say so', async () 
   })
   const eu = await start(servers, { eu: refusing })
   await expect(eu.regions?.fill()).rejects.toMatchObject({ code: 'TIER_FAILED' })
-  expect(await standingOf(eu)).toMatchObject({ standing: 'filling', filling: { copied: 0, isDone: false } })
+  expect(await stateOf(eu)).toMatchObject({ state: 'filling', filling: { copied: 0, isDone: false } })
 })
 
 test('a process that has nothing open cannot tell whether a region is safe to stop', async () => {
@@ -96,17 +96,17 @@ test('an answer from before a region was put elsewhere does not undo that', asyn
   const tier = server.connect()
   let answer = (): void => {}
   const read: Tier['read'] = (keys) =>
-    keys[0] === STANDING_KEY
+    keys[0] === STATE_KEY
       ? new Promise((resolve) => {
           answer = () => resolve([undefined])
         })
       : tier.read(keys)
   const own = { name: 'eu', tiers: [tier], ledgerTier: { ...tier, read }, ledger: tier.ledger }
-  const standing = new OwnRegionState(own, clock, new Deadlines(clock), 500)
-  const first = standing.ready()
-  await standing.put('drained')
+  const state = new OwnRegionState(own, clock, new Deadlines(clock), 500)
+  const first = state.ready()
+  await state.put('drained')
   answer()
   await first
-  expect(standing.current).toBe('drained')
-  standing.close()
+  expect(state.current).toBe('drained')
+  state.close()
 })

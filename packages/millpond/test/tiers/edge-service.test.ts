@@ -38,7 +38,7 @@ function start<N extends string>(
 
 const two = () => ({ us: simulatedServer(), eu: simulatedServer() })
 const serving = async (regions: EdgeTier['ledger']['regions']) =>
-  (await regions.list()).flatMap(({ region, standing }) => (standing === 'serving' ? [region] : []))
+  (await regions.list()).flatMap(({ region, state }) => (state === 'serving' ? [region] : []))
 const codesOf = (settled: readonly PromiseSettledResult<unknown>[]) =>
   settled
     .map((one) =>
@@ -160,7 +160,7 @@ test('the list tells what waits for a region, and why it cannot be heard', async
   await until('what is waiting', async () => (await eusOf())?.waiting === 3)
   link.isCut = true
   await until('why it is not heard', async () => (await eusOf())?.error === 'the link is cut')
-  expect(await eusOf()).toMatchObject({ standing: undefined, waiting: undefined })
+  expect(await eusOf()).toMatchObject({ state: undefined, waiting: undefined })
   link.isCut = false
   await until('that it is heard', async () => (await eusOf())?.error === undefined)
 })

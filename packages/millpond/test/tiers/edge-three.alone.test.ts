@@ -127,7 +127,7 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
       behind: [],
     })
     const list = await caches.eu.regions?.list()
-    expect(list?.map(({ region, isOwn, isOrigin, standing }) => [region, isOwn, isOrigin, standing])).toEqual([
+    expect(list?.map(({ region, isOwn, isOrigin, state }) => [region, isOwn, isOrigin, state])).toEqual([
       ['eu', true, false, 'drained'],
       ['us', false, true, 'serving'],
       ['ap', false, false, 'serving'],

@@ -20,7 +20,7 @@ export function RegionActs({ region, all }: { readonly region: Region; readonly 
   const { may, offers } = useAccess()
   const [open, setOpen] = useState<Act | undefined>()
   if (readOnly || !may('config:write')) return null
-  const acts: readonly Act[] = region.standing === 'serving' ? ['drain', 'fill'] : ['fill', 'serve']
+  const acts: readonly Act[] = region.state === 'serving' ? ['drain', 'fill'] : ['fill', 'serve']
   return (
     <span className="row">
       {acts

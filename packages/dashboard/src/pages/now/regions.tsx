@@ -32,10 +32,10 @@ export function Regions({ cache }: { readonly cache: string }) {
           caption="Regions"
           rows={rows}
           keyOf={({ region }) => region}
-          toneOf={(row) => (row.standing === null || isUnheard(row) ? 'wrong' : undefined)}
+          toneOf={(row) => (row.state === null || isUnheard(row) ? 'wrong' : undefined)}
           columns={[
             { name: 'Region', cell: (row) => `${row.region}${row.is_origin ? ' (origin)' : ''}` },
-            { name: 'State', folded: 'right', cell: (row) => <Standing region={row} /> },
+            { name: 'State', folded: 'right', cell: (row) => <State region={row} /> },
             { name: 'Behind', folded: 'wide', cell: (row) => <Behind region={row} /> },
             { name: 'Waiting for it', isNumber: true, cell: (row) => <Waiting region={row} /> },
             { name: 'Last error', folded: 'wide', cell: errorOf },
@@ -54,17 +54,17 @@ export function Regions({ cache }: { readonly cache: string }) {
 
 const isUnheard = ({ seen_from }: Region): boolean => seen_from.some(({ is_heard }) => !is_heard)
 
-function Standing({ region: { standing, filling } }: { readonly region: Region }) {
+function State({ region: { state, filling } }: { readonly region: Region }) {
   const { numbers } = useDashboard()
-  if (standing === null) return <Word tone="critical">silent</Word>
-  if (standing === 'serving') return 'serving'
+  if (state === null) return <Word tone="critical">silent</Word>
+  if (state === 'serving') return 'serving'
   const how =
-    standing === 'filling' && filling !== null
+    state === 'filling' && filling !== null
       ? `, ${numbers.count(filling.copied)} of ${numbers.count(filling.keys)} keys`
       : ''
   return (
     <>
-      <Word tone="warning">{standing}</Word>
+      <Word tone="warning">{state}</Word>
       {how}
     </>
   )

@@ -29,7 +29,7 @@ export interface RegionView extends PeerRegion {
   /** The others read from it what they lack. */
   readonly isOrigin: boolean
   /** Undefined if its stores do not tell. */
-  readonly standing: RegionState | undefined
+  readonly state: RegionState | undefined
   /**
    * Steps of this process's region that it has not applied yet, as it reports, in the namespaces that this process has
    * open. 0 for the own region; undefined if it does not report.

@@ -48,7 +48,7 @@ export class Edge implements LedgerRegions {
   readonly #local: LedgerStore
   readonly #spaces = new Map<string, EdgeSpace>()
   readonly #deadlines: Deadlines
-  readonly #standing: OwnRegionState
+  readonly #state: OwnRegionState
   readonly #service: Service
   #fill: Fill | undefined
   #isClosed = false
@@ -58,22 +58,21 @@ export class Edge implements LedgerRegions {
     this.#settings = settings
     this.waitMs = waitMs
     this.#deadlines = new Deadlines(clock)
-    this.#standing = new OwnRegionState(own, clock, this.#deadlines, beatOf(settings.lagMs))
+    this.#state = new OwnRegionState(own, clock, this.#deadlines, beatOf(settings.lagMs))
     this.#service = new Service({
       ...{ regions: this.#regions, clock, deadlines: this.#deadlines },
-      put: (region, standing) => this.#put(region, standing),
+      put: (region, state) => this.#put(region, state),
     })
-    this.#entries = new RegionEntries(own, OWN_MS, clock, () => this.#standing.current)
+    this.#entries = new RegionEntries(own, OWN_MS, clock, () => this.#state.current)
     this.#others = new Map(others.map((region) => [region.name, new RegionEntries(region, originMs, clock)]))
     this.#local = apartLedger(own.ledger, this.#entries, { note: () => {} })
     const { unmoved } = this.#local
     this.ledger = {
       ...this.#local,
       unmoved: unmoved && ((places) => this.#unmoved(places, unmoved)),
-      pull: async (namespace, from) =>
-        (await Promise.all([this.#space(namespace).pull(from), this.#standing.ready()]))[0],
+      pull: async (namespace, from) => (await Promise.all([this.#space(namespace).pull(from), this.#state.ready()]))[0],
       advance: async (namespace, change) => {
-        await this.#standing.ready()
+        await this.#state.ready()
         return this.#space(namespace).advance(change)
       },
       regions: this,
@@ -146,7 +145,7 @@ export class Edge implements LedgerRegions {
       this.#regions.map(async (region): Promise<RegionView> => {
         const { name } = region
         const isOwn = region === own
-        const [standing, waiting] = await Promise.all([
+        const [state, waiting] = await Promise.all([
           askState(region, this.#deadlines).catch(() => undefined),
           isOwn ? 0 : this.#waitingFor(region).catch(() => undefined),
         ])
@@ -156,7 +155,7 @@ export class Edge implements LedgerRegions {
           region: name,
           isOwn,
           isOrigin: name === originName,
-          standing,
+          state,
           waiting,
           isHeard,
           lagMs,
@@ -173,7 +172,7 @@ export class Edge implements LedgerRegions {
     const region = this.#named(options.region ?? own.name, 'drain.region')
     const until = clock.monotonic() + parseDuration(options.timeout ?? DRAIN, 'drain.timeout')
     const others = this.#regions.filter((one) => one !== region)
-    await this.#service.leave({ region, standing: 'drained', isForced: options.force ?? false, option: 'drain.region' })
+    await this.#service.leave({ region, state: 'drained', isForced: options.force ?? false, option: 'drain.region' })
     if (region === own) this.#fill?.end()
     // By then its processes have seen the new state.
     await this.#wait(2 * beatOf(this.#settings.lagMs))
@@ -205,8 +204,8 @@ export class Edge implements LedgerRegions {
     if (peer === own) throw invalid('fill.from', from, 'is the region itself: name another one')
     this.#fill?.end()
     const fill = new Fill({
-      ...{ own: this.#entries, standing: this.#standing },
-      begin: () => this.#service.leave({ region: own, standing: 'filling', isForced, option: 'fill' }),
+      ...{ own: this.#entries, state: this.#state },
+      begin: () => this.#service.leave({ region: own, state: 'filling', isForced, option: 'fill' }),
       alone: (work) => this.#service.alone(own, work),
       serve: () => this.#put(own, 'serving'),
       ...{ peer, spaces: [...this.#spaces.values()], perSecond: keysPerSecond, clock, deadlines: this.#deadlines },
@@ -242,7 +241,7 @@ export class Edge implements LedgerRegions {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#fill?.end()
-    this.#standing.close()
+    this.#state.close()
     for (const space of this.#spaces.values()) space.close()
     const { own, others } = this.#settings
     const tiers = new Set([own, ...others].flatMap(({ ledgerTier, tiers: its }) => [ledgerTier, ...its]))
@@ -254,7 +253,7 @@ export class Edge implements LedgerRegions {
     places: readonly LedgerPlace[],
     ask: NonNullable<LedgerStore['unmoved']>,
   ): Promise<readonly boolean[]> {
-    await this.#standing.ready()
+    await this.#state.ready()
     const confirmed = places.map(({ namespace, position }) => this.#space(namespace).confirming(position))
     const answers = await ask(places)
     return confirmed.map((confirm, at) => {
@@ -292,14 +291,14 @@ export class Edge implements LedgerRegions {
     )
   }
 
-  async #put(region: Region, standing: RegionState): Promise<void> {
+  async #put(region: Region, state: RegionState): Promise<void> {
     try {
-      if (region === this.#settings.own) await this.#standing.put(standing)
-      else await putState(region, standing, this.#deadlines)
+      if (region === this.#settings.own) await this.#state.put(state)
+      else await putState(region, state, this.#deadlines)
     } catch (error) {
       throw new MillpondError(
         'TIER_FAILED',
-        `edge: the region ${show(region.name)} could not be set to ${standing}: its stores do not answer, so it serves no reads at the moment`,
+        `edge: the region ${show(region.name)} could not be set to ${state}: its stores do not answer, so it serves no reads at the moment`,
         { cause: error },
       )
     }

@@ -15,13 +15,13 @@ export const HEAD_BYTES = 64
 export class RegionEntries implements ApartEntries {
   readonly region: Region
   readonly #tiers: readonly GuardedTier[]
-  readonly #standing: () => RegionState
+  readonly #state: () => RegionState
   #lastError: unknown
 
-  /** `standing`: the region's state, which decides whether entries are read and written. */
-  constructor(region: Region, timeoutMs: number, clock: Clock, standing: () => RegionState = () => 'serving') {
+  /** `state`: the region's state, which decides whether entries are read and written. */
+  constructor(region: Region, timeoutMs: number, clock: Clock, state: () => RegionState = () => 'serving') {
     this.region = region
-    this.#standing = standing
+    this.#state = state
     const onError = (_tier: string, _verb: string, error: unknown): void => {
       this.#lastError = error
     }
@@ -39,7 +39,7 @@ export class RegionEntries implements ApartEntries {
    * @throws MillpondError `TIER_FAILED` if none answers.
    */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
-    return this.#standing() === 'serving' ? this.readAny(keys) : keys.map(() => undefined)
+    return this.#state() === 'serving' ? this.readAny(keys) : keys.map(() => undefined)
   }
 
   /** Reads regardless of the region's state. */
@@ -64,7 +64,7 @@ export class RegionEntries implements ApartEntries {
    * `made`: the region that made the entries.
    */
   async write(items: readonly TierItem[], made?: string): Promise<(Refusal | undefined)[]> {
-    if (this.#standing() === 'drained') return items.map(() => undefined)
+    if (this.#state() === 'drained') return items.map(() => undefined)
     const closed = items.map((item) => ({ ...item, body: withHead(item.body, made) }))
     const answers = await Promise.all(this.#tiers.map((tier) => tier.write(closed)))
     const stored = answers.flatMap((answer) => (answer.ok ? [answer.value] : []))

@@ -16,7 +16,7 @@ const PAUSE_MS = 500
 
 export interface FillParts {
   readonly own: RegionEntries
-  readonly standing: Pick<OwnRegionState, 'current' | 'ask'>
+  readonly state: Pick<OwnRegionState, 'current' | 'ask'>
   /**
    * Sets the own region's state to filling.
    * @throws MillpondError `TIER_FAILED`, `LAST_REGION` if it is the last that serves.
@@ -67,12 +67,12 @@ export class Fill {
 
   /** @throws MillpondError `TIER_FAILED`, `CLOSED` */
   async run(): Promise<void> {
-    const { spaces, standing, begin, alone, serve } = this.#parts
+    const { spaces, state, begin, alone, serve } = this.#parts
     try {
       await begin()
       for (const space of spaces) await this.#fillSpace(space)
       await alone(async () => {
-        await standing.ask()
+        await state.ask()
         // Not an error: nothing has been sent, so there is no late arrival to wait for.
         if (!this.#goesOn) return
         await serve()
@@ -138,7 +138,7 @@ export class Fill {
 
   /** Any process may have changed the state. */
   get #goesOn(): boolean {
-    return !this.#isEnded && this.#parts.standing.current === 'filling'
+    return !this.#isEnded && this.#parts.state.current === 'filling'
   }
 
   #rest(ms: number): Promise<void> {

@@ -4,8 +4,8 @@ import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { Region } from './options.ts'
 
 /** The key of the record: no storage key of a namespace begins like this. */
-export const STANDING_KEY = '~region-standing'
-const STANDINGS: readonly RegionState[] = ['serving', 'drained', 'filling']
+export const STATE_KEY = '~region-standing'
+const STATES: readonly RegionState[] = ['serving', 'drained', 'filling']
 /** Time limit of a region's stores. */
 const ANSWER_MS = 1000
 /** It is not an entry of a namespace, and no ledger judges it. */
@@ -14,23 +14,19 @@ const AS_OF = { epoch: 'standing', seq: 0 }
 /** Anything that is not a record of ours counts as serving. */
 export function readState(stored: Stored | undefined): RegionState {
   const text = stored === undefined ? '' : Buffer.from(stored.body).toString()
-  return STANDINGS.find((one) => one === text) ?? 'serving'
+  return STATES.find((one) => one === text) ?? 'serving'
 }
 
 /** @throws MillpondError `TIER_FAILED` where the region does not answer. */
 export async function askState({ ledgerTier, name }: Region, deadlines: Deadlines): Promise<RegionState> {
-  const [stored] = await deadlines.hold(ledgerTier.read([STANDING_KEY]), ANSWER_MS, () => `edge: the region ${name}`)
+  const [stored] = await deadlines.hold(ledgerTier.read([STATE_KEY]), ANSWER_MS, () => `edge: the region ${name}`)
   return readState(stored)
 }
 
 /** @throws MillpondError `TIER_FAILED` where the region does not answer. */
-export async function putState(
-  { ledgerTier, name }: Region,
-  standing: RegionState,
-  deadlines: Deadlines,
-): Promise<void> {
-  const item = { key: STANDING_KEY, asOf: AS_OF, expiresAt: Number.POSITIVE_INFINITY, body: Buffer.from(standing) }
-  const writing = standing === 'serving' ? ledgerTier.drop([STANDING_KEY]) : ledgerTier.write([item])
+export async function putState({ ledgerTier, name }: Region, state: RegionState, deadlines: Deadlines): Promise<void> {
+  const item = { key: STATE_KEY, asOf: AS_OF, expiresAt: Number.POSITIVE_INFINITY, body: Buffer.from(state) }
+  const writing = state === 'serving' ? ledgerTier.drop([STATE_KEY]) : ledgerTier.write([item])
   await deadlines.hold<unknown>(writing, ANSWER_MS, () => `edge: the region ${name}`)
 }
 
@@ -40,7 +36,7 @@ export class OwnRegionState {
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #everyMs: number
-  #standing: RegionState = 'serving'
+  #state: RegionState = 'serving'
   #puts = 0
   #cancel = (): void => {}
   #isClosed = false
@@ -54,7 +50,7 @@ export class OwnRegionState {
   }
 
   get current(): RegionState {
-    return this.#standing
+    return this.#state
   }
 
   /** Resolves once the state has been read for the first time. */
@@ -63,18 +59,18 @@ export class OwnRegionState {
     return this.#first
   }
 
-  async put(standing: RegionState): Promise<void> {
-    await putState(this.#own, standing, this.#deadlines)
+  async put(state: RegionState): Promise<void> {
+    await putState(this.#own, state, this.#deadlines)
     this.#puts++
-    this.#standing = standing
+    this.#state = state
   }
 
   /** Reads the state; it stays unchanged while the store does not answer. */
   async ask(): Promise<void> {
     const puts = this.#puts
-    const standing = await askState(this.#own, this.#deadlines).catch(() => this.#standing)
+    const state = await askState(this.#own, this.#deadlines).catch(() => this.#state)
     // A state set meanwhile is newer than this answer.
-    if (puts === this.#puts) this.#standing = standing
+    if (puts === this.#puts) this.#state = state
   }
 
   close(): void {

@@ -27,12 +27,12 @@ export interface ServiceParts {
   readonly clock: Clock
   readonly deadlines: Deadlines
   /** Sets a region's state. @throws MillpondError `TIER_FAILED` */
-  readonly put: (region: Region, standing: RegionState) => Promise<void>
+  readonly put: (region: Region, state: RegionState) => Promise<void>
 }
 
 export interface Leaving {
   readonly region: Region
-  readonly standing: Exclude<RegionState, 'serving'>
+  readonly state: Exclude<RegionState, 'serving'>
   readonly isForced: boolean
   /** The option that the error names: `drain.region`. */
   readonly option: string
@@ -52,7 +52,7 @@ export class Service {
   leave(leaving: Leaving): Promise<void> {
     return this.#patiently(leaving.region, async () => {
       // Each process of a region may have received the same request.
-      if (leaving.standing === 'drained' && (await this.#standingOf(leaving.region)) === 'drained') return true
+      if (leaving.state === 'drained' && (await this.#stateOf(leaving.region)) === 'drained') return true
       return this.#leave(leaving)
     })
   }
@@ -65,11 +65,11 @@ export class Service {
   /** False: another process holds a lease. */
   async #leave(leaving: Leaving): Promise<boolean> {
     const { regions, put } = this.#parts
-    const { region, standing, isForced } = leaving
+    const { region, state, isForced } = leaving
     let isDone = false
     const putIf = (isSo: () => Promise<boolean>) => async (): Promise<void> => {
       if (!(await isSo())) return
-      await put(region, standing)
+      await put(region, state)
       isDone = true
     }
     // A region that does not serve can leave without another one.
@@ -135,21 +135,21 @@ export class Service {
   }
 
   async #isOut(region: Region): Promise<boolean> {
-    const standing = await this.#standingOf(region)
-    return standing !== undefined && standing !== 'serving'
+    const state = await this.#stateOf(region)
+    return state !== undefined && state !== 'serving'
   }
 
   async #isIn(region: Region): Promise<boolean> {
-    return (await this.#standingOf(region)) === 'serving'
+    return (await this.#stateOf(region)) === 'serving'
   }
 
-  #standingOf(region: Region): Promise<RegionState | undefined> {
+  #stateOf(region: Region): Promise<RegionState | undefined> {
     return askState(region, this.#parts.deadlines).catch(() => undefined)
   }
 
-  #last({ region, standing, option }: Leaving): MillpondError {
+  #last({ region, state, option }: Leaving): MillpondError {
     const others = this.#parts.regions.filter((one) => one !== region)
-    const then = standing === 'filling' ? ', and is not read while it is filled' : ''
+    const then = state === 'filling' ? ', and is not read while it is filled' : ''
     const remedy =
       others.length === 0
         ? 'there is no other; force: true does it anyway, and everything is loaded from the source meanwhile'

@@ -9,7 +9,7 @@ import type { RegionEntries } from './entries.ts'
 import { Follower } from './follower.ts'
 import { History } from './history.ts'
 import { beatOf, type EdgeSettings } from './options.ts'
-import { readState, STANDING_KEY } from './region-state.ts'
+import { readState, STATE_KEY } from './region-state.ts'
 
 /** How long an answer of the own ledger is accepted, including its way to a reader. */
 const MARGIN_MS = 1000
@@ -100,19 +100,19 @@ export class EdgeSpace {
   async borrow(
     region: string,
     keys: readonly string[],
-    standing: 'where it serves' | 'whatever it says' = 'where it serves',
+    state: 'where it serves' | 'whatever it says' = 'where it serves',
   ): Promise<(Stored | undefined)[]> {
     const { own, namespace, others, entriesOf, originMs } = this.#parts
     const peer = others.find(({ name }) => name === region)
     const entries = entriesOf(region)
     if (peer === undefined || entries === undefined) return keys.map(() => undefined)
-    const record = peer.ledgerTier.read([cursorKey(namespace, own.name), STANDING_KEY])
+    const record = peer.ledgerTier.read([cursorKey(namespace, own.name), STATE_KEY])
     const [[kept, stands], found] = await Promise.all([
       this.#deadlines.hold(record, originMs, () => `edge: the ledger of ${region}`),
       entries.read(keys),
     ])
     const cursor = readCursor(kept)
-    if (standing === 'where it serves' && readState(stands) !== 'serving') return keys.map(() => undefined)
+    if (state === 'where it serves' && readState(stands) !== 'serving') return keys.map(() => undefined)
     if (kept === undefined || cursor === undefined || cursor.at.epoch !== this.#last?.position.epoch)
       return keys.map(() => undefined)
     return found.map((stored, at) => {
