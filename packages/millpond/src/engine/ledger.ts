@@ -112,6 +112,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   readonly #queue: LedgerQueue
   /** Through which steps go, if the store takes only so many at once. */
   readonly #gate: Gate | undefined
+  /** Steps of this namespace that are through the gate. */
+  #stepping = 0
   readonly #pace = new Pace()
   readonly #reports: Reports
   readonly #own = new OwnSteps()
@@ -143,7 +145,14 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
       options.timeoutMs,
       this.#pace,
       this.#gate,
-      (change, command) => this.#step(change, command),
+      async (change, command) => {
+        this.#stepping++
+        try {
+          return await this.#step(change, command)
+        } finally {
+          this.#stepping--
+        }
+      },
     )
     this.#reports = new Reports(options, this)
     this.#poll = pollOf(options.store, options.clock)
@@ -544,7 +553,9 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
       await this.#owed.sendAll(async (change) => {
         const send = (): Promise<Advanced> =>
           this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
-        const advanced = await (this.#gate?.run(`ledger ${this.#options.namespace} advance`, send) ?? send())
+        // A step that is under way may wait for this: it goes on in that one's place, as both would wait for ever.
+        const gate = this.#stepping > 0 ? undefined : this.#gate
+        const advanced = await (gate?.run(`ledger ${this.#options.namespace} advance`, send) ?? send())
         this.#owed.accept()
         this.#applyOwn(change, advanced) // no refresh in a new epoch: the question follows
       })

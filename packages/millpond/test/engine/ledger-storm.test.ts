@@ -50,13 +50,24 @@ function slow(server: SimulatedServer, clock: FakeClock, stepMs: number, stepsAt
   return { tier: { ...tier, ledger: own } satisfies Tier, figures, state }
 }
 
+/** Invalidates once in each of so many namespaces; how many were rejected, and how long the last one took. */
+async function inEach(cache: Cache, clock: FakeClock, count: number) {
+  const began = clock.monotonic()
+  let told: PromiseSettledResult<unknown>[] | undefined
+  void Promise.allSettled(NAMES.slice(0, count).map((name) => cache.namespace(name).delete('k'))).then(
+    (all) => (told = all),
+  )
+  while (told === undefined) await clock.run(1)
+  return { rejected: told.filter(({ status }) => status === 'rejected').length, ms: clock.monotonic() - began }
+}
+
 function setUp(stepMs: number, stepsAtOnce?: number) {
   const clock = fakeClock({ now: Date.now() })
   const server = simulatedServer({ now: () => clock.now() })
   const { tier, figures, state } = slow(server, clock, stepMs, stepsAtOnce)
   const cache = createCache({ name: 'storm', tiers: [memory(), tier], clock })
   opened.push(cache)
-  return { clock, cache, figures, state }
+  return { clock, cache, figures, state, server }
 }
 
 /** Invalidations, spread over all namespaces, for as long. What became of them, once all are told. */
@@ -161,6 +172,18 @@ describe('a hundred namespaces over one store', () => {
     await clock.run(200)
     expect(figures.calls, 'what brings all of them back').toBeLessThanOrEqual(3)
     expect(NAMES.filter((name) => !cache.namespace(name).stats().ledger.isUp)).toEqual([])
+  })
+
+  test('G6: steps that meet a new epoch while something is owed do not wait for each other', async () => {
+    const { clock, cache, state, server } = setUp(1, 2)
+    await readAll(cache)
+    state.isDown = true
+    expect(await inEach(cache, clock, 10)).toMatchObject({ rejected: 10 })
+    server.restart('empty')
+    state.isDown = false
+    const { rejected, ms } = await inEach(cache, clock, 10)
+    expect(rejected).toBe(0)
+    expect(ms).toBeLessThan(100)
   })
 
   test('one whose step the store refuses does not hold up the others', async () => {
