@@ -4,8 +4,8 @@
 // to the form in which a browser requests them (spaces, umlauts, dots, a default port), and those that cannot be are
 // refused here.
 
+import { show, showAddress } from 'millpond/options'
 import { CdnError } from './errors.ts'
-import { show } from './show.ts'
 
 /** The kinds of purge targets. */
 export const PURGE_KINDS = ['url', 'path', 'tag', 'prefix', 'host', 'everything'] as const
@@ -136,16 +136,19 @@ function tagOf(tag: string): string {
 function prefixOf(text: string): string {
   const bare = typeof text === 'string' ? text.replace(/^https?:\/\//i, '') : ''
   if (bare === '' || bare.startsWith('/') || !URL.canParse(`https://${bare}`))
-    throw invalid(`${show(text)} is not a prefix`, 'write the host and the beginning of the path: www.example.com/a/')
+    throw invalid(
+      `${showAddress(text)} is not a prefix`,
+      'write the host and the beginning of the path: www.example.com/a/',
+    )
   if (/[*?#]/.test(bare))
-    throw invalid(`${show(text)} contains a *, ? or #`, 'a prefix needs no *, and ends before the query')
+    throw invalid(`${showAddress(text)} contains a *, ? or #`, 'a prefix needs no *, and ends before the query')
   const url = new URL(`https://${bare}`)
   return url.host + url.pathname
 }
 
 function hostOf(text: string): string {
   if (typeof text !== 'string' || text === '' || /[/?#@*\s]/.test(text) || !URL.canParse(`https://${text}`))
-    throw invalid(`${show(text)} is not a host`, 'write only its name: www.example.com')
+    throw invalid(`${showAddress(text)} is not a host`, 'write only its name: www.example.com')
   return new URL(`https://${text}`).host
 }
 

@@ -1,9 +1,10 @@
 // A request to a vendor's API, with its refusals as errors with a remedy. Errors contain nothing of the request, whose
 // headers are credentials.
+
+import { show, withoutSecrets } from 'millpond/options'
 import { CdnError, type CdnErrorCode } from './errors.ts'
 import { isError } from './is-error.ts'
 import { type Secret, scrub } from './secret.ts'
-import { show } from './show.ts'
 
 export interface VendorRequest {
   readonly vendor: string
@@ -108,5 +109,6 @@ function parsed(text: string): unknown {
 function reasonOf(error: unknown): string {
   if (!isError(error)) return show(error)
   const { cause } = error
-  return isError(cause) && 'code' in cause ? String(cause.code) : isError(cause) ? cause.message : error.message
+  if (isError(cause) && 'code' in cause) return String(cause.code)
+  return withoutSecrets(isError(cause) ? cause.message : error.message)
 }

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { awsCredentials, CdnError, Secret } from '@millpond/cdn'
 import { describe, expect, it } from 'vitest'
+import { type PurgeTargetLike, targetsOf } from '../src/target.ts'
 
 describe('credentials', () => {
   const env = {
@@ -32,5 +33,26 @@ describe('credentials', () => {
     expect(() => awsCredentials({ AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: '' })).toThrow(CdnError)
     expect(() => awsCredentials({ AWS_SECRET_ACCESS_KEY: 'hidden' })).toThrow(/AWS_ACCESS_KEY_ID is not: set both/)
     expect(awsCredentials({ AWS_SESSION_TOKEN: 'tokenhidden' })).toBeUndefined()
+  })
+
+  it.each([
+    'ftp://me:hunter2@www.example.com/a',
+    'https://me:hun/ter2@www.example.com',
+    'https://me:hunter2@www.example.com/a',
+    'https://www.example.com/fetch/redis://me:hunter2@h/*',
+    { kind: 'prefix', prefix: 'me:hunter2@www.example.com/a?b' },
+    { kind: 'prefix', prefix: 'me:hun:ter2@:x/' },
+    { kind: 'host', host: 'me:hunter2@www.example.com' },
+    { kind: 'host', host: 'https://me:hunter2@www.example.com' },
+    { kind: 'tags', password: 'hunter2' },
+  ])('are not shown in the message about a target that contains them: %j', (target) => {
+    let message = ''
+    try {
+      targetsOf([target as PurgeTargetLike])
+    } catch (error) {
+      message = String(error)
+    }
+    expect(message).toMatch(/CdnError/)
+    expect(message).not.toMatch(/hunter2|ter2/)
   })
 })

@@ -29,5 +29,7 @@ export {
   withMethods,
 } from './core/checks.ts'
 export { type Duration, parseDuration } from './core/duration.ts'
-export { isError } from './core/errors.ts'
+export { isError, show } from './core/errors.ts'
+export { showAddress } from './core/show-address.ts'
+export { withoutSecrets } from './core/without-secrets.ts'
 export { CACHE } from './create.ts'

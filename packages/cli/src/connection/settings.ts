@@ -2,6 +2,7 @@
 // so that a failure can name it.
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { showAddress } from 'millpond/options'
 import type { Given } from '../arguments/given.ts'
 import { Failure, wrongUse } from '../failure.ts'
 import { readInput } from '../terminal/ask.ts'
@@ -120,13 +121,13 @@ function urlIn(text: string, from: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw wrongUse(
-      `${from} says ${JSON.stringify(text)}, which is not an address: give one such as https://caches.example.com`,
+      `${from} says ${showAddress(text)}, which is not an address: give one such as https://caches.example.com`,
     )
   if (url.username !== '' || url.password !== '')
     throw wrongUse(
       `${from} contains a user name or password: pass a token in MILLPOND_TOKEN or --token-file, never in an address`,
     )
   if (url.search !== '' || url.hash !== '')
-    throw wrongUse(`${from} says ${url.href}: remove the part that begins with "?" or "#"`)
+    throw wrongUse(`${from} says ${showAddress(url.href)}: remove the part that begins with "?" or "#"`)
   return url.pathname === '/' ? url.origin + API : url.href.replace(/\/*$/, '/')
 }

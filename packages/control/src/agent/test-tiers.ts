@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto'
 import type { Cache, ExaminedTier } from 'millpond'
 import { inProbe } from 'millpond/insight'
 import { createHistogram } from 'millpond/observe'
+import { withoutSecrets } from 'millpond/options'
 import type { Answered, TestStep } from './answers.ts'
-import { reasonOf, withoutSecrets } from './reason.ts'
+import { reasonOf } from './reason.ts'
 
 export async function testTiers(cache: Cache): Promise<Answered['test']> {
   const examined = await cache.examine()

@@ -3,6 +3,7 @@
 import { type Cache, MillpondError } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import { type AppliedSettings, createNodes, type NodeStore, type Nodes } from 'millpond/nodes'
+import { withoutSecrets } from 'millpond/options'
 import { act } from '../agent/acts.ts'
 import {
   type Attached,
@@ -17,7 +18,7 @@ import {
 import type { Answered } from '../agent/answers.ts'
 import type { Application } from '../agent/application.ts'
 import type { CacheReport } from '../agent/figures.ts'
-import { reasonOf, withoutSecrets } from '../agent/reason.ts'
+import { reasonOf } from '../agent/reason.ts'
 import type { Asked, Topic } from '../agent/requests.ts'
 import { Problem } from '../http/problem.ts'
 import { reportIn } from './report-in.ts'

@@ -10,6 +10,8 @@ const SECRET =
 const SECRET_NAME = new RegExp(`(?:${SECRET}|(?:^|[-_.])(?:pass|pwd))$`, 'i')
 /** As in a query, or in `host=db password=...`. */
 const ASSIGNED = new RegExp(`\\b([\\w.-]{0,40}(?:${SECRET})\\s*=\\s*)[^\\s&;,"'\`]+`, 'gi')
+/** A URL in a parameter of another. */
+const ENCODED = /\b([a-z][a-z\d+.-]{1,30}%3a(?:%2f)+)[^\s"'`<>&]*%40/gi
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*/g
 
 /** Whether the member of an object with this name is a secret. */
@@ -19,7 +21,11 @@ export function isSecretName(name: string): boolean {
 
 /** The text with `***` instead of user and password of each URL, of assigned secrets and of private keys. */
 export function withoutSecrets(text: string): string {
-  return text.replace(URL_LIKE, withoutLogin).replace(ASSIGNED, `$1${MASK}`).replace(PRIVATE_KEY, MASK)
+  return text
+    .replace(URL_LIKE, (url) => (url.includes('@') ? withoutLogin(url) : url))
+    .replace(ENCODED, `$1${MASK}%40`)
+    .replace(ASSIGNED, `$1${MASK}`)
+    .replace(PRIVATE_KEY, MASK)
 }
 
 /** A text that is a URL as a whole: its password may contain quotes and spaces, too. */
@@ -28,12 +34,24 @@ export function withoutLoginIn(text: string): string {
 }
 
 /**
- * A password that is not percent-encoded may contain `/` and `@`, so all up to the last `@` may be one; but the path of
- * a page may contain `@`, too.
+ * A password that is not percent-encoded may contain `/` and `@`, so all up to the last `@` may be one. The path of a
+ * page may contain `@`, too, and so may a URL in that path, which has a login of its own.
  */
 function withoutLogin(url: string): string {
-  if (!url.includes('@') || (/^https?:\/\/[^@/?#]+[/?#]/i.test(url) && URL.canParse(url))) return url
-  const scheme = /^[^:]+:\/+/.exec(url)?.[0] ?? ''
-  const end = url.lastIndexOf('@')
-  return end < scheme.length ? url : `${scheme}${MASK}${url.slice(end)}`
+  let begin = 0
+  for (let pages = 0; pages < MOST_PAGES && isPage(url.slice(begin)); pages++) {
+    const host = begin + 'https://'.length
+    const next = url.slice(host).search(SCHEME)
+    if (next < 0) return url
+    begin = host + next
+  }
+  const last = url.slice(begin)
+  const scheme = /^[^:]+:\/+/.exec(last)?.[0] ?? ''
+  const end = last.lastIndexOf('@')
+  return end < scheme.length ? url : `${url.slice(0, begin)}${scheme}${MASK}${last.slice(end)}`
 }
+
+/** Pages within pages, as proxies of pages have them; beyond these, rather too much is masked. */
+const MOST_PAGES = 4
+const SCHEME = /[a-z][a-z\d+.-]{1,30}:\/+/i
+const isPage = (url: string): boolean => /^https?:\/\/[^@/?#]+[/?#]/i.test(url) && URL.canParse(url)

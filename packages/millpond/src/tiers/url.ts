@@ -1,5 +1,6 @@
 // URLs that may contain user and password: messages say what is wrong without showing a secret.
-import { MillpondError, show } from '../core/errors.ts'
+import { MillpondError } from '../core/errors.ts'
+import { showAddress } from '../core/show-address.ts'
 
 const ENCODE =
   'percent-encode special characters in user name and password (@ as %40, / as %2F, # as %23, ? as %3F, % as %25)'
@@ -29,19 +30,6 @@ export function parseServerUrl(given: unknown, words: UrlWords): URL {
 
 export function wrongUrl(given: unknown, why: string, { at }: UrlWords): MillpondError {
   return new MillpondError('OPTION_INVALID', `${at}: ${showAddress(given)} ${why}`)
-}
-
-/** A URL, or what was given as a host: all between scheme and last `@` may be a secret, and so may a parameter. */
-export function showAddress(given: unknown): string {
-  return show(typeof given === 'string' ? withoutLogin(given).replace(/([?#]).*$/s, '$1***') : given)
-}
-
-/** Without a pattern for the whole: one would try each `/` of a long run again. */
-function withoutLogin(given: string): string {
-  const end = given.lastIndexOf('@')
-  if (end < 0) return given
-  const scheme = /^[a-z][a-z\d+.-]*:\/+/i.exec(given.slice(0, end))?.[0] ?? ''
-  return `${scheme}***${given.slice(end)}`
 }
 
 /** Whether a path is a URL, which may have a password in it. */

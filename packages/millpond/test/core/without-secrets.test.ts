@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { MillpondError, show } from '../../src/core/errors.ts'
 import { readable } from '../../src/core/readable.ts'
+import { showAddress } from '../../src/core/show-address.ts'
 import { withoutSecrets } from '../../src/core/without-secrets.ts'
-import { showAddress } from '../../src/tiers/url.ts'
 
 test.each([
   ['redis://app:hunter2@h:6379/0', 'redis://***@h:6379/0'],
@@ -17,6 +17,13 @@ test.each([
   ['libsql://x.turso.io?authToken=hunter2', 'libsql://x.turso.io?authToken=***'],
   ['host=h user=app password=hunter2 dbname=x', 'host=h user=app password=*** dbname=x'],
   ['AWS_SECRET_ACCESS_KEY=hunter2', 'AWS_SECRET_ACCESS_KEY=***'],
+  ['https://proxy.example/redis://app:hunter2@h/0', 'https://proxy.example/redis://***@h/0'],
+  [
+    'https://a.example/https://b.example/https://ada:hunter2@c/x@1',
+    'https://a.example/https://b.example/https://***@1',
+  ],
+  ['https://a.example/x@1?to=redis://app:hunter2@h', 'https://a.example/x@1?to=redis://***@h'],
+  ['https://a.example/?to=redis%3A%2F%2Fapp%3Ahunter2%40h&x=1', 'https://a.example/?to=redis%3A%2F%2F***%40h&x=1'],
   ['-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END', '***'],
 ])('%s', (text, shown) => {
   expect(withoutSecrets(text)).toBe(shown)
@@ -49,6 +56,8 @@ test('what only looks like one is shown', () => {
   for (const text of [
     'https://cdn.example/npm/pkg@1.2.3/a.js',
     'https://shop.example/users/@ada?page=2',
+    'https://shop.example/users/ada%40example.com',
+    'https://web.archive.example/2026/https://shop.example/@ada',
     'C:/caches/a@b',
     'user:ada@example.com',
     'user:7',
@@ -79,6 +88,7 @@ test('a long value is searched in a bounded time, and shown as far as before', (
   for (const long of ['a.'.repeat(1e6), 'token'.repeat(4e5), `${'a-'.repeat(1e6)}://`, 'x://'.repeat(5e5)]) {
     expect(show(long)).toMatch(/^".{79}… \(\d{7} characters\)$/)
   }
+  expect(withoutSecrets(`${'https://a/'.repeat(1e5)}hunter2@h`)).not.toContain('hunter2')
   expect(performance.now() - began, 'in time').toBeLessThan(2000)
 })
 

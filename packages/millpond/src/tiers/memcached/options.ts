@@ -12,7 +12,7 @@ import {
 } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { showAddress } from '../url.ts'
+import { showAddress } from '../../core/show-address.ts'
 
 /** A server of the list. */
 export interface MemcachedHost {

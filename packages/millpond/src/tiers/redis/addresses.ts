@@ -1,6 +1,7 @@
 // The addresses of servers: URLs, names and lists, checked. Secrets never appear in a message.
 import { MillpondError, show } from '../../core/errors.ts'
-import { isUrl, parseServerUrl, showAddress, wrongUrl } from '../url.ts'
+import { showAddress } from '../../core/show-address.ts'
+import { isUrl, parseServerUrl, wrongUrl } from '../url.ts'
 import type { RedisClientOptions } from './client.ts'
 
 /** One server of a list. */
