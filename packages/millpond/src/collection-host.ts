@@ -85,7 +85,10 @@ export function collectionHost(
       return end
     },
     source: (prefix, load, options, guard) =>
-      sources.register({ ...sourceFrom(id.name, prefix, load, options), ...(guard !== undefined && { guard }) }),
+      sources.register({
+        ...sourceFrom(id.name, prefix, load, options, space.settings.policy),
+        ...(guard !== undefined && { guard }),
+      }),
     guard: (given) => (given === undefined ? undefined : guardOf(guards, space, given, `${id.name}.${name}`)),
     showQueue: (collection, stats) => {
       space.queues.set(collection, stats)

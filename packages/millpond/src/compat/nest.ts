@@ -4,6 +4,7 @@ import { type Check, check, checkOptions, fn, required, type Shape, text } from 
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key, KeyPart } from '../core/key.ts'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { onceJudged } from '../core/strategies.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { MILLPOND_CACHE } from './nest-cache.ts'
@@ -148,7 +149,8 @@ const CACHED: Shape<CachedOptions> = {
 export function Cached<A extends readonly any[] = readonly any[]>(options: CachedOptions<A> = {}): MethodOf<A> {
   checkOptions<CachedOptions>(options, CACHED, 'Cached')
   const { key, tags, namespace, ...load } = options
-  resolvePolicy(load, DEFAULT_POLICY) // reports invalid options here rather than with the first call
+  // Reports invalid options here rather than with the first call, which asks for what depends on the cache.
+  resolvePolicy(onceJudged(load), DEFAULT_POLICY)
   return (target, name, descriptor) => {
     const method = `${target.constructor.name}.${String(name)}`
     wrapMethod(target, name, descriptor, (whole, args, call, on) => {

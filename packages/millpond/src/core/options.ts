@@ -14,7 +14,7 @@ import {
 import { type Priority, withPriority } from './dependency.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { checkTags, encodeKeys, type Key } from './key.ts'
-import { isAdaptive, type LoadStrategy, loadStrategies, REFRESH_AHEAD as SHARE_AHEAD } from './strategies.ts'
+import { isAdaptive, isFixed, type LoadStrategy, loadStrategies, REFRESH_AHEAD as SHARE_AHEAD } from './strategies.ts'
 
 /**
  * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always apply
@@ -350,23 +350,29 @@ export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
   }
 }
 
-/** A call's options over its defaults: `undefined` means unset, and the two timeouts are merged separately. */
+/**
+ * A call's options over its defaults: `undefined` means unset, the two timeouts are merged separately, and strategies
+ * are added to the earlier ones.
+ */
 export function laidOver(before: LoadOptions, said: LoadOptions | undefined): LoadOptions {
   if (said === undefined) return before
   checkOptions<LoadOptions>(said, LOAD_OPTIONS, '')
   const timeout = said.timeout === undefined ? before.timeout : { ...before.timeout, ...present(said.timeout) }
-  return { ...withoutOpposed(before, said), ...present(said), ...(timeout !== undefined && { timeout }) }
+  const both = { ...before, ...present(said), ...(timeout !== undefined && { timeout }) }
+  return before.strategy === undefined && said.strategy === undefined ? both : withStrategies(both, before, said)
 }
 
-/** A call that names the strategy `adaptive` leaves the earlier TTL out, and one with a TTL the earlier strategy. */
-function withoutOpposed(before: LoadOptions, said: LoadOptions): LoadOptions {
-  if (said.ttl === undefined && !isAdaptive(said.strategy)) return before
-  const { ttl, strategy, ...rest } = before
-  return {
-    ...rest,
-    ...(ttl !== undefined && !isAdaptive(said.strategy) && { ttl }),
-    ...(strategy !== undefined && { strategy: [strategy].flat().filter((name) => !isAdaptive(name)) }),
-  }
+/**
+ * Without what a call opposes: one that names the strategy `adaptive` leaves an earlier TTL and its name out, and one
+ * with a TTL, or that names `ttl`, an earlier `adaptive`.
+ */
+function withStrategies(both: LoadOptions, before: LoadOptions, said: LoadOptions): LoadOptions {
+  const adapts = isAdaptive(said.strategy)
+  const isOpposed = adapts ? isFixed : said.ttl !== undefined || isFixed(said.strategy) ? isAdaptive : () => false
+  const earlier = [before.strategy ?? []].flat().filter((name) => !isOpposed(name))
+  const { ttl, strategy: _, ...rest } = both
+  const keepsTtl = ttl !== undefined && (said.ttl !== undefined || !adapts)
+  return { ...rest, ...(keepsTtl && { ttl }), strategy: [...earlier, ...[said.strategy ?? []].flat()] }
 }
 
 const present = (fields: object): object =>

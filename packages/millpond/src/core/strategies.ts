@@ -19,6 +19,7 @@ export const dashed = (name: unknown): string => String(name).replaceAll('_', '-
 const isNamed = (given: unknown, word: string): boolean =>
   given !== undefined && [given].flat().some((name) => dashed(name) === word)
 export const isAdaptive = (given: unknown): boolean => isNamed(given, 'adaptive')
+export const isFixed = (given: unknown): boolean => isNamed(given, 'ttl')
 export const isAhead = (given: unknown): boolean => isNamed(given, 'refresh-ahead')
 
 export const LOAD_STRATEGIES: ReadonlySet<string> = new Set([

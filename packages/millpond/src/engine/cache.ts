@@ -360,7 +360,8 @@ export class Cache
 
   source(prefix: Key, load: SourceLoad, options: SourceOptions = {}): () => void {
     checkOpen(this.#space)
-    return this.#services.register(this.#space, sourceFrom(this.name, prefix, load, options), options.guard)
+    const source = sourceFrom(this.name, prefix, load, options, this.#space.settings.policy)
+    return this.#services.register(this.#space, source, options.guard)
   }
 
   guard(name: string, options?: GuardOptions): SourceGuard {

@@ -3,8 +3,9 @@ import { checkedElsewhere, checkOptions, fn, options as optionsOf, type Shape, t
 import { MillpondError, show } from '../core/errors.ts'
 import type { SourceGuard } from '../core/guard.ts'
 import { decodeKey, encodeKey, encodeKeyAt, type Key } from '../core/key.ts'
-import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { keptOptions, LOAD_OPTIONS, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
 import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
+import { onceJudged } from '../core/strategies.ts'
 import type { Loader } from './loader.ts'
 
 /** A registered loader, with the options of its entries. */
@@ -22,18 +23,23 @@ const OPTIONS: Shape<SourceOptions> = {
   guard: checkedElsewhere,
 }
 
-/** @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
+/**
+ * @param policy of the namespace, which the defaults are laid over
+ * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`.
+ */
 export function sourceFrom(
   namespace: string,
   prefix: Key,
   load: SourceLoad,
   options: SourceOptions,
+  policy: LoadPolicy,
 ): Omit<Source, 'guard'> {
   checkOptions<SourceOptions>(options, OPTIONS, 'source')
   if (typeof load !== 'function')
     throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
-  const defaults = options.defaults && keptOptions(options.defaults)
-  if (defaults !== undefined) resolvePolicy(defaults, DEFAULT_POLICY)
+  const given = options.defaults && keptOptions(options.defaults)
+  if (given !== undefined) resolvePolicy(given, policy)
+  const defaults = given && onceJudged(given)
   const encoded = typeof prefix === 'string' ? encodeKey(prefix) : encodeKeyAt(prefix, 'source')
   const own: Key = typeof prefix === 'string' ? prefix : [...prefix]
   const { guard: _, ...rest } = options

@@ -17,6 +17,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import { type JobWindow, jobWindows } from '../core/jobs.ts'
 import { decodeKey, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { onceJudged } from '../core/strategies.ts'
 import type {
   WarmApi,
   WarmCollection,
@@ -170,7 +171,8 @@ function storeOf(plan: WarmPlan): LoadOptions {
     Object.entries(given).filter(([name, value]) => name in STORE && value !== undefined),
   )
   const kept = keptOptions(store)
-  resolvePolicy(kept, DEFAULT_POLICY)
+  // Whether the cache has a TTL and tags is asked with the first load.
+  resolvePolicy(onceJudged(kept), DEFAULT_POLICY)
   return kept
 }
 

@@ -81,6 +81,34 @@ describe('P7: a strategy by name', () => {
     expect(asked).toHaveLength(3)
   })
 
+  it('of a registered loader stays where a call names another that does not oppose it', async () => {
+    const { cache, asked } = make()
+    const minute = cache.namespace('minute', { ttl: '1m' })
+    minute.source(['adaptive'], () => 1, { defaults: { strategy: 'adaptive' } })
+    await minute.refresh(['adaptive', 1], undefined, { strategy: 'refresh-ahead' })
+    await minute.refresh(['adaptive', 2], undefined, { strategy: ['adaptive', 'read-through'] })
+    expect(asked).toHaveLength(2)
+    await minute.refresh(['adaptive', 3], undefined, { ttl: 1000, strategy: 'ttl' })
+    await minute.refresh(['adaptive', 4], undefined, { ttl: 1000 })
+    await minute.refresh(['adaptive', 5], undefined, { strategy: 'ttl' })
+    expect(asked).toHaveLength(2)
+    minute.source(['fixed'], () => 1, { defaults: { ttl: 1000, strategy: ['ttl', 'refresh-ahead'] } })
+    await minute.refresh(['fixed', 1], undefined, { strategy: 'adaptive' })
+    expect(asked).toHaveLength(3)
+  })
+
+  it('ttl and tag-based of a registered loader are asked of its namespace, which stays free to change', async () => {
+    const { cache } = make()
+    expect(() => cache.source(['bare'], () => 1, { defaults: { strategy: 'ttl' } })).toThrow('ttl needs ttl')
+    const named = cache.namespace('named', { ttl: '1m', tags: ['all'] })
+    named.source(['user'], () => 7, { defaults: { strategy: ['ttl', 'tag-based'] } })
+    expect(await named.refresh(['user', 1])).toBe(7)
+    await cache.configure({ defaults: { ttl: '1m' } })
+    cache.source(['user'], () => 8, { defaults: { strategy: 'ttl' } })
+    await cache.configure({ defaults: { ttl: null } })
+    expect(await cache.refresh(['user', 1])).toBe(8)
+  })
+
   it('refresh-ahead: at 0.8 of the TTL, as the namespace says, or as the call says', async () => {
     const { cache, clock } = make({ adaptiveTtl: undefined })
     const keen = cache.namespace('keen', { refreshAhead: 0.2 })
