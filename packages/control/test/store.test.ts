@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'libsql'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeWith, type PostgresService, startPostgres } from '../../millpond/test/services/index.ts'
 import { openStore } from '../src/store/store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-control-'))
@@ -46,4 +47,29 @@ test('text that is not UTF-8 fails the read that finds it, and no other', async 
     .executeTakeFirstOrThrow()
   expect(n).toBe(3)
   await store.close()
+})
+
+describeWith('postgres', 'a store in PostgreSQL', () => {
+  let server: PostgresService
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.stop())
+
+  test('answers reads during a burst of writes, also those of a write that has its turn', async () => {
+    const store = await openStore(server.url)
+    let done = 0
+    const writes = Array.from({ length: 12 }, () =>
+      store.write(async () => {
+        await store.read.selectFrom('audit_head').selectAll().execute()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        done++
+      }),
+    )
+    await store.read.selectFrom('documents').selectAll().execute()
+    expect(done).toBeLessThan(writes.length / 2)
+    await Promise.all(writes)
+    expect(done).toBe(writes.length)
+    await store.close()
+  })
 })

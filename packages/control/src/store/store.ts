@@ -65,14 +65,15 @@ export async function openStore(where: string): Promise<Store> {
     engine,
     location,
     read: kysely,
-    // SQLite has one connection here: its transactions are serialised.
+    // SQLite has one connection here. Over PostgreSQL a burst of transactions would hold all connections while one
+    // after the other has the lock, and the one that has it may need another connection for a read.
     write: (work) =>
-      engine === 'sqlite'
-        ? turns(() => kysely.transaction().execute(work))
-        : kysely.transaction().execute(async (tx) => {
-            await tx.selectFrom('audit_head').select('seq').forUpdate().execute()
-            return work(tx)
-          }),
+      turns(() =>
+        kysely.transaction().execute(async (tx) => {
+          if (engine === 'postgres') await tx.selectFrom('audit_head').select('seq').forUpdate().execute()
+          return work(tx)
+        }),
+      ),
     async now(tx) {
       const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(tx ?? kysely)
       return Number(rows[0]?.now)
