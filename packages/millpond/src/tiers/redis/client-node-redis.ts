@@ -127,10 +127,6 @@ export function nodeRedisClass(create: Create): RedisClientClass {
       if (!isOver) this.#lose(this.#client, undefined, reconnect)
     }
 
-    select(db: number): Promise<unknown> {
-      return this.#send(['SELECT', String(db)])
-    }
-
     async info(section: string): Promise<string> {
       return String(await this.#send(['INFO', section]))
     }

@@ -71,8 +71,6 @@ export interface RedisClient {
    * call.)
    */
   on(event: 'messageBuffer', listener: (channel: unknown, text: unknown) => void): unknown
-  /** Chooses the database by its number (`SELECT`). */
-  select(db: number): Promise<unknown>
   /** A section of what the server tells about itself (`INFO`). */
   info(section: string): Promise<string>
   /** Rejects if the server does not answer. */

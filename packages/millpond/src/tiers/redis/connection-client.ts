@@ -57,6 +57,12 @@ export function createClient(
 }
 
 /**
+ * Chooses the database of a new connection. Not by the client's own `select`: ioredis would remember the number, also
+ * one that the server has refused, and send it by itself on the next connection, where nobody handles the rejection.
+ */
+export const select = (client: RedisClient, db: number): Promise<unknown> => client.callBuffer('SELECT', [db])
+
+/**
  * The client asks sentinels over connections that take none of our options, and keeps the process alive for two seconds
  * after each: longer than the pause until it asks again, so that the process would never end while no sentinel answers.
  */

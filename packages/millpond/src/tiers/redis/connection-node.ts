@@ -9,7 +9,7 @@ import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { type Connection, closed, failed, type Wake, type Wire } from './connection.ts'
-import { createClient, retryDelay, sentinelsOf } from './connection-client.ts'
+import { createClient, retryDelay, select, sentinelsOf } from './connection-client.ts'
 import { SentinelWatch } from './connection-sentinel.ts'
 import { LiveWire } from './connection-wire.ts'
 import { Deadlines } from './deadlines.ts'
@@ -148,7 +148,7 @@ export class NodeConnection implements Connection {
     try {
       const { db } = this.#settings
       const [, info, role] = await Promise.all([
-        db === 0 ? undefined : client.select(db),
+        db === 0 ? undefined : select(client, db),
         client.info('server'),
         this.#watch && client.info('replication'),
         client.ping(),

@@ -7,7 +7,7 @@ import { Examination, type Finding, findings } from '../examination.ts'
 import { aboutOwnCertificate, type Destination, nameOf, reach } from '../reach.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { withoutCommand } from './connection.ts'
-import { createClient, sentinelsOf } from './connection-client.ts'
+import { createClient, select, sentinelsOf } from './connection-client.ts'
 import type { RedisSettings } from './options.ts'
 
 const LEAST = [6, 2] as const
@@ -102,7 +102,7 @@ async function signIn(
 ): Promise<Finding> {
   try {
     await client.connect()
-    if (db !== 0) await client.select(db)
+    if (db !== 0) await select(client, db)
     await client.ping()
   } catch (error) {
     throw withoutCommand(trouble() ?? error)
