@@ -42,7 +42,7 @@ interface State {
 function watching(refused = () => 0) {
   let state: State = {}
   const points = (): Point[] =>
-    Array.from({ length: 60 }, (_, at) => ({
+    Array.from({ length: 120 }, (_, at) => ({
       at,
       seconds: 1,
       counters: state.counters ?? {},
@@ -85,7 +85,7 @@ function watching(refused = () => 0) {
   })
   const collector: Pick<Collector, 'snapshot' | 'recent'> = {
     snapshot,
-    recent: (_, seconds = 60) => points().slice(-seconds),
+    recent: (_, seconds = 120) => points().slice(-seconds),
   }
   const evaluator = new Evaluator({ ...opened.plane.control, collector }, refused)
   return async (next: State, turns = 1): Promise<string[]> => {
@@ -130,7 +130,9 @@ describe('an alert', () => {
     const look = watching()
     const busy = { counters: { process_cpu_seconds: 1.2 } }
     // The last look saw one of three: the CPU time of all of them is not that one's.
-    expect(await look({ ...busy, nodesAt: { 10: 3, 11: 3 } }, 3)).toEqual([])
+    expect(await look({ ...busy, nodesAt: { 70: 3, 71: 3 } }, 3)).toEqual([])
+    // One came back as the minute began: its first step has the CPU time of its absence.
+    expect(await look({ ...busy, nodesAt: { 59: 2 } }, 3)).toEqual([])
     expect(await look({ ...busy, gauges: { late_nodes: 1 } }, 3)).toEqual([])
     expect(await look(busy, 2)).toEqual(['process_cpu_ratio medium'])
     expect(await look({ counters: { process_cpu_seconds: 0.3 } }, 3)).toEqual([])

@@ -91,7 +91,7 @@ export class Evaluator {
       for (const reading of [
         ...readingsOf(observed),
         ...regressionsOf(before, isWarm(snapshot)),
-        ...cpuOf(collector.recent(cache, 60)),
+        ...cpuOf(collector.recent(cache)),
       ])
         seen.add(await this.#judge(cache, reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
     }
@@ -193,14 +193,18 @@ function windowOf(points: readonly Point[]): Point | undefined {
 
 /**
  * The share of a core in the last minute. Unknown while processes come and go or are late: the CPU time of a while is
- * then reported in a shorter one, or by others than are counted.
+ * then reported in a shorter one, or by others than are counted. One that was absent before the minute reports in its
+ * first step what it has used since.
  */
 function cpuOf(points: readonly Point[]): Reading[] {
-  const minute = joined(points)
+  const last = lastOf(points, 60)
+  const minute = joined(last)
   const used = minute?.counters.process_cpu_seconds
   if (minute === undefined || used === undefined || minute.seconds < 30) return []
   const nodes = minute.gauges.nodes ?? 1
-  const isSteady = points.every(({ gauges }) => gauges.nodes === nodes && (gauges.late_nodes ?? 0) === 0)
+  const isSteady = points
+    .slice(-last.length - 1)
+    .every(({ gauges }) => gauges.nodes === nodes && (gauges.late_nodes ?? 0) === 0)
   return [
     {
       rule: 'process_cpu_ratio' satisfies RuleName,

@@ -5,6 +5,7 @@ import type { Cache } from '../engine/cache.ts'
 type Kind = 'expired' | 'stale' | 'until'
 const KINDS: readonly Kind[] = ['expired', 'stale', 'until']
 const SECOND = 1000
+const NONE: Record<Kind, number> = { expired: 0, stale: 0, until: 0 }
 /** The most marks that a process remembers. */
 const MOST_OWN = 100_000
 /** Which tag, and which of its marks. */
@@ -17,7 +18,7 @@ export class Marks {
   readonly #own = new Map<string, number>()
   readonly #most: number
   /** The latest forgotten mark, by kind: an unknown tag may have been revalidated until then. */
-  readonly #forgotten: Record<Kind, number> = { expired: 0, stale: 0, until: 0 }
+  readonly #forgotten: Record<Kind, number> = { ...NONE }
 
   /** @param entries those whose tags are revalidated. @param most the most marks that are remembered */
   constructor(cache: Cache, entries: Cache, most = MOST_OWN) {
@@ -40,10 +41,15 @@ export class Marks {
     if (tags.length === 0) return
     const now = Date.now()
     const { expire } = durations ?? {}
-    const marks: [Name, number][] = tags.flatMap((tag): [Name, number][] => {
+    // What has expired before stays so, although its tag gets more time.
+    const known = durations === undefined ? [] : await this.#read(tags)
+    const marks: [Name, number][] = [...new Set(tags)].flatMap((tag, at): [Name, number][] => {
       if (durations === undefined) return [[['expired', tag], now]]
       const stale: [Name, number] = [['stale', tag], now]
-      return expire === undefined ? [stale] : [stale, [['until', tag], now + expire * SECOND]]
+      if (expire === undefined) return [stale]
+      const gone = expiry(known[at] ?? NONE, now)
+      const until: [Name, number] = [['until', tag], now + expire * SECOND]
+      return gone > 0 ? [[['expired', tag], gone], stale, until] : [stale, until]
     })
     for (const [name, at] of marks) this.#remember(name.join(), at)
     await this.#shared.setMany(marks, { ttl: Number.POSITIVE_INFINITY })

@@ -101,7 +101,7 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
     }
 
     query(...args: unknown[]): unknown {
-      const asked = askedOf(args)
+      const asked = askedOf(args, this)
       if (asked === undefined) return this.#pass(args)
       const { callback, given, sent, shape } = asked
       const run = (): Promise<unknown> => this.#ask(given) as Promise<unknown>
@@ -120,11 +120,11 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
       return undefined
     }
 
-    /** A cursor or a stream is read by its creator, who may begin with that before it has been sent. */
     #pass(args: readonly unknown[]): unknown {
       if (this.#lane.turns.isIdle) return this.#ask(args)
-      void this.#lane.turns.take('change', async () => this.#ask(args))
-      return args[0]
+      const answer = this.#lane.turns.take('change', async () => this.#ask(args))
+      // A cursor or a stream is read by its creator, who may begin with that before it has been sent.
+      return 'submit' in Object(args[0]) ? args[0] : answer
     }
 
     #ask(args: readonly unknown[]): unknown {
@@ -167,7 +167,7 @@ interface Asked {
 }
 
 /** `query(text, values?, callback?)`, `query({ text, values, ... }, values?, callback?)`. */
-function askedOf(args: readonly unknown[]): Asked | undefined {
+function askedOf(args: readonly unknown[], client: object): Asked | undefined {
   const [first] = args
   const last = args.at(-1)
   const callback = typeof last === 'function' ? (last as Callback) : undefined
@@ -175,9 +175,19 @@ function askedOf(args: readonly unknown[]): Asked | undefined {
   const parameters = Array.isArray(given[1]) ? given[1] : undefined
   if (typeof first === 'string') return { sent: { sql: first, parameters, as: '' }, callback, given, shape: RESULT }
   if (typeof first !== 'object' || first === null || 'submit' in first || 'callback' in first) return undefined
-  if (!('text' in first) || typeof first.text !== 'string') return undefined
+  const own: unknown = Reflect.get(first, 'text')
+  const sql = own ?? preparedOn(client, Reflect.get(first, 'name'))
+  if (typeof sql !== 'string') return undefined
   const values = parameters ?? ('values' in first ? first.values : undefined)
-  return { sent: { sql: first.text, parameters: values, as: formOf(first) }, callback, given, shape: RESULT }
+  // Other connections have not prepared it.
+  const whole = own === sql ? given : [{ ...first, text: sql }, ...given.slice(1)]
+  return { sent: { sql, parameters: values, as: formOf(first) }, callback, given: whole, shape: RESULT }
+}
+
+/** The text of a statement that a client has prepared by this name: then the name alone is enough for `pg`. */
+function preparedOn(client: object, name: unknown): unknown {
+  const texts: unknown = Reflect.get(Object(Reflect.get(client, 'connection')), 'parsedStatements')
+  return typeof name === 'string' ? Reflect.get(Object(texts), name) : undefined
 }
 
 /** The form of the rows: queries that differ in it do not share answers. */

@@ -367,6 +367,25 @@ describe('what users of other handlers report', () => {
     expect(await a.getExpiration(['x'])).toBe(began + 1)
   })
 
+  it('what has expired stays so when its tag becomes stale again', async () => {
+    const began = Date.now()
+    vi.useFakeTimers({ toFake: ['Date'], now: began })
+    onTestFinished(() => void vi.useRealTimers())
+    const [a, b] = handlers()
+    await a.set('k', Promise.resolve(entry('old', { tags: ['x'] })))
+    vi.setSystemTime(began + 1)
+    await a.updateTags(['x'], { expire: 10 })
+    vi.setSystemTime(began + 20_000)
+    expect(await b.get('k', [])).toBeUndefined()
+    await b.updateTags(['x'], { expire: 10 })
+    await a.refreshTags()
+    expect(await a.get('k', [])).toBeUndefined()
+    expect(await b.get('k', [])).toBeUndefined()
+    vi.setSystemTime(began + 20_001)
+    await a.set('k', Promise.resolve(entry('new', { tags: ['x'] })))
+    expect(await textOf(await a.get('k', []))).toBe('new')
+  })
+
   // vercel/next.js#73124: more tags than an entry may have, of the many parts of a page.
   it('keeps and revalidates what has hundreds of tags, by the last one, too', async () => {
     const [a, b] = handlers()

@@ -140,6 +140,35 @@ function order(isShared: boolean): void {
     await changed
   })
 
+  it('a prepared statement that is only named answers its caller, wherever it stands', async () => {
+    const client = await connect('a')
+    await client.query({ name: 'own', text: READ })
+    const named = async (): Promise<unknown> => (await client.query({ name: 'own' } as pg.QueryConfig)).rows
+    const before = read(client)
+    const changed = client.query("SET app.tenant = 'b'")
+    expect(await Promise.all([before, named()])).toEqual([['of a'], [{ name: 'of b' }]])
+    await changed
+    const again = read(client)
+    await expect((async () => client.query(undefined as never))()).rejects.toThrow('query')
+    expect(await again).toEqual(['of b'])
+  })
+
+  it('what a prepared statement writes and reads is known by its name alone', async () => {
+    const client = await connect('a')
+    const named = (values: unknown[]) => client.query({ name: 'add', values } as unknown as pg.QueryConfig)
+    await client.query({ name: 'add', text: 'INSERT INTO owned VALUES ($1, $2)', values: ['c', 'first of c'] })
+    await client.query({ name: 'own', text: READ })
+    expect(await read(client)).toEqual(['of a'])
+    await named(['a', 'second of a'])
+    expect(await read(client)).toEqual(['of a', 'second of a'])
+    const own = (query: object) => orm.cached(TTL, () => client.query(query as pg.QueryConfig))
+    expect((await own({ name: 'own', text: READ })).rows).toHaveLength(2)
+    const { misses } = cache.stats()
+    expect((await own({ name: 'own' })).rows).toHaveLength(2)
+    expect(cache.stats().misses).toBe(misses)
+    await client.query("DELETE FROM owned WHERE name LIKE '% of %'")
+  })
+
   it('nothing waits for a read that its caller has given up', async () => {
     const client = await connect('a')
     const holder = await database.pool.connect()
