@@ -58,8 +58,9 @@ export class LedgerRetries {
     const isAnswered = await first.retry()
     this.#isTrying = false
     if (isAnswered) {
-      const others = [...this.#namespaces]
-      this.#namespaces.clear()
+      // The first is among them again if the store has not taken its step: it waits like any other that was refused.
+      const others = [...this.#namespaces].filter((one) => one !== first)
+      for (const one of others) this.#namespaces.delete(one)
       for (const one of others) void one.retry()
     }
     this.#schedule()

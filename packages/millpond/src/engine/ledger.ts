@@ -312,8 +312,10 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     // Sent later, and perhaps in one step with others, an erasure is an invalidation like any other: its caller is told
     // that it has not reached every process.
     const reason = change.reason === 'erased' ? 'manual' : change.reason
+    // What it should have replaced must not be valid again when the key's target is forgotten.
+    const drop = [...change.write.map(({ key }) => key), ...change.drop]
     const owed = new Set(
-      partsOf(change, MAX_STEP).map((part) =>
+      partsOf({ ...change, drop }, MAX_STEP).map((part) =>
         this.#owed.add({ ...change, ...part, reason, id: withoutStamp(change.id) }),
       ),
     )
@@ -385,7 +387,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
       stood: (sentMonotonic, sentWall) => {
         if (generation !== this.#generation || this.#closed) return
         this.#noteHeard(question)
-        this.#answered(sentMonotonic, sentWall, true)
+        // A step may have failed meanwhile: the store is up once it has taken that.
+        if (this.#owed.size === 0) this.#answered(sentMonotonic, sentWall, true)
       },
       pull: () => {
         if (this.#question === undefined) void this.#ask()

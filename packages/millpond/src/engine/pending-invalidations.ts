@@ -24,6 +24,8 @@ interface PendingStep {
   /** Targets not in a record yet. */
   unsaved: Forgetting[]
   saving: Promise<void> | undefined
+  /** Records that are being written: it ends with them, and does not reject. */
+  writing: Promise<void> | undefined
   refusals: number
   /** How many steps the store had accepted when it refused this one for the first time. */
   acceptedBefore: number
@@ -79,7 +81,10 @@ export class PendingInvalidations {
     return step
   }
 
-  /** Resolves when the outbox holds the whole step. Changes of one event-loop turn share a record. */
+  /**
+   * Resolves when the outbox holds the whole step, with what was added before and could not be written. Changes of one
+   * event-loop turn share a record.
+   */
   async save(step: PendingStep): Promise<void> {
     if (this.#outbox === undefined) return
     step.saving ??= this.#saveSoon(step, this.#outbox)
@@ -126,7 +131,7 @@ export class PendingInvalidations {
   /** The store answers queries, but has not accepted the oldest step. */
   refuse(): void {
     const step = this.#steps[0]
-    if (step === undefined || step.saving !== undefined) return
+    if (step === undefined || step.saving !== undefined || step.writing !== undefined) return
     if (step.refusals++ === 0) step.acceptedBefore = this.#accepted
     if (step.refusals < MAX_REFUSALS) return
     const rest = this.#steps.slice(1)
@@ -138,12 +143,29 @@ export class PendingInvalidations {
   async #saveSoon(step: PendingStep, outbox: Outbox): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
     step.saving = undefined
+    // A target that was named before is not in a record yet while that one is being written, which may fail.
+    if (step.unsaved.length === 0) await step.writing
     const parts = step.unsaved
     step.unsaved = []
     if (parts.length === 0) return
+    const write = this.#write(step, outbox, parts)
+    const writing = Promise.allSettled([step.writing, write]).then(() => {
+      if (step.writing === writing) step.writing = undefined
+    })
+    step.writing = writing
+    await write
+  }
+
+  async #write(step: PendingStep, outbox: Outbox, parts: readonly Forgetting[]): Promise<void> {
     const targets = parts.flatMap((part) => part.targets)
     const drop = parts.flatMap((part) => part.drop)
-    const record = await outbox.add(this.#namespace, { ...step.about, targets, drop })
+    let record: string
+    try {
+      record = await outbox.add(this.#namespace, { ...step.about, targets, drop })
+    } catch (error) {
+      step.unsaved.unshift(...parts)
+      throw error
+    }
     if (this.#steps.includes(step)) step.kept.push(record)
     else await outbox.remove([record]) // the ledger came back meanwhile, and has it
   }
@@ -173,6 +195,7 @@ function stepOf(about: PendingStep['about'], { targets, drop }: Forgetting, kept
     kept,
     unsaved: [],
     saving: undefined,
+    writing: undefined,
     refusals: 0,
     acceptedBefore: 0,
   }
@@ -200,7 +223,11 @@ function notNamedBy(step: PendingStep, { targets, drop }: Forgetting): Forgettin
 
 function halvesOf(step: PendingStep): PendingStep[] {
   const parts = partsOf(step, Math.max(1, Math.ceil(step.targets.length / 2)))
-  return parts.map((part, at) => stepOf(step.about, part, at === parts.length - 1 ? step.kept : []))
+  return parts.map((part, at) => {
+    const half = stepOf(step.about, part, at === parts.length - 1 ? step.kept : [])
+    if (step.unsaved.length > 0) half.unsaved.push(part)
+    return half
+  })
 }
 
 function clearFor({ about, kept }: PendingStep): PendingStep {

@@ -164,7 +164,13 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       const call = queue.put(items, {
         answered(value) {
           if (deadline !== undefined) leaving.end(deadline)
-          seen?.(value)
+          try {
+            seen?.(value)
+          } catch (cause) {
+            // Not an entry, from a tier of the caller's own.
+            resolve({ ok: false, cause })
+            return
+          }
           resolve({ ok: true, value })
         },
         // Its command has been reported.

@@ -23,7 +23,7 @@ interface Figures {
  */
 function slow(server: SimulatedServer, clock: FakeClock, stepMs: number, stepsAtOnce?: number) {
   const figures: Figures = { calls: 0, steps: 0, most: 0 }
-  const state = { isDown: false, refuses: '' }
+  const state = { isDown: false, refuses: '', questionMs: 0, isAsked: false }
   const { ledger, ...tier } = server.connect()
   let freeAt = 0
   let waiting = 0
@@ -35,7 +35,14 @@ function slow(server: SimulatedServer, clock: FakeClock, stepMs: number, stepsAt
     ...ledger,
     stepsAtOnce,
     pull: (...args) => through(() => ledger.pull(...args)),
-    unmoved: (places) => through(async () => (await ledger.unmoved?.(places)) ?? []),
+    unmoved: (places) =>
+      through(async () => {
+        const answer = (await ledger.unmoved?.(places)) ?? []
+        state.isAsked = true
+        if (state.questionMs > 0) await new Promise<void>((resolve) => clock.after(state.questionMs, resolve, true))
+        state.isAsked = false
+        return answer
+      }),
     advance: (namespace, change) =>
       through(async () => {
         figures.steps++
@@ -200,4 +207,65 @@ describe('a hundred namespaces over one store', () => {
     await clock.run(300)
     expect(owing()).toEqual([])
   })
+
+  test('one whose step the store refuses is down, also when a question was under way that finds it where it stood', async () => {
+    const { clock, cache, state } = setUp(1, 2)
+    const one = cache.namespace('n0')
+    await one.getOrSet('k', () => 1)
+    state.refuses = 'storm:n0:'
+    state.questionMs = 60
+    while (!state.isAsked) await clock.run(1)
+    await expect(one.delete('k')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    expect(one.stats().ledger.isUp).toBe(false)
+    await clock.run(61)
+    expect(state.isAsked).toBe(false)
+    expect(one.stats().ledger.isUp).toBe(false)
+    await clock.run(1000)
+    expect(one.stats().ledger.isUp).toBe(false)
+    state.refuses = ''
+    await clock.run(300)
+    expect(one.stats().ledger).toMatchObject({ isUp: true, pending: 0 })
+  })
+
+  test('a step that the store refuses is tried ten times a second', async () => {
+    const { clock, cache, figures, state } = setUp(1, 2)
+    const one = cache.namespace('n0')
+    await one.getOrSet('k', () => 1)
+    state.refuses = 'storm:n0:'
+    await expect(one.delete('k')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    await clock.run(100)
+    figures.steps = 0
+    await clock.run(2000)
+    expect(figures.steps).toBeGreaterThanOrEqual(17)
+    expect(figures.steps).toBeLessThanOrEqual(21)
+  })
+
+  test.each([['alone'], ['and was deleted then']])(
+    'G1: what a write should have replaced that could not be sent, %s, is dropped when it can',
+    async (then) => {
+      const { clock, cache, state, server } = setUp(1, 2)
+      const one = cache.namespace('n0')
+      const finished = async (work: Promise<unknown>): Promise<void> => {
+        let isOver = false
+        void work.finally(() => (isOver = true)).catch(() => {})
+        while (!isOver) await clock.run(1)
+      }
+      await finished(one.set('k', 'old'))
+      await finished(one.set('kept', 1))
+      const held = async (): Promise<string[]> => {
+        const names: string[] = []
+        for await (const some of server.connect().scan?.('') ?? []) names.push(...some)
+        return names.filter((name) => name.startsWith('storm:n0:'))
+      }
+      expect(await held()).toHaveLength(2)
+      state.isDown = true
+      await finished(one.set('k', 'new'))
+      if (then !== 'alone') await finished(one.delete('k'))
+      expect(one.stats().ledger.pending).toBeGreaterThan(0)
+      state.isDown = false
+      await clock.run(300)
+      expect(one.stats().ledger.pending).toBe(0)
+      expect(await held()).toEqual([expect.stringContaining('kept')])
+    },
+  )
 })

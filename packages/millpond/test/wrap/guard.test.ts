@@ -44,6 +44,18 @@ describe('a guarded tier', () => {
     expect(told).toEqual([0, 1, 2, 3, 4, 5].map((at) => `test-2 large${at} too_large`))
   })
 
+  test.each([
+    ['no entry at all', null],
+    ['an entry without a body', {}],
+  ])('an answer that is %s is a failure of this read, and the next one is sent', async (_, answer) => {
+    let answers: readonly unknown[] = [answer]
+    const { guarded } = setUp({ read: async () => answers as (Stored | undefined)[] })
+    expect(await guarded.read(['a'], 1000)).toMatchObject({ ok: false, cause: { name: 'TypeError' } })
+    expect(await guarded.read(['a'])).toMatchObject({ ok: false, cause: { name: 'TypeError' } })
+    answers = [undefined]
+    expect(await guarded.read(['a'], 1000)).toEqual({ ok: true, value: [undefined] })
+  })
+
   test('what a tier refuses in its answer is no failure', async () => {
     const { guarded, told } = setUp({
       write: async (items) => items.map(({ key }) => (key === 'b' ? 'full' : undefined)),
