@@ -121,6 +121,8 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
     }
 
     #pass(args: readonly unknown[]): unknown {
+      const text: unknown = Reflect.get(Object(args[0]), 'text')
+      if (typeof text === 'string') this.#lane.bypassed(text)
       if (this.#lane.turns.isIdle) return this.#ask(args)
       const answer = this.#lane.turns.take('change', async () => this.#ask(args))
       // A cursor or a stream is read by its creator, who may begin with that before it has been sent.

@@ -169,6 +169,20 @@ function order(isShared: boolean): void {
     await client.query("DELETE FROM owned WHERE name LIKE '% of %'")
   })
 
+  it.each(["SET app.tenant = 'b'", "BEGIN; SET LOCAL app.tenant = 'b'"])(
+    'no other client gets what one reads after a query object with %s',
+    async (sql) => {
+      const client = await connect('a')
+      await new Promise<void>((resolve, reject) => {
+        const query = client.query(new pg.Query(sql))
+        query.on('error', reject)
+        query.on('end', () => resolve())
+      })
+      expect(await read(client)).toEqual(['of b'])
+      expect(await read(await connect('a'))).toEqual(['of a'])
+    },
+  )
+
   it('nothing waits for a read that its caller has given up', async () => {
     const client = await connect('a')
     const holder = await database.pool.connect()

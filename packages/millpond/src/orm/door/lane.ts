@@ -94,6 +94,13 @@ export class Lane {
     if (this.#transaction !== undefined) this.#door.note(this.#transaction, this.#door.read(sql), parameters)
   }
 
+  /** A statement is sent that is not followed here: where it changes what later ones mean, they are not cached. */
+  bypassed(sql: string): void {
+    const { kind, meaning } = this.#door.read(sql)
+    const isPlain = kind === 'read' || kind === 'write' || kind === 'session'
+    if (!isPlain || meaning.isOther || meaning.settings.size > 0) this.#isOther = true
+  }
+
   #change({ isOther, settings }: Meaning): void {
     // A rollback undoes what the transaction has set.
     if (isOther || this.isOpen) this.#isOther = true
