@@ -114,6 +114,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   readonly #gate: Gate | undefined
   /** Steps of this namespace that are through the gate. */
   #stepping = 0
+  /** Lets what is owed go on if it stands at the gate. */
+  #payNow = (): void => {}
   readonly #pace = new Pace()
   readonly #reports: Reports
   readonly #own = new OwnSteps()
@@ -147,6 +149,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
       this.#gate,
       async (change, command) => {
         this.#stepping++
+        this.#payNow()
         try {
           return await this.#step(change, command)
         } finally {
@@ -558,7 +561,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
           this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
         // A step that is under way may wait for this: it goes on in that one's place, as both would wait for ever.
         const gate = this.#stepping > 0 ? undefined : this.#gate
-        const advanced = await (gate?.run(`ledger ${this.#options.namespace} advance`, send) ?? send())
+        const what = `ledger ${this.#options.namespace} advance`
+        const advanced = await (gate?.run(what, send, (goOn) => (this.#payNow = goOn)) ?? send())
         this.#owed.accept()
         this.#applyOwn(change, advanced) // no refresh in a new epoch: the question follows
       })

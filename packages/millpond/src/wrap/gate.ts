@@ -57,8 +57,12 @@ export class Gate {
     for (const queue of waiting) queue.fail()
   }
 
-  /** Runs a command of its own when it is its turn. */
-  async run<T>(what: string, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a command of its own when it is its turn. `waits` is given a function that lets it go on at once if it still
+   * waits, in the place of another one that waits for it.
+   */
+  async run<T>(what: string, work: () => Promise<T>, waits?: (goOn: () => void) => void): Promise<T> {
+    let hasEntered = true
     await new Promise<void>((resolve, reject) => {
       const queue: GateQueue = {
         turn: () => {
@@ -66,6 +70,11 @@ export class Gate {
         },
         fail: () => reject(new MillpondError('LEDGER_UNREACHABLE', `${what}: the server is silent`)),
       }
+      waits?.(() => {
+        if (!this.#waiting.delete(queue)) return
+        hasEntered = false
+        resolve()
+      })
       queue.turn()
     })
     let isAnswered = false
@@ -74,7 +83,7 @@ export class Gate {
       isAnswered = true
       return answer
     } finally {
-      this.leave(isAnswered)
+      if (hasEntered) this.leave(isAnswered)
     }
   }
 }

@@ -193,6 +193,18 @@ describe('a hundred namespaces over one store', () => {
     expect(ms).toBeLessThan(100)
   })
 
+  test('G6: nor do they where what is owed stands in line behind them', async () => {
+    const { clock, cache, state, server } = setUp(5, 2)
+    await readAll(cache)
+    state.isDown = true
+    expect(await inEach(cache, clock, 100)).toMatchObject({ rejected: 100 })
+    server.restart('empty')
+    state.isDown = false
+    const { rejected, ms } = await inEach(cache, clock, 100)
+    expect(rejected).toBe(0)
+    expect(ms, 'two steps of each namespace').toBeLessThan(1100)
+  })
+
   test('one whose step the store refuses does not hold up the others', async () => {
     const { clock, cache, state } = setUp(1, 2)
     await readAll(cache)

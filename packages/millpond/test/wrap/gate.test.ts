@@ -147,4 +147,38 @@ describe('a gate', () => {
     await clock.run(260)
     expect(ended.slice(3).sort()).toEqual(['no a 2', 'no third'])
   })
+
+  test('a command of its own that is let go on takes no place, and gives none up', async () => {
+    const { gate, queue, sent, work, noted, ended, whats } = setUp(1)
+    const [a, b] = [queue('a'), queue('b')]
+    a('1')
+    await turn()
+    let goOn = (): void => {}
+    noted(
+      'own',
+      gate.run(
+        'own',
+        () => work('own'),
+        (given) => {
+          goOn = given
+        },
+      ),
+    )
+    b('1')
+    await turn()
+    expect(whats()).toEqual(['a 1'])
+    goOn()
+    goOn()
+    await turn()
+    expect(whats()).toEqual(['a 1', 'own'])
+    sent[1]?.answer()
+    await turn()
+    expect(whats()).toEqual(['a 1', 'own'])
+    sent[0]?.answer()
+    await turn()
+    goOn()
+    await turn()
+    expect(whats()).toEqual(['a 1', 'own', 'b 1'])
+    expect(ended).toEqual(['own', 'a 1'])
+  })
 })
