@@ -37,6 +37,12 @@ describe('names mean something else after it', () => {
     "select set_config('search_path', $1, false)",
     "with t as (select set_config('app.tenant', '7', false)) select * from users",
     "do $$ begin execute 'set search_path = shop'; end $$",
+    "do $$ begin set app.tenant = 'b'; end $$",
+    "do $$ begin if true then set session app.tenant to 'b'; end if; end $$",
+    "do $$ begin perform 1; -- now\n /* b */ SET TimeZone = 'UTC'; end $$",
+    "do $$ begin execute 'set app.tenant = 7'; end $$",
+    'do $$ begin reset app.tenant; end $$',
+    'do $$ begin set\n role shop; end $$',
     'set U&"search\\005fpath" = shop',
     // Of these it is not known which of two that look alike they are.
     'set app.tenant = "Shop"',
@@ -73,6 +79,7 @@ describe('nothing means anything else after it', () => {
     "create or replace procedure f() language plpgsql as $$ begin execute 'set role shop'; end $$",
     "alter role shop set search_path = 'shop'",
     "comment on table users is 'found by its search_path'",
+    "do $$ begin set local app.tenant = 'b'; update users set name = 'b'; end $$",
   ])('%s', (sql) => expect(meaning(sql)).toBe('same'))
 
   it.each(['pragma table_info(users)', 'pragma foreign_keys = on', 'pragma journal_mode = wal'])('SQLite: %s', (sql) =>

@@ -27,7 +27,8 @@ const TEMPORARY =
 /** A name in the schema of temporary tables. */
 const IN_TEMPORARY = / (?:pg_)?temp(?:_\w+)? \. /
 /** In code that the database executes, such as that of `do`. */
-const WITHIN = /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset) (?:session )?role\b/
+const WITHIN =
+  /\b(?:search_path|row_security|session_authorization|set_config)\b|\b(?:set|reset)\s+(?:session\s+)?role\b|(?:[;'"/]|\b(?:do|begin|then|else|loop))\s*(?:set|reset)\s+(?!local\b|constraints\b|transaction\b)\w/
 /** What these contain is executed later, or on other connections. */
 export const DEFINITION = /^(?:create (?:or replace )?(?:function|procedure)|alter|comment)\b/
 const LOCAL_CONFIG = /\bset_config \( [^()]* , true \)/g
@@ -55,7 +56,8 @@ export function meaningOf(
   if (isTemporary(text) && (kind !== 'write' || isOpaque || first === 'select' || first === 'with')) return OTHER
   const configs = text.match(CONFIG)?.length ?? 0
   if (configs > 0 && !isOpaque) return text.match(LOCAL_CONFIG)?.length === configs ? SAME : OTHER
-  return runs && WITHIN.test(text) ? OTHER : SAME
+  // A comment may stand before a statement; a string may look like one.
+  return runs && (WITHIN.test(text) || WITHIN.test(text.replaceAll(/--[^\n]*/g, ''))) ? OTHER : SAME
 }
 
 /** It creates something temporary: by that word, or by the schema of what it creates, before any bracket. */
