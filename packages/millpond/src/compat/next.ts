@@ -174,10 +174,15 @@ export interface NextIncrementalHandler {
 
 const OPTIONS: Shape<NextCacheOptions> = { buildId: text }
 const TAGS_HEADER = 'x-next-cache-tags'
+/** The most pages that are remembered as being made. */
+const MOST_BEGUN = 10_000
 const FETCH = 'FETCH'
 
 interface Page {
+  /** When it was stored, which is what Next counts from. */
   readonly lastModified: number
+  /** When its making began: what was revalidated after that is not in it. */
+  readonly madeAt: number
   readonly value: NextIncrementalValue | null
   readonly tags: readonly string[]
   readonly cacheControl?: NextSetContext['cacheControl']
@@ -205,13 +210,30 @@ export function nextIncrementalCache(
     ...[keyOf(key)].flat(),
   ]
 
+  /** Since when pages are being made: the first read that Next answers by making one, until that is stored. */
+  const begun = new Map<string, number>()
+  const begin = (name: Key, at: number): void => {
+    const page = JSON.stringify(name)
+    if (begun.has(page)) return
+    const [oldest] = begun.keys()
+    if (begun.size >= MOST_BEGUN && oldest !== undefined) begun.delete(oldest)
+    begun.set(page, at)
+  }
+  const isDue = ({ lastModified, cacheControl }: Page, now: number): boolean =>
+    typeof cacheControl?.revalidate === 'number' && lastModified + cacheControl.revalidate * SECOND <= now
+
   return class implements NextIncrementalHandler {
     async get<V extends NextIncrementalValue>(key: string, context: NextGetContext): Promise<NextFound<V> | null> {
-      const page = await pages.get<Page>(nameOf(key, context.kind))
-      if (page === undefined) return null
+      const asked = Date.now()
+      const name = nameOf(key, context.kind)
+      const page = await pages.get<Page>(name)
       const { tags = [], softTags = [] } = context
-      const state = await marks.stateOf([...page.tags, ...tagsOf([...tags, ...softTags])], page.lastModified)
-      if (state === 'expired') return null
+      const state =
+        page === undefined
+          ? 'expired'
+          : await marks.stateOf([...page.tags, ...tagsOf([...tags, ...softTags])], page.madeAt)
+      if (page === undefined || state !== 'valid' || isDue(page, asked)) begin(name, asked)
+      if (page === undefined || state === 'expired') return null
       const { lastModified, value, cacheControl } = page
       return {
         // Old enough that Next serves it once more and regenerates it in the background.
@@ -225,11 +247,12 @@ export function nextIncrementalCache(
       const tags = [...new Set(tagsOf([...tagsIn(value), ...(context.tags ?? [])]))]
       const { cacheControl } = context
       const ttl = endless(cacheControl?.expire === undefined ? undefined : cacheControl.expire * SECOND)
-      const page: Page = { lastModified: Date.now(), value, tags, ...(cacheControl !== undefined && { cacheControl }) }
-      await pages.set(nameOf(key, value?.kind ?? (context.fetchCache === true ? FETCH : undefined)), page, {
-        ttl,
-        tags: tags.slice(0, MAX_TAGS),
-      })
+      const name = nameOf(key, value?.kind ?? (context.fetchCache === true ? FETCH : undefined))
+      const lastModified = Date.now()
+      const madeAt = begun.get(JSON.stringify(name)) ?? lastModified
+      begun.delete(JSON.stringify(name))
+      const page: Page = { lastModified, madeAt, value, tags, ...(cacheControl !== undefined && { cacheControl }) }
+      await pages.set(name, page, { ttl, tags: tags.slice(0, MAX_TAGS) })
     }
 
     async revalidateTag(tags: string | string[], durations?: { expire?: number }): Promise<void> {

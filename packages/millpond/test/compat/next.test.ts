@@ -409,6 +409,37 @@ describe('what users of other handlers report', () => {
     }
   })
 
+  it.each([
+    ['for good', undefined],
+    ['stale for a while', { expire: 60 }],
+  ])(
+    'takes a page that was being made when its tag was revalidated (%s) for what it was before',
+    async (_, durations) => {
+      const Pages = nextIncrementalCache(replica(0))
+      const [key, context] = ['/racing', { kind: 'APP_PAGE' }] as const
+      const store = (words: string) => new Pages().set(key, { ...context, words, tags: ['racing'] }, {})
+      const words = async (): Promise<unknown> => {
+        const found = await new Pages().get(key, context)
+        return found === null ? null : [(found.value as { words?: string }).words, found.lastModified === -1]
+      }
+      expect(await words()).toBeNull() // Next begins to make it
+      await later()
+      await new Pages().revalidateTag('racing', durations)
+      await later()
+      await store('old')
+      expect(await words()).toEqual(durations === undefined ? null : ['old', true])
+      await later()
+      await store('new')
+      expect(await words()).toEqual(['new', false])
+      // What is read in between, and is made by nobody, does not count.
+      await later()
+      await new Pages().revalidateTag('racing', durations)
+      await later()
+      await store('made without a read')
+      expect(await words()).toEqual(['made without a read', false])
+    },
+  )
+
   // caching-tools/next-shared-cache#360: errors where nothing has the tag, or none is given.
   it('revalidates nothing without an error', async () => {
     const [a] = handlers()
