@@ -72,6 +72,7 @@ const WHOLE = [
   'codec/nonces',
   'codec/rotation',
   'tiers/file-crash',
+  'tiers/large-batches',
   'warm/warming',
   'packages/cdn/test/storm',
   'packages/cdn/test/assets/hostile',
