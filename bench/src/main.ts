@@ -22,6 +22,7 @@ import { benchSources } from './sources.ts'
 import { printTable } from './table.ts'
 import { benchCluster } from './tiers/bench-cluster.ts'
 import { benchFiles } from './tiers/bench-files.ts'
+import { benchServed } from './tiers/bench-served.ts'
 import { benchTiers, TIERS } from './tiers/bench-tiers.ts'
 import { benchValues } from './values.ts'
 
@@ -30,7 +31,7 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
-  --rows a,b      these workloads: set + evict, hit prebuilt, hit fresh, miss fresh, set + evict after reads, zipf 90/10, set + evict, TTL, hit prebuilt, TTL, hit fresh, TTL, set + evict after reads, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth, scrape, collections alone
+  --rows a,b      these workloads: set + evict, hit prebuilt, hit fresh, miss fresh, set + evict after reads, zipf 90/10, set + evict, TTL, hit prebuilt, TTL, hit fresh, TTL, set + evict after reads, TTL; or tiers alone: each far tier beside its bare client; or served alone: a cache over Redis beside GET, MGET and SET with JSON; or files, cluster, codecs, sources, journal, keys, values, growth, scrape, collections alone
   --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster, values, scrape and collections have it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 8); it needs five rounds, some seven minutes on a quiet machine
@@ -60,6 +61,8 @@ else if (values.rows === 'tiers')
     progress,
     chosen(values.only, TIERS, '--only'),
   )
+else if (values.rows === 'served')
+  await benchServed(numbers(values.rounds ?? (values.quick ? '3' : '15'), '--rounds')[0] ?? 15, progress)
 else if (values.rows === 'files') await benchFiles(progress)
 else if (values.rows === 'cluster') await benchCluster(progress, { isQuick: values.quick, isJson: values.json })
 else if (values.rows === 'sources') await benchSources(progress)

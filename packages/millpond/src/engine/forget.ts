@@ -175,13 +175,14 @@ async function forgetFar(
   change: Change,
   deliver: Deliver | undefined,
 ): Promise<Outcome> {
-  if (change.targets.length > MAX_STEP) applyInProcess(space, request)
+  const { targets } = change
+  if (targets.length > MAX_STEP) applyInProcess(space, request, targets)
   try {
     const outcome = await space.ledger.advance(change, change.hold === undefined)
-    if (!outcome.isApplied) applyInProcess(space, request)
+    if (!outcome.isApplied) applyInProcess(space, request, targets)
     return outcome
   } catch (error) {
-    applyInProcess(space, request)
+    applyInProcess(space, request, targets)
     void deliver?.()
     throw error
   }
@@ -243,10 +244,12 @@ function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason:
 }
 
 /** The ledger could not be told: this process applies it all the same, and trusts no copy until the ledger answers. */
-function applyInProcess(space: Space, request: ForgetRequest): void {
-  for (const key of request.keys ?? []) forgetKey(space, key, request.mode ?? 'delete', request.reason ?? 'manual')
+function applyInProcess(space: Space, request: ForgetRequest, targets: readonly Target[]): void {
+  const { keys = [], mode = 'delete', reason = 'manual' } = request
+  for (const key of keys) forgetKey(space, key, mode, reason)
   if (request.all === true) space.memory?.clear('cleared')
-  if (request.all === true || request.tags !== undefined || request.patterns !== undefined) space.loads.outdateAll()
+  const others = targets.filter(({ kind }) => kind !== 'key')
+  if (others.length > 0) space.loads.outdateUntold(others, mode)
 }
 
 async function dropFar(

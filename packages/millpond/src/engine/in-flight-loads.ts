@@ -2,8 +2,10 @@
 // its result is not stored.
 
 import type { Clock } from '../core/contracts.ts'
+import type { Target } from '../core/ledger.ts'
 import type { Load } from './load.ts'
 import { LoadTable } from './load-table.ts'
+import { UntoldInvalidations } from './untold-invalidations.ts'
 
 /** The most errors that are remembered at a time. */
 const MAX_FAILURES = 10_000
@@ -30,6 +32,11 @@ export class InFlightLoads {
   /** Of the writes being sent to a source. */
   readonly #marks = new Map<string, Set<MoveMark>>()
   readonly #failures = new Map<string, Failure>()
+  readonly untold: UntoldInvalidations
+
+  constructor(compile: (pattern: string) => (key: string) => boolean) {
+    this.untold = new UntoldInvalidations(compile)
+  }
 
   /** Remembers a loader's error. */
   remember(key: string, failure: Failure): void {
@@ -56,6 +63,7 @@ export class InFlightLoads {
 
   /** Later reads find this one. A running one that cannot be joined is outdated. */
   begin(load: Load): void {
+    load.untoldBefore = this.untold.count
     this.joinable.set(load)?.outdate()
   }
 
@@ -100,6 +108,15 @@ export class InFlightLoads {
   outdateAll(): void {
     this.#failures.clear()
     for (const load of [...this.joinable]) outdateIn(this.joinable, load.key)
+  }
+
+  /**
+   * Outdates the loads concerned by an invalidation of which the ledger could not be told. Those that learn their tags
+   * later are judged when they are joined, and when they end.
+   */
+  outdateUntold(targets: readonly Target[], mode: 'delete' | 'expire'): void {
+    this.untold.add(targets, mode)
+    this.outdateWhere(({ key, tags, untoldBefore }) => this.untold.concern(key, tags, untoldBefore))
   }
 
   outdateWhere(concerns: (load: Load) => boolean): void {

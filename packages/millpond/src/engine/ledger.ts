@@ -139,7 +139,9 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     this.view = new LedgerView(lazyId(), { compile: options.compile, names: options.names })
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
-    this.#owed = new PendingInvalidations(options.namespace, options.outbox)
+    this.#owed = new PendingInvalidations(options.namespace, options.outbox, (work, ms = 0) =>
+      this.#withTimeout(work, 'outbox', ms),
+    )
     this.#gate = gateOf(options.store, options.clock)
     this.#queue = ledgerQueue(
       options.namespace,
@@ -672,7 +674,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     return this.#heard > heard
   }
 
-  #withTimeout<T>(work: Promise<T>, verb: string): Promise<T> {
-    return this.#deadlines.hold(work, this.#options.timeoutMs(), () => `ledger ${this.#options.namespace}: ${verb}`)
+  #withTimeout<T>(work: Promise<T>, verb: string, atLeastMs = 0): Promise<T> {
+    const ms = Math.max(atLeastMs, this.#options.timeoutMs())
+    return this.#deadlines.hold(work, ms, () => `ledger ${this.#options.namespace}: ${verb}`)
   }
 }

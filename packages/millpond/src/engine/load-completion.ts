@@ -152,6 +152,7 @@ function complete(request: ReadRequest, load: Load, value: unknown, { ms, isTrus
     tier: 'loader',
   }
   space.loads.recover(key)
+  if (space.loads.untold.concern(key, tags, load.untoldBefore)) load.outdate()
   if (!ledger.isLocal) {
     space.fence.mark(key, ledger)
     space.loads.overlap(key, load)

@@ -73,6 +73,8 @@ export class Load {
   isOutdated = false
   /** Whether later reads find it. */
   isListed = false
+  /** How many invalidations there had been of which the ledger could not be told, when it began. */
+  untoldBefore = 0
   /** During the load a caller was given another value of its key, which may be newer. */
   isOverlapped = false
   /** Loaded while the ledger did not answer: joinable for a moment after its end, not stored. */

@@ -108,7 +108,7 @@ export function openSpace(
     ledger,
     isAlone: ledger.isLocal && parts.foreign === undefined,
     foreign: parts.foreign,
-    loads: new InFlightLoads(),
+    loads: new InFlightLoads(parts.compile),
     timeouts: new TimeoutQueue(clock),
     fence: new ReadFence(),
     outlets: openOutlets(parts, namespace, prefix, () => space),

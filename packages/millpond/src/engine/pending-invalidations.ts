@@ -31,17 +31,29 @@ interface PendingStep {
   acceptedBefore: number
 }
 
+/**
+ * Settles as `work` does, or rejects in time: within what a question to the ledger may take, or `ms` if that is more.
+ */
+export type Within = <T>(work: Promise<T>, ms?: number) => Promise<T>
+
+/** What a caller waits for who needs to know that its invalidation survives a crash: a disk may be busy. */
+const SAVE_MS = 5000
+
 export class PendingInvalidations {
   readonly #namespace: string
   readonly #outbox: Outbox | undefined
+  readonly #within: Within
   #steps: PendingStep[] = []
   #sending: PendingStep | undefined
   #isRead = false
+  #reading: Promise<void> | undefined
   #accepted = 0
 
-  constructor(namespace: string, outbox: Outbox | undefined) {
+  /** `within` bounds the calls of the outbox, which may be anyone's. */
+  constructor(namespace: string, outbox: Outbox | undefined, within: Within) {
     this.#namespace = namespace
     this.#outbox = outbox
+    this.#within = within
   }
 
   get size(): number {
@@ -93,11 +105,18 @@ export class PendingInvalidations {
 
   /**
    * Reads what an earlier run of this process, or another process of the host, could not send. Done once, before
-   * anything is accepted.
+   * anything is accepted. An outbox that does not answer is asked once: who comes later waits for the same answer.
    */
   async read(): Promise<void> {
     if (this.#outbox === undefined || this.#isRead) return
-    for (const { id, change } of await this.#outbox.list(this.#namespace)) {
+    this.#reading ??= this.#readFrom(this.#outbox).finally(() => {
+      this.#reading = undefined
+    })
+    await this.#within(this.#reading)
+  }
+
+  async #readFrom(outbox: Outbox): Promise<void> {
+    for (const { id, change } of await outbox.list(this.#namespace)) {
       const parts = partsOf(change, MAX_STEP)
       const { mode, reason } = change
       // Parts are sent in order, so the record is removed with its last part.
@@ -116,7 +135,7 @@ export class PendingInvalidations {
         const { about, targets, drop } = step
         await send({ ...about, targets, drop, write: [] })
         this.#steps = this.#steps.filter((one) => one !== step)
-        if (step.kept.length > 0) await this.#outbox?.remove(step.kept)
+        if (step.kept.length > 0 && this.#outbox !== undefined) await this.#within(this.#outbox.remove(step.kept))
       }
     } finally {
       this.#sending = undefined
@@ -161,7 +180,7 @@ export class PendingInvalidations {
     const drop = parts.flatMap((part) => part.drop)
     let record: string
     try {
-      record = await outbox.add(this.#namespace, { ...step.about, targets, drop })
+      record = await this.#within(outbox.add(this.#namespace, { ...step.about, targets, drop }), SAVE_MS)
     } catch (error) {
       step.unsaved.unshift(...parts)
       throw error

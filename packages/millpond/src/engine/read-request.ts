@@ -34,6 +34,8 @@ export class ReadRequest {
   readonly began: number
   /** The ledger's number when the call began. */
   joinedAt = 0
+  /** How many invalidations there were then of which the ledger could not be told. */
+  joinedUntold = 0
   /** Monotonic milliseconds: loads that began earlier are not joined. */
   notBefore = Number.NEGATIVE_INFINITY
   isReachable = true
@@ -100,6 +102,7 @@ export class ReadRequest {
     this.refusesCopies = !isReachable && (consistency === 'strong' || this.after !== undefined)
     if (this.refusesCopies || this.wants === 'new') this.notBefore = this.began
     this.joinedAt = this.space.ledger.view.head
+    this.joinedUntold = this.space.loads.untold.count
   }
 
   /** The ledger's position when the call began. */

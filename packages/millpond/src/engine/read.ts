@@ -227,11 +227,13 @@ function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined
  */
 async function joinOne(request: ReadRequest, load: Load): Promise<Found> {
   const { key } = load
+  const knownTags = load.tags
   try {
     const found = await join(request, load)
     const { clock } = request.space.services
     if (found.isStale === true && found.freshUntil + staleMsAtMost(request) <= clock.now())
       return readAgain(request, key)
+    if (learnedTooLate(request, load, found, knownTags)) return readAgain(request, key)
     request.isJoined = true
     request.load = load
     return found
@@ -258,6 +260,7 @@ async function afterIts(request: ReadRequest, load: Load): Promise<Found> {
  * than this caller may see.
  */
 const movedSince = (space: Space, load: Load, now: number): boolean =>
+  space.loads.untold.last(load.key, load.tags, load.untoldBefore) > 0 ||
   (load.asOf.epoch === space.ledger.view.epoch &&
     load.asOf.seq < now &&
     space.ledger.view.concerning(load.key, load.tags) > load.asOf.seq) ||
@@ -267,6 +270,24 @@ const movedSince = (space: Space, load: Load, now: number): boolean =>
 function foreignMoved({ foreign }: Space, tags: readonly string[]): boolean {
   const judgement = foreign === undefined ? 'valid' : foreign.judge(tags)
   return judgement === 'invalid' || judgement === 'stale'
+}
+
+/**
+ * Whether a joined load has tags, unknown when it was joined, that were invalidated after it began. Only the last
+ * invalidation of a tag is known: it may have come after the caller, but so may an earlier one before it.
+ */
+function learnedTooLate(
+  request: ReadRequest,
+  load: Load,
+  { tags, asOf }: Found,
+  knownTags: readonly string[],
+): boolean {
+  if (tags.every((tag) => knownTags.includes(tag))) return false
+  const { space, joinedAt, joinedUntold } = request
+  const { key, untoldBefore } = load
+  if (untoldBefore < joinedUntold && space.loads.untold.last(key, tags, untoldBefore) > 0) return true
+  const { view } = space.ledger
+  return asOf.epoch === view.epoch && asOf.seq < joinedAt && view.concerning(key, tags) > asOf.seq
 }
 
 /** A joined load whose tags became known only at its end may be older than the caller's own invalidations. */

@@ -157,21 +157,14 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     queue: Queue<I, A>,
     items: readonly I[],
     budgetMs: number,
-    seen?: (answers: readonly A[]) => void,
+    seen?: (answers: readonly A[]) => Attempt<readonly A[]>,
   ): Promise<Attempt<readonly A[]>> => {
     if (budgetMs <= 0 || !breaker.allows()) return Promise.resolve(SKIPPED)
     return new Promise((resolve) => {
       const call = queue.put(items, {
         answered(value) {
           if (deadline !== undefined) leaving.end(deadline)
-          try {
-            seen?.(value)
-          } catch (cause) {
-            // Not an entry, from a tier of the caller's own.
-            resolve({ ok: false, cause })
-            return
-          }
-          resolve({ ok: true, value })
+          resolve(seen === undefined ? { ok: true, value } : seen(value))
         },
         // Its command has been reported.
         failed(cause) {
@@ -195,8 +188,8 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     if (budgetMs <= 0 || !breaker.allows()) return SKIPPED
     const { call, cause } = await readParts(keys, budgetMs)
     const value = call.answers.slice()
-    countRead(value)
-    if (cause === undefined) return { ok: true, value }
+    const counted = countRead(value)
+    if (cause === undefined || !counted.ok) return counted
     const unanswered = new Set<number>()
     for (let at = 0; at < keys.length; at++) if (!(at in value)) unanswered.add(at)
     return unanswered.size === keys.length ? { ok: false, cause } : { ok: true, value, unanswered }
@@ -226,8 +219,14 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       )
     })
 
-  const countRead = (answers: readonly (Stored | undefined)[]): void => {
-    for (const answer of answers) if (answer !== undefined) traffic.read += answer.body.length
+  const countRead = (value: readonly (Stored | undefined)[]): Attempt<readonly (Stored | undefined)[]> => {
+    try {
+      for (const answer of value) if (answer !== undefined) traffic.read += answer.body.length
+      return { ok: true, value }
+    } catch (cause) {
+      // Not an entry, from a tier of the caller's own.
+      return { ok: false, cause }
+    }
   }
 
   const fit = (keys: readonly string[]): readonly string[] =>

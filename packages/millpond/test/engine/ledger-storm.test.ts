@@ -1,7 +1,7 @@
 // Many namespaces over one store that is slow, or stumbles: how much it is asked, and how long invalidations wait.
 import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { LedgerStore, Tier } from '../../src/core/contracts.ts'
+import type { LedgerStore, Outbox, Tier } from '../../src/core/contracts.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
 
@@ -68,11 +68,11 @@ async function inEach(cache: Cache, clock: FakeClock, count: number) {
   return { rejected: told.filter(({ status }) => status === 'rejected').length, ms: clock.monotonic() - began }
 }
 
-function setUp(stepMs: number, stepsAtOnce?: number) {
+function setUp(stepMs: number, stepsAtOnce?: number, outbox?: Outbox) {
   const clock = fakeClock({ now: Date.now() })
   const server = simulatedServer({ now: () => clock.now() })
   const { tier, figures, state } = slow(server, clock, stepMs, stepsAtOnce)
-  const cache = createCache({ name: 'storm', tiers: [memory(), tier], clock })
+  const cache = createCache({ name: 'storm', tiers: [memory(), tier], clock, ...(outbox && { outbox }) })
   opened.push(cache)
   return { clock, cache, figures, state, server }
 }
@@ -204,6 +204,34 @@ describe('a hundred namespaces over one store', () => {
     expect(rejected).toBe(0)
     expect(ms, 'two steps of each namespace').toBeLessThan(1100)
   })
+
+  test.each(['list', 'remove'] as const)(
+    'G5 G14: an outbox whose %s is never answered for one namespace holds up neither the others nor its readers',
+    async (verb) => {
+      const silent = (namespace: string): Promise<never> | undefined =>
+        namespace.startsWith('storm:n0:') ? new Promise(() => {}) : undefined
+      const outbox: Outbox = {
+        add: async (namespace) => `${namespace} 1`,
+        list: (namespace) => (verb === 'list' ? silent(namespace) : undefined) ?? Promise.resolve([]),
+        remove: ([id = '']) => (verb === 'remove' ? silent(id) : undefined) ?? Promise.resolve(),
+        close: async () => {},
+      }
+      const { clock, cache, state } = setUp(1, 2, outbox)
+      state.isDown = true
+      for (const name of NAMES.slice(0, 10))
+        expect((await cache.namespace(name).delete('k')).isApplied, `${name}: kept in the outbox`).toBe(false)
+      state.isDown = false
+      await clock.run(600)
+      expect(NAMES.slice(1, 10).filter((name) => cache.namespace(name).stats().ledger.pending > 0)).toEqual([])
+      let value: number | undefined
+      void cache
+        .namespace('n0')
+        .getOrSet('k', () => 17)
+        .then((loaded) => (value = loaded))
+      await clock.run(600)
+      expect(value).toBe(17)
+    },
+  )
 
   test('one whose step the store refuses does not hold up the others', async () => {
     const { clock, cache, state } = setUp(1, 2)

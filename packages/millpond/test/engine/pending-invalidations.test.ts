@@ -29,7 +29,7 @@ function setUp() {
     remove: async () => {},
     close: async () => {},
   }
-  const owed = new PendingInvalidations('n', outbox)
+  const owed = new PendingInvalidations('n', outbox, (work) => work)
   /** As a caller does who needs to know that it survives a crash. */
   const keep = (key: string) => {
     const caller = { told: 'nothing' }

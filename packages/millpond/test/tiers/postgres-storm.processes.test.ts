@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createCache, memory } from 'millpond'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import { change, key } from '../../src/testing/ledger-subject.ts'
 import { type PostgresTier, type PostgresTierOptions, postgres } from '../../src/tiers/postgres/index.ts'
 import { lockKey } from '../../src/tiers/postgres/schema.ts'
@@ -51,6 +52,81 @@ describeWith('postgres', 'a hundred namespaces over PostgreSQL', () => {
     expect((await sessions()) - before).toBeLessThan(40)
   })
 
+  test('G5: a thousand invalidations a second over a hundred namespaces and four connections are acknowledged', async () => {
+    const schema = `many_${randomBytes(4).toString('hex')}`
+    const cache = createCache({
+      name: 'many',
+      tiers: [memory(), postgres({ url: server.url, schema, connectTimeout: '20s', poolSize: 4 })],
+    })
+    onTestFinished(() => cache.close())
+    const lag = watchLag()
+    onTestFinished(() => lag.stop())
+    await expect
+      .poll(
+        async () => {
+          const all = await Promise.allSettled(NAMES.map((name) => cache.namespace(name).delete('k')))
+          return all.filter(({ status }) => status === 'rejected').length
+        },
+        { timeout: 60_000 },
+      )
+      .toBe(0)
+    const told: { readonly from: number; readonly to: number; readonly isAcked: boolean }[] = []
+    const sent: Promise<unknown>[] = []
+    for (const began = performance.now(); performance.now() - began < 3000; ) {
+      for (; sent.length < performance.now() - began; ) {
+        const from = performance.now()
+        const note = (isAcked: boolean) => () => void told.push({ from, to: performance.now(), isAcked })
+        sent.push(
+          cache
+            .namespace(NAMES[sent.length % NAMES.length] ?? '')
+            .delete(`k${sent.length}`)
+            .then(note(true), note(false)),
+        )
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    await Promise.all(sent)
+    expect(told.length).toBeGreaterThan(2500)
+    const rejected = told.filter(({ isAcked }) => !isAcked)
+    // Each on its own, over these connections, nine of ten were rejected.
+    expect(rejected.length).toBeLessThan(told.length / 2)
+    // While this process stood still, an answer may have lain there.
+    expect(rejected.filter(({ to }) => !lag.isIn(to - 300, to)).length, 'in time').toBe(0)
+    expect(Math.max(...told.map(({ from, to }) => to - from)), 'in time').toBeLessThan(3000)
+  })
+
+  test.each([
+    ['that are new', false],
+    ['of which one has much in force', true],
+  ])('a hundred namespaces %s are known in a few round trips', async (_, isLarge) => {
+    const schema = `far_${randomBytes(4).toString('hex')}`
+    const maker = await ready({ schema, sweepEvery: Number.POSITIVE_INFINITY })
+    if (isLarge) {
+      await Promise.all(NAMES.map((name) => maker.ledger.pull(`far:${name}:`)))
+      for (let from = 0; from < 1500; from += 500)
+        await maker.ledger.advance('far:n7:', change(Array.from({ length: 500 }, (_, at) => key(`k${from + at}`))))
+    }
+    await maker.close()
+    const delayMs = 10
+    const proxy = await startFaultProxy({ to: { port: Number(new URL(server.url).port) } })
+    onTestFinished(() => proxy.close())
+    const url = new URL(server.url)
+    url.port = String(proxy.port)
+    const tier = postgres({ url: url.href, schema, ...PATIENCE })
+    onTestFinished(() => tier.close())
+    await Promise.all(['a', 'b', 'c', 'd'].map((name) => tier.ledger.pull(name)))
+    await proxy.set({ kind: 'delay', ms: delayMs })
+    const began = performance.now()
+    const answers = await Promise.all(NAMES.map((name) => tier.ledger.pull(`far:${name}:`)))
+    const took = performance.now() - began
+    expect(answers.filter(({ kind }) => kind === 'snapshot')).toHaveLength(100)
+    const large = answers[7]
+    if (isLarge) expect(large?.lines.flatMap(({ targets }) => targets)).toHaveLength(1500)
+    expect(new Set(answers.map(({ position }) => position.epoch)).size).toBe(100)
+    // One by one they would be fifty round trips of twenty milliseconds.
+    expect(took, 'in time').toBeLessThan(20 * 2 * delayMs)
+  })
+
   test('a statement that is late costs no connection while others are answered', async () => {
     const schema = `late_${randomBytes(4).toString('hex')}`
     const tier = await ready({ schema, commandTimeout: 1000, poolSize: 2, sweepEvery: Number.POSITIVE_INFINITY })
@@ -93,3 +169,18 @@ describeWith('postgres', 'a hundred namespaces over PostgreSQL', () => {
     return tier
   }
 })
+
+/** When the event loop of this process was late by 50 ms: what happened meanwhile says nothing of the server. */
+function watchLag() {
+  const late: (readonly [from: number, to: number])[] = []
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    if (now - last > 55) late.push([last, now])
+    last = now
+  }, 5)
+  return {
+    isIn: (from: number, to: number): boolean => late.some(([begin, end]) => from < end && to > begin),
+    stop: () => clearInterval(timer),
+  }
+}

@@ -56,6 +56,17 @@ describe('a guarded tier', () => {
     expect(await guarded.read(['a'], 1000)).toEqual({ ok: true, value: [undefined] })
   })
 
+  test.each([
+    ['no entry at all', null],
+    ['an entry without a body', {}],
+  ])('so is an answer that is %s to a read of more keys than a command holds', async (_, answer) => {
+    const { guarded } = setUp({ read: async (keys) => keys.map(() => answer) as (Stored | undefined)[] }, { items: 2 })
+    expect(await guarded.read(['a', 'b', 'c', 'd', 'e'], 1000)).toMatchObject({
+      ok: false,
+      cause: { name: 'TypeError' },
+    })
+  })
+
   test('what a tier refuses in its answer is no failure', async () => {
     const { guarded, told } = setUp({
       write: async (items) => items.map(({ key }) => (key === 'b' ? 'full' : undefined)),

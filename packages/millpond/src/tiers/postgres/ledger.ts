@@ -21,9 +21,9 @@ import { type Answer, type Database, type Statement, statement } from './databas
 import { type Followers, messageOf } from './followers.ts'
 import { nodesStatement } from './heartbeats.ts'
 import { kindOf, labelOf, lineText, metaOf, nameBytes, readAnswer } from './lines.ts'
-import { type PullAsk, Pulls } from './pulls.ts'
 import { bytesOf, pack } from './record.ts'
 import { lockKey } from './schema.ts'
+import { Together } from './together.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** The most targets of a snapshot: a new process must get its answer within one deadline. */
@@ -31,8 +31,24 @@ const MAX_SNAPSHOT = 20_000
 /** Longer than any window, and a number that the server accepts. */
 const ALWAYS_MS = 1e15
 const ALL: Target = { kind: 'all' }
+/** A namespace with more targets is asked for alone when all that is in force in it is wanted. */
+const MAX_TOGETHER = 500
 /** Namespaces of one step of a heartbeat. */
 const BEAT_AT_ONCE = 500
+
+interface Since {
+  readonly namespace: string
+  readonly from: Position
+}
+
+interface Begun {
+  readonly namespace: string
+  /** What this process knows of it. */
+  readonly from: Position | undefined
+}
+
+/** Undefined: the record has to change first. */
+type Pulled = Row | undefined
 
 export class PostgresLedger implements LedgerStore {
   readonly scope = 'shared'
@@ -44,7 +60,9 @@ export class PostgresLedger implements LedgerStore {
   readonly #onWrite: () => void
   readonly #locks = new Map<string, string>()
   readonly #statements: ReturnType<typeof statementsOf>
-  readonly #pulls = new Pulls((asks) => this.#pullAll(asks))
+  readonly #lines = new Together<Since, Pulled>((asks) => this.#pullLines(asks))
+  readonly #snapshots = new Together<string, Pulled | 'large'>((asks) => this.#pullSnapshots(asks))
+  readonly #begins = new Together<Begun, unknown>((asks) => this.#begin(asks))
   #external: boolean
   #reports = 0
 
@@ -64,35 +82,67 @@ export class PostgresLedger implements LedgerStore {
 
   async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
     for (let tries = 0; tries < 3; tries++) {
-      const row = await this.#pulls.ask(namespace, from)
+      const row = await this.#pull(namespace, from)
       if (row !== undefined) return readAnswer(row)
       // There is no record, or it is another server's, or a process has seen a later number than it holds: a new epoch
       // begins.
-      await this.#run(`pull ${namespace}`, this.#statements.begin, [
-        this.#lock(namespace),
-        bytesOf(namespace),
-        newEpoch(),
-        this.#external,
-        from?.epoch ?? null,
-        from?.seq ?? 0,
-      ])
+      await this.#begins.ask({ namespace, from })
     }
     // Only if others destroy the record as often as it is created.
-    return readAnswer((await this.#pulls.ask(namespace, undefined)) ?? [])
+    return readAnswer((await this.#pull(namespace, undefined)) ?? [])
   }
 
-  async #pullAll(asks: readonly PullAsk[]): Promise<readonly Row[]> {
-    const [first] = asks
-    const what = asks.length === 1 ? `pull ${first?.namespace}` : `pull of ${asks.length} namespaces`
-    const { rows } = await this.#run(what, this.#statements.pull, [
+  async #pull(namespace: string, from: Position | undefined): Promise<Pulled> {
+    if (from !== undefined) return this.#lines.ask({ namespace, from })
+    const row = await this.#snapshots.ask(namespace)
+    if (row !== 'large') return row
+    // All that is in force in it takes a statement's time by itself.
+    const values = [bytesOf(namespace), this.#external, MAX_TAIL, MAX_SNAPSHOT]
+    const { rows } = await this.#run(`pull ${namespace}`, this.#statements.pullAll, values)
+    return rows[0]
+  }
+
+  async #pullLines(asks: readonly Since[]): Promise<readonly Pulled[]> {
+    const { rows } = await this.#run(told('pull', asks), this.#statements.pullLines, [
       asks.map(({ namespace }) => bytesOf(namespace)),
-      asks.map(({ from }) => from?.epoch ?? null),
-      asks.map(({ from }) => from?.seq ?? 0),
+      asks.map(({ from }) => from.epoch),
+      asks.map(({ from }) => from.seq),
       this.#external,
       MAX_TAIL,
       MAX_SNAPSHOT,
     ])
-    return rows
+    return inOrder(rows, asks.length)
+  }
+
+  async #pullSnapshots(namespaces: readonly string[]): Promise<readonly (Pulled | 'large')[]> {
+    const asks = namespaces.map((namespace) => ({ namespace }))
+    const { rows } = await this.#run(told('pull', asks), this.#statements.pullSnapshots, [
+      namespaces.map(bytesOf),
+      this.#external,
+      MAX_TAIL,
+      MAX_SNAPSHOT,
+      MAX_TOGETHER,
+    ])
+    return inOrder(rows, namespaces.length).map((row) => {
+      if (row === undefined) return undefined
+      if (numberAt(row, row.length - 2) > MAX_TOGETHER) return 'large'
+      return row[0] === null ? undefined : row
+    })
+  }
+
+  async #begin(asks: readonly Begun[]): Promise<readonly unknown[]> {
+    // All processes lock namespaces in the same order: of two that waited for each other, the server would abort one.
+    // So what each of them needs is there before.
+    if (asks.length > 1) await this.#run('begin', this.#statements.identify, [newEpoch()])
+    await this.#run(told('begin', asks), this.#statements.begin, [
+      asks.map(({ namespace }) => this.#lock(namespace)),
+      asks.map(({ namespace }) => bytesOf(namespace)),
+      asks.map(newEpoch),
+      this.#external,
+      asks.map(({ from }) => from?.epoch ?? null),
+      asks.map(({ from }) => from?.seq ?? 0),
+    ])
+    return asks
   }
 
   async advance(namespace: string, change: Change): Promise<Advanced> {
@@ -246,9 +296,19 @@ function statementsOf(s: string) {
       .join(', ')})`
   const packed = 'bytea[] integer[] integer[] bigint[] bytea'
   return {
-    pull: statement(`SELECT p.*, u.ord FROM unnest($1::bytea[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (ns, epoch, seq, ord),
+    pullLines:
+      statement(`SELECT p.*, u.ord FROM unnest($1::bytea[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (ns, epoch, seq, ord),
       LATERAL ${s}.pull(u.ns, u.epoch, u.seq, $4::boolean, $5::bigint, $6::bigint) AS p`),
-    begin: statement(`SELECT (${call('open_record', 'bigint bytea text boolean text bigint')}).epoch`),
+    pullAll: statement(`SELECT * FROM ${s}.pull($1::bytea, NULL, 0, $2::boolean, $3::bigint, $4::bigint)`),
+    pullSnapshots: statement(`SELECT p.*, n.targets, u.ord FROM unnest($1::bytea[]) WITH ORDINALITY AS u (ns, ord),
+      LATERAL (SELECT count(*) AS targets FROM (SELECT FROM ${s}.ledger r JOIN ${s}.target t ON t.epoch = r.epoch
+        WHERE r.ns = u.ns LIMIT $5::bigint + 1) AS few) AS n
+      LEFT JOIN LATERAL (SELECT q.* FROM ${s}.pull(u.ns, NULL, 0, $2::boolean, $3::bigint, $4::bigint) AS q
+        WHERE n.targets <= $5::bigint) AS p ON true`),
+    identify: statement(`INSERT INTO ${s}.server (id) VALUES ($1::text) ON CONFLICT DO NOTHING`),
+    begin: statement(`SELECT (${s}.open_record(b.lock, b.ns, b.fresh, $4::boolean, b.epoch, b.seq)).epoch
+      FROM (SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $5::text[], $6::bigint[]) AS u (lock, ns, fresh, epoch, seq)
+        ORDER BY lock) AS b`),
     advance: statement(
       `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[] bigint text[] text bigint[]`)}`,
     ),
@@ -264,6 +324,16 @@ function statementsOf(s: string) {
     beat: statement(`SELECT ${call('beat', 'text bigint text[] bigint[] bytea[]')}`),
     nodes: statement(nodesStatement(s)),
   }
+}
+
+const told = (verb: string, asks: readonly { readonly namespace: string }[]): string =>
+  asks.length === 1 ? `${verb} ${asks[0]?.namespace}` : `${verb} of ${asks.length} namespaces`
+
+/** By the last column, a place from 1. */
+function inOrder(rows: readonly Row[], count: number): Pulled[] {
+  const answers: Pulled[] = new Array(count).fill(undefined)
+  for (const row of rows) answers[numberAt(row, row.length - 1) - 1] = row
+  return answers
 }
 
 /** Random, so that no two histories share a name; used only if an epoch begins. */
