@@ -8,8 +8,21 @@ const URL_LIKE = /\b[a-z][a-z\d+.-]{1,30}:\/+[^\s"'`<>]*/gi
 const SECRET =
   'passw(?:or)?d|passphrase|secret|token|credentials?|authorization|(?:api|access|private|secret|encryption)[-_]?key'
 const SECRET_NAME = new RegExp(`(?:${SECRET}|(?:^|[-_.])(?:pass|pwd))$`, 'i')
+/** A signed URL's `X-Amz-Signature` and `sig` are as good as a login, as long as they are valid. */
+const NAMED = `(?:${SECRET}|signature|(?<![a-z\\d])(?:pass|pwd|sig))`
 /** As in a query, or in `host=db password=...`. */
-const ASSIGNED = new RegExp(`\\b([\\w.-]{0,40}(?:${SECRET})\\s*=\\s*)[^\\s&;,"'\`]+`, 'gi')
+const ASSIGNED = new RegExp(`(${NAMED}\\s*=\\s*)[^\\s&;,"'\`]+`, 'gi')
+/** As in JSON, also in JSON within JSON, or in a printed object; without its closing quotation mark, to the end. */
+const QUOTED = new RegExp(`(${NAMED}\\\\*["']?\\s*[:=]\\s*)(\\\\*["'\`])(?!\\2)[\\s\\S]*?(?:(?<!\\\\)\\2|$)`, 'gi')
+/** As in YAML: alone on the rest of its line, and not a word of a sentence. */
+const LINED = new RegExp(
+  `(${NAMED}: *)(?=[^\\s"'\\\\]*\\d)[^\\s"'\\\\]{6,}(?=[,;}]?[ \\t]*(?:[\\r\\n]|\\\\[rn]|["'\`]|$))`,
+  'gi',
+)
+/** The header, and its content elsewhere: what follows the scheme is no word of a sentence if it has a digit. */
+const HEADER = /(authorization\s*[:=]\s*(?:basic|bearer|token|apikey|negotiate)) +[^\r\n"'`]+/gi
+const HEADER_OF_PARTS = /(authorization\s*[:=]\s*(?:digest|hawk|oauth|aws4-[\w-]+)) +[^\r\n]+/gi
+const BEARER = /\b(bearer|basic) +(?=[\w.~+/-]*\d)[\w.~+/-]{6,}=*/gi
 /** A URL in a parameter of another. */
 const ENCODED = /\b([a-z][a-z\d+.-]{1,30}%3a(?:%2f)+)[^\s"'`<>&]*%40/gi
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*/g
@@ -19,12 +32,20 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name)
 }
 
-/** The text with `***` instead of user and password of each URL, of assigned secrets and of private keys. */
+/**
+ * The text with `***` instead of user and password of each URL, of secrets that it assigns (`password=`, `"token": "…"`,
+ * `sig=`), of what an `Authorization` header holds, and of private keys.
+ */
 export function withoutSecrets(text: string): string {
   return text
     .replace(URL_LIKE, (url) => (url.includes('@') ? withoutLogin(url) : url))
     .replace(ENCODED, `$1${MASK}%40`)
+    .replace(HEADER, `$1 ${MASK}`)
+    .replace(HEADER_OF_PARTS, `$1 ${MASK}`)
+    .replace(BEARER, `$1 ${MASK}`)
+    .replace(QUOTED, `$1$2${MASK}$2`)
     .replace(ASSIGNED, `$1${MASK}`)
+    .replace(LINED, `$1${MASK}`)
     .replace(PRIVATE_KEY, MASK)
 }
 
@@ -54,4 +75,6 @@ function withoutLogin(url: string): string {
 /** Pages within pages, as proxies of pages have them; beyond these, rather too much is masked. */
 const MOST_PAGES = 4
 const SCHEME = /[a-z][a-z\d+.-]{1,30}:\/+/i
-const isPage = (url: string): boolean => /^https?:\/\/[^@/?#]+[/?#]/i.test(url) && URL.canParse(url)
+/** In `http://me:12/ss@host`, `12/ss` is a password: a port before an `@` belongs to a page only of this machine or an IP. */
+const AUTHORITY = /^https?:\/\/(?:[^@/?#:]+|(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?)[/?#]/i
+const isPage = (url: string): boolean => AUTHORITY.test(url) && URL.canParse(url)

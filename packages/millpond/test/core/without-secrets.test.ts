@@ -25,6 +25,29 @@ test.each([
   ['https://a.example/x@1?to=redis://app:hunter2@h', 'https://a.example/x@1?to=redis://***@h'],
   ['https://a.example/?to=redis%3A%2F%2Fapp%3Ahunter2%40h&x=1', 'https://a.example/?to=redis%3A%2F%2F***%40h&x=1'],
   ['-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END', '***'],
+  ['http://me:12/hunter2@host', 'http://***@host'],
+  ['http://me:12/hunter2@host:80/x', 'http://***@host:80/x'],
+  ['https://ada.lovelace:8080/hunter2@host/x', 'https://***@host/x'],
+  ['https://proxy.example/http://me:12/hunter2@host', 'https://proxy.example/http://***@host'],
+  [
+    'https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature=hunter2&x=1',
+    'https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature=***&x=1',
+  ],
+  ['https://a.blob.example/c?sv=2022&sig=hunter2%3D', 'https://a.blob.example/c?sv=2022&sig=***'],
+  ['Server=h;Uid=app;Pwd=hunter2;Db=x', 'Server=h;Uid=app;Pwd=***;Db=x'],
+  ['Authorization: Bearer hunter2', 'Authorization: Bearer ***'],
+  ['authorization: Basic YXBwOmh1bnRlcjI=', 'authorization: Basic ***'],
+  ['Proxy-Authorization: Digest username="app", response="hunter2"', 'Proxy-Authorization: Digest ***'],
+  ['curl -H "Authorization: Bearer hunter2" https://h/', 'curl -H "Authorization: Bearer ***" https://h/'],
+  ['sent bearer hunter2, refused', 'sent bearer ***, refused'],
+  ['{"user":"app","password":"hunter2","db":1}', '{"user":"app","password":"***","db":1}'],
+  ['{"password": "hunter2\\"hunter2", "db": 1}', '{"password": "***", "db": 1}'],
+  ['{"body":"{\\"token\\":\\"hunter2\\",\\"x\\":1}"}', '{"body":"{\\"token\\":\\"***\\",\\"x\\":1}"}'],
+  ["{ user: 'app', apiKey: 'hunter2' }", "{ user: 'app', apiKey: '***' }"],
+  ['PGPASSWORD="hunter2 hunter2" psql', 'PGPASSWORD="***" psql'],
+  ['{"password":"hunter2 cut sho', '{"password":"***"'],
+  ['user: app\npassword: hunter2\ndb: x', 'user: app\npassword: ***\ndb: x'],
+  ['x-api-key: hunter2', 'x-api-key: ***'],
 ])('%s', (text, shown) => {
   expect(withoutSecrets(text)).toBe(shown)
   expect(show({ url: [text] })).not.toContain('hunter2')
@@ -58,6 +81,14 @@ test('what only looks like one is shown', () => {
     'https://shop.example/users/@ada?page=2',
     'https://shop.example/users/ada%40example.com',
     'https://web.archive.example/2026/https://shop.example/@ada',
+    'http://localhost:5173/@vite/client',
+    'http://127.0.0.1:4873/pkg@1.2.3',
+    'http://[::1]:4873/pkg@1.2.3',
+    'token: give a function',
+    'basic authentication is required, not Bearer authentication',
+    'authorization: the header is missing',
+    'design=1&x-assigned=2',
+    'password: one of 8 characters or more',
     'C:/caches/a@b',
     'user:ada@example.com',
     'user:7',
@@ -87,6 +118,10 @@ test('a long value is searched in a bounded time, and shown as far as before', (
   const began = performance.now()
   for (const long of ['a.'.repeat(1e6), 'token'.repeat(4e5), `${'a-'.repeat(1e6)}://`, 'x://'.repeat(5e5)]) {
     expect(show(long)).toMatch(/^".{79}… \(\d{7} characters\)$/)
+  }
+  for (const text of ['a-', 'token:"', 'token: ', 'authorization: bearer ', 'bearer ', 'sig=', '\\', ' ']) {
+    const long = `token${text.repeat(1e6 / text.length)}`
+    expect(withoutSecrets(`${long}\nredis://:hunter2@h`)).not.toContain('hunter2')
   }
   expect(withoutSecrets(`${'https://a/'.repeat(1e5)}hunter2@h`)).not.toContain('hunter2')
   expect(performance.now() - began, 'in time').toBeLessThan(2000)
