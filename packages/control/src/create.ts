@@ -233,8 +233,14 @@ export function createControl(options: ControlOptions): ControlPlane {
     (isAuditWhole) => violations(control, isAuditWhole),
   )
   const webhooks = new Webhooks({ allowPrivate: control.allowPrivateWebhooks, onWarning })
-  const tell = async (alert: AlertView): Promise<void> => {
-    if (!(await control.alerts.isSilent(alert))) webhooks.tell(await webhooksOf(store), alert)
+  // One after the other, so that what was raised first is sent first.
+  let told = Promise.resolve()
+  const tell = (alert: AlertView, severities: readonly string[]): void => {
+    told = told
+      .then(async () => {
+        if (!(await control.alerts.isSilent(alert))) webhooks.tell(await webhooksOf(store), alert, severities)
+      })
+      .catch(onError)
   }
   const fetch = createApp({
     control,
@@ -255,13 +261,14 @@ export function createControl(options: ControlOptions): ControlPlane {
     async start() {
       if (stop !== undefined) return
       const unkept = keepSettings(control, onError)
-      const untold = control.alerts.onChange((alert) => void tell(alert).catch(onError))
+      const untold = control.alerts.onChange(tell)
       const unfed = feed(control)
       const halt = startClock(control, evaluator, onError)
       stop = async () => {
         unkept()
         await halt()
         untold()
+        await told
         unfed()
         await webhooks.close()
       }

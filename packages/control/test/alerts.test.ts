@@ -2,12 +2,12 @@
 import { createHmac } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { FreshnessTally } from '../src/agent/figures.ts'
 import { isPublic } from '../src/alerts/addresses.ts'
 import { fingerprintOf } from '../src/alerts/alerts.ts'
@@ -285,6 +285,84 @@ describe('a webhook', () => {
     expect(told).toHaveLength(3)
     expect(warnings.join()).not.toContain('hidden')
     await webhooks.close()
+  })
+
+  it('is told in order: a resolution waits until the alert that is retried has arrived', async () => {
+    const warnings: string[] = []
+    const onWarning = (message: string) => void warnings.push(message)
+    const webhooks = new Webhooks({ allowPrivate: true, onWarning, retries: [200] })
+    let before = told.length
+    const heard = () => told.slice(before).map(({ body }) => JSON.parse(body))
+    answers = [500]
+    webhooks.tell([hook()], alert)
+    webhooks.tell([hook()], { ...alert, state: 'resolved' })
+    await expect.poll(() => heard().map(({ type }) => type)).toEqual(['alert.firing', 'alert.firing', 'alert.resolved'])
+    // A retry is the same message, so that a receiver can tell.
+    expect(heard()[0].id).toBe(heard()[1].id)
+    await webhooks.close()
+    // Another alert does not wait for it.
+    const blocked = new Webhooks({ allowPrivate: true, onWarning, retries: [600_000] })
+    before = told.length
+    answers = [500]
+    blocked.tell([hook()], alert)
+    await expect.poll(() => told.length - before).toBe(1)
+    blocked.tell([hook()], { ...alert, id: 'alr_2' })
+    await expect.poll(() => heard().map((one) => one.alert.id)).toEqual(['alr_1', 'alr_2'])
+    await blocked.close()
+    expect(warnings).toEqual([])
+  })
+
+  it('hears of the end of what it was told about, whatever its severity has become', async () => {
+    const { alerts } = opened.plane.control
+    const sent: string[] = []
+    const webhooks = new Webhooks({ allowPrivate: true, onWarning: (message) => sent.push(message) })
+    const before = told.length
+    const stop = alerts.onChange((one, had) => webhooks.tell([{ ...hook(), severities: ['critical'] }], one, had))
+    onTestFinished(stop)
+    const finding = {
+      rule: 'hit_ratio',
+      cache: 'shop',
+      subject: 'severities',
+      value: 0.4,
+      threshold: 0.5,
+      message: 'm',
+    }
+    await alerts.raise({ ...finding, severity: 'high' })
+    await alerts.raise({ ...finding, severity: 'critical' })
+    await alerts.raise({ ...finding, severity: 'medium' })
+    await alerts.settle(fingerprintOf(finding))
+    await expect.poll(() => told.length - before).toBe(3)
+    const heard = told.slice(before).map(({ body }) => JSON.parse(body))
+    expect(heard.map(({ type, alert: { severity } }) => `${type} ${severity}`)).toEqual([
+      'alert.firing critical',
+      'alert.firing medium',
+      'alert.resolved medium',
+    ])
+    await webhooks.close()
+    expect(sent).toEqual([])
+  })
+
+  it('gives up a receiver that answers a byte at a time, and ends what is under way when it is closed', async () => {
+    const slow = createTcpServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.write('HTTP/1.1 200 OK\r\nX-Slow: ')
+      const dripping = setInterval(() => socket.write('x'), 20)
+      socket.on('close', () => clearInterval(dripping))
+    })
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void slow.close())
+    const at = { ...hook(), url: `http://127.0.0.1:${(slow.address() as AddressInfo).port}/` }
+    const warnings: string[] = []
+    const onWarning = (message: string) => void warnings.push(message)
+    const hasty = new Webhooks({ allowPrivate: true, onWarning, retries: [], timeoutMs: 300 })
+    hasty.tell([at], alert)
+    await expect.poll(() => warnings).toEqual([expect.stringMatching(/alr_1: no answer within 300 ms$/)])
+    await hasty.close()
+    const patient = new Webhooks({ allowPrivate: true, onWarning, retries: [] })
+    patient.tell([at], alert)
+    patient.tell([at], { ...alert, state: 'resolved' })
+    await patient.close()
+    expect(warnings).toHaveLength(1)
   })
 
   it('never calls this machine or its networks, however they are written', async () => {

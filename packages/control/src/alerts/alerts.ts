@@ -49,16 +49,17 @@ export const fingerprintOf = ({ rule, cache, subject }: Pick<Finding, 'rule' | '
 
 export class Alerts {
   readonly #store: Store
-  readonly #listeners = new Set<(alert: AlertView) => void>()
+  readonly #listeners = new Set<Listener>()
 
   constructor(store: Store) {
     this.#store = store
   }
 
   /**
-   * Called for each alert that is raised, changes its severity or is resolved; returns a function that unsubscribes.
+   * Called for each alert that is raised, changes its severity or is resolved, with every severity that it has had;
+   * returns a function that unsubscribes.
    */
-  onChange(listener: (alert: AlertView) => void): () => void {
+  onChange(listener: Listener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -112,15 +113,17 @@ export class Alerts {
       if (held !== undefined) {
         const isUnsilenced = await hasSilenceEnded(tx, held, now)
         // After the end of that silence, which is announced once.
-        const next = { severity, value, threshold, message, updated_at: isUnsilenced ? now + 1 : now }
+        const severities = [...new Set([...severitiesOf(held), severity])].join(',')
+        const next = { severity, severities, value, threshold, message, updated_at: isUnsilenced ? now + 1 : now }
         await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
-        return held.severity !== severity || isUnsilenced ? viewOf({ ...held, ...next }) : undefined
+        return held.severity !== severity || isUnsilenced ? { ...held, ...next } : undefined
       }
       const { subject: _, ...about } = finding
       const row = {
         ...about,
         id: newId('alr'),
         fingerprint,
+        severities: severity,
         state: 'firing',
         since: now,
         updated_at: now,
@@ -129,7 +132,7 @@ export class Alerts {
         note: null,
       }
       await tx.insertInto('alerts').values(row).execute()
-      return viewOf(row)
+      return row
     })
     if (told !== undefined) this.#tell(told)
   }
@@ -142,14 +145,14 @@ export class Alerts {
       if (held === undefined) return undefined
       const next = { state: 'resolved', resolved_at: now, resolved_by: 'itself', updated_at: now }
       await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
-      return viewOf({ ...held, ...next })
+      return { ...held, ...next }
     })
     if (told !== undefined) this.#tell(told)
   }
 
   /** By hand: it is raised again only after its cause has gone. @throws Problem 404, 409 */
   async resolve(id: string, note: string | undefined, caller: Caller): Promise<AlertView> {
-    const view = await this.#store.write(async (tx) => {
+    const told = await this.#store.write(async (tx) => {
       const held = await tx.selectFrom('alerts').selectAll().where('id', '=', id).executeTakeFirst()
       if (held === undefined) throw notFound(`alert ${id}`)
       if (held.state === 'resolved')
@@ -170,16 +173,22 @@ export class Alerts {
         target: held.fingerprint,
         detail: { id, note },
       })
-      return viewOf({ ...held, ...next })
+      return { ...held, ...next }
     })
-    this.#tell(view)
-    return view
+    return this.#tell(told)
   }
 
-  #tell(view: AlertView): void {
-    for (const listener of this.#listeners) listener(view)
+  #tell(row: Omit<AlertTable, 'seq'>): AlertView {
+    const view = viewOf(row)
+    for (const listener of this.#listeners) listener(view, severitiesOf(row))
+    return view
   }
 }
+
+type Listener = (alert: AlertView, severities: readonly string[]) => void
+
+const severitiesOf = ({ severities, severity }: Pick<AlertTable, 'severities' | 'severity'>): readonly string[] =>
+  severities?.split(',') ?? [severity]
 
 /** The row of the firing alert, if there is one. */
 const firing = (db: Store['read'], fingerprint: string) =>

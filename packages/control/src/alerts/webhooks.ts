@@ -15,6 +15,8 @@ export interface WebhookOptions {
   readonly onWarning: (message: string) => void
   /** Milliseconds before each retry. */
   readonly retries?: readonly number[]
+  /** Milliseconds that a receiver may take for each call. */
+  readonly timeoutMs?: number
   /** Default: the system's resolver. */
   readonly resolve?: Resolve
 }
@@ -34,24 +36,37 @@ export class Webhooks {
   readonly #options: WebhookOptions
   readonly #closing = new AbortController()
   readonly #waiting = new Set<Promise<void>>()
+  /** The last call about an alert to a receiver: the next one waits for it, so that they arrive in order. */
+  readonly #last = new Map<string, Promise<void>>()
 
   constructor(options: WebhookOptions) {
     this.#options = options
     setMaxListeners(0, this.#closing.signal) // each call that is waiting or in progress adds a listener
   }
 
-  /** Sends in the background; what cannot be delivered is reported. */
-  tell(webhooks: readonly Webhook[], alert: AlertView): void {
+  /**
+   * Sends in the background, what concerns one alert in order; what cannot be delivered is reported.
+   *
+   * @param had every severity that the alert has had: who was told that it is critical is told that it no longer is
+   */
+  tell(webhooks: readonly Webhook[], alert: AlertView, had: readonly string[] = [alert.severity]): void {
     for (const hook of webhooks) {
-      if (!hook.severities.some((severity) => severity === alert.severity)) continue
+      if (!hook.severities.some((severity) => had.includes(severity))) continue
       if (this.#waiting.size >= MOST_WAITING) {
         this.#options.onWarning(
           `a webhook at ${withoutSecrets(hook.url)} was not notified of ${alert.id}: ${MOST_WAITING} calls are already waiting`,
         )
         continue
       }
-      const work = this.#deliver(hook, alert).finally(() => this.#waiting.delete(work))
+      const about = `${hook.url} ${alert.id}`
+      const work = (this.#last.get(about) ?? Promise.resolve())
+        .then(() => this.#deliver(hook, alert))
+        .finally(() => {
+          this.#waiting.delete(work)
+          if (this.#last.get(about) === work) this.#last.delete(about)
+        })
       this.#waiting.add(work)
+      this.#last.set(about, work)
     }
   }
 
@@ -67,10 +82,11 @@ export class Webhooks {
       type: `alert.${alert.state}`,
       alert,
     })
-    const { retries = RETRIES_MS, allowPrivate, onWarning, resolve } = this.#options
+    const { retries = RETRIES_MS, timeoutMs = TIMEOUT_MS, allowPrivate, onWarning, resolve } = this.#options
     for (let attempt = 0; ; attempt++) {
       const failure = await send(hook, body, {
         allowPrivate,
+        timeoutMs,
         lookup: publicOnly(resolve),
         signal: this.#closing.signal,
       })
@@ -116,6 +132,7 @@ export function refusedUrl(url: string, allowPrivate: boolean): string | undefin
 
 interface Sending {
   readonly allowPrivate: boolean
+  readonly timeoutMs: number
   readonly lookup: LookupFunction
   readonly signal: AbortSignal
 }
@@ -123,7 +140,7 @@ interface Sending {
 function send(
   { url, secret }: Webhook,
   body: string,
-  { allowPrivate, lookup, signal }: Sending,
+  { allowPrivate, timeoutMs, lookup, signal }: Sending,
 ): Promise<Failure | undefined> {
   const refusal = refusedUrl(url, allowPrivate)
   if (refusal !== undefined) return Promise.resolve({ why: refusal, isFinal: true })
@@ -136,7 +153,6 @@ function send(
       {
         method: 'POST',
         signal,
-        timeout: TIMEOUT_MS,
         // One connection per call: the address of a reused one would not have been checked.
         agent: false,
         ...(!allowPrivate && { lookup }),
@@ -161,7 +177,10 @@ function send(
         )
       },
     )
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)))
+    // For the call as a whole: a receiver that sends a byte now and then is not idle.
+    const late = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+    late.unref()
+    request.on('close', () => clearTimeout(late))
     request.on('error', fail)
     request.end(body)
   })

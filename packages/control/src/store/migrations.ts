@@ -14,6 +14,7 @@ const STEPS: readonly ((engine: Engine) => readonly string[])[] = [
   experiments,
   proposals,
   outcomes,
+  alertSeverities,
 ]
 const LOCK = 7305418
 
@@ -138,4 +139,8 @@ function proposals(engine: Engine): readonly string[] {
 
 function outcomes(): readonly string[] {
   return ['alter table operations add column outcome text']
+}
+
+function alertSeverities(): readonly string[] {
+  return ['alter table alerts add column severities text']
 }

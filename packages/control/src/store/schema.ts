@@ -158,6 +158,8 @@ export interface AlertTable {
   fingerprint: string
   rule: string
   severity: string
+  /** Every one that it has had, joined by commas; null: raised by an earlier version. */
+  severities: string | null
   cache: string
   /** `firing`, `resolved`. */
   state: string
