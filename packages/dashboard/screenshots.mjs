@@ -1,5 +1,6 @@
 // Makes the screenshots of the guide: `node packages/dashboard/screenshots.mjs`; with `--all FOLDER` every page at four
-// widths, light and dark, to be looked at; `--look 1280-light,390-dark`: some of these looks.
+// widths, light and dark, with an experiment running and a change applied, to be looked at; `--look 1024-light,390-dark`:
+// these looks instead.
 // @ts-check
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,8 +27,10 @@ const PAGES = {
   answers: '',
   warm: 'warm/',
   cdn: 'cdn/',
+  proposals: 'proposals/',
   sizing: 'sizing/',
   experiments: 'experiments/',
+  experiment: '',
   advice: 'advice/',
   configurations: 'configurations/',
   configuration: '',
@@ -60,12 +63,13 @@ try {
   const more = load(() => !stop.signal.aborted)
   if (all === undefined) for (const shot of GUIDE) await shoot(shot, places[shot.page], join(root, 'docs/guide/images'))
   else {
-    for (const colorScheme of /** @type {const} */ (['light', 'dark']))
-      for (const width of [390, 1280, 1920, 2560].filter(
-        (each) => wanted === undefined || wanted.includes(`${each}-${colorScheme}`),
-      ))
-        for (const page of /** @type {(keyof typeof PAGES)[]} */ (Object.keys(PAGES)))
-          await shoot({ page, width, colorScheme, height: 900 }, places[page], all)
+    const looks = ['light', 'dark'].flatMap((scheme) => [390, 1280, 1920, 2560].map((width) => `${width}-${scheme}`))
+    for (const each of wanted ?? looks) {
+      const [width, scheme] = each.split('-')
+      const colorScheme = scheme === 'dark' ? 'dark' : 'light'
+      for (const page of /** @type {(keyof typeof PAGES)[]} */ (Object.keys(PAGES)))
+        await shoot({ page, width: Number(width), colorScheme, height: 900 }, places[page], all)
+    }
   }
   stop.abort()
   await more
@@ -75,7 +79,10 @@ try {
   rmSync(place, { recursive: true, force: true })
 }
 
-/** A configuration is changed, a deploy is marked, a tag is invalidated; says where all of it is to be seen. */
+/**
+ * A configuration is changed, a deploy is marked, a tag is invalidated; for `--all` an experiment begins and memory is
+ * changed, too. Says where all of it is to be seen.
+ */
 async function incident() {
   /** @param {string} path @param {unknown} [body] @returns {Promise<any>} whatever the route says */
   const api = async (path, body) => {
@@ -95,6 +102,20 @@ async function incident() {
   await api('events/markers/', { kind: 'deploy', message: 'v812' })
   const [cache] = (await api('session/')).caches
   const [tag] = (await api(`tags/?cache_name=${cache}&namespace=response&limit=1`)).data ?? []
+  const [experiment] =
+    all === undefined
+      ? []
+      : [
+          await api('experiments/', {
+            cache_name: cache,
+            name: 'longer lives',
+            arms: [{ name: 'now' }, { name: 'twice as long', ttl_seconds: 1200 }],
+            before_seconds: 2,
+            settle_seconds: 2,
+            min_run_seconds: 10,
+          }),
+          await api('optimizations/apply/', { cache_name: cache, change: { policy: 'sieve' }, reason: 'fewer misses' }),
+        ]
   const done = await api('invalidations/invalidate_keys/', {
     tags: [tag?.name ?? 'organization:1'],
     reason: 'price import 5122',
@@ -107,6 +128,7 @@ async function incident() {
     why: `why/${about}`,
     answers: `invalidate/?id=${done.id}`,
     configuration: `configurations/?id=${made.id}`,
+    experiment: `experiments/?id=${experiment?.id}`,
   }
 }
 
