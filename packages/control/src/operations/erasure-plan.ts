@@ -6,8 +6,8 @@ import type { AskedSubject } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { invalid, notFound, Problem } from '../http/problem.ts'
+import { keptPlan, PLAN_MS, refuseBesidePlan } from './kept-plan.ts'
 
-const PLAN_MS = 5 * 60_000
 /** A walk over memory takes 2.5 s at most. */
 const PLANNING_MS = 4000
 const PREFIX = 'erp'
@@ -164,28 +164,12 @@ export async function findSubject(
 
 /** @throws Problem 404 */
 export async function storedPlan(control: Control, principal: Principal, body: ErasureBody): Promise<ErasurePlan> {
-  const row = body.plan_id?.startsWith(`${PREFIX}_`)
-    ? await control.store.read
-        .selectFrom('plans')
-        .select('document')
-        .where('id', '=', body.plan_id)
-        .where('expires_at', '>', await control.store.now())
-        .executeTakeFirst()
-    : undefined
-  if (row === undefined)
-    throw notFound(`erasure plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
+  const document = await keptPlan(control, 'erasure plan', PREFIX, body.plan_id ?? '')
   const extra = (['tenant', 'tags', 'keys', 'namespace', 'cache_name'] as const).filter(
     (name) => body[name] !== undefined,
   )
-  if (extra.length > 0)
-    throw invalid(
-      extra.map((name) => ({
-        pointer: `/${name}`,
-        code: 'with_plan',
-        detail: 'the plan already contains it: leave it out when you send plan_id',
-      })),
-    )
-  const plan = erasurePlan.parse(JSON.parse(row.document))
+  refuseBesidePlan(extra)
+  const plan = erasurePlan.parse(JSON.parse(document))
   if (!plan.caches.every(({ cache_name }) => mayTouch(principal, cache_name))) throw notFound(`erasure plan ${plan.id}`)
   return plan
 }

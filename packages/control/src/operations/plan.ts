@@ -11,9 +11,9 @@ import { Problem } from '../http/problem.ts'
 import { entriesOf } from './by-url.ts'
 import { type CdnPlan, cdnPlan, checkPace, checkTiers, isByKeysAlone } from './execution.ts'
 import { criteriaByName, criteriaOf, type InvalidationBody } from './invalidation-body.ts'
+import { PLAN_MS } from './kept-plan.ts'
 import { targets } from './registered.ts'
 
-const PLAN_MS = 5 * 60_000
 /** Above this it needs a plan that was confirmed by its text. */
 const GUARD_KEYS = 10_000
 const PLANNING_MS = 10_000

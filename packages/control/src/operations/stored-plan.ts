@@ -1,17 +1,19 @@
 // A stored plan about to be run: found by its id, and checked against the limits of its caller.
+import { counted } from 'millpond/options'
 import { may, type Principal } from '../access/roles.ts'
 import type { Control } from '../control.ts'
 import { namespacesFor } from '../fleet/reach.ts'
-import { invalid, notFound, Problem } from '../http/problem.ts'
+import { notFound, Problem } from '../http/problem.ts'
 import { refuseCdn } from './execution.ts'
 import type { InvalidationBody } from './invalidation-body.ts'
+import { keptPlan, refuseBesidePlan } from './kept-plan.ts'
 import { type StoredPlan, shownPlan } from './plan.ts'
 
 /** @throws Problem 403, 409 if the plan may not run as it is */
 export function guard(principal: Principal, plan: StoredPlan, body: InvalidationBody): void {
   const { guard: held, isCut = false } = plan
   const count = isCut ? Number.POSITIVE_INFINITY : plan.keys
-  const told = isCut ? `${plan.keys} keys counted in time, and perhaps more` : `${count} keys`
+  const told = isCut ? `${counted(plan.keys, 'key')} counted in time, and perhaps more` : counted(count, 'key')
   if (principal.maxKeys !== undefined && count > principal.maxKeys)
     throw new Problem(
       403,
@@ -43,14 +45,7 @@ export function guard(principal: Principal, plan: StoredPlan, body: Invalidation
 
 /** @throws Problem 404 */
 export async function storedPlan(control: Control, principal: Principal, body: InvalidationBody): Promise<StoredPlan> {
-  const row = await control.store.read
-    .selectFrom('plans')
-    .select('document')
-    .where('id', '=', body.plan_id?.startsWith('plan_') === true ? body.plan_id : '')
-    .where('expires_at', '>', await control.store.now())
-    .executeTakeFirst()
-  if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
-  const plan: StoredPlan = JSON.parse(row.document)
+  const plan: StoredPlan = JSON.parse(await keptPlan(control, 'plan', 'plan', body.plan_id ?? ''))
   const named = [
     'keys',
     'tags',
@@ -67,14 +62,7 @@ export async function storedPlan(control: Control, principal: Principal, body: I
   const beside = ['tiers', 'pace_per_s'] as const
   const extra: string[] = [...named, ...beside].filter((name) => body[name] !== undefined)
   if (body.propagate_cdn) extra.push('propagate_cdn')
-  if (extra.length > 0)
-    throw invalid(
-      extra.map((name) => ({
-        pointer: `/${name}`,
-        code: 'with_plan',
-        detail: 'the plan already contains it: leave it out when you send plan_id',
-      })),
-    )
+  refuseBesidePlan(extra)
   if (plan.cdn !== null) refuseCdn(control, principal)
   // The caller is responsible for the run: the plan may be someone else's.
   if (plan.criteria.all === true && !may(principal, 'purge:all'))
