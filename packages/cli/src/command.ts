@@ -7,7 +7,7 @@ import type { Asking } from './terminal/ask.ts'
 import type { Output } from './terminal/output.ts'
 import type { Streams } from './terminal/streams.ts'
 
-export const GROUPS = { look: 'Look', act: 'Act', decide: 'Decide', govern: 'Govern', here: 'Here' } as const
+export const GROUPS = { look: 'Look', act: 'Act', decide: 'Decide', govern: 'Govern', here: 'On this machine' } as const
 export type Group = keyof typeof GROUPS
 
 export interface Context {

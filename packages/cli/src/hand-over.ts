@@ -4,18 +4,40 @@ import { EXIT } from './failure.ts'
 
 /** Each with the arguments that its `main` takes: the control plane's has several commands. */
 const PACKAGES: Readonly<
-  Record<string, { readonly name: string; readonly load: () => Promise<Main>; readonly keepsCommand: boolean }>
+  Record<
+    string,
+    {
+      readonly name: string
+      readonly summary: string
+      readonly load: () => Promise<Main>
+      readonly keepsCommand: boolean
+    }
+  >
 > = {
-  serve: { name: '@millpond/control', load: () => import('@millpond/control/main'), keepsCommand: true },
-  proxy: { name: '@millpond/proxy', load: () => import('@millpond/proxy/main'), keepsCommand: false },
+  serve: {
+    name: '@millpond/control',
+    summary: 'run a control plane on this machine: the admin API with its own store',
+    load: () => import('@millpond/control/main'),
+    keepsCommand: true,
+  },
+  proxy: {
+    name: '@millpond/proxy',
+    summary: 'run a caching reverse proxy in front of an origin',
+    load: () => import('@millpond/proxy/main'),
+    keepsCommand: false,
+  },
 }
+
+/** For help and completion. */
+export const HANDED_OVER = Object.entries(PACKAGES).map(([name, { summary }]) => ({ name, summary }))
 
 interface Main {
   main(args: readonly string[]): Promise<number>
 }
 
 /** Undefined if the command is one of ours. */
-export function handedOver([command = '', ...rest]: readonly string[]): Promise<number> | undefined {
+export function handedOver(args: readonly string[]): Promise<number> | undefined {
+  const [command = '', ...rest] = args[0] === 'help' && args.length === 2 ? [args[1] ?? '', '--help'] : args
   const other = Object.hasOwn(PACKAGES, command) ? PACKAGES[command] : undefined
   return other === undefined ? undefined : run(command, other, rest)
 }

@@ -32,6 +32,13 @@ it('shows only existing commands and options', () => {
     if (HANDED.includes(args[0] ?? '')) continue
     expect(() => parse(args), line).not.toThrow()
   }
+  const rows = [...guide.matchAll(/^\| `([a-z-]+(?: [a-z]+)?)[^`]*` \(([^)]*)\)/gm)]
+  expect(rows.length).toBeGreaterThan(15)
+  for (const [, row = '', inBrackets = ''] of rows) {
+    const command = COMMANDS.find(({ name }) => name === row)
+    for (const [, option = ''] of inBrackets.matchAll(/--([a-z-]+)/g))
+      expect(command?.options, `${row} --${option}`).toContain(option)
+  }
   for (const { name, example } of COMMANDS) {
     expect(guide, name).toContain(name.split(' ').at(-1) ?? '')
     const [, ...rest] = words(example.replace(/ >.*$/, ''))
@@ -71,6 +78,11 @@ it('is the same command, whichever package npm has linked', async () => {
   for (const bin of [BIN, LIBRARY_BIN])
     expect(await said(bin, 'help', 'invalidate')).toMatch(/^invalidate by key, tag, pattern or model/)
   expect(await said(BIN, 'serve', '--help')).toContain('Usage: millpond serve')
+  // What other packages do is in the list, in help and in completion, too.
+  expect(await said(BIN, 'help', 'proxy')).toContain('millpond proxy --origin URL')
+  expect(await said(BIN, 'help')).toMatch(
+    /On this machine\n {2}serve +run a control plane[\s\S]*\n {2}proxy +run a caching/,
+  )
   expect(await said(LIBRARY_BIN, 'proxy', '--help')).toContain('millpond proxy --origin URL')
 })
 
@@ -87,6 +99,7 @@ it('completes commands, their options and values in bash, and names every comman
     return stdout.trim().split('\n')
   }
   expect(await complete('inv')).toEqual(['invalidate'])
+  expect(await complete('ser')).toEqual(['serve'])
   expect(await complete('config', 'ro')).toEqual(['rollback'])
   expect(await complete('config', '')).toEqual(['list', 'get', 'diff', 'validate', 'apply', 'rollback'])
   expect((await complete('invalidate', '--mo')).sort()).toEqual(['--mode', '--model'])
@@ -95,6 +108,6 @@ it('completes commands, their options and values in bash, and names every comman
   expect(await complete('--json', 'stat')).toEqual(['status'])
   expect(await complete('config', 'get', '--hi')).toEqual(['--history'])
   for (const shell of SHELLS)
-    for (const { name } of COMMANDS)
+    for (const { name } of [...COMMANDS, ...HANDED.map((name) => ({ name }))])
       expect(completion(shell, COMMANDS), `${shell} ${name}`).toContain(name.split(' ').at(-1))
 })

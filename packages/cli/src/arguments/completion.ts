@@ -1,5 +1,6 @@
 // Shell completion from the table of commands: static words only, so that pressing Tab calls no server.
 import type { Command } from '../command.ts'
+import { HANDED_OVER } from '../hand-over.ts'
 import { GLOBAL, type OptionName, optionOf } from './options.ts'
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -10,7 +11,13 @@ export function completion(shell: Shell, commands: readonly Command[]): string {
 }
 
 const firstWords = (commands: readonly Command[]): readonly string[] =>
-  [...new Set([...commands.map(({ name }) => name.split(' ')[0] ?? ''), 'help'])].sort()
+  [
+    ...new Set([
+      ...commands.map(({ name }) => name.split(' ')[0] ?? ''),
+      ...HANDED_OVER.map(({ name }) => name),
+      'help',
+    ]),
+  ].sort()
 const secondWords = (commands: readonly Command[], first: string): readonly string[] =>
   commands.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []))
 const namesOf = ({ options }: Command): readonly OptionName[] => [...options, ...GLOBAL]
@@ -87,10 +94,10 @@ function zsh(commands: readonly Command[]): string {
   const arms = commands.map(
     (command) => `    ${quoted(command.name)}) _arguments -S ${namesOf(command).map(spec).join(' ')} '*: :_files' ;;`,
   )
-  const described = (list: readonly Command[], strip: string): string =>
+  const described = (list: readonly Pick<Command, 'name' | 'summary'>[], strip: string): string =>
     list.map(({ name, summary }) => quoted(`${name.slice(strip.length)}:${zshText(summary)}`)).join(' ')
   const groups = firstWords(commands).filter((first) => secondWords(commands, first).length > 0)
-  const singles = commands.filter(({ name }) => !name.includes(' '))
+  const singles = [...commands.filter(({ name }) => !name.includes(' ')), ...HANDED_OVER]
   const arm = (first: string): string =>
     `    ${first}) list=(${described(
       commands.filter(({ name }) => name.startsWith(`${first} `)),
@@ -152,6 +159,9 @@ function fish(commands: readonly Command[]): string {
     ...groups.map(
       (first) =>
         `complete -c millpond -n __fish_use_subcommand -a ${first} -d ${quoted(secondWords(commands, first).join(', '))}`,
+    ),
+    ...HANDED_OVER.map(
+      ({ name, summary }) => `complete -c millpond -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
     ),
     ...GLOBAL.map((name) => option(name, '')),
     ...lines,

@@ -1,5 +1,6 @@
 // Help, from the table of commands.
 import { COMMANDS, type Command, GROUPS } from '../commands/index.ts'
+import { HANDED_OVER } from '../hand-over.ts'
 import { tableLines } from '../terminal/table.ts'
 import { type Safe, styled, text } from '../terminal/text.ts'
 import { GLOBAL, type OptionName, optionOf } from './options.ts'
@@ -8,7 +9,7 @@ export function overview(width: number | undefined): readonly Safe[] {
   const sections = Object.entries(GROUPS).flatMap(([group, title]) => [
     text``,
     styled('bold', title),
-    ...rows(commandsOf(group), width),
+    ...rows([...(group === 'here' ? elsewhere : []), ...commandsOf(group)], width),
   ])
   return [
     text`millpond: inspect, explain, invalidate, warm and watch caches through their control plane`,
@@ -45,9 +46,15 @@ export function helpOf(
   ]
 }
 
+/** Their own help shows their arguments. */
+const elsewhere = HANDED_OVER.map((one) => ({ ...one, positionals: [] }))
+
 const commandsOf = (group: string): readonly Command[] => COMMANDS.filter((command) => command.group === group)
 
-function rows(commands: readonly Command[], width: number | undefined): readonly Safe[] {
+function rows(
+  commands: readonly Pick<Command, 'name' | 'positionals' | 'summary'>[],
+  width: number | undefined,
+): readonly Safe[] {
   const [, ...lines] = tableLines(
     [{ title: '' }, { title: '', gives: true }],
     commands.map(({ name, positionals, summary }) => [text`  ${[name, ...positionals].join(' ')}`, summary]),
