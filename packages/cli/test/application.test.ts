@@ -50,10 +50,10 @@ it('is warmed by view, endpoint, organisation and cache type', async () => {
 it('is counted and invalidated by organisation, and cleared by cache type', async () => {
   await desk.run(['warm', '--organization', '7', ...SHOP])
   const status = await desk.run(['status', '--organization', 'Acme\u202e', ...SHOP])
-  expect(status).toMatchObject({ code: 0, out: expect.stringContaining('shop holds of "Acme\\u202e" (7): 1 entries') })
+  expect(status).toMatchObject({ code: 0, out: expect.stringContaining('shop holds of "Acme\\u202e" (7): 1 entry') })
   expect(await desk.run(['invalidate', '--organization', '7', '--yes'])).toMatchObject({
     code: 0,
-    out: expect.stringContaining('1 keys'),
+    out: expect.stringContaining('1 key,'),
   })
   expect(await desk.shop.get('org:7')).toBeUndefined()
   expect(await desk.run(['clear', '--cache-type', 'stats'])).toMatchObject({

@@ -265,7 +265,7 @@ describe('an invalidation', () => {
   it('is planned and changes nothing with --dry-run; runs by the plan, is acknowledged, and is then explained with its actor', async () => {
     await desk.shop.set('plan:1', 1, { tags: ['planned'] })
     const dry = await desk.run(['invalidate', '--tags', 'planned', '--dry-run', ...SHOP])
-    expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/1 keys[\s\S]*Nothing was changed\./) })
+    expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/1 key, [\s\S]*Nothing was changed\./) })
     expect(await desk.shop.get('plan:1')).toBe(1)
     const done = await desk.run(['invalidate', '--tags', 'planned', '--yes', '--reason', 'price import', ...SHOP])
     expect(done).toMatchObject({
@@ -554,7 +554,7 @@ it('erases the data of a tenant, once its name was typed, and shows the receipt'
   const dry = await desk.run(['erase', '--tenant', 'acme', '--dry-run', ...DEEP], { as: 'admin' })
   expect(dry).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/deep: 1 entries in memory[\s\S]*Nothing was changed/),
+    out: expect.stringMatching(/deep: 1 entry in memory[\s\S]*Nothing was changed/),
   })
   const wrong = await desk.run(['erase', '--tenant', 'acme', ...DEEP], { as: 'admin', typed: ['acne'] })
   expect([wrong.code, await acme.get('plan')]).toEqual([9, 'gold'])

@@ -77,8 +77,9 @@ it('applies one change, writes what it found, and shows the undo', async () => {
   expect(again.out).toMatch(/not enough data: 0 reads so far/)
   const shown = await desk.run(['applied', '--cache-name', 'loop'], { as: 'viewer', columns: 200 })
   expect(shown.out).toMatch(
-    /predicted: \d+\.\d hits per 100 reads \(95 %: \d+\.\d to \d+\.\d\), from 12,000 reads since/,
+    /predicted: \d+\.\d hits per 100 reads \(95 %: \d+\.\d to \d+\.\d\), from 12,000 reads in 1 process since/,
   )
+  expect(shown.out).toMatch(/^\d\d:\d\d:\d\d op_\S+ by editor, completed: (at most 200 entries|policy [\w-]+)\n/)
   expect(shown.out).toMatch(/measured since: 0 reads so far: 10000 are needed/)
   // What was printed undoes it, once, for whom may; another change since then is not overwritten.
   expect((await desk.run(['operations', 'rollback', id], { as: 'viewer' })).code).toBe(4)

@@ -191,7 +191,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await served.cache.namespace('seen').set('seen:1', 1, { tags: ['seen'] })
     for (const [place, mark] of [
       ['', 'Which tier answers'],
-      ['keys/?by=tag&ns=seen', '1 entries scanned'],
+      ['keys/?by=tag&ns=seen', '1 entry scanned'],
       ['keys/?ns=seen&key=seen:1', 'Hidden.'],
       ['invalidate/?by=tag&value=seen', 'Your role cannot invalidate'],
       ['warm/', 'Runs'],

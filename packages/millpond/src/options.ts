@@ -28,6 +28,7 @@ export {
   whole,
   withMethods,
 } from './core/checks.ts'
+export { counted } from './core/counted.ts'
 export { type Duration, parseDuration } from './core/duration.ts'
 export { isError, show } from './core/errors.ts'
 export { showAddress } from './core/show-address.ts'

@@ -10,7 +10,7 @@ import { wrongUse } from '../failure.ts'
 import { type Asking, readSecret } from '../terminal/ask.ts'
 import type { Streams } from '../terminal/streams.ts'
 import { joined, styled, text } from '../terminal/text.ts'
-import { clock } from '../terminal/units.ts'
+import { clock, counted } from '../terminal/units.ts'
 
 export const whoami: Command = {
   name: 'whoami',
@@ -43,7 +43,7 @@ export const whoami: Command = {
       out.line(text`may: ${joined(textsAt(body, 'scopes'), ', ')}`)
       const [namespaces, most] = [textsAt(body, 'namespaces'), numberAt(body, 'max_keys')]
       if (namespaces.length > 0) out.line(text`only: ${joined(namespaces, ', ')}`)
-      if (most !== null) out.line(text`at most ${most} keys at a time`)
+      if (most !== null) out.line(text`at most ${counted(most, 'key')} at a time`)
     })
     return 'done'
   },
@@ -256,7 +256,7 @@ async function verified({ out }: Context, client: Client) {
   await out.answer('audit', body, () => {
     out.line(
       isWhole
-        ? text`${numberAt(body, 'rows') ?? 0} rows, intact up to ${numberAt(body, 'last', 'seq') ?? 0}: ${textAt(body, 'last', 'hash')}`
+        ? text`${counted(numberAt(body, 'rows') ?? 0, 'row')}, intact up to ${numberAt(body, 'last', 'seq') ?? 0}: ${textAt(body, 'last', 'hash')}`
         : styled('red', text`broken at ${numberAt(body, 'broken', 'seq') ?? 0}: ${textAt(body, 'broken', 'why')}`),
     )
     if (isWhole) out.note(text`store that number and hash elsewhere: they prove later that nothing was cut off`)

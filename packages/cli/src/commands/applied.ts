@@ -1,8 +1,9 @@
 // Changes of memory that were applied: what each was to bring, beside what it has brought.
 import type { Command } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
-import { type Safe, shownJson, text } from '../terminal/text.ts'
-import { clock, count, points } from '../terminal/units.ts'
+import { changeWords } from '../terminal/memory-change.ts'
+import { type Safe, text } from '../terminal/text.ts'
+import { clock, counted, points } from '../terminal/units.ts'
 
 export const applied: Command = {
   name: 'applied',
@@ -21,7 +22,7 @@ export const applied: Command = {
       if (data.length === 0) out.line(text`nothing has been applied to ${textAt(body, 'cache_name')}`)
       for (const row of data) {
         out.line(
-          text`${textAt(row, 'id')} ${clock(textAt(row, 'at'))} ${textAt(row, 'actor')}: ${shownJson(at(row, 'change'))} ${textAt(row, 'state')}`,
+          text`${clock(textAt(row, 'at'))} ${textAt(row, 'id')} by ${textAt(row, 'actor')}, ${textAt(row, 'state')}: ${changeWords(at(row, 'change'))}`,
         )
         out.line(text`  predicted: ${effect(row, 'predicted')}`)
         out.line(text`  measured since: ${effect(row, 'realised')}`)
@@ -36,5 +37,8 @@ function effect(row: Row, name: 'predicted' | 'realised'): Safe {
   const value = numberAt(row, name, 'hit_ratio_change', 'value')
   if (value === null) return text`${textAt(row, name, 'why') || 'not recorded'}`
   const end = (of: string): Safe => text`${points(numberAt(row, name, 'hit_ratio_change', of))}`
-  return text`${points(value)} hits per 100 reads (95 %: ${end('low')} to ${end('high')}), from ${count(numberAt(row, name, 'reads'))} reads since ${clock(textAt(row, name, 'from'))}`
+  const [nodes, all] = [numberAt(row, name, 'nodes') ?? 0, numberAt(row, name, 'of_nodes') ?? 0]
+  const where =
+    nodes < all ? `${nodes} of ${counted(all, 'process', 'processes')}` : counted(all, 'process', 'processes')
+  return text`${points(value)} hits per 100 reads (95 %: ${end('low')} to ${end('high')}), from ${counted(numberAt(row, name, 'reads'), 'read')} in ${where} since ${clock(textAt(row, name, 'from'))}`
 }

@@ -5,7 +5,7 @@ import type { Command, Context } from '../command.ts'
 import { type ExitName, wrongUse } from '../failure.ts'
 import { progressOn } from '../terminal/progress.ts'
 import { styled, text } from '../terminal/text.ts'
-import { bytes, count } from '../terminal/units.ts'
+import { bytes, count, counted } from '../terminal/units.ts'
 import { cdnPart, told } from './cdn-part.ts'
 
 type Assets = typeof import('@millpond/cdn/assets')
@@ -59,10 +59,10 @@ export const assetsUpload: Command = {
         for (const { path, why } of passedBy) out.note(styled('dim', text`skipped ${path}: ${why}`))
         const did = dryRun ? 'would be' : 'were'
         out.line(
-          text`${count(files)} files, ${count(unchanged)} unchanged: ${count(sent.length)} objects (${bytes(report.bytes)}) ${did} sent to ${store.name}`,
+          text`${counted(files, 'file')}, ${count(unchanged)} unchanged: ${counted(sent.length, 'object')} (${bytes(report.bytes)}) ${did} sent to ${store.name}`,
         )
         if (dropped.length > 0 || kept > 0)
-          out.line(text`${count(dropped.length)} old objects ${did} removed, ${count(kept)} are kept for now`)
+          out.line(text`${counted(dropped.length, 'old object')} ${did} removed, ${count(kept)} are kept for now`)
         if (dryRun) out.line(text`Nothing was changed.`)
         else if (manifestWritten !== undefined) out.line(text`manifest: ${manifestWritten}`)
       })

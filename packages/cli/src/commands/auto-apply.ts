@@ -2,8 +2,9 @@
 import type { Command } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
+import { changeWords } from '../terminal/memory-change.ts'
 import type { Output } from '../terminal/output.ts'
-import { shownJson, styled, text } from '../terminal/text.ts'
+import { styled, text } from '../terminal/text.ts'
 import { clock } from '../terminal/units.ts'
 
 export const autoApply: Command = {
@@ -63,7 +64,7 @@ function tell(out: Output, body: Row): void {
   )
   const [phase, why] = [textAt(body, 'state', 'phase'), textAt(body, 'state', 'why')]
   if (phase !== 'idle')
-    out.line(text`  ${phase} ${textAt(body, 'state', 'recommendation')}: ${shownJson(at(body, 'state', 'change'))}`)
+    out.line(text`  ${phase} ${textAt(body, 'state', 'recommendation')}: ${changeWords(at(body, 'state', 'change'))}`)
   if (isOn && why !== '') out.line(text`  ${why}`)
   for (const one of rowsAt(body, 'state', 'history')) {
     const [why, operation, back] = [textAt(one, 'why'), textAt(one, 'operation'), textAt(one, 'rolled_back_by')]

@@ -6,7 +6,7 @@ import { exitOf, followed, isRunning, SOON, tellOperation } from '../connection/
 import { at, numberAt, type Row, rowsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
-import { count, milliseconds } from '../terminal/units.ts'
+import { count, counted, milliseconds } from '../terminal/units.ts'
 
 const USUAL_MS = 60_000
 const KEYS = 1000
@@ -64,7 +64,7 @@ export const benchmark: Command = {
     await out.answer('benchmark', { operation, figures, missed, compared }, () => {
       tell(context, operation, figures, missed)
       for (const { name, before: was, now, is_worse } of compared ?? []) {
-        const words = text`${name} ${was.toPrecision(3)} -> ${now.toPrecision(3)}`
+        const words = text`${name} ${rounded(was)} -> ${rounded(now)}`
         out.line(is_worse ? styled('red', words) : words)
       }
     })
@@ -117,7 +117,7 @@ function tell(context: Context, operation: Row, figures: Figures | null, missed:
   tellOperation(context, operation)
   if (figures === null) return
   out.line(
-    text`${count(figures.operations)} operations in ${figures.seconds.toFixed(1)} s of work: ${styled('bold', count(Math.round(figures.ops_per_second)))} a second`,
+    text`${counted(figures.operations, 'operation')} in ${figures.seconds.toFixed(1)} s of work: ${styled('bold', count(Math.round(figures.ops_per_second)))} a second`,
   )
   out.table(
     [
@@ -185,3 +185,7 @@ function budgetOf(words: string): {
     text: words,
   }
 }
+
+/** Three digits; large numbers whole, not with an exponent. */
+const rounded = (value: number): string =>
+  value >= 1000 ? count(Math.round(value)) : String(Number(value.toPrecision(3)))

@@ -4,7 +4,7 @@ import { exitOf, followed, isRunning, SOON, tellOperation } from '../connection/
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { joined, text } from '../terminal/text.ts'
-import { bytes, clock, count, percent, seconds } from '../terminal/units.ts'
+import { bytes, clock, count, counted, percent, seconds } from '../terminal/units.ts'
 
 export const cdnPurge: Command = {
   name: 'cdn purge',
@@ -56,7 +56,7 @@ export const cdnPurge: Command = {
       const plan = at((await client.post('cdn/invalidate_cdn/', { ...body, dry_run: true })).body, 'plan')
       await out.answer('cdn.purge', { plan, operation: null }, () => {
         out.line(
-          text`${count(numberAt(plan, 'targets'))} targets at ${joined(textsAt(plan, 'edges'), ', ')}: would be accepted within ${seconds((numberAt(plan, 'takes_ms') ?? 0) / 1000)}`,
+          text`${counted(numberAt(plan, 'targets'), 'target')} at ${joined(textsAt(plan, 'edges'), ', ')}: would be accepted within ${seconds((numberAt(plan, 'takes_ms') ?? 0) / 1000)}`,
         )
         out.line(text`Nothing was changed.`)
       })
@@ -112,7 +112,7 @@ export const cdnStatus: Command = {
         out.line(text`Folder ${textAt(one, 'name')}: ${joined(can, ', ')}`)
       }
       for (const one of purges.slice(0, 10)) {
-        out.line(text`${clock(textAt(one, 'at'))} ${textAt(one, 'id')}: ${count(numberAt(one, 'targets'))} targets`)
+        out.line(text`${clock(textAt(one, 'at'))} ${textAt(one, 'id')}: ${counted(numberAt(one, 'targets'), 'target')}`)
         tellEdges(out, rowsAt(one, 'edges'))
       }
     })
@@ -182,7 +182,7 @@ export const cdnUpload: Command = {
       const of = (name: string) => numberAt(operation, 'result', name)
       const did = given.flag('dry-run') ? 'would be' : 'were'
       out.line(
-        text`${count(of('files'))} files, ${count(of('unchanged'))} unchanged: ${count(of('sent'))} objects (${bytes(of('bytes'))}) ${did} sent`,
+        text`${counted(of('files'), 'file')}, ${count(of('unchanged'))} unchanged: ${counted(of('sent'), 'object')} (${bytes(of('bytes'))}) ${did} sent`,
       )
     })
     return exitOf(operation)
@@ -215,7 +215,7 @@ export const cdnImages: Command = {
         out.error(text`${textAt(row, 'path')}: ${textAt(row, 'message')}`)
       const of = (name: string) => numberAt(operation, 'result', name)
       out.line(
-        text`${count(of('images'))} pictures: ${count(of('made'))} made, ${count(of('unchanged'))} unchanged, ${count(of('failed'))} failed; ${bytes(of('bytes_before'))} before, ${bytes(of('bytes_after'))} after`,
+        text`${counted(of('images'), 'picture')}: ${count(of('made'))} made, ${count(of('unchanged'))} unchanged, ${count(of('failed'))} failed; ${bytes(of('bytes_before'))} before, ${bytes(of('bytes_after'))} after`,
       )
     })
     return exitOf(operation)
@@ -288,7 +288,7 @@ function healthOf(row: Row | undefined): string {
 function tellEdges(out: Context['out'], edges: readonly Row[]): void {
   for (const one of edges) {
     out.line(
-      text`  ${textAt(one, 'edge')}: ${textAt(one, 'state')}, ${count(numberAt(one, 'purged'))} of ${count(numberAt(one, 'targets'))} in ${count(numberAt(one, 'requests'))} requests`,
+      text`  ${textAt(one, 'edge')}: ${textAt(one, 'state')}, ${count(numberAt(one, 'purged'))} of ${count(numberAt(one, 'targets'))} in ${counted(numberAt(one, 'requests'), 'request')}`,
     )
     for (const failure of rowsAt(one, 'failures'))
       out.line(text`    ${joined(textsAt(failure, 'targets'), ', ')}: ${textAt(failure, 'message')}`)

@@ -8,7 +8,7 @@ import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { type ExitName, Failure, wrongUse } from '../failure.ts'
 import { readInput } from '../terminal/ask.ts'
 import { type Part, sentence, shownJson, styled, text } from '../terminal/text.ts'
-import { bytes } from '../terminal/units.ts'
+import { bytes, times } from '../terminal/units.ts'
 import { configurations, named } from './config.ts'
 import { makeSure } from './confirm.ts'
 
@@ -87,7 +87,7 @@ function tellChanges(out: Context['out'], changes: readonly Change[]): void {
         out.line(
           styled(
             'yellow',
-            text`  ${textAt(effect, 'node')} would load ${loads > 0 ? 'at least ' : 'about '}${Math.abs(loads)} times a second ${loads > 0 ? 'more' : 'less'} than now`,
+            text`  ${textAt(effect, 'node')} would load ${loads > 0 ? 'at least ' : 'about '}${times(Math.abs(loads))} a second ${loads > 0 ? 'more' : 'less'} than now`,
           ),
         )
       for (const drop of rowsAt(effect, 'drops'))
@@ -138,7 +138,9 @@ export const configValidate: Command = {
     const documents = await documentsIn(context)
     await planOf(await context.client(), documents)
     await context.out.answer('config.validate', { valid: true }, () =>
-      context.out.line(text`${documents.length} configurations, all valid`),
+      context.out.line(
+        documents.length === 1 ? text`1 configuration, valid` : text`${documents.length} configurations, all valid`,
+      ),
     )
     return 'done'
   },

@@ -5,7 +5,7 @@ import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../co
 import { Failure, wrongUse } from '../failure.ts'
 import { ask } from '../terminal/ask.ts'
 import { joined, type Safe, styled, text } from '../terminal/text.ts'
-import { count } from '../terminal/units.ts'
+import { count, counted } from '../terminal/units.ts'
 import { putInPlace } from './export.ts'
 import { keysFrom } from './key-file.ts'
 
@@ -70,7 +70,7 @@ function tellPlan(out: Context['out'], plan: unknown): void {
   out.line(text`Plan ${textAt(plan, 'id')}: everything of ${styled('bold', textAt(plan, 'confirm'))}`)
   for (const cache of rowsAt(plan, 'caches')) {
     out.line(
-      text`  ${textAt(cache, 'cache_name')}: ${numberAt(cache, 'entries') ?? 0} entries in memory; its tiers are searched, twice`,
+      text`  ${textAt(cache, 'cache_name')}: ${counted(numberAt(cache, 'entries') ?? 0, 'entry', 'entries')} in memory; its tiers are searched, twice`,
     )
     const spaces = countsAt(cache, 'by_namespace').map(([name, n]) => text`${name} ${n}`)
     if (spaces.length > 0) out.line(text`    ${joined(spaces, ', ')}`)

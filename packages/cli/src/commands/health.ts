@@ -3,10 +3,11 @@ import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { type ExitName, Failure } from '../failure.ts'
-import { shown, styled, text } from '../terminal/text.ts'
-import { milliseconds } from '../terminal/units.ts'
+import { plain, shown, styled, text } from '../terminal/text.ts'
+import { count, counted, milliseconds } from '../terminal/units.ts'
 import { configurations } from './config.ts'
 import { putInPlace } from './export.ts'
+import { partWords } from './health-part.ts'
 import { healthWords } from './status.ts'
 
 export const healthCheck: Command = {
@@ -39,11 +40,11 @@ export const healthCheck: Command = {
         out.line(
           text`${styled('bold', textAt(cache, 'cache_name'))} ${textAt(cache, 'status')}, ${healthWords({ health: cache })}`,
         )
-        for (const part of rowsAt(cache, 'parts')) out.line(partWords(part))
+        for (const part of rowsAt(cache, 'parts')) out.line(judged(part))
       }
       if (caches.length === 0) out.line(text`no cache is attached`)
       for (const one of connections ?? []) tellTest(out, one)
-      if (alerts !== null) out.line(text`${alerts.length} ${alerts.length === 1 ? 'alert fires' : 'alerts fire'}`)
+      if (alerts !== null) out.line(text`${counted(alerts.length, 'alert fires', 'alerts fire')}`)
       for (const alert of alerts ?? [])
         out.line(styled('red', text`  ${textAt(alert, 'severity')}: ${textAt(alert, 'message')}`))
     })
@@ -51,16 +52,12 @@ export const healthCheck: Command = {
   },
 }
 
-const short = (value: number | null): string => (value === null ? '-' : String(Number(value.toPrecision(3))))
-
-function partWords(part: Row) {
-  const name = textAt(part, 'name')
-  const detail = textAt(part, 'detail')
-  if (textAt(part, 'state') !== 'known')
-    return styled('dim', text`  ? ${name}: ${detail === '' ? 'not known' : detail}`)
+function judged(part: Row) {
+  if (textAt(part, 'state') !== 'known') return styled('dim', text`  ? ${partWords(part)}`)
   const deduction = numberAt(part, 'deduction') ?? 0
-  const words = text`  ${deduction === 0 ? 'ok' : `-${Math.round(deduction)}`} ${name} ${short(numberAt(part, 'value'))} (target ${short(numberAt(part, 'target'))})${detail === '' ? text`` : text`: ${detail}`}`
-  return deduction === 0 ? words : styled('yellow', words)
+  return deduction === 0
+    ? text`  ok ${partWords(part)}`
+    : styled('yellow', text`  -${count(deduction)} ${partWords(part)}`)
 }
 
 /** What can be tested: running caches, and configurations of others. */
@@ -152,10 +149,7 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
       cases: rowsAt(cache, 'parts').map((part) => ({
         name: textAt(part, 'name'),
         skipped: textAt(part, 'state') === 'known' ? undefined : textAt(part, 'detail') || 'not known',
-        fault:
-          (numberAt(part, 'deduction') ?? 0) > 0
-            ? `${short(numberAt(part, 'value'))} (target ${short(numberAt(part, 'target'))}) ${textAt(part, 'detail')}`
-            : undefined,
+        fault: (numberAt(part, 'deduction') ?? 0) > 0 ? plain(partWords(part)) : undefined,
       })),
     })),
     ...connections.map((one) => ({
@@ -169,7 +163,7 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
     })),
   ]
   const lines = suites.flatMap(({ name, cases }) => [
-    `  <testsuite name="${xml(name)}" tests="${cases.length}" failures="${counted(cases, 'fault')}" skipped="${counted(cases, 'skipped')}">`,
+    `  <testsuite name="${xml(name)}" tests="${cases.length}" failures="${casesWith(cases, 'fault')}" skipped="${casesWith(cases, 'skipped')}">`,
     ...cases.map((one) => `    <testcase classname="${xml(name)}" name="${xml(one.name)}"${outcome(one)}`),
     '  </testsuite>',
   ])
@@ -189,7 +183,7 @@ interface Case {
   readonly skipped: string | undefined
 }
 
-const counted = (cases: readonly Case[], how: 'fault' | 'skipped'): number =>
+const casesWith = (cases: readonly Case[], how: 'fault' | 'skipped'): number =>
   cases.filter((one) => one[how] !== undefined).length
 
 function outcome({ fault, skipped }: Case): string {

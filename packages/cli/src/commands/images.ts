@@ -5,7 +5,7 @@ import type { Command } from '../command.ts'
 import { type ExitName, wrongUse } from '../failure.ts'
 import { progressOn } from '../terminal/progress.ts'
 import { sentence, styled, text } from '../terminal/text.ts'
-import { bytes, count, percent } from '../terminal/units.ts'
+import { bytes, count, counted, percent } from '../terminal/units.ts'
 import { cdnPart, told } from './cdn-part.ts'
 
 type Images = typeof import('@millpond/cdn/images')
@@ -50,7 +50,7 @@ export const imagesOptimize: Command = {
         for (const { path, why } of passedBy) out.note(styled('dim', text`skipped ${path}: ${why}`))
         for (const { message } of failed) out.error(styled('red', sentence(message.replace(/^(?:\[\w+\] )+/, ''))))
         out.line(
-          text`${count(report.images)} pictures: ${count(made)} made, ${count(unchanged)} unchanged, ${count(failed.length)} failed`,
+          text`${counted(report.images, 'picture')}: ${count(made)} made, ${count(unchanged)} unchanged, ${count(failed.length)} failed`,
         )
         if (bytesBefore > 0)
           out.line(

@@ -6,7 +6,7 @@ import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../co
 import { type ExitName, Failure, wrongUse } from '../failure.ts'
 import { ask } from '../terminal/ask.ts'
 import { joined, type Part, styled, text } from '../terminal/text.ts'
-import { bytes, count } from '../terminal/units.ts'
+import { bytes, count, counted, times } from '../terminal/units.ts'
 import { makeSure } from './confirm.ts'
 import { keysFrom } from './key-file.ts'
 import { namesIn } from './organization.ts'
@@ -135,7 +135,7 @@ async function confirmed(context: Context, plan: unknown, isClear: boolean): Pro
     const name = names.length === 1 ? (names[0] ?? 'all') : 'all'
     const typed =
       given.text('confirm') ??
-      (await ask(asking, text`To invalidate ${count(keys)} keys, type ${styled('bold', name)}:`, '--force'))
+      (await ask(asking, text`To invalidate ${counted(keys, 'key')}, type ${styled('bold', name)}:`, '--force'))
     if (typed.trim() !== name)
       throw new Failure('unconfirmed', `${JSON.stringify(typed)} is not ${JSON.stringify(name)}: nothing was changed`)
     return wanted
@@ -144,7 +144,11 @@ async function confirmed(context: Context, plan: unknown, isClear: boolean): Pro
     const option = `--confirm ${JSON.stringify(wanted)}`
     const typed =
       given.text('confirm') ??
-      (await ask(asking, text`The plan has ${count(keys)} keys. To run it, type ${styled('bold', wanted)}:`, option))
+      (await ask(
+        asking,
+        text`The plan has ${counted(keys, 'key')}. To run it, type ${styled('bold', wanted)}:`,
+        option,
+      ))
     if (typed.trim() !== wanted)
       throw new Failure('unconfirmed', `${JSON.stringify(typed)} is not ${JSON.stringify(wanted)}: nothing was changed`)
     return wanted
@@ -172,14 +176,14 @@ function tellPlan(out: Context['out'], plan: unknown): void {
   const caches = rowsAt(plan, 'caches')
   const sum = (name: string): number => caches.reduce((all, cache) => all + (numberAt(cache, name) ?? 0), 0)
   out.line(
-    text`Plan ${textAt(plan, 'id')}, ${textAt(plan, 'mode')}: ${exact ? text`` : text`at least `}${styled('bold', count(numberAt(plan, 'keys')))} keys, ${bytes(sum('bytes'))}, read ${count(sum('reads_per_second'))} times a second`,
+    text`Plan ${textAt(plan, 'id')}, ${textAt(plan, 'mode')}: ${exact ? text`` : text`at least `}${styled('bold', counted(numberAt(plan, 'keys'), 'key'))}, ${bytes(sum('bytes'))}, read ${times(sum('reads_per_second'))} a second`,
   )
   for (const cache of caches) {
     const spaces = countsAt(cache, 'by_namespace')
       .slice(0, 6)
       .map(([name, n]) => text`${name} ${count(n)}`)
     out.line(
-      text`  ${textAt(cache, 'cache_name')}: ${spaces.length === 0 ? text`${count(numberAt(cache, 'keys'))} keys` : joined(spaces, ', ')}`,
+      text`  ${textAt(cache, 'cache_name')}: ${spaces.length === 0 ? text`${counted(numberAt(cache, 'keys'), 'key')}` : joined(spaces, ', ')}`,
     )
     const cascade = textsAt(cache, 'cascade').slice(0, 10)
     if (cascade.length > 0) out.line(text`    with the tags ${joined(cascade, ', ')}`)
@@ -219,8 +223,8 @@ function tellRun(context: Context, operation: Row): void {
 /** Tags and patterns touch no entry: they are numbers that entries are compared with. */
 function droppedWords(result: unknown): Part {
   const removed = numberAt(result, 'removed') ?? 0
-  if (at(result, 'is_exact') === true) return text`${count(removed)} entries dropped`
-  return removed === 0 ? text`forgotten` : text`invalidated, ${count(removed)} entries dropped at once`
+  if (at(result, 'is_exact') === true) return text`${counted(removed, 'entry', 'entries')} dropped`
+  return removed === 0 ? text`forgotten` : text`invalidated, ${counted(removed, 'entry', 'entries')} dropped at once`
 }
 
 function nodeWords(node: Row): Part {

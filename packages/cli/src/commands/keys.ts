@@ -5,7 +5,7 @@ import { list } from '../connection/pages.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { Failure } from '../failure.ts'
 import { joined, type Part, type Safe, sentence, shownJson, styled, text } from '../terminal/text.ts'
-import { bytes, clock, count, percent, seconds } from '../terminal/units.ts'
+import { bytes, clock, count, counted, percent, seconds } from '../terminal/units.ts'
 import { differenceLines, differences } from './compared.ts'
 
 const where = ({ given }: Context) => ({ cache_name: given.text('cache-name'), namespace: given.text('namespace') })
@@ -90,7 +90,9 @@ export const top: Command = {
         ]),
       )
       if (at(body, 'is_complete') !== true)
-        out.note(text`memory was not fully scanned (${count(numberAt(body, 'scanned'))} entries): some may be missing`)
+        out.note(
+          text`memory was not fully scanned (${counted(numberAt(body, 'scanned'), 'entry', 'entries')}): some may be missing`,
+        )
     })
     return 'done'
   },

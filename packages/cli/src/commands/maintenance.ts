@@ -5,7 +5,7 @@ import { followed, SOON } from '../connection/follow.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { joined, type Safe, styled, text } from '../terminal/text.ts'
-import { count, milliseconds, percent } from '../terminal/units.ts'
+import { count, counted, milliseconds, percent } from '../terminal/units.ts'
 import { makeSure } from './confirm.ts'
 import { coverage, tellCoverage } from './organization.ts'
 
@@ -30,12 +30,12 @@ export const cleanup: Command = {
     const all = countsAt(plan, 'removed').reduce((sum, [, n]) => sum + n, 0)
     if (given.flag('dry-run') || all === 0) {
       await out.answer('cleanup', plan, () => {
-        out.line(text`Older than ${days} days: ${joined(words, ', ')}`)
+        out.line(text`Older than ${counted(days, 'day')}: ${joined(words, ', ')}`)
         out.line(text`Nothing was changed.`)
       })
       return 'done'
     }
-    out.line(text`Older than ${days} days: ${joined(words, ', ')}`)
+    out.line(text`Older than ${counted(days, 'day')}: ${joined(words, ', ')}`)
     await makeSure(context, text`Remove them?`)
     const { body: done } = await client.post('maintenance/cleanup/', { ...body, dry_run: false })
     await out.answer('cleanup', done, () => out.line(text`removed`))

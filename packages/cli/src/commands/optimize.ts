@@ -5,7 +5,7 @@ import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import type { ExitName } from '../failure.ts'
 import { type Safe, shownJson, styled, text } from '../terminal/text.ts'
-import { count, percent, points } from '../terminal/units.ts'
+import { count, counted, percent, points } from '../terminal/units.ts'
 import { putInPlace } from './export.ts'
 
 interface Applied {
@@ -106,7 +106,7 @@ function leftOut(cache: Row): Safe {
   const many = numberAt(cache, 'left_out') ?? 0
   return many === 0
     ? text``
-    : text` with so high an impact: ${count(many)} ${many === 1 ? 'recommendation has' : 'recommendations have'} a lower one, which a smaller --min-impact-score shows`
+    : text` with so high an impact: ${counted(many, 'recommendation has', 'recommendations have')} a lower one, which a smaller --min-impact-score shows`
 }
 
 function tellNode(out: Context['out'], row: Row): void {

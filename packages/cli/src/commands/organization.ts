@@ -5,7 +5,7 @@ import type { Client } from '../connection/client.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import type { ExitName } from '../failure.ts'
 import { joined, styled, text } from '../terminal/text.ts'
-import { bytes, count } from '../terminal/units.ts'
+import { bytes, count, counted, times } from '../terminal/units.ts'
 
 /** In the API's form. */
 export const namesIn = ({ given }: Context): Row => ({
@@ -27,7 +27,7 @@ export function tellCoverage({ out, given }: Context, data: readonly Row[]): voi
     const least = at(row, 'is_exact') === true ? text`` : text`at least `
     const name = given.text('organization') ?? ''
     out.line(
-      text`${styled('bold', textAt(row, 'cache_name'))} holds of ${name}${textAt(row, 'id') === name ? text`` : text` (${textAt(row, 'id')})`}: ${least}${count(numberAt(row, 'entries'))} entries, ${bytes(numberAt(row, 'bytes'))}, read ${count(numberAt(row, 'reads_per_second'))} times a second`,
+      text`${styled('bold', textAt(row, 'cache_name'))} holds of ${name}${textAt(row, 'id') === name ? text`` : text` (${textAt(row, 'id')})`}: ${least}${counted(numberAt(row, 'entries'), 'entry', 'entries')}, ${bytes(numberAt(row, 'bytes'))}, read ${times(numberAt(row, 'reads_per_second'))} a second`,
     )
     const spaces = countsAt(row, 'by_namespace').map(([space, n]) => text`${space} ${count(n)}`)
     if (spaces.length > 0) out.line(text`  ${joined(spaces, ', ')}`)

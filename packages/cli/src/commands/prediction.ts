@@ -4,7 +4,7 @@ import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import type { ExitName } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
-import { count, percent } from '../terminal/units.ts'
+import { count, percent, times } from '../terminal/units.ts'
 import { exitFor, tellWhyNothing } from './not-running.ts'
 
 export const prediction: Command = {
@@ -63,7 +63,7 @@ function tell(out: Context['out'], node: Row): void {
     text`    misses avoided relative to memory without it: ${share('benefit')}; correct predictions: ${share('accuracy')}`,
   )
   out.line(
-    text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} wasted; switched off ${timesOf(numberAt(said, 'closings'))}`,
+    text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} wasted; switched off ${times(numberAt(said, 'closings'))}`,
   )
   const isKeeping = at(said, 'is_keeping')
   if (typeof isKeeping === 'boolean')
@@ -73,5 +73,3 @@ function tell(out: Context['out'], node: Row): void {
   const fault = textAt(said, 'model_fault')
   if (fault !== '') out.line(text`    a custom model is no longer used: ${fault}`)
 }
-
-const timesOf = (many: number | null): string => (many === 1 ? 'once' : `${count(many)} times`)

@@ -2,7 +2,7 @@
 import type { Command } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { joined, type Part, styled, text } from '../terminal/text.ts'
-import { bytes, count, milliseconds } from '../terminal/units.ts'
+import { bytes, count, counted, milliseconds } from '../terminal/units.ts'
 import { makeSure } from './confirm.ts'
 
 export const regionsList: Command = {
@@ -150,7 +150,7 @@ const whyOf = (error: string): Part => (error === '' ? '' : text` (${error})`)
 
 function fillWords(filling: unknown): Part {
   if (typeof filling !== 'object' || filling === null) return '-'
-  const words = text`${count(numberAt(filling, 'copied'))} of ${count(numberAt(filling, 'keys'))} keys of ${textAt(filling, 'from')}, ${bytes(numberAt(filling, 'bytes'))}`
+  const words = text`${count(numberAt(filling, 'copied'))} of ${counted(numberAt(filling, 'keys'), 'key')} of ${textAt(filling, 'from')}, ${bytes(numberAt(filling, 'bytes'))}`
   const error = textAt(filling, 'error')
   return error !== ''
     ? styled('red', text`${words}: ${error}`)

@@ -3,7 +3,7 @@ import type { Command, Context } from '../command.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { joined, type Safe, styled, text } from '../terminal/text.ts'
-import { bytes, count, milliseconds, percent, seconds } from '../terminal/units.ts'
+import { bytes, counted, milliseconds, percent, seconds, times } from '../terminal/units.ts'
 import { putInPlace } from './export.ts'
 import { tellTrend } from './trends.ts'
 
@@ -54,7 +54,7 @@ function tellReport(out: Context['out'], kept: Row): void {
     text`${styled('bold', textAt(of, 'cache_name'))} ${textAt(kept, 'id')}: ${seconds(numberAt(of, 'seconds_seen'))} of data up to ${textAt(of, 'to')}`,
   )
   out.line(
-    text`  hits ${percent(numberAt(did, 'hit_ratio'))}${before === null ? text`` : text` (before: ${percent(before)})`}, ${count(numberAt(did, 'loads'))} loads of ${milliseconds(numberAt(did, 'load_avg_ms'))}, a get ${milliseconds(numberAt(did, 'get_avg_ms'))}, saved ${seconds(numberAt(did, 'saved_seconds'))}`,
+    text`  hits ${percent(numberAt(did, 'hit_ratio'))}${before === null ? text`` : text` (before: ${percent(before)})`}, ${counted(numberAt(did, 'loads'), 'load')} of ${milliseconds(numberAt(did, 'load_avg_ms'))}, a get ${milliseconds(numberAt(did, 'get_avg_ms'))}, saved ${seconds(numberAt(did, 'saved_seconds'))}`,
   )
   for (const one of rowsAt(of, 'bottlenecks'))
     out.line(text`  ${styled('yellow', textAt(one, 'detail'))}: ${textAt(one, 'remedy')}`)
@@ -66,7 +66,7 @@ function tellReport(out: Context['out'], kept: Row): void {
         ? text``
         : text`, ${held.length} of ${types} kinds${missing.length === 0 ? text`` : text` (not ${joined(missing.slice(0, SHOWN), ', ')})`}`
     out.line(
-      text`  ${textAt(one, 'scope')} ${textAt(one, 'name')}: ${count(numberAt(one, 'entries'))} entries, ${bytes(numberAt(one, 'bytes'))}${share}`,
+      text`  ${textAt(one, 'scope')} ${textAt(one, 'name')}: ${counted(numberAt(one, 'entries'), 'entry', 'entries')}, ${bytes(numberAt(one, 'bytes'))}${share}`,
     )
   }
   for (const one of rowsAt(of, 'ttl', 'namespaces').filter((space) =>
@@ -78,15 +78,15 @@ function tellReport(out: Context['out'], kept: Row): void {
   const patterns = rowsAt(of, 'invalidations', 'patterns').slice(0, SHOWN)
   if (patterns.length > 0)
     out.line(
-      text`  ${count(numberAt(of, 'invalidations', 'operations'))} invalidations: ${joined(
-        patterns.map((one) => text`${textAt(one, 'by')} ${textAt(one, 'name')} ${count(numberAt(one, 'times'))} times`),
+      text`  ${counted(numberAt(of, 'invalidations', 'operations'), 'invalidation')}: ${joined(
+        patterns.map((one) => text`${textAt(one, 'by')} ${textAt(one, 'name')} ${times(numberAt(one, 'times'))}`),
         ', ',
       )}`,
     )
   const [perDay, full] = [numberAt(of, 'growth', 'bytes_per_day'), numberAt(of, 'growth', 'full_in_days')]
   if (perDay !== null)
     out.line(
-      text`  ${perDay < 0 ? 'shrinks' : 'grows'} by ${bytes(Math.abs(perDay))} a day${full === null ? text`` : text`: full in ${count(full)} days`}`,
+      text`  ${perDay < 0 ? 'shrinks' : 'grows'} by ${bytes(Math.abs(perDay))} a day${full === null ? text`` : text`: full in ${counted(full, 'day')}`}`,
     )
   for (const one of rowsAt(of, 'trends').filter((row) => ['rising', 'falling'].includes(textAt(row, 'direction'))))
     tellTrend(out, one)

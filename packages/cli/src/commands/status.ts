@@ -5,7 +5,8 @@ import type { Client } from '../connection/client.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import type { ExitName } from '../failure.ts'
 import { joined, type Part, type Safe, styled, text } from '../terminal/text.ts'
-import { bytes, clock, count, milliseconds, percent } from '../terminal/units.ts'
+import { bytes, clock, count, counted, milliseconds, percent } from '../terminal/units.ts'
+import { partWords } from './health-part.ts'
 import { ofOrganization } from './organization.ts'
 
 const EVERY_MS = 2000
@@ -70,17 +71,16 @@ function tell(out: Context['out'], cache: Row, firing: readonly Row[]): void {
   const own = firing.filter((alert) => textAt(alert, 'cache_name') === name)
   const late = textsAt(cache, 'nodes', 'late')
   const all = numberAt(cache, 'nodes', 'total') ?? 0
-  const alerts =
-    own.length === 0 ? text`no alerts` : styled('red', text`${own.length} ${own.length === 1 ? 'alert' : 'alerts'}`)
+  const alerts = own.length === 0 ? text`no alerts` : styled('red', counted(own.length, 'alert'))
   out.line(
-    text`${styled('bold', name)}   health ${healthWords(cache)}   ${alerts}   ${all - late.length}/${all} nodes   as of ${clock(textAt(cache, 'as_of'))}`,
+    text`${styled('bold', name)}   health ${healthWords(cache)}   ${alerts}   ${late.length === 0 ? '' : `${all - late.length} of `}${counted(all, 'process', 'processes')}   as of ${clock(textAt(cache, 'as_of'))}`,
   )
   const unseen = textAt(cache, 'nodes', 'unseen')
   if (late.length > 0) out.line(styled('yellow', text`late: ${joined(late, ', ')}`))
   if (unseen !== '') out.line(styled('yellow', text`other processes are not visible: ${unseen}`))
   for (const part of rowsAt(cache, 'health', 'parts'))
     if ((numberAt(part, 'deduction') ?? 0) > 0)
-      out.line(text`  -${count(numberAt(part, 'deduction'))} ${textAt(part, 'name')} ${dim(textAt(part, 'detail'))}`)
+      out.line(text`  -${count(numberAt(part, 'deduction'))} ${partWords(part)}`)
   for (const alert of own) out.line(styled('red', text`  ${textAt(alert, 'severity')}: ${textAt(alert, 'message')}`))
   out.table(
     COLUMNS,
@@ -94,8 +94,6 @@ function tell(out: Context['out'], cache: Row, firing: readonly Row[]): void {
   out.line(text`${recent.length > 0 ? 'Misses in the last minute' : 'Misses'}: ${joined(shares, ', ')}`)
   out.note(text`-> "millpond top --by misses" says where, "millpond explain KEY" why, "millpond monitor" shows it live`)
 }
-
-const dim = (words: string): Part => (words === '' ? text`` : styled('dim', words))
 
 export function healthWords(cache: Row): Safe {
   const [from, to] = [numberAt(cache, 'health', 'score', 'from'), numberAt(cache, 'health', 'score', 'to')]

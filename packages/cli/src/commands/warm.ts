@@ -5,7 +5,7 @@ import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { joined, styled, text } from '../terminal/text.ts'
-import { count } from '../terminal/units.ts'
+import { count, counted } from '../terminal/units.ts'
 import { ofApplication } from './application.ts'
 import { keysFrom } from './key-file.ts'
 
@@ -53,7 +53,7 @@ export const warm: Command = {
     if (given.flag('dry-run')) {
       await out.answer('warm', { keys, operations: [] }, () => {
         out.line(
-          text`${count(keys.length)} keys would be loaded, except those that are fresh: ${joined(keys.slice(0, 10), ', ')}${keys.length > 10 ? text`, ...` : text``}`,
+          text`${counted(keys.length, 'key')} would be loaded, except those that are fresh: ${joined(keys.slice(0, 10), ', ')}${keys.length > 10 ? text`, ...` : text``}`,
         )
         out.line(text`Nothing was changed.`)
       })

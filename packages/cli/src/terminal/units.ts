@@ -26,6 +26,13 @@ export const points = (difference: Known): string =>
 export const count = (value: Known): string =>
   value === null || value === undefined ? NONE : value.toLocaleString('en-US', { maximumFractionDigits: 1 })
 
+/** A count with its noun: `1 key`, `12,000 entries`. */
+export const counted = (value: Known, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`
+
+/** How often: `once`, `12 times`. */
+export const times = (value: Known): string => (value === 1 ? 'once' : `${count(value)} times`)
+
 export function milliseconds(value: Known): string {
   if (value === null || value === undefined) return NONE
   if (value >= 1000) return `${(value / 1000).toFixed(value >= 10_000 ? 0 : 1)} s`

@@ -1,5 +1,6 @@
 // What a principal may grant: never more than it has itself. A token with a subset of a role's permissions, or a user
 // who is limited to some caches, must not create one without those limits.
+import { counted } from 'millpond/options'
 import { appendAudit, type Caller } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import type { Store, Writer } from '../store/store.ts'
@@ -21,7 +22,7 @@ export async function createUser(
   if (own !== undefined && (namespaces === undefined || namespaces.some((one) => !own.includes(one))))
     throw tooMuch(principal, `that user would not be limited to ${own.join(', ')}`)
   if (principal.maxKeys !== undefined && (maxKeys ?? Number.POSITIVE_INFINITY) > principal.maxKeys)
-    throw tooMuch(principal, `that user might invalidate more than ${principal.maxKeys} keys at a time`)
+    throw tooMuch(principal, `that user might invalidate more than ${counted(principal.maxKeys, 'key')} at a time`)
   const taken = await tx.selectFrom('users').select('id').where('name', '=', name).executeTakeFirst()
   if (taken !== undefined)
     throw new Problem(
@@ -57,7 +58,7 @@ export function grantable(
   if (own !== undefined && (theirs === undefined || theirs.some((one) => !own.includes(one))))
     throw tooMuch(principal, `${owner.name} is not limited to ${own.join(', ')}`)
   if (maxKeys !== undefined && (owner.max_keys ?? Number.POSITIVE_INFINITY) > maxKeys)
-    throw tooMuch(principal, `${owner.name} may invalidate more than ${maxKeys} keys at a time`)
+    throw tooMuch(principal, `${owner.name} may invalidate more than ${counted(maxKeys, 'key')} at a time`)
   const beyond = asked?.find((scope) => !principal.scopes.has(scope))
   if (beyond !== undefined) throw tooMuch(principal, `it would have ${beyond}`)
   if (asked !== undefined) return asked

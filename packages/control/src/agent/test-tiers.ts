@@ -77,7 +77,7 @@ function tryEntry(cache: Cache): Promise<Pick<Answered['test'], 'steps' | 'warni
       }
       await step('all', 'look', looks, () => {
         const { p50Ms, p99Ms } = pings.times.view()
-        return `p50 ${p50Ms.toPrecision(2)} ms, p99 ${p99Ms.toPrecision(2)} ms of ${PINGS} probes of every tier`
+        return `p50 ${short(p50Ms)} ms, p99 ${short(p99Ms)} ms of ${PINGS} probes of every tier`
       })
       await step('all', 'delete', async () => {
         await space.delete(key)
@@ -121,3 +121,6 @@ const whyNot = (
   held === undefined
     ? 'it was not asked'
     : [held.state, held.cause, held.detail].filter((part) => part !== undefined).join(': ')
+
+/** Two digits, without an exponent. */
+const short = (ms: number): string => String(ms >= 100 ? Math.round(ms) : Number(ms.toPrecision(2)))

@@ -1,5 +1,6 @@
 // Evaluates the rules: bad twice in a row raises an alert, clearly good three times in a row resolves it.
 
+import { counted } from 'millpond/options'
 import { verifyAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { joined, lastOf, type Point } from '../metrics/collector.ts'
@@ -166,7 +167,7 @@ export class Evaluator {
         rule: 'refused_credentials',
         subject: '',
         value: this.#refused(),
-        message: (value) => `${value} calls in a minute had unknown credentials`,
+        message: (value) => `${counted(value, 'call')} in a minute had unknown credentials`,
       },
       {
         rule: 'audit_broken',

@@ -1,6 +1,7 @@
 // Applies advice automatically where this is allowed: one change at a time, compared with the figures before it, and
 // rolled back if it does harm.
 import { judgeChange } from 'millpond/insight'
+import { counted } from 'millpond/options'
 import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
 import { type AskedPlan, memoryChange } from '../agent/requests.ts'
@@ -129,7 +130,7 @@ export class AutoApply {
       return 'an experiment is running: two changes at a time would disturb each other'
     const by = await this.#changedBy(cache, now - settings.hands_off_seconds * 1000)
     if (by !== undefined)
-      return `${by} changed the cache recently, and changes made by people are left alone for ${Math.round(settings.hands_off_seconds / 360) / 10} hours (hands_off_seconds)`
+      return `${by} changed the cache recently, and changes made by people are left alone for ${counted(Math.round(settings.hands_off_seconds / 360) / 10, 'hour')} (hands_off_seconds)`
     const says = await askInsight(this.#control, cache, 'analyze', { days: 7 }).catch((error: unknown) => {
       if (error instanceof Problem) return error.message
       throw error
@@ -201,7 +202,7 @@ export class AutoApply {
         settings,
         state,
         'not_enough_evidence',
-        `${reads} reads since the change: ${LEAST_READS} are needed to keep it`,
+        `${counted(reads, 'read')} since the change: ${LEAST_READS} are needed to keep it`,
       )
     }
     if (judged.loss !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.loss)

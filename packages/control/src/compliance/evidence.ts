@@ -1,4 +1,5 @@
 // The evidence for a control: facts that are looked up now, each with what would speak against it.
+import { counted } from 'millpond/options'
 import { rulesOf, webhooksOf } from '../alerts/settings.ts'
 import { verifyAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
@@ -139,12 +140,12 @@ function keysOf(tiers: readonly TierFact[], { max_key_age_days }: ComplianceDocu
   if (oldest !== undefined)
     return {
       state: 'violated',
-      detail: `the key of ${oldest.cache}/${oldest.tier} is ${oldest.age_days} days old: rotate it`,
+      detail: `the key of ${oldest.cache}/${oldest.tier} is ${counted(oldest.age_days ?? 0, 'day')} old: rotate it`,
       evidence,
     }
   if (ages.some(({ age_days }) => age_days === null))
     return { state: 'unknown', detail: 'a key ring does not report the age of its key: storedKeyring does', evidence }
-  return { state: 'met', detail: `no key is in use for longer than ${max_key_age_days} days`, evidence }
+  return { state: 'met', detail: `no key is in use for longer than ${counted(max_key_age_days, 'day')}`, evidence }
 }
 
 async function accessOf(
@@ -199,7 +200,7 @@ async function accessOf(
       state: isHosted ? 'unknown' : 'met',
       detail: isHosted
         ? `${HOSTED}; users of the control plane itself: ${users.length}`
-        : `nothing is accessible without a credential, and each of ${users.length} users is limited to a role (${counted(byRole)})`,
+        : `nothing is accessible without a credential, and ${users.length === 1 ? 'the only user is' : `each of ${users.length} users is`} limited to a role (${rolesIn(byRole)})`,
       evidence: {
         users_by_role: byRole,
         limited: users.filter(({ namespaces }) => namespaces !== null).length,
@@ -223,7 +224,7 @@ function tokensWithout(end: number, live: number, isHosted: boolean): Pick<Fact,
 
 const HOSTED = 'the application signs in its own users, and has to provide evidence of its own'
 
-const counted = (byRole: Readonly<Record<string, number>>): string =>
+const rolesIn = (byRole: Readonly<Record<string, number>>): string =>
   Object.entries(byRole)
     .map(([role, n]) => `${n} ${role}`)
     .join(', ')
@@ -264,12 +265,12 @@ async function keptFor({ store }: Control, { max_retention_days }: ComplianceDoc
   if (days > max_retention_days)
     return {
       state: 'violated',
-      detail: `operations are kept for ${days} days, more than ${max_retention_days}`,
+      detail: `operations are kept for ${counted(days, 'day')}, more than ${max_retention_days}`,
       evidence,
     }
   return {
     state: 'met',
-    detail: `finished records are removed after ${days} days; cache entries expire with their time to live`,
+    detail: `finished records are removed after ${counted(days, 'day')}; cache entries expire with their time to live`,
     evidence,
   }
 }

@@ -2,6 +2,7 @@
 // in this order.
 import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
+import { counted } from 'millpond/options'
 import { may, type Principal } from '../access/roles.ts'
 import { isOwnWrite, principalOfSession, secretIn, WRITE_HEADER } from '../access/sessions.ts'
 import { principalOf } from '../access/tokens.ts'
@@ -106,9 +107,14 @@ async function run(
   )
   if (retryMs > 0) {
     const seconds = Math.ceil(retryMs / 1000)
-    throw new Problem(429, 'rate_limited', `more than ${limit} calls of this kind in a minute: wait ${seconds} s`, {
-      headers: { 'Retry-After': String(seconds), RateLimit: `"${kind}";r=${left};t=${seconds}` },
-    })
+    throw new Problem(
+      429,
+      'rate_limited',
+      `more than ${counted(limit, 'call')} of this kind in a minute: wait ${seconds} s`,
+      {
+        headers: { 'Retry-After': String(seconds), RateLimit: `"${kind}";r=${left};t=${seconds}` },
+      },
+    )
   }
   const address = options.addressOf?.(request)
   const caller = { actor: principal.name, via: principal.via, address, requestId }

@@ -1,5 +1,6 @@
 // What is kept, and for how long. The audit log is a chain and stays whole; so does everything that is in force.
 import { type RawBuilder, sql } from 'kysely'
+import { counted } from 'millpond/options'
 import { z } from 'zod'
 import { appendAudit, type Caller } from '../audit/audit.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
@@ -74,7 +75,7 @@ export function cleanUp(store: Store, caller: Caller, { days, isMetricsOnly, isD
       ...caller,
       kind: isDry ? 'plan' : 'change',
       action: 'maintenance.cleanup',
-      target: `older than ${days} days`,
+      target: `older than ${counted(days, 'day')}`,
       detail: { days, metrics_only: isMetricsOnly, removed: found },
     })
     return found

@@ -1,5 +1,6 @@
 // The health of a cache: 100 minus deductions, each with its value, target and weight. Unknown parts are "unknown":
 // their weight turns the score into a range.
+import { counted } from 'millpond/options'
 import type { FleetSnapshot, Point } from './collector.ts'
 import { quantile, ratio } from './quantiles.ts'
 import { tiersIn } from './series.ts'
@@ -82,7 +83,12 @@ function hitRatio(window: Point | undefined, usual: Usual): HealthPart {
   const target = usual.hitRatio ?? TARGET_HIT_RATIO
   const value = ratio(hits, hits + misses)
   if (value === null || hits + misses < LEAST_REQUESTS)
-    return unknown('hit_ratio', 30, target, `${hits + misses} reads in the last minute: ${LEAST_REQUESTS} are needed`)
+    return unknown(
+      'hit_ratio',
+      30,
+      target,
+      `${counted(hits + misses, 'read')} in the last minute: ${LEAST_REQUESTS} are needed`,
+    )
   return part(
     'hit_ratio',
     30,
@@ -134,7 +140,11 @@ function staleness(nodes: FleetSnapshot['nodes'], unseen: string | undefined): H
   const late = nodes.filter(({ isLate }) => isLate).map(({ id }) => id)
   const pending = nodes.reduce((all, { report }) => all + (report?.ledger.pending ?? 0), 0)
   const detail =
-    late.length > 0 ? `${late.join(', ')} is late` : pending > 0 ? `${pending} invalidations wait for the ledger` : null
+    late.length > 0
+      ? `${late.join(', ')} is late`
+      : pending > 0
+        ? `${counted(pending, 'invalidation waits', 'invalidations wait')} for the ledger`
+        : null
   return part('invalidation_lag', 10, late.length + pending, 0, late.length + pending > 0 ? 1 : 0, detail)
 }
 

@@ -1,4 +1,5 @@
 // How an invalidation is carried out, if the caller says so: its pace, its tiers, and whether the CDN is included.
+import { counted } from 'millpond/options'
 import { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
 import type { AskedCriteria } from '../agent/requests.ts'
@@ -38,7 +39,7 @@ export function checkPace(pace: number | undefined, criteria: AskedCriteria): vo
       {
         pointer: '/pace_per_s',
         code: 'too_slow',
-        detail: `${criteria.keys?.length} keys at ${pace} a second take ${slices} s: ${MOST_SLICES} s is the maximum, so name fewer keys or a higher pace`,
+        detail: `${counted(criteria.keys?.length ?? 0, 'key')} at ${pace} a second take ${slices} s: ${MOST_SLICES} s is the maximum, so name fewer keys or a higher pace`,
       },
     ])
 }

@@ -1,5 +1,6 @@
 // The trends of a cache (A6): how its metrics have moved from day to day, and their forecast for the next hours, from
 // the stored history.
+import { counted } from 'millpond/options'
 import { z } from 'zod'
 import type { Control } from '../control.ts'
 import type { Point } from '../metrics/collector.ts'
@@ -149,7 +150,9 @@ function trendOf(
           },
     why: [
       ...(perDay === undefined
-        ? [`not enough data for a trend: ${days.length} whole days are known, ${LEAST_DAYS} are needed`]
+        ? [
+            `not enough data for a trend: ${counted(days.length, 'whole day is', 'whole days are')} known, ${LEAST_DAYS} are needed`,
+          ]
         : []),
       ...(typeof foreseen === 'string'
         ? [`not enough data for a forecast, in steps of ${step / 60} minutes: ${foreseen}`]

@@ -281,6 +281,9 @@ export interface Effect {
   readonly hit_ratio_change: Range | null
   readonly from: string | null
   readonly reads: number
+  /** Processes that it rests on. */
+  readonly nodes: number
+  readonly of_nodes: number
   readonly why: string | null
 }
 

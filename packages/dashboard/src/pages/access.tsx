@@ -38,7 +38,7 @@ export function Access() {
           <>
             You are <b>{session.name}</b>, {session.role}
             {session.namespaces !== null && <>, limited to {session.namespaces.join(', ')}</>}
-            {session.max_keys !== null && <>, at most {numbers.count(session.max_keys)} keys at once</>}.
+            {session.max_keys !== null && <>, at most {numbers.counted(session.max_keys, 'key')} at once</>}.
           </>
         }
         actions={

@@ -28,7 +28,7 @@ export function Audit() {
 }
 
 function AuditLog() {
-  const { client } = useDashboard()
+  const { client, numbers } = useDashboard()
   const { query, go } = usePlace()
   const live = useLive()
   const actor = query.get('actor') ?? ''
@@ -54,7 +54,10 @@ function AuditLog() {
       />
       <div className="stack">
         <Verify />
-        <Section title="Log" note={rows.data === undefined ? undefined : `${data.length} rows, newest first`}>
+        <Section
+          title="Log"
+          note={rows.data === undefined ? undefined : `${numbers.counted(data.length, 'row')}, newest first`}
+        >
           <form className="filters" onSubmit={(event) => event.preventDefault()}>
             <label className="field">
               <span>Who, exactly</span>
@@ -198,7 +201,7 @@ function Verify() {
         </>
       }
     >
-      <b>The chain is intact</b>, all {numbers.count(data.rows)} rows of it.
+      <b>The chain is intact</b>, {data.rows === 1 ? 'its only row' : `all ${numbers.count(data.rows)} rows of it`}.
     </Notice>
   ) : (
     <Notice tone="critical" actions={button} isAlert>

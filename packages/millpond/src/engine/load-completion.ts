@@ -1,6 +1,7 @@
 // Completes loads that have ended: each load completes by itself, and a value is stored unless the ledger has moved
 // past it.
 import type { Isolated } from '../core/contracts.ts'
+import { counted } from '../core/counted.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
@@ -110,7 +111,7 @@ function checkValues(answer: unknown, wanted: number): readonly unknown[] {
   if (Array.isArray(answer) && answer.length === wanted) return answer
   throw new MillpondError(
     'VALUE_UNSUPPORTED',
-    `the loader of ${wanted} keys returned ${show(answer)}: return an array with one value per key, in the same order`,
+    `the loader of ${counted(wanted, 'key')} returned ${show(answer)}: return an array with one value per key, in the same order`,
   )
 }
 

@@ -1,4 +1,5 @@
 // Whether there is enough evidence for an answer, and if not, why.
+import { counted } from '../core/counted.ts'
 import type { Study } from './study.ts'
 
 /** The minimum evidence: reads, sampled reads, sampled keys, and the largest share of lost notes. */
@@ -57,10 +58,10 @@ const NO_BOUNDS = 'the cache has no memory tier, or one without a limit: there i
 
 function reasonAgainst(study: Study, reads: number, looked: number, keys: number, lost: number): string | undefined {
   if (!study.isRecording) return 'recording has ended'
-  if (reads < LEAST_READS) return `${reads} reads so far: ${LEAST_READS} are needed`
-  if (looked < LEAST_LOOKED) return `${looked} reads of the sample so far: ${LEAST_LOOKED} are needed`
+  if (reads < LEAST_READS) return `${counted(reads, 'read')} so far: ${LEAST_READS} are needed`
+  if (looked < LEAST_LOOKED) return `${counted(looked, 'read')} of the sample so far: ${LEAST_LOOKED} are needed`
   if (keys < LEAST_KEYS)
-    return `${keys} keys are watched: with fewer than ${LEAST_KEYS} a result would only describe those keys`
+    return `${counted(keys, 'key is', 'keys are')} watched: with fewer than ${LEAST_KEYS} a result would only describe those keys`
   if (lost > MOST_LOST) return `${Math.round(lost * 100)} % of reads came too fast to be recorded`
   return undefined
 }

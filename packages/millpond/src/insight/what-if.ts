@@ -157,5 +157,14 @@ function at(points: readonly { readonly at: number; readonly change: Range }[], 
 
 function beyond(what: string, factor: number, tried: readonly { readonly factor: number }[]): string {
   const factors = tried.map((one) => one.factor)
-  return `${what} from ${Math.min(...factors)} to ${Math.max(...factors)} times the current value were tried: ${Number(factor.toPrecision(3))} is outside that range`
+  const most = Math.max(...factors)
+  const up = most === Number.POSITIVE_INFINITY ? 'up' : `to ${inWords(most)} it`
+  return `${what} from ${inWords(Math.min(...factors))} the current one ${up} were tried: ${inWords(factor)} it is ${factor > most ? 'more' : 'less'}`
+}
+
+/** `1/16 of`, `0.3 of`, `17 times`: to be followed by what it is a multiple of. */
+function inWords(factor: number): string {
+  if (factor >= 1) return `${Number(factor.toPrecision(3))} times`
+  const parts = 1 / factor
+  return `${Math.abs(parts - Math.round(parts)) < 1e-9 ? `1/${Math.round(parts)}` : Number(factor.toPrecision(3))} of`
 }

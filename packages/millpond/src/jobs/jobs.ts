@@ -293,7 +293,7 @@ export function createJobs(options: JobsOptions): Jobs {
 }
 
 function refusalOf(job: Job, attempts: number, repeat: Repeat | undefined, now: number): MillpondError | undefined {
-  const begun = `the job ${show(job.id)} was started ${job.attempts - 1} times and never finished`
+  const begun = `the job ${show(job.id)} was started ${job.attempts === 2 ? 'once' : `${job.attempts - 1} times`} and never finished`
   if (job.attempts > attempts) return new MillpondError('ABORTED', `${begun}: its process died, or lost its lease`)
   if (repeat === undefined || isOpen(repeat, job, now)) return undefined
   return new MillpondError('ABORTED', `${begun}, and is now outside its windows: it waits for its next time`)

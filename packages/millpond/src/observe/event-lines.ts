@@ -1,6 +1,7 @@
 // A cache's events as log lines. Only events at the log's level are listened to: individual reads and writes cost
 // nothing unless they are logged.
 import { type Check, withMethods } from '../core/checks.ts'
+import { counted } from '../core/counted.ts'
 import type { CacheEvents, EventName, Events } from '../core/events.ts'
 import { LEVELS, type Level, type Log, type LogFields } from './log.ts'
 
@@ -40,11 +41,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   invalidate: [
     'info',
     ({ isOwn, reason, targets: { length } }) =>
-      line(
-        isOwn ? 'info' : 'debug',
-        'cache.invalidate',
-        `invalidated ${length} ${length === 1 ? 'target' : 'targets'}: ${reason}`,
-      ),
+      line(isOwn ? 'info' : 'debug', 'cache.invalidate', `invalidated ${counted(length, 'target')}: ${reason}`),
   ],
   tierError: [
     'warn',
@@ -65,8 +62,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   ledger: ['error', ({ state }) => line(LEDGER[state][0], `ledger.${state}`, LEDGER[state][1])],
   settings: [
     'info',
-    ({ changes: { length } }) =>
-      line('info', 'settings.changed', `${length} ${length === 1 ? 'setting' : 'settings'} changed`),
+    ({ changes: { length } }) => line('info', 'settings.changed', `${counted(length, 'setting')} changed`),
   ],
   writeBehind: [
     'error',

@@ -1,4 +1,5 @@
 // Writes to the source, by whichever of its functions exists.
+import { counted } from '../core/counted.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { CollectionOptions, CollectionWrite, StoreContext } from '../engine/collection.ts'
 
@@ -15,7 +16,7 @@ export async function storeAll<Id, T>(
     if (!Array.isArray(verdicts) || (verdicts.length > 0 && verdicts.length !== writes.length))
       throw new MillpondError(
         'VALUE_UNSUPPORTED',
-        `storeMany of ${writes.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict per write, in the same order`,
+        `storeMany of ${counted(writes.length, 'write')} returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict per write, in the same order`,
       )
     return writes.map((_, at) => verdicts[at])
   }

@@ -68,7 +68,7 @@ export class Examination {
         times.sort((a, b) => a - b)
         const median = times[PINGS >> 1] ?? 0
         return {
-          detail: `${PINGS} round trips: median ${median.toPrecision(2)} ms, ${(times.at(-1) ?? 0).toPrecision(2)} ms at most`,
+          detail: `${PINGS} round trips: median ${short(median)} ms, ${short(times.at(-1) ?? 0)} ms at most`,
           ...(median > FAR_MS && {
             remedy: 'move it nearer to this process: each read that memory cannot answer waits this long',
           }),
@@ -134,3 +134,6 @@ export const codeIn = (error: unknown): string => {
   if (isAggregate(error) && !('code' in error)) return codeIn(error.errors[0])
   return isError(error) && 'code' in error ? String(error.code) : ''
 }
+
+/** Two digits, without an exponent. */
+const short = (ms: number): string => String(ms >= 100 ? Math.round(ms) : Number(ms.toPrecision(2)))

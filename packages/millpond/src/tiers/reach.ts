@@ -3,6 +3,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { counted } from '../core/counted.ts'
 import { codeIn, type Examination, type Finding, findings } from './examination.ts'
 
 export interface Destination {
@@ -147,7 +148,10 @@ async function secure(
   return {
     socket: secured,
     ...findings(
-      [secured.getProtocol() ?? undefined, Number.isNaN(days) ? undefined : `certificate valid for ${days} more days`],
+      [
+        secured.getProtocol() ?? undefined,
+        Number.isNaN(days) ? undefined : `certificate valid for ${counted(days, 'more day')}`,
+      ],
       [
         !secured.authorized &&
           'the certificate is not verified, so an attacker could intercept the connection: give its CA (tls: { ca }) instead of rejectUnauthorized: false',

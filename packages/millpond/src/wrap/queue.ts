@@ -11,6 +11,7 @@ import { nextTick } from 'node:process'
 import { afterAwake } from '../core/awake.ts'
 import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
+import { counted } from '../core/counted.ts'
 import { MillpondError } from '../core/errors.ts'
 import { Command } from './command.ts'
 import type { Gate, GateQueue } from './gate.ts'
@@ -282,6 +283,6 @@ async function call<I extends QueueItem, A>(
 ): Promise<readonly A[]> {
   const answers = await send(items, command)
   if (answers.length !== items.length)
-    throw new MillpondError('TIER_FAILED', `${items.length} items got ${answers.length} answers`)
+    throw new MillpondError('TIER_FAILED', `${counted(items.length, 'item')} got ${counted(answers.length, 'answer')}`)
   return answers
 }

@@ -282,7 +282,7 @@ describe('not enough data', () => {
     )
     expect(one.insight.analyze('shop')).toMatchObject({
       recommendations: [],
-      evidence: { isEnough: false, why: /^1 keys are watched/ },
+      evidence: { isEnough: false, why: /^1 key is watched/ },
     })
   })
 

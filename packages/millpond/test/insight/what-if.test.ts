@@ -57,8 +57,11 @@ it('asks of the policy that is there for nothing, of one that was tried for what
 
 it('says why it cannot be said: another unit, beyond what was tried, too little seen', async () => {
   expect(insight.whatIf('shop', { moreBytes: 2 ** 30 }).why).toMatch(/^entries limit this memory/)
-  expect(insight.whatIf('shop', { size: 17 }).why).toMatch(
-    /^sizes from 0.0625 to 16 times .*: 17 is outside that range$/,
+  const tried = 'sizes from 1/16 of the current one to 16 times it were tried'
+  expect(insight.whatIf('shop', { size: 17 }).why).toBe(`${tried}: 17 times it is more`)
+  expect(insight.whatIf('shop', { size: 0.05 }).why).toBe(`${tried}: 1/20 of it is less`)
+  expect(insight.whatIf('shop', { ttl: 0.03 }).why).toBe(
+    'times to live from 1/4 of the current one up were tried: 0.03 of it is less',
   )
   expect(insight.whatIf('shop', { size: 17 }).change).toBeUndefined()
   const empty = createCache({ name: 'empty', tiers: [memory({ maxEntries: 10 })] })
@@ -103,7 +106,9 @@ it('times to live between those that were tried, up to for ever', () => {
   expect(value(2)).toBeCloseTo(0.05, 9)
   expect(value(8)).toBeCloseTo(0.2, 9)
   expect(value(Number.POSITIVE_INFINITY)).toBe(0.3)
-  expect(whatIfOf(SEEN, { ttl: 0.1 }).why).toMatch(/^times to live from 0.5 to Infinity/)
+  expect(whatIfOf(SEEN, { ttl: 0.1 }).why).toMatch(
+    /^times to live from 1\/2 of the current one up were tried: 1\/10 of it is less$/,
+  )
 })
 
 it.each([

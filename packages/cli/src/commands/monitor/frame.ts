@@ -2,7 +2,7 @@
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../../connection/read.ts'
 import { tableLines } from '../../terminal/table.ts'
 import { cut, joined, type Part, padded, type Safe, styled, text } from '../../terminal/text.ts'
-import { bytes, clock, count, milliseconds, percent } from '../../terminal/units.ts'
+import { bytes, clock, count, counted, milliseconds, percent } from '../../terminal/units.ts'
 import { healthWords } from '../status.ts'
 import { COUNTERS, type Samples, WINDOWS } from './samples.ts'
 
@@ -52,7 +52,7 @@ function body(view: View, summary: Row, columns: number): readonly Safe[] {
   const all = numberAt(summary, 'nodes', 'total') ?? 0
   const [used, most] = [numberAt(summary, 'memory', 'bytes'), numberAt(summary, 'memory', 'max_bytes')]
   return [
-    text`${styled('bold', textAt(summary, 'cache_name'))}  health ${healthWords(summary)}  ${late.length > 0 ? styled('red', text`${all - late.length} of ${all} processes, late: ${joined(late, ', ')}`) : text`${all} ${all === 1 ? 'process' : 'processes'}`}  memory ${bytes(used)}${most === null ? text`` : text` of ${bytes(most)}`}, ${count(numberAt(summary, 'memory', 'entries'))} entries`,
+    text`${styled('bold', textAt(summary, 'cache_name'))}  health ${healthWords(summary)}  ${late.length > 0 ? styled('red', text`${all - late.length} of ${all} processes, late: ${joined(late, ', ')}`) : counted(all, 'process', 'processes')}  memory ${bytes(used)}${most === null ? text`` : text` of ${bytes(most)}`}, ${counted(numberAt(summary, 'memory', 'entries'), 'entry', 'entries')}`,
     ...view.alerts.map((alert) => styled('red', text`${textAt(alert, 'severity')}: ${textAt(alert, 'message')}`)),
     text``,
     ...rates(view.samples, summary, columns),

@@ -26,7 +26,7 @@ export function Outlet({ outlet }: { readonly outlet: CdnOutletState }) {
       </p>
       {outlet.failures > 0 && (
         <p>
-          <Word tone="warning">{`A target could not be purged ${numbers.count(outlet.failures)} times: see the log of the process`}</Word>
+          <Word tone="warning">{`A target could not be purged ${numbers.times(outlet.failures)}: see the log of the process`}</Word>
         </p>
       )}
     </Section>

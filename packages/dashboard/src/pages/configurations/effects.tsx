@@ -41,7 +41,9 @@ function Loads({ effects }: { readonly effects: readonly Effect[] }) {
   const added = known.reduce((all, one) => all + one, 0)
   const silent = effects.length - known.length
   const missing =
-    silent === 0 ? '' : ` ${numbers.count(silent)} of ${numbers.count(effects.length)} processes did not report.`
+    silent === 0
+      ? ''
+      : ` ${numbers.count(silent)} of ${numbers.counted(effects.length, 'process', 'processes')} did not report.`
   if (known.length === 0) return <Notice>The cost for the source is unknown: no process reported it.</Notice>
   if (Math.abs(added) < LEAST)
     return <Notice>At the current read rates, the load on the source would not change.{missing}</Notice>
@@ -49,7 +51,7 @@ function Loads({ effects }: { readonly effects: readonly Effect[] }) {
     <Notice tone={added > 0 ? 'warning' : 'plain'}>
       At the current read rates, the source would be loaded {added > 0 ? 'at least ' : ''}
       <b className="nw">
-        {numbers.short(Math.abs(added))} times a second {added > 0 ? 'more' : 'less'}
+        {numbers.times(Math.abs(added))} a second {added > 0 ? 'more' : 'less'}
       </b>
       .{missing}
     </Notice>

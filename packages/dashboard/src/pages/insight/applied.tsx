@@ -104,7 +104,8 @@ function Brings({
     <>
       <Change change={effect.hit_ratio_change} />{' '}
       <span className="note">
-        hits of a hundred, over {numbers.count(effect.reads)} reads
+        hits of a hundred, over {numbers.counted(effect.reads, 'read', 'reads')}
+        {effect.nodes < effect.of_nodes && ` in ${effect.nodes} of ${effect.of_nodes} processes`}
         {stopped !== undefined && stopped !== null && `; then ${spelled(numbers, stopped)}`}
       </span>
     </>

@@ -2,6 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { InvalidationResult, Operation } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import type { Numbers } from '../../format/numbers.ts'
 import { Failure } from '../../parts/answer.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { useKeyName } from '../../parts/key-name.tsx'
@@ -30,7 +31,7 @@ const SAYS: Readonly<Record<string, string>> = {
 export function Acknowledged({ operation }: { readonly operation: Operation }) {
   const { numbers } = useDashboard()
   const caches = Object.entries(operation.result?.caches ?? {})
-  const rows = caches.flatMap(([, result]) => rowsOf(result, numbers.count))
+  const rows = caches.flatMap(([, result]) => rowsOf(result, numbers))
   const acked = rows.filter(({ status }) => status === 'acked' || status === 'done').length
   const isDone = operation.state === 'completed'
   return (
@@ -76,7 +77,7 @@ export function Acknowledged({ operation }: { readonly operation: Operation }) {
   )
 }
 
-function rowsOf({ receipts, nodes = [] }: InvalidationResult, count: (value: number) => string): readonly AnswerRow[] {
+function rowsOf({ receipts, nodes = [] }: InvalidationResult, numbers: Numbers): readonly AnswerRow[] {
   const tiers = new Map<string, { ok: boolean; removed: number }>()
   for (const { tiers: some } of receipts)
     for (const { name, ok, removed } of some) {
@@ -102,7 +103,7 @@ function rowsOf({ receipts, nodes = [] }: InvalidationResult, count: (value: num
         ms: undefined,
         says: ok
           ? removed > 0
-            ? `${count(removed)} entries dropped there at once`
+            ? `${numbers.counted(removed, 'entry', 'entries')} dropped there at once`
             : 'its older entries are not accepted any more'
           : 'could not be notified; its entries are still checked against the ledger',
       })),
@@ -217,10 +218,11 @@ function Undo({ operation }: { readonly operation: Operation }) {
           </>
         ) : (
           <>
-            <b>{numbers.count(done.loaded ?? 0)} keys were loaded again</b>, {numbers.count(done.fresh ?? 0)} were there
-            already
+            <b>{numbers.counted(done.loaded ?? 0, 'key was', 'keys were')} loaded again</b>,{' '}
+            {numbers.counted(done.fresh ?? 0, 'was', 'were')} there already
             {(done.failed ?? 0) > 0 && `, ${numbers.count(done.failed ?? 0)} failed`}
-            {(done.without_source ?? 0) > 0 && `, ${numbers.count(done.without_source ?? 0)} have no registered loader`}
+            {(done.without_source ?? 0) > 0 &&
+              `, ${numbers.counted(done.without_source ?? 0, 'has', 'have')} no registered loader`}
             .
           </>
         )}

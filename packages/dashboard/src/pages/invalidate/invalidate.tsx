@@ -77,8 +77,10 @@ function Ran({ id }: { readonly id: string }) {
             say={
               <>
                 {view.request?.mode === 'soft' ? 'Soft' : 'Hard'},{' '}
-                {view.plan?.keys === undefined ? 'keys not counted' : `${numbers.count(view.plan.keys)} keys planned`},
-                by <b>{view.actor}</b> at <Time at={view.created_at} />
+                {view.plan?.keys === undefined
+                  ? 'keys not counted'
+                  : `${numbers.counted(view.plan.keys, 'key')} planned`}
+                , by <b>{view.actor}</b> at <Time at={view.created_at} />
                 {view.reason !== null && (
                   <>
                     , reason “<bdi>{view.reason}</bdi>”

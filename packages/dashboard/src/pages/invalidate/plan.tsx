@@ -194,7 +194,7 @@ export function Confirm({
       >
         {isRunning
           ? 'Running…'
-          : `Invalidate ${plan.is_exact ? '' : 'at least '}${numbers.count(plan.keys)} ${plan.keys === 1 ? 'key' : 'keys'}, ${plan.mode}`}
+          : `Invalidate ${plan.is_exact ? '' : 'at least '}${numbers.counted(plan.keys, 'key')}, ${plan.mode}`}
       </button>
     </form>
   )

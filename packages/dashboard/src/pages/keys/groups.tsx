@@ -47,7 +47,7 @@ export function Groups({
       {({ data, scanned, hits_limit: limit, is_complete }) => (
         <Section
           title={title}
-          note={`${numbers.count(scanned)} entries scanned${is_complete ? '' : ', not all: the scan was cut short'}`}
+          note={`${numbers.counted(scanned, 'entry', 'entries')} scanned${is_complete ? '' : ', not all: the scan was cut short'}`}
           footer={data.length > 0 && HITS}
         >
           {data.length === 0 ? (

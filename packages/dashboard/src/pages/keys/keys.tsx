@@ -159,7 +159,7 @@ function KeyTable({
       note={
         pages.length === 0 ? undefined : (
           <span role="status">
-            {numbers.count(rows.length)} shown, {numbers.count(scanned)} entries scanned
+            {numbers.count(rows.length)} shown, {numbers.counted(scanned, 'entry', 'entries')} scanned
           </span>
         )
       }

@@ -118,7 +118,7 @@ function ChangeWords({ change: { of } }: { readonly change: Change }) {
           <Aimed operation={operation} /> invalidated
         </b>
         {operation.request?.mode === 'soft' ? ', soft' : ', hard'}
-        {operation.plan?.keys !== undefined && <>, {numbers.count(operation.plan.keys)} keys</>}
+        {operation.plan?.keys !== undefined && <>, {numbers.counted(operation.plan.keys, 'key')}</>}
       </p>
       <p>
         {operation.actor}
@@ -186,7 +186,7 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
       note:
         costliest === undefined
           ? 'what each tier has of a key, and who removed it'
-          : `${costliest.name} missed ${numbers.count(costliest.misses)} times`,
+          : `${costliest.name} missed ${numbers.times(costliest.misses)}`,
       place: placeOf('why', { cache: summary.cache_name }),
       verb: 'Why…',
     })

@@ -119,6 +119,6 @@ function consequence(act: Act, isOrigin: boolean): string {
     return 'Its stores are read and written at once, with what they have: nothing in them is older than its ledger allows.'
   if (act === 'fill')
     return 'It is not read until the entries of the other region have been copied to it; entries loaded meanwhile are kept. Then it serves.'
-  const whence = isOrigin ? 'load whatever is not in memory, and the others do not use it' : 'ask the origin, then load'
-  return `Its stores are neither read nor written: its processes ${whence}. Invalidations continue. The last serving region cannot be drained.`
+  const misses = isOrigin ? 'load whatever is not in memory, and the others do not use it' : 'ask the origin, then load'
+  return `Its stores are neither read nor written: its processes ${misses}. Invalidations continue. The last serving region cannot be drained.`
 }

@@ -60,7 +60,7 @@ function State({ region: { state, filling } }: { readonly region: Region }) {
   if (state === 'serving') return 'serving'
   const how =
     state === 'filling' && filling !== null
-      ? `, ${numbers.count(filling.copied)} of ${numbers.count(filling.keys)} keys`
+      ? `, ${numbers.count(filling.copied)} of ${numbers.counted(filling.keys, 'key')}`
       : ''
   return (
     <>

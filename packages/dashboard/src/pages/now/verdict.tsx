@@ -123,7 +123,7 @@ function Troubled({ part }: { readonly part: HealthPart }): ReactNode {
   if (part.name === 'refill')
     return (
       <>
-        The source is loaded {numbers.short(value)} times a second, {part.detail}
+        The source is loaded {numbers.times(value)} a second, {part.detail}
       </>
     )
   if (part.name === 'young_evictions') return 'Entries are evicted before half of their TTL: memory is too small'
@@ -138,8 +138,9 @@ function Say({ summary }: { readonly summary: Summary }): ReactNode {
   if (minute === null || minute.hits + minute.misses === 0)
     return (
       <>
-        {nodes.total === 1 ? 'One process reports' : `${nodes.total} processes report`}; {numbers.count(memory.entries)}{' '}
-        entries in memory, {numbers.count(total.hits + total.misses)} reads since they started.
+        {nodes.total === 1 ? 'One process reports' : `${nodes.total} processes report`};{' '}
+        {numbers.counted(memory.entries, 'entry', 'entries')} in memory,{' '}
+        {numbers.counted(total.hits + total.misses, 'read')} since {nodes.total === 1 ? 'it' : 'they'} started.
       </>
     )
   return (

@@ -80,7 +80,7 @@ function WarmKeys() {
       note={
         lines.length === 0
           ? 'up to 10,000'
-          : `${numbers.count(lines.length)} keys${seconds === undefined ? '' : `, at least ${numbers.short(seconds)} s`}`
+          : `${numbers.counted(lines.length, 'key')}${seconds === undefined ? '' : `, at least ${numbers.short(seconds)} s`}`
       }
     >
       <form className="compose" onSubmit={submit}>
@@ -124,11 +124,7 @@ function WarmKeys() {
         </div>
         <p className="row">
           <button type="submit" className="btn btn-primary" disabled={warm.isPending || lines.length === 0}>
-            {warm.isPending
-              ? 'Warming…'
-              : lines.length === 0
-                ? 'Warm'
-                : `Warm ${lines.length === 1 ? '1 key' : `${numbers.count(lines.length)} keys`}`}
+            {warm.isPending ? 'Warming…' : lines.length === 0 ? 'Warm' : `Warm ${numbers.counted(lines.length, 'key')}`}
           </button>
           <button
             type="button"
@@ -159,7 +155,7 @@ function RunWords({ operation }: { readonly operation: Operation }) {
   if (result?.loaded === undefined) return <>It runs: {operation.state}.</>
   return (
     <>
-      <b>{numbers.count(result.loaded)} loaded</b>, {numbers.count(result.fresh ?? 0)} were fresh
+      <b>{numbers.count(result.loaded)} loaded</b>, {numbers.counted(result.fresh ?? 0, 'was', 'were')} fresh
       {(result.failed ?? 0) > 0 && `, ${numbers.count(result.failed ?? 0)} failed`}
       {(result.without_source ?? 0) > 0 && `, ${numbers.count(result.without_source ?? 0)} without a registered loader`}
       .{result.errors?.[0] !== undefined && ` ${result.errors[0]}`}

@@ -1,4 +1,5 @@
 // Judges an experiment in shadow caches: each arm against the control on the very same reads.
+import { counted } from '../../core/counted.ts'
 import { OF_SCALE } from '../shadows.ts'
 import { missesPerRead, SURE, type Tally } from '../tally.ts'
 import type { Plan } from './plan.ts'
@@ -48,7 +49,7 @@ function gainOf(tally: Tally, arm: number, scale: number, alpha: number): Differ
 function lackOf({ minRunMs }: Plan, { reads, looked }: Tally, isFull: boolean, ranMs: number): string | undefined {
   if (ranMs < minRunMs) return `it has run for ${inWords(ranMs)}: ${inWords(minRunMs)} are needed`
   if (!isFull) return 'no shadow cache has evicted an entry yet: until then all arms behave alike'
-  if (reads < LEAST_READS) return `${reads} reads so far: ${LEAST_READS} are needed`
-  if (looked < LEAST_LOOKED) return `${looked} reads of the sample so far: ${LEAST_LOOKED} are needed`
+  if (reads < LEAST_READS) return `${counted(reads, 'read')} so far: ${LEAST_READS} are needed`
+  if (looked < LEAST_LOOKED) return `${counted(looked, 'read')} of the sample so far: ${LEAST_LOOKED} are needed`
   return undefined
 }

@@ -1,5 +1,6 @@
 // Judges an experiment over shares of the keys from its counts: each arm against the control, and whether harm was
 // done.
+import { counted } from '../../core/counted.ts'
 import { BUCKETS, drawArms, seedOf } from './assignment.ts'
 import { type Compared, compare, type Measure } from './compare.ts'
 import { type Counts, total } from './counts.ts'
@@ -134,7 +135,7 @@ function lackOf(
   if (ranMs < plan.minRunMs) return `it has run for ${inWords(ranMs)}: ${inWords(plan.minRunMs)} are needed`
   for (const buckets of both) {
     const reads = sumOf(measured.reads, buckets)
-    if (reads < LEAST_READS) return `${reads} reads of an arm so far: ${LEAST_READS} are needed`
+    if (reads < LEAST_READS) return `${counted(reads, 'read')} of an arm so far: ${LEAST_READS} are needed`
     const busy = buckets.filter((bucket) => (measured.reads[bucket] as number) > 0).length
     if (busy < LEAST_BUSY)
       return `its reads fall into ${busy} groups of keys: with fewer than ${LEAST_BUSY} a result would only describe those keys`

@@ -1,4 +1,5 @@
 // Limits concurrent calls of a source, with a bounded FIFO queue; a caller that leaves frees its place.
+import { counted } from '../../core/counted.ts'
 import { MillpondError } from '../../core/errors.ts'
 import { onAbort } from '../../core/on-abort.ts'
 
@@ -41,7 +42,7 @@ export class Bulkhead {
     if (this.#waiting.size >= this.#queue)
       throw new MillpondError(
         'SOURCE_BUSY',
-        `the source ${name} is busy: ${this.#running} calls are in progress and ${this.#waiting.size} are waiting; try again later, or allow more at a time (bulkhead)`,
+        `the source ${name} is busy: ${counted(this.#running, 'call is', 'calls are')} in progress and ${counted(this.#waiting.size, 'is', 'are')} waiting; try again later, or allow more at a time (bulkhead)`,
       )
     await this.#turn(signal)
   }

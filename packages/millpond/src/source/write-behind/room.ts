@@ -1,6 +1,7 @@
 // Room for a number of keys: without a free place a caller waits in line, and is refused after a while.
 import { Chain, type Link } from '../../core/chain.ts'
 import type { Clock } from '../../core/contracts.ts'
+import { counted } from '../../core/counted.ts'
 import { MillpondError } from '../../core/errors.ts'
 
 export class Room {
@@ -33,7 +34,7 @@ export class Room {
           reject(
             new MillpondError(
               'QUEUE_FULL',
-              `${this.#places} writes are waiting for the source, and none was stored within ${maxWaitMs} ms: this one was rejected; fix the source, or raise maxQueued`,
+              `${counted(this.#places, 'write is', 'writes are')} waiting for the source, and none was stored within ${maxWaitMs} ms: this one was rejected; fix the source, or raise maxQueued`,
             ),
           )
         },

@@ -1,4 +1,5 @@
 // Sends a batch of writes to the source, within a deadline: one result for each.
+import { counted } from '../../core/counted.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { QueueOptions, StoreBatch } from './contract.ts'
 
@@ -15,7 +16,7 @@ export async function verdictsOf(
     const late = (): void => {
       const error = new MillpondError(
         'SOURCE_TIMEOUT',
-        `the source did not store ${sent.length} writes within ${timeoutMs} ms: they will be retried`,
+        `the source did not store ${counted(sent.length, 'write')} within ${timeoutMs} ms: ${sent.length === 1 ? 'it' : 'they'} will be retried`,
       )
       given.abort(error)
       reject(error)
@@ -30,7 +31,7 @@ export async function verdictsOf(
   if (!Array.isArray(verdicts) || (verdicts.length > 0 && verdicts.length !== sent.length)) {
     throw new MillpondError(
       'VALUE_UNSUPPORTED',
-      `storing ${sent.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict per write, in the same order`,
+      `storing ${counted(sent.length, 'write')} returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict per write, in the same order`,
     )
   }
   return verdicts

@@ -4,6 +4,7 @@
 // A write is acknowledged when the log has it and the cache holds it. From then until the source has it, readers of
 // this process get it before any tier and any loader, so that an eviction, an invalidation or a load cannot bring back
 // the old value. Then the caches are told once more: another process may have loaded the old value meanwhile.
+import { counted } from '../../core/counted.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { CacheEvents } from '../../core/events.ts'
 import type { Position } from '../../core/ledger.ts'
@@ -194,7 +195,7 @@ export class WriteBehind<Id, T> {
           : 'left in the stream'
     this.#tell('left', { count: left })
     this.#host.events.emit('warning', {
-      message: `collection ${this.#name}: closed with ${left} writes that the source has not accepted: they are ${fate}`,
+      message: `collection ${this.#name}: closed with ${counted(left, 'write')} that the source has not accepted: ${left === 1 ? 'it is' : 'they are'} ${fate}`,
     })
   }
 
@@ -259,7 +260,7 @@ export class WriteBehind<Id, T> {
       await Promise.all([...byWrite].map(([write, its]) => this.#host.end(partOf(write, its), this.#itemsOf(its))))
     } catch (error) {
       this.#host.events.emit('warning', {
-        message: `collection ${this.#name}: caches could not be notified that the source has accepted ${keys.length} writes`,
+        message: `collection ${this.#name}: caches could not be notified that the source has accepted ${counted(keys.length, 'write')}`,
         error,
       })
     }

@@ -1,6 +1,7 @@
 // Examines the file tier.
 import { resolve } from 'node:path'
 import type { Tier, TierStep } from '../../core/contracts.ts'
+import { counted } from '../../core/counted.ts'
 import { folderFinding, noFolder } from '../disk.ts'
 import { Examination, type Finding } from '../examination.ts'
 import type { FileSettings } from './options.ts'
@@ -17,7 +18,10 @@ export async function examineFolder(
   const open = async (): Promise<Finding> => {
     const { entries, bytes } = await tier.usage()
     const { detail, remedy } = folderFinding(at, bytes, maxBytes)
-    return { detail: `${entries} entries, ${(bytes / 1_048_576).toFixed(1)} MiB, ${detail ?? ''}`, remedy }
+    return {
+      detail: `${counted(entries, 'entry', 'entries')}, ${(bytes / 1_048_576).toFixed(1)} MiB, ${detail ?? ''}`,
+      remedy,
+    }
   }
   if ((await examination.step('open', at, open, noFolder)) === undefined) return examination.steps
   await examination.ping(
