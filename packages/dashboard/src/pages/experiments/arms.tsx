@@ -1,6 +1,7 @@
 // The arms side by side: the deciding metric with its always-valid interval, and the guard metrics.
 import type { ArmSays, Difference, Experiment } from '../../api/experiments.ts'
 import { useDashboard } from '../../context.tsx'
+import type { Numbers } from '../../format/numbers.ts'
 import { Table } from '../../parts/table.tsx'
 import { Word } from '../../parts/words.tsx'
 import { Change, mostOf, Whisker } from '../insight/interval.tsx'
@@ -23,7 +24,7 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
   const level = (row: Row, of: (said: ArmSays) => Difference | null): string => {
     const said = row.said ?? control
     const found = said === undefined ? null : of(said)
-    return found === null ? '–' : numbers.number((row.said === undefined ? found.control : found.arm) * 100, 2)
+    return found === null ? '–' : percent(numbers, row.said === undefined ? found.control : found.arm)
   }
   const watched = (name: string, of: (said: ArmSays) => Difference | null) => ({
     name: `${name}, %`,
@@ -59,7 +60,7 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
           folded: 'wide',
           cell: ({ said }) =>
             said === undefined ? (
-              <span className="note">compared with</span>
+              <span className="note">the others are compared with it</span>
             ) : said.gain === null ? (
               <span className="note">no interval yet</span>
             ) : (
@@ -72,6 +73,12 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
       ]}
     />
   )
+}
+
+/** One decimal in each row, so that they align. Smaller is not zero. */
+function percent(numbers: Numbers, share: number): string {
+  const least = 0.1
+  return share > 0 && share * 100 < least / 2 ? `< ${numbers.fixed(least, 1)}` : numbers.fixed(share * 100, 1)
 }
 
 const TONES = { better: 'proven', worse: 'warning', harm: 'critical', uneven: 'warning' } as const
