@@ -1,6 +1,6 @@
 // Makes the screenshots of the guide: `node packages/dashboard/screenshots.mjs`; with `--all FOLDER` every page at four
-// widths, light and dark, with an experiment running and a change applied, to be looked at; `--look 1024-light,390-dark`:
-// these looks instead.
+// widths, light and dark, with an experiment running and a change applied, to be looked at; with
+// `--look 1024-light,390-dark` these looks instead.
 // @ts-check
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

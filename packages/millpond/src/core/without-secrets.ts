@@ -33,8 +33,8 @@ export function isSecretName(name: string): boolean {
 }
 
 /**
- * The text with `***` instead of user and password of each URL, of secrets that it assigns (`password=`, `"token": "…"`,
- * `sig=`), of what an `Authorization` header holds, and of private keys.
+ * The text with `***` instead of user and password of each URL, of secrets that it assigns (`password=`,
+ * `"token": "…"`, `sig=`), of what an `Authorization` header holds, and of private keys.
  */
 export function withoutSecrets(text: string): string {
   return text
@@ -75,6 +75,6 @@ function withoutLogin(url: string): string {
 /** Pages within pages, as proxies of pages have them; beyond these, rather too much is masked. */
 const MOST_PAGES = 4
 const SCHEME = /[a-z][a-z\d+.-]{1,30}:\/+/i
-/** In `http://me:12/ss@host`, `12/ss` is a password: a port before an `@` belongs to a page only of this machine or an IP. */
+/** In `http://me:12/ss@host`, `12/ss` is a password: a page with a port and an `@` is of this machine or of an IP. */
 const AUTHORITY = /^https?:\/\/(?:[^@/?#:]+|(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?)[/?#]/i
 const isPage = (url: string): boolean => AUTHORITY.test(url) && URL.canParse(url)
