@@ -153,6 +153,59 @@ const ALL: readonly Made[] = [
       for (let read = 0; ; read++) yield [word(100_000 + (read % 9000)), 0]
     },
   },
+  {
+    // A database's buffers: from the root down to a leaf, most of which memory holds anyway, and now and then a range.
+    name: 'made: index and ranges',
+    *reads(draw) {
+      const zipf = zipfOf(30_000, 0.8, draw)
+      for (;;) {
+        const leaf = (zipf() * 7919) % 30_000
+        yield [word(2_000_000), 0]
+        yield [word(1_000_000 + Math.floor(leaf / 200)), 0]
+        const to = leaf + (draw() < 0.05 ? 1 + whole(draw, 12) : 1)
+        for (let at = leaf; at < to; at++) yield [word(at), 0]
+      }
+    },
+  },
+  {
+    // Each key has one that follows in three of ten cases: just enough to be worth a load, among keys that are not.
+    name: 'made: hardly more than chance',
+    *reads(draw) {
+      const zipf = zipfOf(25_000, 0.7, draw)
+      for (let at = 0; ; ) {
+        at = draw() < 0.3 ? (at * 31 + 17) % 25_000 : zipf()
+        yield [word(at), 0]
+      }
+    },
+  },
+  {
+    // As long as the gate takes to be sure, and then the opposite.
+    name: 'made: order that comes and goes',
+    *reads(draw) {
+      const zipf = zipfOf(20_000, 0.8, draw)
+      for (;;) {
+        const from = whole(draw, 8) * 2000
+        for (let read = 0; read < 1500; read++) yield [word(100_000 + from + (read % 2000)), 0]
+        for (let read = 0; read < 1000 + whole(draw, 2000); read++) yield [word(zipf()), 0]
+      }
+    },
+  },
+  {
+    // Forty visitors: a list, some of what is on it, the next list, or away.
+    name: 'made: visitors of a shop',
+    *reads(draw) {
+      const zipf = zipfOf(600, 0.9, draw)
+      const visitors = Array.from({ length: 40 }, () => ({ list: zipf(), page: 0 }))
+      for (;;) {
+        const who = whole(draw, visitors.length)
+        const one = visitors[who]
+        if (one === undefined) continue
+        if (draw() < 0.4) yield [`list:${word(one.list * 10 + one.page++)}`, who + 1]
+        else yield [`product:${word((one.list * 40 + one.page * 8 + zipf()) % 12_000)}`, who + 1]
+        if (one.page > 9 || draw() < 0.1) visitors[who] = { list: zipf(), page: 0 }
+      }
+    },
+  },
 ]
 
 export const isOrm = (name: string): boolean => ALL.some((made) => made.name === name && made.isOrm === true)

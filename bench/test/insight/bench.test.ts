@@ -143,7 +143,7 @@ describe('made traffic', () => {
     const [first, again] = [madeTraffic(500), madeTraffic(500)].map((all) => all.map(({ read }) => read()))
     expect(first?.map(({ names }) => names)).toEqual(again?.map(({ names }) => names))
     expect(first?.every(({ keys, isRenumbered }) => keys.length === 500 && !isRenumbered)).toBe(true)
-    expect(first?.filter(({ sessions }) => sessions !== undefined)).toHaveLength(1)
+    expect(first?.filter(({ sessions }) => sessions !== undefined)).toHaveLength(2)
     expect(first?.filter(({ name }) => isOrm(name))).toHaveLength(3)
   })
 })

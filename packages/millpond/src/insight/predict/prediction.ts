@@ -277,14 +277,22 @@ export class Predicting {
       const batch = this.#waiting.filter((one) => one.namespace === namespace).slice(0, TOGETHER)
       this.#waiting = this.#waiting.filter((one) => !batch.includes(one))
       try {
-        const done = await this.#cache.namespace(namespace).prefetch(batch.map(({ key }) => decodeKey(key)))
+        const space = this.#cache.namespace(namespace)
+        const done = await space.prefetch(batch.map(({ key }) => decodeKey(key)))
         for (const name of ['loaded', 'present', 'empty', 'failed', 'skipped'] as const) this.#loads[name] += done[name]
+        if (done.skipped > 0) this.#withdraw(batch, space, done.skipped)
       } catch {
         // The namespace was closed meanwhile.
         this.#loads.failed += batch.length
       }
     }
     this.#isLoading = false
+  }
+
+  /** What was skipped, the last ones first, cost the source nothing: it is no waste. */
+  #withdraw(batch: readonly Waiting[], space: Space, skipped: number): void {
+    const absent = batch.filter(({ key }) => !space.holds(decodeKey(key)))
+    for (const { hash } of absent.slice(-skipped)) this.#predictor?.withdraw(hash)
   }
 
   #find(key: string, namespace: string): KeyPlace {

@@ -79,8 +79,9 @@ class Adaptive implements Eviction {
     marks[slot] = isWatched ? WATCHED : 0
     if (!isWatched) return
     // In a large cache a window that holds what is foreseen is the better one for what will be: decision 0070.
-    if (isAhead && this.#miniatures.most === MINIATURE) this.#miniatures.put(hash)
-    else this.#observe(hash)
+    const counts = this.#miniatures.most !== MINIATURE
+    if (!isAhead) this.#observe(hash)
+    else if (this.#miniatures.loadAhead(hash, counts)) this.#areas.share = SHARES[this.#miniatures.champion] as number
   }
 
   reweigh(slot: number, weight: number, cost: number): void {

@@ -6,6 +6,7 @@
 // between rivals on a sample is set dueling (Qureshi et al., ISCA 2007). All rivals see the same requests, so their
 // difference is far less noisy than their hit ratios.
 import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
+import { Duel, MEMORY } from './duel.ts'
 import { HashDirectory } from './hash-directory.ts'
 
 /** The most reads that a miniature's mark counts. */
@@ -15,17 +16,15 @@ const READS = 3
 const ROUND_PER_ENTRY = 8
 /** ... and at most this many: larger miniatures are meant to allow earlier judgements. */
 const LONGEST_ROUND = 1_024
-/** The share of the tallies kept after each judgement: traffic of some ten rounds ago no longer counts. */
-const MEMORY = 0.75
-/** The lead that a rival needs, as a share of all requests ... */
-const MARGIN = 0.005
-/** ... and in standard deviations of the difference, at the end of a round ... */
+/** The lead that a rival needs in standard deviations of the difference, at the end of a round ... */
 const SIGMAS = 1
 /**
  * ... or before it: a large cache that waited for the end of its round would serve a burst of other traffic badly while
  * it lasts.
  */
 const SURE_SIGMAS = 3
+/** The share of prefetches among requests and prefetches from which on rivals are told of them. */
+const LEAST_AHEAD = 1 / 64
 
 export class Miniatures {
   readonly #caches: ClockWindow[]
@@ -34,16 +33,15 @@ export class Miniatures {
   readonly #holders: Uint8Array
   /** All bits of `#holders`. */
   readonly #everybody: number
-  /** Requests that the rival would have hit and some other would have missed. */
-  readonly #hits: Float64Array
-  /** Requests on which rival and champion differed. */
-  readonly #apart: Float64Array
-  #requests = 0
+  /** By all requests, and by those alone that nobody foresaw. */
+  readonly #all: Duel
+  readonly #own: Duel
+  /** Prefetches so far, earlier ones counting less. */
+  #ahead = 0
   #sinceJudged = 0
   /** Keys whose mixed hash is below the threshold are sampled: half as many with each halving. */
   #halvings = 0
   #capacity = Number.POSITIVE_INFINITY
-  champion: number
   /** The entry of the current request: it keeps its id even while no rival holds it. */
   #asked = -1
 
@@ -53,14 +51,26 @@ export class Miniatures {
   constructor(rivals: readonly ClockWindowOptions[], champion: number, most: number) {
     const slots = most * (rivals.length + 1)
     this.most = most
-    this.champion = champion
+    this.#all = new Duel(rivals.length, champion)
+    this.#own = new Duel(rivals.length, champion)
     this.#everybody = (1 << rivals.length) - 1
     this.#directory = new HashDirectory(slots)
     this.#holders = new Uint8Array(slots)
-    this.#hits = new Float64Array(rivals.length)
-    this.#apart = new Float64Array(rivals.length)
     this.#caches = rivals.map((rival) => new ClockWindow(this.#directory.hashes, rival))
     for (const cache of this.#caches) cache.grow(slots)
+  }
+
+  /**
+   * The best rival: of requests and prefetches where there are enough of these, since a window that holds what is
+   * foreseen is the better one for what will be; otherwise of the requests alone.
+   */
+  get champion(): number {
+    return (this.#isTold ? this.#all : this.#own).champion
+  }
+
+  set champion(rival: number) {
+    this.#all.champion = rival
+    this.#own.champion = rival
   }
 
   watches(hash: number): boolean {
@@ -77,24 +87,61 @@ export class Miniatures {
     return this.#halvings < before
   }
 
+  /**
+   * A sampled key was loaded ahead of requests. A few prefetches are not told to the rivals, which then choose as if
+   * there were none. `counts`: it is a request like any other. True if the champion changed.
+   */
+  loadAhead(hash: number, counts: boolean): boolean {
+    const before = this.champion
+    this.#ahead++
+    if (this.#isTold) {
+      if (counts) this.#request(hash, true)
+      else this.#put(hash)
+    }
+    return this.champion !== before
+  }
+
+  get #isTold(): boolean {
+    return this.#ahead > LEAST_AHEAD * (this.#ahead + Math.max(this.#round, this.#own.requests))
+  }
+
+  get #size(): number {
+    return Math.min(this.#capacity, this.most)
+  }
+
+  get #round(): number {
+    return Math.min(LONGEST_ROUND, ROUND_PER_ENTRY * this.#size)
+  }
+
   /** A request for a sampled key, whether a hit or a miss in the whole cache. True if the champion changed. */
   request(hash: number): boolean {
+    const before = this.champion
+    this.#request(hash, false)
+    return this.champion !== before
+  }
+
+  #request(hash: number, isAhead: boolean): void {
     const id = this.#idOf(hash)
     const held = this.#holders[id] as number
     // What all rivals hold does not distinguish them.
-    if (held === this.#everybody) for (const { marks } of this.#caches) markRead(marks, id)
-    else this.#ask(id, held)
-    this.#requests++
-    const size = Math.min(this.#capacity, this.most)
-    if (++this.#sinceJudged >= Math.min(LONGEST_ROUND, ROUND_PER_ENTRY * size)) return this.#endRound()
-    return this.#sinceJudged % size === 0 && this.#judge(SURE_SIGMAS)
+    if (held === this.#everybody) {
+      for (const { marks } of this.#caches) markRead(marks, id)
+      this.#all.tie()
+      if (!isAhead) this.#own.tie()
+    } else {
+      this.#all.request(held)
+      if (!isAhead) this.#own.request(held)
+      this.#ask(id, held)
+    }
+    if (++this.#sinceJudged >= this.#round) this.#endRound()
+    else if (this.#sinceJudged % this.#size === 0) this.#judge(SURE_SIGMAS)
   }
 
   /**
-   * A sampled key was loaded ahead of requests: rivals without it get it, too. It decides nothing: a rival that holds
-   * it already would seem better than the whole cache, which did not, and windows would become larger and larger.
+   * Rivals without the key get it, too. It decides nothing: a rival that holds it already would seem better than the
+   * whole cache, which did not, and windows would become larger and larger.
    */
-  put(hash: number): void {
+  #put(hash: number): void {
     const id = this.#idOf(hash)
     const held = this.#holders[id] as number
     this.#asked = id
@@ -105,11 +152,8 @@ export class Miniatures {
 
   #ask(id: number, held: number): void {
     this.#asked = id
-    const wasHit = (held >>> this.champion) & 1
     for (let rival = 0; rival < this.#caches.length; rival++) {
-      const isHit = (held >>> rival) & 1
-      if (isHit !== wasHit) this.#apart[rival] = (this.#apart[rival] ?? 0) + 1
-      if (isHit === 1) this.#hit(rival, id)
+      if ((held >>> rival) & 1) markRead((this.#caches[rival] as ClockWindow).marks, id)
       else this.#miss(rival, id)
     }
     this.#asked = -1
@@ -131,11 +175,6 @@ export class Miniatures {
   /** Only before the whole cache is full, or if the sample is larger than it should be. */
   #makeRoom(): void {
     for (let rival = 0; rival < this.#caches.length; rival++) this.#evict(rival)
-  }
-
-  #hit(rival: number, id: number): void {
-    this.#hits[rival] = (this.#hits[rival] ?? 0) + 1
-    markRead((this.#caches[rival] as ClockWindow).marks, id)
   }
 
   #miss(rival: number, id: number): void {
@@ -169,38 +208,18 @@ export class Miniatures {
     }
   }
 
-  #endRound(): boolean {
-    const isOther = this.#judge(SIGMAS)
+  #endRound(): void {
+    this.#judge(SIGMAS)
     this.#sinceJudged = 0
-    this.#requests *= MEMORY
-    for (let rival = 0; rival < this.#hits.length; rival++) {
-      this.#hits[rival] = (this.#hits[rival] ?? 0) * MEMORY
-      this.#apart[rival] = (this.#apart[rival] ?? 0) * MEMORY
-    }
-    return isOther
+    this.#ahead *= MEMORY
+    this.#all.fade()
+    this.#own.fade()
   }
 
-  /** True if another rival became the champion. */
-  #judge(sigmas: number): boolean {
-    if (this.#capacity === Number.POSITIVE_INFINITY) return false
-    const best = this.#best(sigmas)
-    if (best === this.champion) return false
-    this.champion = best
-    this.#apart.fill(0)
-    return true
-  }
-
-  #best(sigmas: number): number {
-    const own = this.#hits[this.champion] ?? 0
-    let best = this.champion
-    let most = 0
-    for (let rival = 0; rival < this.#hits.length; rival++) {
-      const ahead = (this.#hits[rival] ?? 0) - own
-      if (ahead <= most || ahead < MARGIN * this.#requests + sigmas * Math.sqrt(this.#apart[rival] ?? 0)) continue
-      best = rival
-      most = ahead
-    }
-    return best
+  #judge(sigmas: number): void {
+    if (this.#capacity === Number.POSITIVE_INFINITY) return
+    this.#all.judge(sigmas)
+    this.#own.judge(sigmas)
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 // Prediction over real caches: what is loaded ahead, what never is, and how it ends.
-import { createCache, type Key, memory } from 'millpond'
+import { createCache, type Key, memory, type Prefetched } from 'millpond'
 import {
   createInsight,
   insightCollector,
@@ -214,9 +214,10 @@ describe('predictive loading', () => {
     expect(one.insight.prediction('shop')).toMatchObject({ state: 'closed', used: 0, closings: 0 })
   })
 
-  it('counts loads as failed whose namespace was closed meanwhile, and goes on', async () => {
+  /** A cache whose prefetches end like this, and what prediction then says of a loop. */
+  async function predictionOf(prefetch: (keys: readonly Key[]) => Promise<Prefetched>) {
     const { cache, clock } = set({ usage: false, isLoading: false })
-    const closed = {
+    const other = {
       name: cache.name,
       sources: cache.sources,
       record: (recorder: Parameters<typeof cache.record>[0]) => cache.record(recorder),
@@ -226,15 +227,26 @@ describe('predictive loading', () => {
       namespace: () => ({
         ...cache.namespace('default'),
         holds: (key: Key) => cache.holds(key),
-        prefetch: () => Promise.reject(new Error('the namespace is closed')),
+        prefetch,
       }),
     }
-    const insight = createInsight({ caches: [closed as never], clock, predictiveLoading: true })
+    const insight = createInsight({ caches: [other as never], clock, predictiveLoading: true })
     ends.push(() => insight.close())
     expect(await play({ cache, clock }, loop(2500))).toBe(2500)
-    const { loads } = insight.prediction('shop') ?? {}
-    expect(loads?.failed).toBeGreaterThan(10)
-    expect(loads).toMatchObject({ loaded: 0, present: 0 })
+    return insight.prediction('shop')
+  }
+
+  it('counts loads as failed whose namespace was closed meanwhile, and goes on', async () => {
+    const told = await predictionOf(() => Promise.reject(new Error('the namespace is closed')))
+    expect(told?.loads.failed).toBeGreaterThan(10)
+    expect(told?.loads).toMatchObject({ loaded: 0, present: 0 })
+  })
+
+  it('does not count as wasted what was skipped since the source was busy', async () => {
+    const none = { loaded: 0, present: 0, empty: 0, failed: 0 }
+    const told = await predictionOf((keys) => Promise.resolve({ ...none, skipped: keys.length }))
+    expect(told?.loads.skipped).toBeGreaterThan(50)
+    expect(told).toMatchObject({ wasted: 0, used: 0 })
   })
 
   it('does not bring back what was invalidated while it was loaded', async () => {
