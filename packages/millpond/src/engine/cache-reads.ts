@@ -17,7 +17,7 @@ import type { Found } from './found.ts'
 import type { Lease } from './held-lease.ts'
 import { type LeaseOptions, type LeaseOutcome, readOrLease } from './miss-lease.ts'
 import { countStale } from './misses.ts'
-import { freshSlot, hitAt, hitValue } from './read-memory.ts'
+import { freshSlot, freshValue, hitAt, hitValue } from './read-memory.ts'
 import { readTiers } from './read-tiers.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { checkOpen, type Space } from './space.ts'
@@ -84,9 +84,7 @@ export interface CacheReads {
 }
 
 export function peek<T>(space: Space, key: Key): T | undefined {
-  const encoded = encodeKey(key)
-  const slot = freshSlot(space, encoded)
-  return slot < 0 ? undefined : (hitValue(space, slot, encoded) as T)
+  return freshValue(space, encodeKey(key)) as T | undefined
 }
 
 export function holds(space: Space, key: Key): boolean {

@@ -5,6 +5,8 @@
 // that collide has a probability of 2^-32, whatever the keys. Keys longer than a block are chained, each block adding
 // that probability once more: the hash of the preceding blocks enters the next one as two more characters.
 
+import { pack, packed } from './short-key.ts'
+
 const BLOCK = 64
 /** Multipliers per block: one per character, three more for the length and the chain. */
 const ROW = BLOCK + 3
@@ -85,12 +87,14 @@ export const BETWEEN = 0x5bd1e995
 
 /**
  * A hash of the length and some windows of four characters, each at its offset (from the end if negative). Without
- * windows, of the whole key; if the key is too short for a window, of its end. Except for the whole key, not safe
- * against chosen keys: callers must bound the cost of collisions. Duplicated in `KeyIndex.find`.
+ * windows, of the whole key by `hashKey`; of a short key (`short-key.ts`), of all of it; if the key is too short for a
+ * window, of its end. Except without windows, not safe against chosen keys: callers must bound the cost of collisions.
+ * Duplicated in `KeyIndex.find`.
  */
 export function hashWindows(key: string, windows: Int32Array): number {
   const count = windows.length
   if (count === 0) return hashKey(key)
+  if (pack(key)) return scatter(packed.low ^ Math.imul(packed.high, BETWEEN))
   const end = key.length
   let sum = end
   for (let i = 0; i < count; i++) {
@@ -128,9 +132,10 @@ function hashEnd(key: string): number {
  * that the key takes two bytes per character: one pass over the key yields both.
  */
 export function hashAndWidth(key: string): number {
-  const length = key.length
   const factor = multipliers[2 * ROW] as number
   const square = Math.imul(factor, factor)
+  if (pack(key)) return scatter((Math.imul(packed.low, square) + Math.imul(packed.high, factor)) | 0) & ~1
+  const length = key.length
   let sum = length
   let units = 0
   let i = 0

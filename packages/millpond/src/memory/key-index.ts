@@ -16,6 +16,7 @@
 import { BETWEEN, hashKey, hashWindows, SCATTER, WINDOW } from './hash.ts'
 import { type Cells, FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
 import { RehashingTable } from './rehashing-table.ts'
+import { MOST_SHORT } from './short-key.ts'
 import { FIRST_PIECE, type Slots } from './slots.ts'
 import { learnWindows, SAMPLE } from './windows.ts'
 
@@ -23,6 +24,7 @@ import { learnWindows, SAMPLE } from './windows.ts'
 const FIRST_WINDOWS = Int32Array.of(-WINDOW)
 /** For `find`: V8 inlines a constant of the same file, but reads an imported one each time. */
 const CHARACTERS = WINDOW
+const SHORT = MOST_SHORT
 const FACTOR = SCATTER
 const FACTOR_BETWEEN = BETWEEN
 const CELLS = REACH
@@ -62,6 +64,8 @@ export class KeyIndex {
   /** The first two of these, for `find`; `NONE` if absent or if there are more than two. */
   #first = -WINDOW
   #second = NONE
+  /** The longest key that `find` packs; 0 while whole keys are hashed. */
+  #short = SHORT
   /** Mask of the low bits of the hash column that belong to this index: at least as many as its tables have cells. */
   #own = 2 ** FIRST_BITS - 1
 
@@ -93,12 +97,49 @@ export class KeyIndex {
   }
 
   /**
-   * The key's slot, or -1: `locate(key, hash(key))`, inlined by hand for one and two windows, since every hit begins
-   * here. V8 then compiles it as one unit: it is too large to be inlined into its callers (460 bytes of bytecode), and
-   * leaves their inlining budget for the rest of a hit. In smaller pieces, inlining varied by chance, and two processes
-   * differed by a third.
+   * The key's slot, or -1: `locate(key, hash(key))`, inlined by hand for short keys and for one and two windows, since
+   * every hit begins here. V8 then compiles each of the two as one unit: they are too large to be inlined into their
+   * callers (460 bytes of bytecode), and leave their inlining budget for the rest of a hit. In smaller pieces, inlining
+   * varied by chance, and two processes differed by a third.
    */
   find(key: string): number {
+    return key.length > this.#short ? this.#findLong(key) : this.#findShort(key)
+  }
+
+  #findShort(key: string): number {
+    const count = key.length
+    let low = 0
+    let high = 0
+    let units = 0
+    for (let i = 0; i < count; i++) {
+      const unit = key.charCodeAt(i)
+      units |= unit
+      high = (high << 8) | (low >>> 24)
+      low = (low << 8) | unit
+    }
+    if (units > 0xff || count === 0) return this.#findLong(key)
+    high |= count << 24
+    let hash = low ^ Math.imul(high, FACTOR_BETWEEN)
+    hash = Math.imul(hash ^ (hash >>> 15), FACTOR)
+    hash ^= hash >>> 13
+    const { cells, mask, slotMask } = this.usual
+    const { pairs, halves } = this.#slots
+    let at = hash & mask
+    for (let reach = CELLS; reach >= 0; reach--) {
+      const cell = cells[at] as number
+      if (cell === 0) break
+      if (((cell ^ hash) & ~slotMask) === 0) {
+        const slot = (cell & slotMask) - 1
+        // In this order: then what is read is a number, and V8 compares numbers.
+        if (halves[slot] === high && (slot < FIRST ? pairs[2 * slot] : this.#slots.held(slot)) === low) return slot
+        reach -= CELLS_A_TWIN
+      }
+      at = (at + 1) & mask
+    }
+    return this.strays.size === 0 && this.#leaving.length === 0 ? -1 : this.#findBeyond(key, hash)
+  }
+
+  #findLong(key: string): number {
     const second = this.#second
     const end = key.length
     const from = this.#first < 0 ? end + this.#first : this.#first
@@ -131,7 +172,9 @@ export class KeyIndex {
       if (cell === 0) break
       if (((cell ^ hash) & ~slotMask) === 0) {
         const slot = (cell & slotMask) - 1
-        if ((slot < FIRST ? pairs[2 * slot] : this.#slots.key(slot)) === key) return slot
+        const held = slot < FIRST ? pairs[2 * slot] : this.#slots.held(slot)
+        // Not a short key's number: then V8 knows that it compares strings.
+        if (typeof held === 'string' && held === key) return slot
         reach -= CELLS_A_TWIN
       }
       at = (at + 1) & mask
@@ -254,6 +297,7 @@ export class KeyIndex {
     const [first = NONE, second = NONE, third] = windows
     this.#first = third === undefined ? first : NONE
     this.#second = third === undefined ? second : NONE
+    this.#short = this.isWhole ? 0 : SHORT
   }
 
   /** Tables with room for all; strays may return. */

@@ -82,7 +82,7 @@ export class ProbeTable {
       if (cell === 0) break
       if (((cell ^ hash) & ~slotMask) === 0) {
         const slot = (cell & slotMask) - 1
-        if (slots.key(slot) === key) return slot
+        if (slots.isKey(slot, key)) return slot
         reach -= TWIN
       }
       at = (at + 1) & mask

@@ -57,7 +57,7 @@ export class RehashingTable {
       if (cell === 0) break
       const slot = (cell & slotMask) - 1
       if (slot >= 0 && ((cell ^ hash) & ~slotMask) === 0) {
-        if (at >= this.#next && this.#slots.key(slot) === key) return slot
+        if (at >= this.#next && this.#slots.isKey(slot, key)) return slot
         reach -= TWIN
       }
       at = (at + 1) & mask

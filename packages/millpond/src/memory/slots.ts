@@ -1,5 +1,6 @@
 // The store's entries as columns: an entry is one index into each. Rarely needed columns are allocated on first use.
 import { hashOf } from '../core/key-hash.ts'
+import { pack, packed, unpack } from './short-key.ts'
 import { Stamps } from './stamps.ts'
 
 const NO_TAGS: readonly string[] = Object.freeze([])
@@ -14,13 +15,15 @@ const DOUBLE_UNTIL = 65_536
  * steps, but growing copies nothing.
  */
 export const FIRST_PIECE = 2 ** 18
+/** For `key` and `value`: V8 folds a constant of this file, but reads an exported one each time. */
+const FIRST = 2 ** 18
 const PIECE_BITS = 16
 const PIECE = 1 << PIECE_BITS
 /**
  * The columns, and those of the owner, grow while the last part of the slots is being taken: one column each time that
  * this share of it is taken.
  */
-const STEPS = 12
+const STEPS = 13
 const SLOTS_A_STEP = 1 / 256
 const NONE = -1
 /** Half a megabyte and more does not fit the column of weights. */
@@ -28,7 +31,8 @@ const HEAVY = 0xffff
 
 /**
  * A struct of arrays that grows ahead of need in steps of one array each. 26 bytes per entry, 30 with a TTL, 34 if the
- * ledger moves, besides the index and the policy; 4 more during recording.
+ * ledger moves, besides the index and the policy; 4 more during recording, and 4 once a short key has come, each of
+ * which saves the 24 of its string.
  */
 export class Slots {
   /** Slots for which all columns have room; grows up to `most`. */
@@ -36,9 +40,11 @@ export class Slots {
   most: number
   /**
    * Key and value of slot `s`, adjacent at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. Slots
-   * from `FIRST_PIECE` on are in `#pieces`.
+   * from `FIRST_PIECE` on are in `#pieces`. In place of a short key is the lower half of it as a number.
    */
   pairs: unknown[] = []
+  /** The upper halves of short keys; 0: the key is a string. */
+  halves = new Int32Array(0)
   readonly #pieces: unknown[][] = []
   /** The size of newly allocated columns: that of the others, or the one to which they are growing. */
   #room = 0
@@ -112,7 +118,7 @@ export class Slots {
 
   /** The key with `which` 0, the value with 1. */
   #put(slot: number, which: 0 | 1, what: unknown): void {
-    if (slot < FIRST_PIECE) this.pairs[2 * slot + which] = what
+    if (slot < FIRST) this.pairs[2 * slot + which] = what
     else (this.#pieces[(slot - FIRST_PIECE) >>> PIECE_BITS] as unknown[])[2 * (slot & (PIECE - 1)) + which] = what
   }
 
@@ -178,6 +184,9 @@ export class Slots {
         if (this.readAt !== undefined) this.readAt = grownInto(this.readAt, new Uint32Array(slots))
       },
       () => {
+        if (this.halves.length > 0) this.halves = grownInto(this.halves, new Int32Array(slots))
+      },
+      () => {
         if (old < FIRST_PIECE) this.pairs = grownList(this.pairs, 2 * Math.min(slots, FIRST_PIECE))
       },
       () => {
@@ -192,6 +201,7 @@ export class Slots {
   /** Drops all keys and values at once; no slot may be taken afterwards. */
   letGo(): void {
     this.pairs = []
+    this.halves = new Int32Array(0)
     this.#pieces.length = 0
     this.#tags.length = 0
     this.#heavy.clear()
@@ -207,15 +217,28 @@ export class Slots {
   }
 
   holds(slot: number): boolean {
-    return this.key(slot) !== undefined
+    return this.held(slot) !== undefined
   }
 
   key(slot: number): string {
-    return (slot < FIRST_PIECE ? this.pairs[2 * slot] : this.#far(slot, 0)) as string
+    const held = this.held(slot)
+    return typeof held === 'number' ? unpack(held, this.halves[slot] as number) : (held as string)
+  }
+
+  /** Whether it is the slot's key. */
+  isKey(slot: number, key: string): boolean {
+    const held = this.held(slot)
+    if (typeof held !== 'number') return held === key
+    return pack(key) && packed.low === held && packed.high === this.halves[slot]
+  }
+
+  /** The key, the lower half of a short one, or undefined in a free slot. */
+  held(slot: number): unknown {
+    return slot < FIRST ? this.pairs[2 * slot] : this.#far(slot, 0)
   }
 
   value(slot: number): unknown {
-    return slot < FIRST_PIECE ? this.pairs[2 * slot + 1] : this.#far(slot, 1)
+    return slot < FIRST ? this.pairs[2 * slot + 1] : this.#far(slot, 1)
   }
 
   setValue(slot: number, value: unknown): void {
@@ -224,7 +247,10 @@ export class Slots {
 
   /** Puts a key into the slot. */
   hold(slot: number, key: string): void {
-    this.#put(slot, 0, key)
+    const isShort = pack(key)
+    this.#put(slot, 0, isShort ? packed.low : key)
+    if (isShort && this.halves.length === 0) this.halves = new Int32Array(this.#room)
+    if (this.halves.length > 0) this.halves[slot] = isShort ? packed.high : 0
     if (this.#keyHashes !== undefined) this.#keyHashes[slot] = 0
     if (this.readAt !== undefined) this.readAt[slot] = 0
   }

@@ -85,7 +85,7 @@ export class Space implements MemorySpace {
     const mark = marks[slot] as number
     if (mark < this.#markLimit) marks[slot] = mark + 1
     else if (mark > this.#markLimit) this.#policy.hit(slot)
-    if (!this.#isPlain) this.#tell(slot)
+    if (this.#isPlain !== true) this.#tell(slot)
   }
 
   keep(slot: number): void {

@@ -21,7 +21,10 @@ const COLLECTION = 32 + 40
 /** V8 answers this at once for a string stored with one byte per character, since none of its characters can match. */
 const BEYOND_LATIN_1 = /[\u0100-\uffff]/
 
-/** Bytes of an entry besides its value: key and bookkeeping. Together with the value's weight, a multiple of 8. */
+/**
+ * Bytes of an entry besides its value: key and bookkeeping. Together with the value's weight, a multiple of 8. A short
+ * key weighs what its string would take, which is 20 bytes more than it takes (`short-key.ts`).
+ */
 export function weighKey(length: number, isWide: boolean): number {
   return ENTRY + stringBytes(length, isWide)
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { hashAndWidth, hashWindows, WINDOW } from '../../src/memory/hash.ts'
 import { KeyIndex } from '../../src/memory/key-index.ts'
-import { Slots } from '../../src/memory/slots.ts'
+import { FIRST_PIECE, Slots } from '../../src/memory/slots.ts'
 import { learnWindows } from '../../src/memory/windows.ts'
 
 function indexed(keys: readonly string[]): { index: KeyIndex; slots: Slots; slotOf: Map<string, number> } {
@@ -11,7 +11,7 @@ function indexed(keys: readonly string[]): { index: KeyIndex; slots: Slots; slot
   const slotOf = new Map<string, number>()
   for (const key of keys) {
     let slot = slots.take()
-    if (slot < 0) {
+    while (slot < 0) {
       slots.grow()
       slot = slots.take()
     }
@@ -45,10 +45,10 @@ const twoNumbers = Array.from({ length: COUNT }, (_, i) => `org:${i % 300}:users
 const short = Array.from({ length: COUNT }, (_, i) => i.toString(36).toUpperCase())
 
 /** Keys whose quick hashes all want the same few places: by search, as an attacker would who has read the code. */
-function flood(wanted: (hash: number) => boolean, count: number): string[] {
+function flood(wanted: (hash: number) => boolean, count: number, digits = 9): string[] {
   const keys: string[] = []
   for (let i = 0; keys.length < count; i++) {
-    const key = `k${i.toString(36).padStart(9, '0')}`
+    const key = `k${i.toString(36).padStart(digits, '0')}`
     if (wanted(hashWindows(key, Int32Array.of(-WINDOW)))) keys.push(key)
   }
   return keys
@@ -71,6 +71,8 @@ const families: Record<string, string[]> = {
   'keys with one long end': sameLongEnd,
   'keys that want one place': flood((hash) => (hash & 0x3ff) === 7, 4_000),
   'keys that want one run of places': flood((hash) => (hash & 0xffff) < 0x200, 4_000),
+  'short keys that want one place': flood((hash) => (hash & 0x3ff) === 7, 4_000, 6),
+  'short keys that want one run of places': flood((hash) => (hash & 0xffff) < 0x200, 4_000, 6),
   'keys that differ ever elsewhere': everElsewhere,
 }
 
@@ -116,6 +118,8 @@ describe('the index', () => {
     'numbered keys': numbered,
     'keys with one end': sameEnd,
     'keys with one long end': sameLongEnd,
+    'short keys': short,
+    'short numbers': Array.from({ length: COUNT }, (_, i) => `${i}`),
   })) {
     test(`${name} are known by hashes of 32 even bits`, () => {
       const { slots, slotOf } = indexed(keys)
@@ -186,6 +190,74 @@ describe('the index', () => {
     const { index, slotOf } = indexed(keys)
     expect(new Set(keys.map((key) => index.find(key))).size).toBe(keys.length)
     for (const key of keys) expect(index.find(key)).toBe(slotOf.get(key))
+  })
+})
+
+describe('short keys', () => {
+  const characters = ['\0', '0', 'a', '\x7f', '\x80', '\xff']
+  /** All of up to four of these characters, and some longer ones; beside them keys that are not short. */
+  const latin = characters.flatMap((a) => [
+    a,
+    ...characters.flatMap((b) => [
+      a + b,
+      ...characters.flatMap((c) => [a + b + c, ...characters.map((d) => a + b + c + d), `${a + b + c}xyz${a}`]),
+    ]),
+  ])
+  const others = ['', '\u0100', 'a\u0100', '\u0161', '\0\0\0\0\0\0\0\0', 'a'.repeat(8), '\u0161'.repeat(7)]
+  const keys = [...latin, 'a'.repeat(5), 'a'.repeat(6), '\0'.repeat(5), '\0'.repeat(6), '\xff'.repeat(7), ...others]
+
+  test('are kept as numbers, and are the same keys again', () => {
+    const { slots, slotOf } = indexed(keys)
+    expect(slotOf.size).toBe(keys.length)
+    for (const [key, slot] of slotOf) {
+      expect(slots.key(slot)).toBe(key)
+      expect(typeof slots.held(slot), JSON.stringify(key)).toBe(others.includes(key) ? 'string' : 'number')
+    }
+  })
+
+  test('are found, and none for another, be it longer, wider or cut off', () => {
+    const { index, slotOf } = indexed(keys)
+    for (const [key, slot] of slotOf) {
+      expect(index.find(key)).toBe(slot)
+      expect(index.locate(key, index.hash(key))).toBe(slot)
+      for (const other of [`${key}\0`, `\0${key}`, `${key}\u0100`, key.slice(1), key.slice(0, -1)])
+        expect(index.find(other), JSON.stringify([key, other])).toBe(slotOf.get(other) ?? -1)
+    }
+    // The same lower bytes in each character.
+    for (const key of latin) {
+      const wide = [...key].map((c) => String.fromCharCode(c.charCodeAt(0) + 0x100)).join('')
+      expect(index.find(wide)).toBe(slotOf.get(wide) ?? -1)
+    }
+  })
+
+  test('are found where whole keys are hashed', () => {
+    const { index, slotOf } = indexed([...farApart, ...keys])
+    expect(index.isWhole).toBe(true)
+    for (const [key, slot] of slotOf) expect(index.find(key)).toBe(slot)
+  })
+
+  test('and long ones take turns in a slot', () => {
+    const { index, slots, slotOf } = indexed(['first'])
+    const slot = slotOf.get('first') as number
+    const turns = ['second, which is longer', 'third', '\u0161', 'seventh', 'the last']
+    let before = 'first'
+    for (const key of turns) {
+      index.remove(slot)
+      slots.release(slot)
+      expect(slots.holds(slot)).toBe(false)
+      expect(slots.take()).toBe(slot)
+      slots.hold(slot, key)
+      index.insert(slot, index.hash(key), hashAndWidth(key))
+      expect([index.find(before), index.find(key), slots.key(slot)]).toEqual([-1, slot, key])
+      before = key
+    }
+  })
+
+  test('are found in every piece of a large store', () => {
+    const count = FIRST_PIECE + 70_000
+    const { index, slots, slotOf } = indexed(Array.from({ length: count }, (_, i) => `${i}`))
+    for (const [key, slot] of slotOf) if (index.find(key) !== slot || slots.key(slot) !== key) expect.fail(key)
+    for (let i = count; i < count + 1000; i++) expect(index.find(`${i}`)).toBe(-1)
   })
 })
 
