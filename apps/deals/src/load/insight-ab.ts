@@ -122,12 +122,13 @@ const ARMS = [
  */
 const APART_MS = 333
 
+/** Rejects if the first seed fails; if a later one does, that is a violation, and those before it are compared. */
 export function compareInsight(options: LoadOptions, say: Say): Promise<Comparison> {
   return onGround(options, say, new AbortController().signal, async ({ measure, plan, verify }) => {
     const seeds: Seed[] = []
     const violations: string[] = []
     let compared = 0
-    for (let turn = 0; turn < options.pairs; turn++) {
+    const compareAt = async (turn: number): Promise<void> => {
       const seed = options.seed + turn
       const sessions = plan(seed)
       const gate = gateFor(ARMS.length)
@@ -163,6 +164,15 @@ export function compareInsight(options: LoadOptions, say: Say): Promise<Comparis
         },
         unwarmed: ARMS.filter((_, at) => [off, on, again][at]?.warmUp?.isWhole === false).map(({ name }) => name),
       })
+    }
+    for (let turn = 0; turn < options.pairs; turn++) {
+      try {
+        await compareAt(turn)
+      } catch (error) {
+        if (seeds.length === 0) throw error
+        violations.push(`not measured from seed ${options.seed + turn} on: ${error}`)
+        break
+      }
     }
     return { seeds, rows: rowsOf(seeds), compared, violations }
   })

@@ -61,8 +61,8 @@ export async function startServiceProcess({
     said: output.said,
     errors: () => [...output.text().matchAll(/^error: .+(?:\n {4}at .+)?/gm)].map(([line]) => line),
     // our own service's own types
-    live: async () => (await (await fetch(`${url}/api/live/`)).json()) as Live,
-    liveWhole: async () => (await (await fetch(`${url}/api/live/?whole`)).json()) as WholeLive,
+    live: async () => (await asked(`${url}/api/live/`)) as Live,
+    liveWhole: async () => (await asked(`${url}/api/live/?whole`)) as WholeLive,
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       const gone = new Promise((resolve) => child.once('exit', resolve))
@@ -71,6 +71,14 @@ export async function startServiceProcess({
       await gone
       clearTimeout(late)
     },
+  }
+}
+
+async function asked(url: string): Promise<unknown> {
+  try {
+    return await (await fetch(url)).json()
+  } catch (error) {
+    throw new Error(`the service did not answer ${url}`, { cause: error })
   }
 }
 
