@@ -31,6 +31,7 @@ import type { WarmingSettings } from './core/warm.ts'
 import type { Cache } from './engine/cache.ts'
 import type { Strategy } from './engine/collection.ts'
 import { lazyId } from './engine/lazy-id.ts'
+import { leaveRequests } from './engine/outside-requests.ts'
 import { checkPlugin, type Plugin } from './engine/plugins.ts'
 import type { RestartOptions } from './engine/restart-parts.ts'
 import { MEMORY, type RouteRule, type Routing, routing } from './engine/route.ts'
@@ -237,6 +238,7 @@ export function createCache(options: CacheOptions = {}): Cache {
       'OPTION_INVALID',
       `createCache: adaptiveTtl is given, and defaults.ttl ${show(options.defaults.ttl)} leaves it nothing to choose: use adaptiveTtl({ ttl: ${show(options.defaults.ttl)} })`,
     )
+  leaveRequests()
   const clock = options.clock ?? systemClock()
   const events = new Events()
   if (options.log !== undefined) logEvents(name, events, options.log, () => clock.monotonic())

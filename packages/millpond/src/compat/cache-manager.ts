@@ -1,6 +1,6 @@
 // The methods of cache-manager 7 over a cache, for programs that migrate step by step.
 import { EventEmitter } from 'node:events'
-import { checkOptions, fn, refused, type Shape, text, whole } from '../core/checks.ts'
+import { check, checkOptions, fn, refused, type Shape, text } from '../core/checks.ts'
 import type { Cache } from '../engine/cache.ts'
 import type { LoadContext } from '../engine/loader.ts'
 import { cacheGiven } from './cache-given.ts'
@@ -100,7 +100,11 @@ export interface CacheManager {
   cacheId(): string
 }
 
-const ms = whole(0, Number.MAX_SAFE_INTEGER, true)
+/** Half a TTL is a usual threshold, and need not be whole. */
+const ms = check(
+  (value): value is number => typeof value === 'number' && value >= 0,
+  'a number of milliseconds from 0, or Infinity',
+)
 const OPTIONS: Shape<CacheManagerOptions> = { ttl: ms, refreshThreshold: ms, cacheId: text }
 const timeOrFunction = (value: unknown, at: string): never | ByValue<never> =>
   typeof value === 'function' ? fn()(value, at) : ms(value, at)

@@ -15,6 +15,7 @@
 // between it costs nothing. A check is uncertain by its own duration: the monotonic clock is read before and after the
 // wall clock, and only a difference beyond that is a fall.
 import type { Clock } from './contracts.ts'
+import { outside } from './outside.ts'
 import { unheld } from './unheld.ts'
 
 /** The maximum age of `coarse` while the event loop runs, in milliseconds. */
@@ -84,9 +85,11 @@ class SystemClock implements Clock {
       this.#timer.refresh()
       return
     }
-    this.#timer = setTimeout(() => {
-      this.#reading = 0
-    }, TICK_MS)
+    this.#timer = outside(() =>
+      setTimeout(() => {
+        this.#reading = 0
+      }, TICK_MS),
+    )
     unheld(this.#timer)
   }
 
@@ -117,7 +120,7 @@ class SystemClock implements Clock {
   }
 
   after(ms: number, fn: () => void, hold = false): () => void {
-    const handle = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
+    const handle = outside(() => setTimeout(fn, Math.min(ms, 2 ** 31 - 1)))
     if (!hold) unheld(handle)
     return () => clearTimeout(handle)
   }

@@ -137,6 +137,14 @@ describe('reported of cache-manager', () => {
     expect([await manager.get('k'), await manager.ttl('k')]).toEqual([2, clock.now() + 20_000])
   })
 
+  it('half of an odd TTL is a threshold', async () => {
+    const manager = cacheManager(open(), { refreshThreshold: 364.5 })
+    expect(await manager.wrap('k', () => 1, 729, 729 / 2)).toBe(1)
+    expect(await manager.wrap('l', () => 1, { ttl: 729.5, refreshThreshold: 0.5 })).toBe(1)
+    for (const wrong of [Number.NaN, -1])
+      await expect(manager.wrap('m', () => 1, 729, wrong)).rejects.toThrow(/refreshThreshold: (NaN|-1) is not allowed/)
+  })
+
   it('cacheable#604: what has no end is not refreshed', async () => {
     const manager = cacheManager(open(), { refreshThreshold: 60_000 })
     let loads = 0
