@@ -1,14 +1,27 @@
 // What users write is typed from end to end. The compiler judges; run, it says whether each is there.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { KeyValueCache } from '@apollo/utils.keyvaluecache'
+import { createCache as createManager } from 'cache-manager'
+import type { FastifyInstance } from 'fastify'
+import type { MiddlewareHandler } from 'hono'
 import { Keyv } from 'keyv'
+import type { Middleware } from 'koa'
 import { type Generated, Kysely, SqliteDialect } from 'kysely'
 import Sqlite from 'libsql'
 import { type Cache, createCache, type Key } from 'millpond'
 import { apolloCache } from 'millpond/apollo'
 import { type AstroCacheContext, type AstroCacheProvider, astroCache } from 'millpond/astro'
 import { bentocache } from 'millpond/compat/bentocache'
+import { cacheManager } from 'millpond/compat/cache-manager'
+import type { HttpCache } from 'millpond/http'
+import { fastifyCache } from 'millpond/http/fastify'
+import { cachedFetch } from 'millpond/http/fetch'
+import { honoCache } from 'millpond/http/hono'
+import { koaCache } from 'millpond/http/koa'
+import { wrappers } from 'millpond/http/wrappers'
 import { keyvStore } from 'millpond/keyv'
-import { Cached, InvalidateTags, MillpondModule } from 'millpond/nest'
+import { Cached, type CacheInterceptor, CacheTTL, InvalidateTags, MillpondModule } from 'millpond/nest'
 import {
   type NextCacheEntry,
   type NextFound,
@@ -23,12 +36,13 @@ import { pgCache } from 'millpond/orm/pg'
 import { prismaCache } from 'millpond/orm/prisma'
 import { sqlite3Cache } from 'millpond/orm/sqlite3'
 import { typeOrmCache } from 'millpond/orm/typeorm'
+import { cacheGet } from 'millpond/simple'
 import { unstorageDriver } from 'millpond/unstorage'
 import { defineCachedFunction } from 'ocache'
 import pg from 'pg'
 import { DataSource } from 'typeorm'
 import { createStorage } from 'unstorage'
-import { afterAll, expectTypeOf, it } from 'vitest'
+import { afterAll, expect, expectTypeOf, it } from 'vitest'
 
 interface User {
   id: number
@@ -134,4 +148,62 @@ it('Astro', () => {
   expectTypeOf(make).returns.toEqualTypeOf<AstroCacheProvider>()
   expectTypeOf<AstroCacheProvider['onRequest']>().parameter(0).toEqualTypeOf<AstroCacheContext>()
   expectTypeOf<AstroCacheProvider['onRequest']>().returns.resolves.toEqualTypeOf<Response>()
+})
+
+it('cache-manager, itself over our store and replaced', () => {
+  const over = createManager({ stores: [new Keyv({ store: keyvStore(cache) })] })
+  const instead = cacheManager(cache)
+  for (const manager of [over, instead]) {
+    expectTypeOf(manager.wrap('7', async (): Promise<User> => ({ id: 7, name: 'Ada' }))).resolves.toEqualTypeOf<User>()
+    expectTypeOf(manager.get<User>('7')).resolves.toEqualTypeOf<User | undefined>()
+  }
+  expectTypeOf(instead.wrap('7', () => 7, { raw: true })).resolves.toEqualTypeOf<{
+    value: number
+    expires: number | undefined
+  }>()
+  // What is written for cache-manager compiles over ours; `stores` alone is not there.
+  expectTypeOf(instead.get).parameters.toEqualTypeOf<Parameters<typeof over.get>>()
+  expectTypeOf(instead.mdel).toEqualTypeOf<typeof over.mdel>()
+  expectTypeOf(instead).not.toHaveProperty('stores')
+})
+
+it('HTTP', async () => {
+  expectTypeOf(fastifyCache).returns.toEqualTypeOf<(app: FastifyInstance) => Promise<void>>()
+  expectTypeOf(honoCache).returns.toEqualTypeOf<MiddlewareHandler>()
+  expectTypeOf(koaCache).returns.toEqualTypeOf<Middleware>()
+  expectTypeOf(cachedFetch).parameter(0).toEqualTypeOf<HttpCache>()
+  expectTypeOf(cachedFetch).returns.toEqualTypeOf<(request: Request) => Promise<Response>>()
+  const { cachedMethod } = wrappers(cache)
+  const userOf = cachedMethod({ ttl: '1m', keyPrefix: 'typed-user' })(
+    async (id: number, wide = false): Promise<User & { wide: boolean }> => ({ id, name: 'Ada', wide }),
+  )
+  expectTypeOf(userOf).toBeCallableWith(7, true)
+  expectTypeOf(userOf).parameter(0).toEqualTypeOf<number>()
+  expectTypeOf(userOf(7)).resolves.toEqualTypeOf<User & { wide: boolean }>()
+})
+
+it('Nest, responses', () => {
+  expectTypeOf(CacheTTL).parameter(0).not.toBeAny()
+  expectTypeOf<CacheInterceptor['intercept']>().returns.not.toBeAny()
+})
+
+it('functions alone', () => {
+  expectTypeOf(cacheGet<User>('7')).resolves.toEqualTypeOf<User | undefined>()
+})
+
+/** Where any function, and any arguments of one, are meant: nothing narrower takes them all. */
+const MEANT = [
+  /\(\.\.\.\w+: any\[\]\) =>/,
+  /extends (readonly )?any\[\]/,
+  /^ {4}\.\.\.any\[\]$/,
+  /^type Unknown = any;$/,
+  /duplicate\(options\?: any\): NodeRedisClient/,
+]
+
+it.each(['millpond', 'control', 'cdn', 'proxy', 'dashboard', 'cli'])('nothing public of %s is `any`', (name) => {
+  const api = readFileSync(fileURLToPath(new URL(`../../../../docs/api/${name}.txt`, import.meta.url)), 'utf8')
+  const lines = api
+    .split('\n')
+    .filter((line) => /(?<!['\w])any(?!['\w])/.test(line) && !/^\s*(\*|\/\*\*|\/\/|#)/.test(line))
+  expect(lines.filter((line) => !MEANT.some((form) => form.test(line)))).toEqual([])
 })
