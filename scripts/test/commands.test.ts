@@ -17,6 +17,7 @@ test.each([
   ['ready.mjs', ['--help'], 'npm run ready'],
   ['release.mjs', ['-h'], 'npm run release'],
   ['sbom.mjs', ['-h'], 'npm run sbom'],
+  ['suites.mjs', ['-h'], 'npm run suites'],
   ['histories.mjs', ['--help'], 'npm run histories'],
   ['kills.mjs', ['-h'], 'npm run kills'],
   ['long.mjs', ['-h'], 'npm run long'],
@@ -42,6 +43,8 @@ test.each([
   ['histories.mjs', ['--minutes', 'ten'], /--minutes: "ten" is not a number/],
   ['kills.mjs', ['--seconds', '5'], /Unknown option '--seconds'/],
   ['kills.mjs', ['--minutes', '0'], /--minutes: "0" is not allowed/],
+  ['suites.mjs', ['--only', 'keyv,redux'], /--only: there is no suite "redux"/],
+  ['suites.mjs', ['--from', 'no-such-folder'], /--from: no-such-folder does not exist/],
   ['long.mjs', ['--minutes', '1'], /--minutes: "1" is not allowed/],
 ])('%s %j is refused', async (script, args, message) => {
   const { status, stderr } = await call(script, ...args)

@@ -1,5 +1,5 @@
-// A cache keeps no request in memory: no context of `AsyncLocalStorage` in which its verbs were called. On Node 20 and 22
-// every promise and every timer holds the contexts in which it was created.
+// A cache keeps no request in memory: no context of `AsyncLocalStorage` in which its verbs were called. On Node 20 and
+// 22 every promise and every timer holds the contexts in which it was created.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
