@@ -69,6 +69,12 @@ describeWith('chromium', 'experiments in a browser', () => {
     await hands.hit(hands.button('Stop it'))
     await title(/It ended before anything was significant/).waitFor()
     expect(await lookAt(page)).toEqual([])
+    // From where the table is not folded into cards.
+    for (const width of [930, 1024, 1440]) {
+      await page.setViewportSize({ width, height: 900 })
+      expect([width, await page.evaluate('document.documentElement.scrollWidth - innerWidth')]).toEqual([width, 0])
+    }
+    await page.setViewportSize({ width: 390, height: 900 })
   })
 
   it('shows how sure it becomes, sets the winner for all keys, and takes it back', async (context) => {

@@ -61,15 +61,19 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
           cell: ({ said }) =>
             said === undefined ? (
               <span className="note">the others are compared with it</span>
-            ) : said.gain === null ? (
-              <span className="note">no interval yet</span>
             ) : (
               <span className="row">
-                <Change change={said.gain} /> <Whisker change={said.gain} most={most} />
+                {said.gain === null ? (
+                  <span className="note">no interval yet</span>
+                ) : (
+                  <>
+                    <Change change={said.gain} /> <Whisker change={said.gain} most={most} />
+                  </>
+                )}{' '}
+                <Said said={said} />
               </span>
             ),
         },
-        { name: 'Now', cell: ({ said }) => said !== undefined && <Said said={said} /> },
       ]}
     />
   )

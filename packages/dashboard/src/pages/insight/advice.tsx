@@ -229,7 +229,7 @@ function Bottlenecks({ said, cache }: { readonly said: Analyzed; readonly cache:
         rows={said.bottlenecks}
         keyOf={({ kind }) => kind}
         columns={[
-          { name: 'From', cell: ({ kind }) => <b>{kind}</b> },
+          { name: 'From', cell: ({ kind }) => <b className="nw">{kind}</b> },
           {
             name: 'Of misses',
             isNumber: true,

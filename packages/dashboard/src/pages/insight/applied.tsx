@@ -124,5 +124,10 @@ function Where({ applied: { state, result } }: { readonly applied: Applied }) {
         {failed.map(({ node, error }) => `${node}: ${error}`).join(', ')}
       </Word>
     )
-  return <>{nodes.map(({ node }) => node).join(', ')}</>
+  return nodes.map(({ node }, at) => (
+    <span key={node}>
+      {at > 0 && ', '}
+      <span className="nw">{node}</span>
+    </span>
+  ))
 }
