@@ -197,13 +197,18 @@ const stages = [
     share: 0.03,
     work: () => tests(['packages/millpond/test/orm/sqlite3'], { MILLPOND_FORM: 'long' }),
   },
+  {
+    name: 'the examples on the packages as they are packed',
+    share: 0.03,
+    work: () => run(process.execPath, ['scripts/examples.mjs']),
+  },
   // It takes what Next takes to build.
   {
     name: 'an application of Next',
     share: 0.05,
     work: () => run(process.execPath, ['packages/millpond/test/next-app/play.mjs']),
   },
-  { name: 'histories', share: 0.25, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
+  { name: 'histories', share: 0.22, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
 ]
 
 /** @param {string} file @param {number} share @param {string[]} args */

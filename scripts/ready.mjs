@@ -2,10 +2,11 @@
 // address, the reviewed API, packages as users get them, and their dependencies.
 // @ts-check
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { build, checkNode, install, npmCommand, root, run, tool } from './prepare.mjs'
+import { judgesOf, packageFolders, packInto, tarballsIn } from './packed.mjs'
+import { build, checkNode, install, root, run } from './prepare.mjs'
 
 const USAGE = `npm run ready
 
@@ -65,19 +66,6 @@ export function faultsOf(packages, changes) {
   return faults
 }
 
-/** @param {string} tarball @param {readonly string[]} more of attw */
-const check = (tarball, more = []) =>
-  run(process.execPath, [tool('publint'), 'run', tarball, '--strict']) &&
-  run(process.execPath, [
-    tool('@arethetypeswrong/cli', 'attw'),
-    tarball,
-    '--profile',
-    'esm-only',
-    '--format',
-    'ascii',
-    ...more,
-  ])
-
 function main() {
   const args = process.argv.slice(2)
   if (args.includes('--help') || args.includes('-h')) return console.log(USAGE)
@@ -88,9 +76,8 @@ function main() {
   }
   checkNode()
   if (!install() || !build()) process.exit(1)
-  const folders = readdirSync(join(root, 'packages')).map((one) => `packages/${one}`)
   /** @type {[string, Manifest][]} */
-  const packages = folders.map((folder) => [
+  const packages = packageFolders().map((folder) => [
     folder,
     JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')),
   ])
@@ -101,20 +88,12 @@ function main() {
   const tarballs = join(root, '.cache', 'ready')
   rmSync(tarballs, { recursive: true, force: true })
   mkdirSync(tarballs, { recursive: true })
-  const [npm, npmArgs] = npmCommand([
-    'pack',
-    ...folders.flatMap((one) => ['--workspace', one]),
-    '--pack-destination',
-    tarballs,
-    '--silent',
-  ])
+  const [npm, npmArgs] = packInto(tarballs)
   if (spawnSync(npm, npmArgs, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0)
     faults.push('packing failed')
-  for (const tarball of readdirSync(tarballs)) {
-    // A style sheet has no types.
-    const more = tarball.includes('dashboard') ? ['--exclude-entrypoints', 'style.css'] : []
-    if (!check(join(tarballs, tarball), more)) faults.push(`${tarball} is not as its users need it`)
-  }
+  for (const tarball of tarballsIn(tarballs))
+    if (!judgesOf(tarball).every(([command, args]) => run(command, args)))
+      faults.push(`${basename(tarball)} is not as its users need it`)
   if (!script('sbom.mjs')) faults.push('no SBOM could be written')
   for (const fault of faults) console.error(`ready: ${fault}`)
   console.log(`ready: ${faults.length === 0 ? 'everything is' : `${faults.length} faults`}`)

@@ -5,7 +5,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { build, checkNode, install, npmCommand, root, run, tool } from './prepare.mjs'
+import { judgesOf, packInto, tarballsIn } from './packed.mjs'
+import { build, checkNode, install, root, run, tool } from './prepare.mjs'
 import { bringServers, missing, permittedAbsences } from './servers.mjs'
 import { sideBySide } from './side-by-side.mjs'
 import { closingLine, countTests, explained } from './sums.mjs'
@@ -58,7 +59,7 @@ const stages = [
   ],
   ['no known weakness in what users get (audit)', (run) => run(...script('audit.mjs'))],
   ['nothing unused (knip)', (run) => run(...node('knip')('--no-progress'))],
-  ['the package as users get it (publint, attw)', checkPackage],
+  ['the packages as users get them (publint, attw)', checkPackages],
   [
     'no machine in the files, nothing public unannounced or without words (house)',
     (run) => run(...script('check-house.mjs')),
@@ -133,20 +134,13 @@ function sources() {
 }
 
 /** @type {import('./side-by-side.mjs').Check} */
-async function checkPackage(run) {
+async function checkPackages(run) {
   const folder = join(root, '.cache', 'pack')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  if (
-    !(await run(...npmCommand(['pack', '--workspace', 'packages/millpond', '--pack-destination', folder, '--silent'])))
-  )
-    return false
-  const { version } = JSON.parse(readFileSync(join(root, 'packages', 'millpond', 'package.json'), 'utf8'))
-  const tarball = join(folder, `millpond-${version}.tgz`)
-  return (
-    (await run(...node('publint')('run', tarball, '--strict'))) &&
-    (await run(...node('@arethetypeswrong/cli', 'attw')(tarball, '--profile', 'esm-only')))
-  )
+  if (!(await run(...packInto(folder)))) return false
+  for (const judge of tarballsIn(folder).flatMap(judgesOf)) if (!(await run(...judge))) return false
+  return true
 }
 
 function tests() {

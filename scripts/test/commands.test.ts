@@ -14,6 +14,7 @@ test.each([
   ['api.mjs', ['--help'], 'npm run api'],
   ['audit.mjs', ['--help'], 'npm run audit'],
   ['docs.mjs', ['--help'], 'npm run docs'],
+  ['examples.mjs', ['-h'], 'npm run examples'],
   ['ready.mjs', ['--help'], 'npm run ready'],
   ['release.mjs', ['-h'], 'npm run release'],
   ['sbom.mjs', ['-h'], 'npm run sbom'],
@@ -33,6 +34,7 @@ test.each([
 test.each([
   ['api.mjs', ['--chekc'], /"--chekc" is not an option/],
   ['audit.mjs', ['--hlep'], /"--hlep" is not an option/],
+  ['examples.mjs', ['--al'], /"--al" is not an option/],
   ['docs.mjs', ['--serv'], /"--serv" is not an option/],
   ['docs.mjs', ['--port', 'any'], /--port: "any" is not a port/],
   ['release.mjs', ['--publsih'], /"--publsih" is not an option/],
