@@ -67,6 +67,11 @@ export interface LedgerHandlers {
    * those of others.
    */
   applied(lines: readonly Line[], isOwn: boolean): void
+  /**
+   * A push says that these keys, as lines name them, are invalid before `seq`, which is not known here yet. It may be
+   * forged, so nothing may come of it but that they are read again.
+   */
+  pushed(keys: readonly string[], seq: number): void
   /** The history was lost: everything held in this process is invalid. */
   lost(why: 'epoch' | 'gap'): void
   /**
@@ -599,7 +604,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
 
   #markUp(): void {
     // An answer that came while this was being closed must not open a connection that would never be closed.
-    if (!this.#closed) this.#unfollow ??= this.#options.store?.follow?.(this.#options.namespace, (at) => this.#wake(at))
+    if (!this.#closed) this.#unfollow ??= this.#options.store?.follow?.(this.#options.namespace, (at, keys) => this.#wake(at, keys))
     if (this.#up) return
     this.#up = true
     this.#tellServing()
@@ -619,8 +624,9 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   }
 
   /** The store has pushed that the namespace moved, and perhaps where it is now. */
-  #wake(at: Position | undefined): void {
+  #wake(at: Position | undefined, keys: readonly string[] = []): void {
     if (this.#closed || this.#isKnown(at)) return
+    if (keys.length > 0 && at?.epoch === this.view.epoch) this.#handlers.pushed(keys, at.seq)
     const { epoch, seq } = at ?? {}
     const before = this.#pushed
     // Of two positions in one epoch the later one covers both; of anything else nothing can be said.

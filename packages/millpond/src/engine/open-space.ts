@@ -78,6 +78,7 @@ export function openSpace(
         }
         if (lines.some(({ targets }) => targets.some(({ kind }) => kind !== 'key'))) parts.moved()
       },
+      pushed: (keys, seq) => dropPushed(space, keys, seq),
       lost: (why) => {
         space.loads.outdateAll()
         forgetKeys(space)
@@ -184,6 +185,23 @@ function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean)
     else expireInMemory(space, memory, slot, key)
   }
   if (isNew && line.mode === 'delete' && space.far.length > 0) noteBelow(space, line, key, slot >= 0)
+}
+
+/**
+ * A read that follows asks the ledger first (`read-fence.ts`): a load that began before it is known here what was pushed
+ * would be made again.
+ */
+function dropPushed(space: Space, keys: readonly string[], seq: number): void {
+  const { memory, loads, fence, ledger } = space
+  const names = namesOf(space)
+  for (const name of keys) {
+    const key = names === undefined ? name : names.keyOf(name)
+    if (key === undefined) continue
+    const slot = memory?.find(key) ?? -1
+    const isHeld = memory !== undefined && slot >= 0 && memory.asOf(slot) < seq
+    if (isHeld) memory.drop(key, 'data_changed')
+    if (isHeld || loads.joinable.get(key) !== undefined) fence.mark(key, ledger)
+  }
 }
 
 /** Records what happened to a key in the tiers below. A set is a line too, but removes nothing. */

@@ -2,7 +2,7 @@
 // links that can fail.
 import { randomBytes } from 'node:crypto'
 import { checkOptions, flag, fn, oneOf, type Shape, whole } from '../core/checks.ts'
-import type { LeaseAsk, LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
+import type { Change, LeaseAsk, LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import { LedgerRecord, type LedgerRecordOptions } from './simulator-ledger.ts'
@@ -59,7 +59,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
   const now = options.now ?? Date.now
   const entries = new Map<string, Stored>()
   const records = new Map<string, LedgerRecord>()
-  const followers = new Map<string, Set<(at: Position) => void>>()
+  const followers = new Map<string, Set<(at: Position, keys: readonly string[]) => void>>()
   let saved: readonly (readonly [string, Stored])[] = []
   let savedRecords: readonly (readonly [string, LedgerRecord])[] = []
   let external = options.externalTiers ?? false
@@ -120,7 +120,8 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
       advance: (namespace, change) =>
         call(`advance ${change.targets.map((target) => Object.values(target).join(' ')).join(', ')}`, () => {
           const advanced = recordOf(namespace).advance(change, now())
-          for (const wake of followers.get(namespace) ?? []) wake(advanced.position)
+          const keys = change.mode === 'delete' ? keysOf(change) : []
+          for (const wake of followers.get(namespace) ?? []) wake(advanced.position, keys)
           return advanced
         }),
       commit: (namespace, items) =>
@@ -136,9 +137,9 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
       follow(namespace, wake) {
         const list = followers.get(namespace) ?? new Set()
         followers.set(namespace, list)
-        const told = (at: Position): void =>
+        const told = (at: Position, keys: readonly string[]): void =>
           void transport.push('wake').then(
-            () => wake(at),
+            () => wake(at, keys),
             () => undefined,
           )
         list.add(told)
@@ -195,6 +196,9 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
     },
   }
 }
+
+const keysOf = ({ targets }: Change): string[] =>
+  targets.flatMap((target) => (target.kind === 'key' ? target.key : []))
 
 const namesOf = (asks: readonly LeaseAsk[]): string => asks.map(({ key }) => key).join(', ')
 

@@ -448,7 +448,7 @@ describe('a process that closes', () => {
         nodeId: () => 'one',
         names: () => undefined,
       },
-      { applied: () => {}, lost: () => {}, reachable: () => {} },
+      { applied: () => {}, pushed: () => {}, lost: () => {}, reachable: () => {} },
     )
     const asked = ledger.ensure()
     await ledger.close()
@@ -547,7 +547,7 @@ describe.each(TOLD)('a process of which the store is told by %s, and whose link 
           ...{ namespace: 'presence:n3:', store: tier.ledger, clock, trustMs: 400, timeoutMs: () => 100 },
           ...{ compile: () => () => false, outbox: undefined, nodeId: () => 'one', names: () => undefined },
         },
-        { applied: () => {}, lost: () => {}, reachable: (isUp) => void said.push(isUp) },
+        { applied: () => {}, pushed: () => {}, lost: () => {}, reachable: (isUp) => void said.push(isUp) },
       )
       let changesAt = 0
       let trustingMs = 0

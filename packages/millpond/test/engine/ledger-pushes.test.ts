@@ -12,7 +12,7 @@ afterEach(() => Promise.all(opened.splice(0).map((cache) => cache.close())))
 
 const NAMES = Array.from({ length: 20 }, (_, at) => `n${at}`)
 
-type Wake = (at?: Position) => void
+type Wake = (at?: Position, keys?: readonly string[]) => void
 
 /** Two processes over one server; of `two` it is written down when it pulls. */
 async function world(push: (wake: Wake) => Wake = (wake) => wake) {
@@ -170,6 +170,78 @@ describe('what is asked because of pushes', () => {
     asked.length = 0
     await storm(one, clock, 20, ['n3'])
     expect(asked.filter(({ namespace }) => namespace === 'pushes:n3:')).toEqual([])
+  })
+})
+
+describe('keys that a push names', () => {
+  test('G3: they are gone before the question is answered, and a read of them waits for it', async () => {
+    const { clock, one, two, slow } = await world()
+    slow.ms = 50
+    const space = two.namespace('n3')
+    let loads = 0
+    const load = (): string => `new ${++loads}`
+    await one.namespace('n3').delete('k')
+    await clock.run(1)
+    expect(await space.peek('k')).toBeUndefined()
+    const values: unknown[] = []
+    for (let reader = 0; reader < 3; reader++) void space.getOrSet('k', load).then((value) => values.push(value))
+    await clock.run(40)
+    expect(values, 'loaded as of a number below the line, it would be loaded twice').toEqual([])
+    await clock.run(100)
+    expect(values).toEqual(['new 1', 'new 1', 'new 1'])
+    slow.ms = 0
+    await clock.run(200)
+    expect(await space.getOrSet('k', load)).toBe('new 1')
+  })
+
+  test('G3: so is a load that began before is not joined', async () => {
+    const { clock, one, two, slow } = await world()
+    const space = two.namespace('n3')
+    let end = (): void => {}
+    const first = space.getOrSet('x', () => new Promise<string>((resolve) => (end = () => resolve('old'))))
+    await clock.run(5)
+    slow.ms = 50
+    await one.namespace('n3').delete('x')
+    await clock.run(1)
+    const second = space.getOrSet('x', () => 'new')
+    await clock.run(5)
+    end()
+    await clock.run(200)
+    expect(await Promise.all([first, second])).toEqual(['old', 'new'])
+  })
+
+  const after = (at: Position | undefined, by: number): Position => ({ epoch: at?.epoch ?? '', seq: (at?.seq ?? 0) + by })
+  test.each<[string, (wake: Wake) => Wake]>([
+    ['of a number far ahead', (wake) => (at) => wake(after(at, 2 ** 40), ['k'])],
+    ['of a number long ago', (wake) => (at) => wake(after(at, -(at?.seq ?? 0)), ['k'])],
+    ['of another epoch', (wake) => () => wake({ epoch: 'forged', seq: 9 }, ['k'])],
+    ['without a position', (wake) => () => wake(undefined, ['k'])],
+    ['that nobody has', (wake) => (at) => wake(after(at, 1), ['nowhere', '', '__proto__'])],
+  ])('G26: forged ones %s cost a read of the tier below each, and are kept again', async (_, push) => {
+    const { clock, one, two, asked } = await world(push)
+    const space = two.namespace('n3')
+    let loads = 0
+    for (let step = 0; step < 20; step++) {
+      await one.namespace('n3').delete('other')
+      await clock.run(PACE_MS + 1)
+      expect(await space.getOrSet('k', () => `load ${++loads}`)).toBe('old')
+      await clock.run(PACE_MS + 1)
+      asked.length = 0
+      expect(await space.peek('k'), 'in memory again').toBe('old')
+      expect(asked).toEqual([])
+    }
+    expect(loads).toBe(0)
+  })
+
+  test('G1: an entry that was stored after the line is not dropped by its late push', async () => {
+    const late: (() => void)[] = []
+    const { clock, one, two } = await world((wake) => (at, keys) => void late.push(() => wake(at, keys)))
+    const space = two.namespace('n3')
+    await one.namespace('n3').delete('k')
+    await clock.run(200)
+    await space.set('k', 'newer')
+    for (const push of late) push()
+    expect(await space.peek('k')).toBe('newer')
   })
 })
 

@@ -243,6 +243,49 @@ export const defects: readonly Defect[] = [
     ],
   },
   {
+    name: 'what is pushed is applied as a step of this process is',
+    // A push whose number the record has not reached: what is loaded then outlives every invalidation up to it.
+    program: over([
+      [0, wait(100), write('delete'), wait(300), write('delete'), load],
+      [1, load, wait(250), load, load, wait(900), load, load],
+    ]),
+    wrapTier: withLedger((ledger) => ({
+      follow: (namespace, wake) =>
+        ledger.follow?.(namespace, (at, keys) => wake(at && { ...at, seq: at.seq + 50 }, keys)) ?? (() => {}),
+    })),
+    patches: [
+      {
+        file: LEDGER,
+        find: 'this.#handlers.pushed(keys, at.seq)',
+        replace:
+          "this.#applyAhead({ seq: at.seq, targets: keys.map((key) => ({ kind: 'key', key })), mode: 'delete', reason: 'manual', id: '' })",
+      },
+    ],
+  },
+  {
+    name: 'a push counts as an answer',
+    // The push of the write is lost, and no question is answered any more; later pushes arrive.
+    program: over([
+      [0, load, wait(300), write('delete'), ...Array.from({ length: 12 }, () => [wait(80), forgetOther]).flat()],
+      [1, load, wait(200), load, ...Array.from({ length: 12 }, () => [wait(90), load]).flat()],
+    ]),
+    wrapTier: withLedger((ledger) => ({
+      follow: (namespace, wake) =>
+        ledger.follow?.(namespace, (at, keys) => {
+          if (keys?.includes('a') !== true) wake(at, keys)
+        }) ?? (() => {}),
+      pull: (namespace, from) => (from === undefined ? ledger.pull(namespace) : new Promise(() => {})),
+      unmoved: () => new Promise(() => {}),
+    })),
+    patches: [
+      {
+        file: LEDGER,
+        find: 'this.#handlers.pushed(keys, at.seq)',
+        replace: 'this.#trustSince(this.#options.clock.monotonic(), this.#options.clock.now())',
+      },
+    ],
+  },
+  {
     name: 'joins an old load',
     program: over([
       [0, { ...load, slowMs: 200 }],

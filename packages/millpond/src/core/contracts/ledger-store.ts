@@ -172,9 +172,10 @@ export interface LedgerStore {
   releaseAll?(namespace: string, asks: readonly LeaseAsk[]): Promise<void>
   /**
    * Calls `wake` soon after the namespace moves, with where it is then if the store says so: a process that is there
-   * already asks nothing. A hint only: correctness rests on `pull`. Returns a function that stops it.
+   * already asks nothing. `keys`: some of those that the step invalidates, as its targets name them, which are dropped
+   * from memory at once. A hint only: correctness rests on `pull`. Returns a function that stops it.
    */
-  follow?(namespace: string, wake: (at?: Position) => void): () => void
+  follow?(namespace: string, wake: (at?: Position, keys?: readonly string[]) => void): () => void
   /**
    * This process has applied every line up to the position. Kept for some seconds; a process that ends leaves by
    * silence.

@@ -10,7 +10,8 @@ import { HOLDS, MOVING, step } from './ledger-record.ts'
  * ('' for any), how many drops, how many targets, how many writes, the stamp that keys get ('' for none), for how long
  * to hold the targets ('' for not at all) and the hold as JSON, the epoch of the holds that end ('' for none), targets,
  * where holds end the number of each target's hold ('' for none), then milliseconds to live ('' for ever, '0' for gone)
- * and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where
+ * and body of each write, then how many tags each write has, and the tags; the last is what the push says besides the
+ * position. Answers epoch, number, for each drop 1 where
  * it was there, and for each write 1 where it was stored. In a cluster the entries lie elsewhere: there is no key but
  * the record (twice), nothing is dropped or written here, and writes, without their bodies, are only judged.
  */
@@ -219,6 +220,6 @@ for i = drops + 3, #KEYS do
   else redis.call('SET', KEYS[i], stored, 'PX', ms) end
   at = at + 2
 end
-if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], R.e .. ' ' .. num(R.s)) end
+if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], R.e .. ' ' .. num(R.s) .. ARGV[#ARGV]) end
 return { R.e, num(R.s), dropped, allowed }
 `)

@@ -24,7 +24,7 @@ import { HEARTBEAT, LIVING, POSITIONS } from './ledger-heartbeat.ts'
 import { LEASE, RELEASE } from './ledger-lease.ts'
 import { PAGE, PULL } from './ledger-pull.ts'
 import { LEAVE, NODES, REPORT } from './ledger-report.ts'
-import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
+import { linesOf, lineText, pushOf, readPairs, readPush, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
 import { store, tailOf, timeToLive } from './record.ts'
 import { list, run, whole } from './script.ts'
@@ -140,7 +140,11 @@ export class RedisLedger implements LedgerStore {
       for (const text of texts) args.push(text)
       if (settles !== undefined) texts.forEach((_, at) => args.push(settles.seqs[at] ?? ''))
       for (const item of bodies) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
-      for (const tags of watch ?? []) args.push(tags.length, ...tags)
+      for (let at = 0; at < write.length; at++) {
+        const tags = watch?.[at] ?? []
+        args.push(tags.length, ...tags)
+      }
+      args.push(pushOf(change))
       const [epoch, seq, there, allowed] = list(await run(wire, ADVANCE, keys, args))
       const wasThere = list(there).map((count) => count === 1)
       const stored = list(allowed).map((verdict) => verdict === 1)
@@ -215,8 +219,11 @@ export class RedisLedger implements LedgerStore {
     await this.#connection.exchange(`release ${namespace}`, FAILED, (wire) => run(wire, RELEASE, keys, ids), keys[0])
   }
 
-  follow(namespace: string, wake: (at?: Position) => void): () => void {
-    return this.#connection.subscribe(this.#names.channel(namespace), (text) => wake(placeOf(text)))
+  follow(namespace: string, wake: (at?: Position, keys?: readonly string[]) => void): () => void {
+    return this.#connection.subscribe(this.#names.channel(namespace), (text) => {
+      const { at, keys } = readPush(text)
+      wake(at, keys)
+    })
   }
 
   async report(namespace: string, id: string, position: Position): Promise<void> {
@@ -311,12 +318,6 @@ export class RedisLedger implements LedgerStore {
   #common(wire: Wire): Argument[] {
     return [wire.serverId, randomBytes(9).toString('base64url'), this.#external ? '1' : '0']
   }
-}
-
-/** Where a namespace is, from what a step publishes; undefined for any other text. */
-function placeOf(text: string | undefined): Position | undefined {
-  const [, epoch, seq] = /^(\S+) (\d{1,15})$/.exec(text ?? '') ?? []
-  return epoch === undefined ? undefined : { epoch, seq: Number(seq) }
 }
 
 /** The field of a namespace in a process's hash, distinct from the field `n`. */

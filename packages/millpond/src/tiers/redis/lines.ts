@@ -1,7 +1,7 @@
 // Lines and targets to the form of the record, and back. A line that cannot be read counts as a clear, which can only
 // invalidate too much.
 import type { Change } from '../../core/contracts.ts'
-import { type Line, stampedId, type Target } from '../../core/ledger.ts'
+import { type Line, type Position, stampedId, type Target } from '../../core/ledger.ts'
 import type { PullReply } from '../paged-snapshots.ts'
 
 /** Kind letter and name. */
@@ -13,6 +13,29 @@ export function targetText(target: Target): string {
 
 export function lineText(change: Change, targets: readonly string[]): string {
   return JSON.stringify({ t: targets, m: change.mode === 'delete' ? 'd' : 'x', r: change.reason, i: change.id })
+}
+
+/** How many keys a push names at most, in how many characters: it goes to every process that follows. */
+const MAX_PUSHED = 16
+const MAX_PUSHED_TEXT = 1024
+
+/** What a push says besides the position: the keys that others drop at once, unless they are many. */
+export function pushOf({ mode, targets }: Change): string {
+  if (mode !== 'delete') return ''
+  const keys = targets.flatMap((target) => (target.kind === 'key' ? target.key : []))
+  if (keys.length === 0 || keys.length > MAX_PUSHED) return ''
+  const text = JSON.stringify(keys)
+  return text.length > MAX_PUSHED_TEXT ? '' : ` ${text}`
+}
+
+/** What a step has published. Whatever else may be read there says nothing. */
+export function readPush(text = ''): { readonly at?: Position; readonly keys?: readonly string[] } {
+  const [, epoch, seq, named] = /^(\S+) (\d{1,15})(?: (\[.*))?$/s.exec(text) ?? []
+  if (epoch === undefined) return {}
+  const at = { epoch, seq: Number(seq) }
+  const keys = named === undefined || named.length > MAX_PUSHED_TEXT ? undefined : parse(named)
+  const isNamed = Array.isArray(keys) && keys.length <= MAX_PUSHED && keys.every((key) => typeof key === 'string')
+  return isNamed ? { at, keys } : { at }
 }
 
 /** @throws Error if the reply does not have the script's form. */
