@@ -1,6 +1,6 @@
 // How a value is encoded as bytes and decoded. Frames identify formats by numbers that never change.
 
-import type { Rejection } from '../core/contracts.ts'
+import type { Isolated, Rejection } from '../core/contracts.ts'
 import type { CodecLimits } from './limits.ts'
 
 /** An encoded value. Text is written as UTF-8. */
@@ -26,10 +26,10 @@ export interface ValueFormat {
   /** The numbers that it reads. */
   readonly numbers: readonly number[]
   /**
-   * Encodes the value, with nothing silently changed.
+   * Encodes the value, with nothing silently changed. `isolated`: what is known of it, if it was isolated just before.
    * @throws MillpondError `VALUE_UNSUPPORTED` with the path, or `VALUE_TOO_LARGE`.
    */
-  write(value: unknown, key: string, limits: CodecLimits): Written
+  write(value: unknown, key: string, limits: CodecLimits, isolated?: Isolated): Written
   /**
    * Decodes the value in `bytes[from, to)`, which are untrusted. Never throws; the result shares no memory with the
    * bytes.

@@ -83,7 +83,7 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
     ...(hides !== undefined && { namesIn: hides }),
     encode(parts, context = NOWHERE) {
       if (transforms.length === 0) return writeFrame(format, parts, limits)
-      const { number, bytes } = format.write(parts.value, parts.key, limits)
+      const { number, bytes } = format.write(parts.value, parts.key, limits, parts.isolated)
       const plain = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
       // The limit on reading is also the limit on storing.
       if (plain.byteLength > limits.maxBytes) return pack(number, parts, plain, limits.maxBytes)
@@ -138,7 +138,7 @@ export function namesIn(bytes: Uint8Array, limits: CodecLimits): Pick<EncodedPar
 
 /** Frame and value, synchronously. */
 export function writeFrame(format: ValueFormat, parts: EncodedParts, limits: CodecLimits): Uint8Array {
-  const { number, bytes } = format.write(parts.value, parts.key, limits)
+  const { number, bytes } = format.write(parts.value, parts.key, limits, parts.isolated)
   return pack(number, parts, bytes, limits.maxBytes)
 }
 

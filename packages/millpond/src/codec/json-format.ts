@@ -1,4 +1,5 @@
 // JSON as a value format: lossless; plain JSON where it suffices, an escape form for the rest.
+import type { Isolated } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { escapeValue } from './escape.ts'
 import type { Read, ValueFormat, Written } from './format.ts'
@@ -24,15 +25,31 @@ const SMALL = 128 * 1024
  */
 export const jsonFormat: ValueFormat = { name: 'json', numbers: Object.values(NUMBER), write, read }
 
-function write(value: unknown, key: string, limits: CodecLimits): Written {
+function write(value: unknown, key: string, limits: CodecLimits, isolated?: Isolated): Written {
   if (value === undefined) return { number: NUMBER.absent, bytes: '' }
   if (value instanceof Uint8Array) {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Buffer.prototype) return { number: NUMBER.buffer, bytes: value }
     if (prototype === Uint8Array.prototype) return { number: NUMBER.bytes, bytes: value }
   }
-  if (isPlain(value, limits)) return { number: NUMBER.json, bytes: stringify(value, key) }
+  if (isKnownPlain(value, limits, isolated) || isPlain(value, limits))
+    return { number: NUMBER.json, bytes: stringify(value, key) }
   return { number: NUMBER.escaped, bytes: stringify(escapeValue(value, limits), key) }
+}
+
+/** How deep `Isolated.jsonItems` says that a value may be. */
+const ISOLATED_DEPTH = 500
+
+/** Isolating it asked all that `isPlain` would ask once more. A text weighs at least a byte for each character. */
+function isKnownPlain(value: unknown, limits: CodecLimits, isolated: Isolated | undefined): boolean {
+  return (
+    isolated?.jsonItems !== undefined &&
+    isolated.value === value &&
+    isolated.jsonItems <= limits.maxItems &&
+    isolated.bytes <= limits.maxBytes &&
+    limits.maxDepth >= ISOLATED_DEPTH &&
+    !('toJSON' in Array.prototype)
+  )
 }
 
 function stringify(value: unknown, key: string): string {

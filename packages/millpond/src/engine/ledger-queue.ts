@@ -72,22 +72,26 @@ function joining(most: number, tellsDrops: boolean): (change: Change) => boolean
   const watched = new Set<string>()
   let first: Change | undefined
   let isFull = false
+  const note = (change: Change, names: readonly string[], watches: readonly string[]): void => {
+    isFull ||= !mayGoTogether(change, tellsDrops)
+    for (const name of names) named.add(name)
+    if (!onlyInvalidates(change)) for (const name of names) moved.add(name)
+    for (const tag of watches) watched.add(tag)
+  }
   return (change) => {
+    // Most steps stay alone, and need not be compared with anything.
+    if (first === undefined) {
+      first = change
+      return true
+    }
+    if (named.size === 0) note(first, first.targets.map(nameOf), watchedBy(first))
     const names = change.targets.map(nameOf)
     const watches = watchedBy(change)
-    const isFirst = first === undefined
-    first ??= change
-    const isPlain = onlyInvalidates(change)
-    const clashing = isPlain ? moved : named
-    isFull ||= !mayGoTogether(change, tellsDrops)
-    if (!isFirst) {
-      isFull ||= !saysTheSame(first, change)
-      isFull ||= names.some((name) => clashing.has(name) || watched.has(name)) || watches.some((tag) => named.has(tag))
-    }
-    for (const name of names) named.add(name)
-    if (!isPlain) for (const name of names) moved.add(name)
-    for (const tag of watches) watched.add(tag)
-    isFull ||= !isFirst && named.size > most
+    const clashing = onlyInvalidates(change) ? moved : named
+    isFull ||= !saysTheSame(first, change)
+    isFull ||= names.some((name) => clashing.has(name) || watched.has(name)) || watches.some((tag) => named.has(tag))
+    note(change, names, watches)
+    isFull ||= named.size > most
     return !isFull
   }
 }

@@ -34,6 +34,8 @@ interface Enclosing {
 interface Walk {
   inside: Enclosing | undefined
   live: boolean
+  /** Nothing was found so far that JSON text would change. */
+  isJson: boolean
   bytes: number
   left: number
   /** The longest text and the most bytes allowed in it. */
@@ -62,6 +64,7 @@ export function isolate(
   const walk: Walk = {
     inside: undefined,
     live: false,
+    isJson: true,
     bytes: 0,
     left: maxItems,
     longest: maxBytes,
@@ -70,7 +73,8 @@ export function isolate(
   }
   try {
     const kept = keep(value, walk)
-    return { value: kept, live: walk.live, bytes: walk.bytes }
+    const { live, bytes } = walk
+    return walk.isJson ? { value: kept, live, bytes, jsonItems: maxItems - walk.left } : { value: kept, live, bytes }
   } catch (error) {
     if (error === TOO_LARGE) throw tooLarge(maxItems, note())
     if (error === TOO_LONG) throw tooLong(maxBytes, note())
@@ -120,7 +124,11 @@ function keep(value: unknown, walk: Walk): unknown {
 function weighLeaf(value: unknown, walk: Walk): void {
   if (typeof value === 'string') {
     if (value.length > walk.longest) throw TOO_LONG
-  } else if (typeof value === 'function' || typeof value === 'symbol') throw REFUSED
+  } else if (typeof value === 'number') {
+    // NaN and the infinities minus themselves are NaN; -0 is the only zero whose inverse is negative.
+    if (value - value !== 0 || (value === 0 && 1 / value < 0)) walk.isJson = false
+  } else if (value === undefined || typeof value === 'bigint') walk.isJson = false
+  else if (typeof value === 'function' || typeof value === 'symbol') throw REFUSED
   walk.bytes += weighPrimitive(value)
 }
 
@@ -141,6 +149,7 @@ function keepParts(value: object, walk: Walk): object {
     return keepPlain(value as Record<string, unknown>, prototype, walk)
   if (!isBuiltIn(value)) throw REFUSED
   walk.live = true
+  walk.isJson = false
   if (types.isMap(value) || types.isSet(value)) count(types.isMap(value) ? 2 * value.size : value.size, walk)
   else if (!types.isDate(value)) countBytes(value as Bytes, walk)
   const copy = copyBuiltIn(value, (part) => keep(part, walk))
@@ -194,6 +203,7 @@ const isOwn = Object.prototype.hasOwnProperty
  */
 function keepPlain(object: Record<string, unknown>, prototype: object | null, walk: Walk): object {
   if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
+  if (prototype === null) walk.isJson = false
   const names = Object.keys(object)
   const { length } = names
   walk.left -= length || 1

@@ -215,7 +215,7 @@ describe('isolate', () => {
   test('T3: the walk that takes a value over weighs it as the one that clones it does', () => {
     fc.assert(
       fc.property(tree, (value) => {
-        const kept = isolate(value)
+        const { jsonItems: _, ...kept } = isolate(value)
         expect(own(kept.value)).toEqual(kept)
       }),
       { numRuns: 400 },

@@ -1,5 +1,6 @@
 // The contract of codecs: an entry to bytes and back.
 import type { Position } from '../ledger.ts'
+import type { Isolated } from './memory.ts'
 
 /**
  * Why bytes were not accepted. `format`, `transform`: of a number that this codec does not know, or that could not be
@@ -162,4 +163,6 @@ export interface EncodedParts {
   readonly freshUntil: number
   readonly staleUntil: number
   readonly tags: readonly string[]
+  /** What is known of the value, if it was isolated just before: it need not be looked at again. */
+  readonly isolated?: Isolated | undefined
 }

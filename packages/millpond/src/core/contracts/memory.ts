@@ -93,6 +93,11 @@ export interface Isolated {
   readonly live: boolean
   /** Its estimated heap size. */
   readonly bytes: number
+  /**
+   * Of objects and lists that JSON text keeps exactly, at most 500 deep: how many array elements and fields they have
+   * together, where an empty one counts as one.
+   */
+  readonly jsonItems?: number | undefined
 }
 
 /** Memory's limits and policy. What is left out stays as it is. */

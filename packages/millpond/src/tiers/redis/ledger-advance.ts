@@ -9,11 +9,11 @@ import { HOLDS, MOVING, step } from './ledger-record.ts'
  * channel, mode ('d' or 'x'), line, line with a clear, epoch and number since which a written key must not have moved
  * ('' for any), how many drops, how many targets, how many writes, the stamp that keys get ('' for none), for how long
  * to hold the targets ('' for not at all) and the hold as JSON, the epoch of the holds that end ('' for none), targets,
- * where holds end the number of each target's hold ('' for none), then milliseconds to live ('' for ever, '0' for gone)
- * and body of each write, then how many tags each write has, and the tags; the last is what the push says besides the
- * position. Answers epoch, number, for each drop 1 where
- * it was there, and for each write 1 where it was stored. In a cluster the entries lie elsewhere: there is no key but
- * the record (twice), nothing is dropped or written here, and writes, without their bodies, are only judged.
+ * where holds end the number of each target's hold ('' for none), then milliseconds to live ('' for ever, '0' for
+ * gone), deadline ('' for none) and body of each write, then how many tags each write has, and the tags; the last is
+ * what the push says besides the position. Answers epoch, number, for each drop 1 where it was there, and for each
+ * write 1 where it was stored. In a cluster the entries lie elsewhere: there is no key but the record (twice), nothing
+ * is dropped or written here, and writes, without their bodies, are only judged.
  */
 export const ADVANCE = step(`${MOVING}${HOLDS}
 local R = find() or begin()
@@ -49,7 +49,7 @@ local function isHeld(target, but)
   local on = redis.call('HGET', L, 'hh' .. target)
   return on and not (ends == R.e and on == ',' .. but .. ',')
 end
-local watched = bodies + 2 * (#KEYS - 2 - drops)
+local watched = bodies + 3 * (#KEYS - 2 - drops)
 local function mayWrite(i, target, tags)
   if string.sub(target, 1, 1) ~= 'k' then return true end
   local own = endsOf(i)
@@ -213,12 +213,12 @@ local at = bodies
 local position = R.e .. ':' .. num(R.s) .. ':'
 local positionCheck = checkOf(position, 0)
 for i = drops + 3, #KEYS do
-  local ms, tail = ARGV[at + 1], ARGV[at + 2]
-  local stored = position .. num(checkOf(string.match(tail, '^%d*'), positionCheck)) .. ':' .. tail
+  local ms, deadline = ARGV[at + 1], ARGV[at + 2]
+  local stored = position .. num(checkOf(deadline, positionCheck)) .. ':' .. deadline .. '\\n' .. ARGV[at + 3]
   if ms == '0' or allowed[i - drops - 2] == 0 then redis.call('UNLINK', KEYS[i])
   elseif ms == '' then redis.call('SET', KEYS[i], stored)
   else redis.call('SET', KEYS[i], stored, 'PX', ms) end
-  at = at + 2
+  at = at + 3
 end
 if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], R.e .. ' ' .. num(R.s) .. ARGV[#ARGV]) end
 return { R.e, num(R.s), dropped, allowed }

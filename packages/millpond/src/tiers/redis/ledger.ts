@@ -26,7 +26,7 @@ import { PAGE, PULL } from './ledger-pull.ts'
 import { LEAVE, NODES, REPORT } from './ledger-report.ts'
 import { linesOf, lineText, pushOf, readPairs, readPush, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
-import { store, tailOf, timeToLive } from './record.ts'
+import { asBuffer, deadlineOf, store, timeToLive } from './record.ts'
 import { list, run, whole } from './script.ts'
 import { momentNow, Standing } from './standing.ts'
 
@@ -139,7 +139,8 @@ export class RedisLedger implements LedgerStore {
       ]
       for (const text of texts) args.push(text)
       if (settles !== undefined) texts.forEach((_, at) => args.push(settles.seqs[at] ?? ''))
-      for (const item of bodies) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
+      for (const { expiresAt, body } of bodies)
+        args.push(timeToLive(expiresAt, now), deadlineOf(expiresAt), asBuffer(body))
       for (let at = 0; at < write.length; at++) {
         const tags = watch?.[at] ?? []
         args.push(tags.length, ...tags)

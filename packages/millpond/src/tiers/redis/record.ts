@@ -5,18 +5,14 @@ import type { Position } from '../../core/ledger.ts'
 import { deadlineIn } from '../deadline.ts'
 import { checkOf } from '../head-check.ts'
 
-/** The deadline and the body, to which a script adds a position and a check. An absent deadline means never. */
-export function tailOf(body: Uint8Array, expiresAt: number): Buffer {
-  return under(`${deadlineOf(expiresAt)}\n`, body)
-}
-
 export function store({ epoch, seq }: Position, body: Uint8Array, expiresAt: number): Buffer {
   const position = `${epoch}:${seq}:`
   const deadline = deadlineOf(expiresAt)
   return under(`${position}${checkOf(deadline, checkOf(position))}:${deadline}\n`, body)
 }
 
-const deadlineOf = (expiresAt: number): string => deadlineIn(expiresAt)?.toString() ?? ''
+/** An absent deadline means never. */
+export const deadlineOf = (expiresAt: number): string => deadlineIn(expiresAt)?.toString() ?? ''
 
 function under(head: string, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(head.length + body.length)
@@ -24,6 +20,10 @@ function under(head: string, body: Uint8Array): Buffer {
   bytes.set(body, head.length)
   return bytes
 }
+
+/** The same bytes: a codec may return any view. */
+export const asBuffer = (body: Uint8Array): Buffer =>
+  Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 
 /** Milliseconds to live as the scripts take them: '' for ever, '0' for expired already. */
 export function timeToLive(expiresAt: number, now: number): string {
