@@ -6,80 +6,26 @@
 // trusted until 400 ms after the moment when the last answered question was *sent*. What the store pushes (`follow`)
 // only makes the next question come sooner. Elapsed time is the larger of monotonic and wall advance, so that a frozen
 // process does not trust its own past.
-import type {
-  Advanced,
-  Change,
-  Clock,
-  HiddenNames,
-  LedgerRegions,
-  LedgerStore,
-  Outbox,
-  Snapshot,
-  Tail,
-} from '../core/contracts.ts'
+import type { Advanced, Change, LedgerRegions, LedgerStore, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
-import { type Line, type Position, type Target, withoutStamp } from '../core/ledger.ts'
+import { type Position, type Target, withoutStamp } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
 import type { Command } from '../wrap/command.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import type { Gate } from '../wrap/gate.ts'
 import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
+import type { LedgerHandlers, LedgerOptions, Outcome } from './ledger-contract.ts'
+import { LedgerLines } from './ledger-lines.ts'
 import { ASK_EVERY_MS, type LedgerPoll, type PolledNamespace, type PollQuestion, pollOf } from './ledger-poll.ts'
 import type { Member } from './ledger-presence.ts'
+import { PushedPosition } from './ledger-pushed.ts'
 import { type Pushed, type Pushes, pushesOf } from './ledger-pushes.ts'
 import { gateOf, type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
 import { type LedgerRetries, type Retried, retriesOf } from './ledger-retries.ts'
 import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
-import { OwnSteps } from './own-steps.ts'
 import { PendingInvalidations } from './pending-invalidations.ts'
-
-export interface LedgerOptions {
-  readonly namespace: string
-  readonly store: LedgerStore | undefined
-  readonly clock: Clock
-  readonly compile: (pattern: string) => (key: string) => boolean
-  /** How long after a question memory may be trusted, in milliseconds. */
-  readonly trustMs: number
-  /** The longest a question or a step may take, in milliseconds. */
-  readonly timeoutMs: () => number
-  /** Keeps invalidations that could not reach the store, so that they survive a crash of the process. */
-  readonly outbox: Outbox | undefined
-  /** The id of this process, as others see it. */
-  readonly nodeId: () => string
-  /**
-   * What stands for keys and tags outside the process; undefined where they are not hidden. All lines have it, those of
-   * this process too.
-   */
-  readonly names: () => HiddenNames | undefined
-}
-
-/** `isApplied: false`: kept in the outbox, and applied before memory is trusted again. */
-export interface Outcome extends Advanced {
-  readonly isApplied: boolean
-}
-
-/** How the namespace reacts when the ledger moves. */
-export interface LedgerHandlers {
-  /**
-   * Lines were applied to the view, in order. `isOwn`: they are of a step of this process, and may come once more with
-   * those of others.
-   */
-  applied(lines: readonly Line[], isOwn: boolean): void
-  /**
-   * A push says that these keys, as lines name them, are invalid before `seq`, which is not known here yet. It may be
-   * forged, so nothing may come of it but that they are read again.
-   */
-  pushed(keys: readonly string[], seq: number): void
-  /** The history was lost: everything held in this process is invalid. */
-  lost(why: 'epoch' | 'gap'): void
-  /**
-   * Memory can no longer be trusted, or can be again: the store stopped or began to answer, or, with `isUnheard`, it
-   * answers but takes no heartbeat of this process.
-   */
-  reachable(up: boolean, error?: unknown, isUnheard?: boolean): void
-}
 
 /** After this long without a read the store is no longer asked; the next read asks first. */
 const IDLE_MS = 2000
@@ -103,12 +49,6 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   /** What the handlers were told. */
   #wasServing = true
   #closed = false
-  #started = false
-  /**
-   * A step of our own was answered in a new epoch: what happened in it before is not known, and the whole of it is
-   * asked for.
-   */
-  #needsSnapshot = false
   #question: Promise<boolean> | undefined
   #next: Promise<boolean> | undefined
   #cancelTimer: (() => void) | undefined
@@ -123,19 +63,14 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   #payNow = (): void => {}
   readonly #pace = new Pace()
   readonly #reports: Reports
-  readonly #own = new OwnSteps()
-  /** Steps of this process that were answered since the last question was sent: an answer that is older lacks them. */
-  #meanwhile: Line[] = []
+  readonly #lines: LedgerLines
   readonly #poll: LedgerPoll | undefined
   readonly #pushes: Pushes | undefined
   readonly #retries: LedgerRetries | undefined
-  /** What was pushed and is not known here yet; `'something'`: the store did not say what. */
-  #pushed: Position | 'something' | undefined
+  readonly #pushed = new PushedPosition()
   #generation = 0
   #asked = 0
   #heard = 0
-  /** When the current epoch was first heard of, unless it is the first one here. */
-  #epochSince = Number.NEGATIVE_INFINITY
 
   constructor(options: LedgerOptions, handlers: LedgerHandlers) {
     this.#options = options
@@ -143,7 +78,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     this.#deadlines = new Deadlines(options.clock)
     this.view = new LedgerView(lazyId(), { compile: options.compile, names: options.names })
     this.isLocal = options.store === undefined
-    this.#started = this.isLocal
+    this.#lines = new LedgerLines(this.view, options.clock, handlers, this.isLocal)
     this.#owed = new PendingInvalidations(options.namespace, options.outbox, (work, ms = 0) =>
       this.#withTimeout(work, 'outbox', ms),
     )
@@ -303,7 +238,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     const { store } = this.#options
     if (store === undefined) return this.#advanceLocally(change)
     const question = ++this.#asked
-    const advanced = await this.#own.send(store, this.#options.namespace, asOfNow(this.view, change))
+    const advanced = await this.#lines.own.send(store, this.#options.namespace, asOfNow(this.view, change))
     if (command.isOver) return advanced
     this.#owed.accept()
     if (!this.#applyOwn(change, advanced)) await this.refresh()
@@ -343,14 +278,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
 
   /** Advances a local ledger's number: synchronous, so that nothing can come between. */
   advanceNow(targets: readonly Target[], mode: 'delete' | 'expire', reason: string, id: string): Advanced {
-    return this.#applyLocally(hiddenTargets(this.#options.names(), targets), mode, reason, id)
-  }
-
-  #applyLocally(targets: readonly Target[], mode: 'delete' | 'expire', reason: string, id: string): Advanced {
-    const line: Line = { seq: this.view.head + 1, targets, mode, reason, id }
-    this.view.apply(line)
-    this.#handlers.applied([line], true)
-    return { position: this.view.position, dropped: 0 }
+    return this.#lines.applyNext(hiddenTargets(this.#options.names(), targets), mode, reason, id)
   }
 
   /**
@@ -393,7 +321,7 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     const generation = this.#generation
     return {
       namespace: this.#options.namespace,
-      position: { epoch: this.view.epoch, seq: this.view.last },
+      position: this.#lines.read,
       stood: (sentMonotonic, sentWall) => {
         if (generation !== this.#generation || this.#closed) return
         this.#noteHeard(question)
@@ -408,54 +336,26 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   }
 
   get #canBePolled(): boolean {
-    return this.#poll !== undefined && this.#started && !this.#needsSnapshot && !this.#closed && this.#owed.size === 0
+    return this.#poll !== undefined && this.#lines.isWhole && !this.#closed && this.#owed.size === 0
   }
 
   #advanceLocally(change: Change): Advanced {
-    return this.#applyLocally(change.targets, change.mode, change.reason, change.id)
+    return this.#lines.applyNext(change.targets, change.mode, change.reason, change.id)
   }
 
   /** `false`: a new epoch began, and memory is not trusted before the next answer. */
   #applyOwn(change: Change, advanced: Advanced): boolean {
     const { position } = advanced
     if (position.epoch !== this.view.epoch) {
-      this.#beginEpoch(position)
+      // Answers to questions that were sent before are ignored.
+      this.#generation++
+      this.#askedMonotonic = Number.NEGATIVE_INFINITY
+      this.#lines.beginEpoch(position)
       return false
     }
-    const line: Line = {
-      seq: position.seq,
-      targets: change.targets,
-      mode: change.mode,
-      reason: change.reason,
-      id: change.id,
-    }
-    if (this.#question !== undefined) this.#meanwhile.push(line)
-    this.#applyAhead(line)
-    this.#handlers.applied([line], true)
+    this.#lines.applyOwn(change, advanced, this.#question !== undefined)
     if (this.view.last < position.seq) void this.refresh()
     return true
-  }
-
-  /** Applies a line of this process, and notes it if lines before it have not been read yet. */
-  #applyAhead(line: Line): void {
-    this.view.apply(line)
-    if (this.view.last < line.seq) this.#own.isAhead(line.seq)
-  }
-
-  /**
-   * Our own step was answered in an epoch that we did not know: everything held here is invalid, and answers to
-   * questions sent before are ignored.
-   */
-  #beginEpoch(position: Position): void {
-    this.#generation++
-    this.#askedMonotonic = Number.NEGATIVE_INFINITY
-    this.view.restart(position, position.seq, position.seq)
-    if (this.#started) this.#epochSince = this.#options.clock.monotonic()
-    this.#needsSnapshot = true
-    this.#meanwhile = []
-    this.#own.clear()
-    if (this.#started) this.#handlers.lost('epoch')
-    this.#started = true
   }
 
   #ask(): Promise<boolean> {
@@ -477,15 +377,14 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
       await this.#owed.read()
       const isPaid = this.#owed.size === 0 || (await this.#pay(store))
       if (this.#closed) return false
-      this.#meanwhile = []
+      this.#lines.beginQuestion()
       const sentMonotonic = clock.monotonic()
       const sentWall = clock.now()
       const question = ++this.#asked
       const generation = this.#generation
-      const from = this.#started && !this.#needsSnapshot ? { epoch: this.view.epoch, seq: this.view.last } : undefined
-      const answer = await this.#pull(store, from)
+      const answer = await this.#pull(store, this.#lines.isWhole ? this.#lines.read : undefined)
       if (generation !== this.#generation) return false
-      this.#apply(answer)
+      this.#lines.applyAnswer(answer)
       this.#noteHeard(question)
       this.#answered(sentMonotonic, sentWall, isPaid)
       // All there is of a large ledger takes its time: what has come since is soon told.
@@ -536,36 +435,12 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
     if (question > this.#heard) this.#heard = question
   }
 
-  #apply(answer: Snapshot | Tail): void {
-    const { position, floor, outerFloor, lines } = answer
-    if (answer.kind === 'snapshot') {
-      const why = position.epoch === this.view.epoch ? 'gap' : 'epoch'
-      this.view.restart(position, floor, outerFloor)
-      if (why === 'epoch' && this.#started) this.#epochSince = this.#options.clock.monotonic()
-      this.#own.clear()
-      for (const line of lines) this.view.apply(line)
-      if (why === 'gap') for (const line of this.#meanwhile) if (line.seq > position.seq) this.#applyAhead(line)
-      const wasReported = this.#needsSnapshot && why === 'gap'
-      this.#needsSnapshot = false
-      // What was held here became invalid when the epoch was met.
-      if (wasReported) return
-      if (this.#started) this.#handlers.lost(why)
-      this.#started = true
-      return
-    }
-    const { last } = this.view
-    for (const line of lines) this.view.apply(line)
-    this.view.reach(position.seq, floor, outerFloor)
-    const others = this.#own.without(lines, last)
-    if (others.length > 0) this.#handlers.applied(others, false)
-  }
-
   /** Sends the pending invalidations. `false`: a step has failed; whether the store is down shows when it is asked. */
   async #pay(store: LedgerStore): Promise<boolean> {
     try {
       await this.#owed.sendAll(async (change) => {
         const send = (): Promise<Advanced> =>
-          this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
+          this.#withTimeout(this.#lines.own.send(store, this.#options.namespace, change), 'advance')
         // A step that is under way may wait for this: it goes on in that one's place, as both would wait for ever.
         const gate = this.#stepping > 0 ? undefined : this.#gate
         const what = `ledger ${this.#options.namespace} advance`
@@ -588,8 +463,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   acked(sent: Position | undefined, timeoutMs: number): Promise<readonly string[]> {
     return this.#reports.acked(sent, timeoutMs, async () => {
       const isUp = await this.refresh()
-      const { epoch, last } = this.view
-      return { isUp, isPaid: this.#owed.size === 0, position: { epoch, seq: last }, epochSince: this.#epochSince }
+      const { read: position, epochSince } = this.#lines
+      return { isUp, isPaid: this.#owed.size === 0, position, epochSince }
     })
   }
 
@@ -598,13 +473,14 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
    * answer.
    */
   async reach(position: Position): Promise<boolean> {
-    if (position.epoch === this.view.epoch && position.seq <= this.view.last && this.trusted()) return true
+    if (this.#lines.isKnown(position) && this.trusted()) return true
     return this.refresh()
   }
 
   #markUp(): void {
     // An answer that came while this was being closed must not open a connection that would never be closed.
-    if (!this.#closed) this.#unfollow ??= this.#options.store?.follow?.(this.#options.namespace, (at, keys) => this.#wake(at, keys))
+    if (!this.#closed)
+      this.#unfollow ??= this.#options.store?.follow?.(this.#options.namespace, (at, keys) => this.#wake(at, keys))
     if (this.#up) return
     this.#up = true
     this.#tellServing()
@@ -625,19 +501,10 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
 
   /** The store has pushed that the namespace moved, and perhaps where it is now. */
   #wake(at: Position | undefined, keys: readonly string[] = []): void {
-    if (this.#closed || this.#isKnown(at)) return
+    if (this.#closed || this.#lines.isKnown(at)) return
     if (keys.length > 0 && at?.epoch === this.view.epoch) this.#handlers.pushed(keys, at.seq)
-    const { epoch, seq } = at ?? {}
-    const before = this.#pushed
-    // Of two positions in one epoch the later one covers both; of anything else nothing can be said.
-    if (before === undefined) this.#pushed = at ?? 'something'
-    else if (before === 'something' || epoch !== before.epoch) this.#pushed = 'something'
-    else if (seq !== undefined && seq > before.seq) this.#pushed = at
-    this.#pushes?.add(this, this.#own.isOnItsWay)
-  }
-
-  #isKnown(at: Position | undefined): boolean {
-    return at !== undefined && at.epoch === this.view.epoch && at.seq <= this.view.last
+    this.#pushed.note(at)
+    this.#pushes?.add(this, this.#lines.own.isOnItsWay)
   }
 
   askPushed(): void {
@@ -646,9 +513,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
 
   async #askPushed(): Promise<void> {
     if (this.#question !== undefined) await this.#question
-    const pushed = this.#pushed
-    this.#pushed = undefined
-    if (pushed === undefined || this.#closed || (pushed !== 'something' && this.#isKnown(pushed))) return
+    const pushed = this.#pushed.take()
+    if (pushed === undefined || this.#closed || (pushed !== 'something' && this.#lines.isKnown(pushed))) return
     await (this.#question ?? this.#ask())
   }
 

@@ -188,7 +188,7 @@ function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean)
 }
 
 /**
- * A read that follows asks the ledger first (`read-fence.ts`): a load that began before it is known here what was pushed
+ * A read that follows asks the ledger first (`read-fence.ts`): a load that began before what was pushed is known here
  * would be made again.
  */
 function dropPushed(space: Space, keys: readonly string[], seq: number): void {

@@ -197,8 +197,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
   }
 }
 
-const keysOf = ({ targets }: Change): string[] =>
-  targets.flatMap((target) => (target.kind === 'key' ? target.key : []))
+const keysOf = ({ targets }: Change): string[] => targets.flatMap((target) => (target.kind === 'key' ? target.key : []))
 
 const namesOf = (asks: readonly LeaseAsk[]): string => asks.map(({ key }) => key).join(', ')
 

@@ -20,10 +20,14 @@ const anything = fc.letrec((tie) => ({
     fc.uint8Array({ maxLength: 4 }),
   ),
   list: fc.array(tie('value'), { maxLength: 5 }),
-  object: fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'toJSON', '$', '0', 'length')), tie('value'), {
-    maxKeys: 6,
-    noNullPrototype: false,
-  }),
+  object: fc.dictionary(
+    fc.oneof(fc.string(), fc.constantFrom('__proto__', 'toJSON', '$', '0', 'length')),
+    tie('value'),
+    {
+      maxKeys: 6,
+      noNullPrototype: false,
+    },
+  ),
   map: fc.array(fc.tuple(fc.string(), tie('value')), { maxLength: 2 }).map((entries) => new Map(entries)),
   value: fc.oneof({ maxDepth: 4 }, tie('leaf'), tie('list'), tie('object'), tie('map')),
 })).value

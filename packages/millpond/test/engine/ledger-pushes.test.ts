@@ -210,7 +210,10 @@ describe('keys that a push names', () => {
     expect(await Promise.all([first, second])).toEqual(['old', 'new'])
   })
 
-  const after = (at: Position | undefined, by: number): Position => ({ epoch: at?.epoch ?? '', seq: (at?.seq ?? 0) + by })
+  const after = (at: Position | undefined, by: number): Position => ({
+    epoch: at?.epoch ?? '',
+    seq: (at?.seq ?? 0) + by,
+  })
   test.each<[string, (wake: Wake) => Wake]>([
     ['of a number far ahead', (wake) => (at) => wake(after(at, 2 ** 40), ['k'])],
     ['of a number long ago', (wake) => (at) => wake(after(at, -(at?.seq ?? 0)), ['k'])],

@@ -258,7 +258,7 @@ export const defects: readonly Defect[] = [
         file: LEDGER,
         find: 'this.#handlers.pushed(keys, at.seq)',
         replace:
-          "this.#applyAhead({ seq: at.seq, targets: keys.map((key) => ({ kind: 'key', key })), mode: 'delete', reason: 'manual', id: '' })",
+          "this.view.apply({ seq: at.seq, targets: keys.map((key) => ({ kind: 'key', key })), mode: 'delete', reason: 'manual', id: '' })",
       },
     ],
   },
