@@ -17,14 +17,18 @@ const CHILD = join(root, 'packages/millpond/test/pages-child.mjs')
 const EXAMPLE = /^```[jt]s run\n([\s\S]*?)^```/gm
 const IMPORT = /^(?:import|export)\b[^'"]*['"]([^.'"][^'"]*)['"]|\bimport\(['"]([^.'"][^'"]*)['"]\)/gm
 
+/** Optional peers that a subpath itself imports: its users install them. @type {Record<string, string[]>} */
+const PEERS = { 'millpond/opentelemetry': ['@opentelemetry/api'], 'millpond/nest': ['@nestjs/common', 'rxjs'] }
+
 /** The examples of a page, in their order. @param {string} text */
 export const examplesOf = (text) => [...text.matchAll(EXAMPLE)].map(([, code = '']) => code)
 
-/** The packages that code imports, without Node's own. @param {string} code */
+/** The packages that code needs, without Node's own. @param {string} code */
 export const importedBy = (code) =>
   [...code.matchAll(IMPORT)]
     .map(([, from, lazily]) => from ?? lazily ?? '')
     .filter((name) => !name.startsWith('node:'))
+    .flatMap((name) => [name, ...(PEERS[name] ?? [])])
     .map((name) =>
       name
         .split('/')

@@ -18,12 +18,21 @@ test('the packages that an example imports, however it does', () => {
     "import { createCache } from 'millpond'",
     "import { redis } from 'millpond/tiers/redis'",
     "import type { Driver } from '@scope/name/driver'",
+    "import { metrics } from 'millpond/opentelemetry'",
     "import 'reflect-metadata'",
     "import { join } from 'node:path'",
     "import own from './own.mjs'",
     "const { z } = await import('zod')",
   ].join('\n')
-  expect(importedBy(code)).toEqual(['millpond', 'millpond', '@scope/name', 'reflect-metadata', 'zod'])
+  expect(importedBy(code)).toEqual([
+    'millpond',
+    'millpond',
+    '@scope/name',
+    'millpond',
+    '@opentelemetry/api',
+    'reflect-metadata',
+    'zod',
+  ])
 })
 
 test('every package is packed, and the README has an example', () => {
