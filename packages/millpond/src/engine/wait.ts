@@ -149,8 +149,11 @@ function staleAtHand(request: ReadRequest, load: Load): Found | undefined {
 }
 
 /** The expired entry that the load met in a tier, if it is at most `ms` past its freshness and was not invalidated. */
-export function staleInTier(space: Space, { key, fallback, isOutdated }: Load, ms: number): Found | undefined {
+export function staleInTier(space: Space, load: Load, ms: number): Found | undefined {
+  const { key, fallback, isOutdated, untoldBefore } = load
   if (fallback === undefined || isOutdated) return undefined
+  // Its tags may be none of the load's.
+  if (space.loads.untold.last(key, fallback.tags, untoldBefore) > 0) return undefined
   const now = space.services.clock.now()
   if (fallback.staleUntil <= now || fallback.freshUntil + ms <= now) return undefined
   return space.ledger.view.judgeAt(key, fallback.tags, fallback.asOf) === 'invalid' ? undefined : fallback

@@ -93,6 +93,28 @@ describe('an invalidation of which the ledger cannot be told', () => {
     expect(await Promise.all([first, joins, later])).toEqual([1, 2, 2])
   })
 
+  it('G5: nor is the expired value that a load has met in a tier given out, whose tags its caller did not name', async () => {
+    const { here, there, link, clock } = twoProcesses()
+    await there.set('k', 'old', { ttl: 1000, staleFor: '1h', tags: ['a'] })
+    await here.get('other')
+    await clock.run(2000)
+    const { promise, open } = gate<void>()
+    let begun = 0
+    const load = async (): Promise<string> => {
+      begun++
+      await promise
+      return 'new'
+    }
+    const first = here.getOrSet('k', load, { staleIfError: '1h' })
+    await until(() => begun === 1)
+    link.cut()
+    await expect(here.invalidateTags(['a'])).rejects.toMatchObject(REJECTED)
+    const second = here.getOrSet('k', load, { staleFor: '1h' })
+    await turn()
+    open()
+    expect(await Promise.all([first, second])).toEqual(['new', 'new'])
+  })
+
   it('G1: a value whose load began before it is not kept once the ledger has been told', async () => {
     const { here, link, clock } = await cutOff()
     const { read, begun, end } = source(here, 'k', [], ['late'])
