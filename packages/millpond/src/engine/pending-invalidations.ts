@@ -186,7 +186,8 @@ export class PendingInvalidations {
       throw error
     }
     if (this.#steps.includes(step)) step.kept.push(record)
-    else await outbox.remove([record]) // the ledger came back meanwhile, and has it
+    // The ledger came back meanwhile, and has it: a record that stays is sent once more by a later run.
+    else await this.#within(outbox.remove([record])).catch(() => {})
   }
 
   #collapse(about: PendingStep['about']): PendingStep {

@@ -233,6 +233,32 @@ describe('a hundred namespaces over one store', () => {
     },
   )
 
+  test.each<[string, () => Promise<never>]>([
+    ['is never answered', () => new Promise(() => {})],
+    ['fails', () => Promise.reject(new Error('the disk is gone'))],
+  ])('G5: who waits for a record that comes after the step is told, though its removal %s', async (_, remove) => {
+    let written = (): void => {}
+    const { clock, cache, state } = setUp(1, 2, {
+      add: () => new Promise((resolve) => (written = () => resolve('late'))),
+      list: async () => [],
+      remove,
+      close: async () => {},
+    })
+    state.isDown = true
+    let told: unknown
+    cache.delete('k').then(
+      ({ isApplied }) => (told = { isApplied }),
+      (error) => (told = error),
+    )
+    await clock.run(400)
+    state.isDown = false
+    await clock.run(600)
+    expect(cache.stats().ledger.pending).toBe(0)
+    written()
+    await clock.run(600)
+    expect(told).toEqual({ isApplied: false })
+  })
+
   test('one whose step the store refuses does not hold up the others', async () => {
     const { clock, cache, state } = setUp(1, 2)
     await readAll(cache)
