@@ -160,6 +160,38 @@ describeWith('postgres', 'a hundred namespaces over PostgreSQL', () => {
     expect(await connections()).toEqual(before)
   })
 
+  test('a namespace that is locked holds up no others that begin with it', async () => {
+    const schema = `begin_${randomBytes(4).toString('hex')}`
+    const tier = await ready({ schema, sweepEvery: Number.POSITIVE_INFINITY })
+    onTestFinished(() => tier.close())
+    const holder = new pg.Client({ connectionString: server.url })
+    holder.on('error', () => undefined)
+    await holder.connect()
+    onTestFinished(() => holder.end())
+    await holder.query(`SELECT pg_advisory_lock(${lockKey(schema, 'ledger', 'n7')})`)
+    const known = await Promise.allSettled(NAMES.slice(0, 20).map((name) => tier.ledger.pull(name)))
+    expect(NAMES.slice(0, 20).filter((_, at) => known[at]?.status === 'rejected')).toEqual(['n7'])
+    await holder.query('SELECT pg_advisory_unlock_all()')
+    await expect.poll(() => tier.ledger.pull('n7').then(({ position }) => position.seq)).toBe(0)
+  })
+
+  test('processes that begin the same hundred namespaces at once, in other orders, agree on each', async () => {
+    const schema = `same_${randomBytes(4).toString('hex')}`
+    await (await ready({ schema })).close()
+    const tiers = [7, 13, 29, 71].map((step) => ({ step, tier: postgres({ url: server.url, schema, ...PATIENCE }) }))
+    onTestFinished(async () => void (await Promise.all(tiers.map(({ tier }) => tier.close()))))
+    await Promise.all(tiers.map(({ tier }) => tier.ledger.pull('a')))
+    const known = await Promise.all(
+      tiers.map(async ({ step, tier }) => {
+        const order = NAMES.map((_, at) => NAMES[(at * step) % NAMES.length] ?? '')
+        const all = await Promise.all(order.map((name) => tier.ledger.pull(name)))
+        return new Map(order.map((name, at) => [name, all[at]?.position]))
+      }),
+    )
+    for (const name of NAMES) expect(new Set(known.map((its) => its.get(name)?.epoch)).size, name).toBe(1)
+    expect(new Set(NAMES.map((name) => known[0]?.get(name)?.epoch)).size).toBe(100)
+  })
+
   async function ready(options: PostgresTierOptions): Promise<PostgresTier> {
     const maker = postgres({ url: server.url, schema: options.schema, ...PATIENCE })
     await maker.ledger.pull('a')

@@ -86,7 +86,7 @@ export class PostgresLedger implements LedgerStore {
       if (row !== undefined) return readAnswer(row)
       // There is no record, or it is another server's, or a process has seen a later number than it holds: a new epoch
       // begins.
-      await this.#begins.ask({ namespace, from })
+      await (tries === 0 ? this.#begins.ask({ namespace, from }) : this.#begin([{ namespace, from }]))
     }
     // Only if others destroy the record as often as it is created.
     return readAnswer((await this.#pull(namespace, undefined)) ?? [])
@@ -130,11 +130,10 @@ export class PostgresLedger implements LedgerStore {
     })
   }
 
+  /** Of several, those that no one else has locked: the others are begun there, or alone. */
   async #begin(asks: readonly Begun[]): Promise<readonly unknown[]> {
-    // All processes lock namespaces in the same order: of two that waited for each other, the server would abort one.
-    // So what each of them needs is there before.
-    if (asks.length > 1) await this.#run('begin', this.#statements.identify, [newEpoch()])
-    await this.#run(told('begin', asks), this.#statements.begin, [
+    const { begin, beginFree } = this.#statements
+    await this.#run(told('begin', asks), asks.length === 1 ? begin : beginFree, [
       asks.map(({ namespace }) => this.#lock(namespace)),
       asks.map(({ namespace }) => bytesOf(namespace)),
       asks.map(newEpoch),
@@ -295,6 +294,9 @@ function statementsOf(s: string) {
       .map((type, index) => `$${index + 1}::${type}`)
       .join(', ')})`
   const packed = 'bytea[] integer[] integer[] bigint[] bytea'
+  const begun = `(${s}.open_record(b.lock, b.ns, b.fresh, $4::boolean, b.epoch, b.seq)).epoch`
+  const beginning =
+    'FROM unnest($1::bigint[], $2::bytea[], $3::text[], $5::text[], $6::bigint[]) AS b (lock, ns, fresh, epoch, seq)'
   return {
     pullLines:
       statement(`SELECT p.*, u.ord FROM unnest($1::bytea[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (ns, epoch, seq, ord),
@@ -305,10 +307,9 @@ function statementsOf(s: string) {
         WHERE r.ns = u.ns LIMIT $5::bigint + 1) AS few) AS n
       LEFT JOIN LATERAL (SELECT q.* FROM ${s}.pull(u.ns, NULL, 0, $2::boolean, $3::bigint, $4::bigint) AS q
         WHERE n.targets <= $5::bigint) AS p ON true`),
-    identify: statement(`INSERT INTO ${s}.server (id) VALUES ($1::text) ON CONFLICT DO NOTHING`),
-    begin: statement(`SELECT (${s}.open_record(b.lock, b.ns, b.fresh, $4::boolean, b.epoch, b.seq)).epoch
-      FROM (SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $5::text[], $6::bigint[]) AS u (lock, ns, fresh, epoch, seq)
-        ORDER BY lock) AS b`),
+    begin: statement(`SELECT ${begun} ${beginning}`),
+    // With the locks of some it waits for no other: nothing holds up many namespaces, nor can two wait for each other.
+    beginFree: statement(`SELECT CASE WHEN pg_try_advisory_xact_lock(b.lock) THEN ${begun} END ${beginning}`),
     advance: statement(
       `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[] bigint text[] text bigint[]`)}`,
     ),
