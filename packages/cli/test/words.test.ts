@@ -42,4 +42,7 @@ it('counts in singular and plural', () => {
   expect([0, 1, 12_000].map((many) => counted(many, 'key'))).toEqual(['0 keys', '1 key', '12,000 keys'])
   expect([counted(1, 'entry', 'entries'), counted(null, 'entry', 'entries')]).toEqual(['1 entry', '- entries'])
   expect([times(0), times(1), times(2)]).toEqual(['0 times', 'once', '2 times'])
+  // Rates, by what is shown.
+  expect([times(0.96), times(1.02), times(1.06)]).toEqual(['once', 'once', '1.1 times'])
+  expect(counted(1.02, 'read')).toBe('1 read')
 })

@@ -342,6 +342,27 @@ describe('a webhook', () => {
     expect(sent).toEqual([])
   })
 
+  it('is told although another one is dead, for which as many calls wait as may', async () => {
+    const warnings: string[] = []
+    const onWarning = (message: string) => void warnings.push(message)
+    const webhooks = new Webhooks({ allowPrivate: true, onWarning, retries: [600_000] })
+    const before = told.length
+    const dead = { ...hook(), url: 'http://127.0.0.1:1/' }
+    const ids = Array.from({ length: 250 }, (_, at) => `alr_${at}`)
+    for (const id of ids) {
+      webhooks.tell([dead], { ...alert, id })
+      webhooks.tell([hook()], { ...alert, id })
+      if (Number(id.slice(4)) % 50 === 49) await expect.poll(() => told.length - before).toBe(Number(id.slice(4)) + 1)
+    }
+    expect(warnings).toHaveLength(50)
+    expect(
+      warnings.filter((one) => !/:1 was not notified of alr_2\d\d: 200 calls are already waiting$/.test(one)),
+    ).toEqual([])
+    // Where one has been sent to, there is room.
+    expect(new Set(told.slice(before).map(({ body }) => JSON.parse(body).alert.id))).toEqual(new Set(ids))
+    await webhooks.close()
+  })
+
   it('gives up a receiver that answers a byte at a time, and ends what is under way when it is closed', async () => {
     const slow = createTcpServer((socket) => {
       socket.on('error', () => undefined)

@@ -90,6 +90,7 @@ it('gives a time that was set as it was set, and one that was measured by no mor
 
 it('gives numbers no more digits than are known, a true minus, and all of a hundred percent only where it is all', () => {
   const numbers = createNumbers('en')
+  expect([0, 0.998, 1, 1.004, 1.02].map(numbers.times)).toEqual(['0 times', 'once', 'once', 'once', '1.02 times'])
   expect([0, 0.123, 12.34, 1234.5, -3].map(numbers.short)).toEqual(['0', '0.12', '12.3', '1,235', '\u22123'])
   expect([0, 0.0004, 0.004, 0.5, 0.9944, 1].map((share) => numbers.percent(share).value)).toEqual([
     '0',

@@ -26,12 +26,15 @@ export const points = (difference: Known): string =>
 export const count = (value: Known): string =>
   value === null || value === undefined ? NONE : value.toLocaleString('en-US', { maximumFractionDigits: 1 })
 
-/** A count with its noun: `1 key`, `12,000 entries`. */
+/** A count with its noun, by what is shown: `1 key`, `12,000 entries`. */
 export const counted = (value: Known, one: string, many = `${one}s`): string =>
-  `${count(value)} ${value === 1 ? one : many}`
+  `${count(value)} ${isOne(value) ? one : many}`
 
 /** How often: `once`, `12 times`. */
-export const times = (value: Known): string => (value === 1 ? 'once' : `${count(value)} times`)
+export const times = (value: Known): string => (isOne(value) ? 'once' : `${count(value)} times`)
+
+/** A rate of 1.02 is shown as 1. */
+const isOne = (value: Known): boolean => count(value) === count(1)
 
 export function milliseconds(value: Known): string {
   if (value === null || value === undefined) return NONE

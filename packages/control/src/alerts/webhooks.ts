@@ -29,13 +29,14 @@ type Resolve = (
 
 const RETRIES_MS = [1000, 5000, 30_000, 120_000]
 const TIMEOUT_MS = 5000
-/** Calls that are waiting or in progress; further ones are reported and dropped. */
+/** Calls to one receiver that are waiting or in progress; further ones are reported and dropped. */
 const MOST_WAITING = 200
 
 export class Webhooks {
   readonly #options: WebhookOptions
   readonly #closing = new AbortController()
-  readonly #waiting = new Set<Promise<void>>()
+  /** By receiver, so that one that is dead takes no place from the others. */
+  readonly #waiting = new Map<string, Set<Promise<void>>>()
   /** The last call about an alert to a receiver: the next one waits for it, so that they arrive in order. */
   readonly #last = new Map<string, Promise<void>>()
 
@@ -52,7 +53,8 @@ export class Webhooks {
   tell(webhooks: readonly Webhook[], alert: AlertView, had: readonly string[] = [alert.severity]): void {
     for (const hook of webhooks) {
       if (!hook.severities.some((severity) => had.includes(severity))) continue
-      if (this.#waiting.size >= MOST_WAITING) {
+      const waiting = this.#waiting.get(hook.url) ?? new Set()
+      if (waiting.size >= MOST_WAITING) {
         this.#options.onWarning(
           `a webhook at ${withoutSecrets(hook.url)} was not notified of ${alert.id}: ${MOST_WAITING} calls are already waiting`,
         )
@@ -62,17 +64,18 @@ export class Webhooks {
       const work = (this.#last.get(about) ?? Promise.resolve())
         .then(() => this.#deliver(hook, alert))
         .finally(() => {
-          this.#waiting.delete(work)
+          waiting.delete(work)
+          if (waiting.size === 0) this.#waiting.delete(hook.url)
           if (this.#last.get(about) === work) this.#last.delete(about)
         })
-      this.#waiting.add(work)
+      this.#waiting.set(hook.url, waiting.add(work))
       this.#last.set(about, work)
     }
   }
 
   async close(): Promise<void> {
     this.#closing.abort()
-    await Promise.all(this.#waiting)
+    await Promise.all([...this.#waiting.values()].flatMap((calls) => [...calls]))
   }
 
   async #deliver(hook: Webhook, alert: AlertView): Promise<void> {

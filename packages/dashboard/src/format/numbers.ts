@@ -46,8 +46,8 @@ export function createNumbers(locale: string) {
     count: (value: number): string => number(value),
     /** A count with its unit. */
     counted: (value: number, one: string, more = `${one}s`): string => `${number(value)} ${value === 1 ? one : more}`,
-    /** How often: `once`, `12 times`. */
-    times: (value: number): string => (value === 1 ? 'once' : `${short(value)} times`),
+    /** How often, by what is shown: `once`, `12 times`. */
+    times: (value: number): string => (short(value) === short(1) ? 'once' : `${short(value)} times`),
     /** The same number of decimals for all, so that they align. */
     fixed: (value: number, digits: number): string =>
       new Intl.NumberFormat(locale, {

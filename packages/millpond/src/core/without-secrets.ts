@@ -14,17 +14,20 @@ const NAMED = `(?:${SECRET}|signature|(?<![a-z\\d])(?:pass|pwd|sig))`
 const ASSIGNED = new RegExp(`(${NAMED}\\s*=\\s*)[^\\s&;,"'\`]+`, 'gi')
 /** As in JSON, also in JSON within JSON, or in a printed object; without its closing quotation mark, to the end. */
 const QUOTED = new RegExp(`(${NAMED}\\\\*["']?\\s*[:=]\\s*)(\\\\*["'\`])(?!\\2)[\\s\\S]*?(?:(?<!\\\\)\\2|$)`, 'gi')
-/** As in YAML: alone on the rest of its line, and not a word of a sentence. */
-const LINED = new RegExp(
-  `(${NAMED}: *)(?=[^\\s"'\\\\]*\\d)[^\\s"'\\\\]{6,}(?=[,;}]?[ \\t]*(?:[\\r\\n]|\\\\[rn]|["'\`]|$))`,
-  'gi',
-)
+/** As in JSON, where a password of digits was taken for a number. */
+const NUMBER = new RegExp(`(${NAMED}\\\\*["']\\s*:\\s*)-?\\d[\\d.e+-]*`, 'gi')
+/** As in YAML: what follows is a secret if it is alone on the rest of its line, and not a word of a sentence. */
+const LINED = new RegExp(`${NAMED}: *`, 'gi')
+const LINED_VALUE = /[^\s"'\\]*/y
+const LINE_END = /[ \t]*(?:[\r\n]|\\[rn]|["']|$)/y
+const LEAST_LINED = 6
 /** The header, and its content elsewhere: what follows the scheme is no word of a sentence if it has a digit. */
 const HEADER = /(authorization\s*[:=]\s*(?:basic|bearer|token|apikey|negotiate)) +[^\r\n"'`]+/gi
-const HEADER_OF_PARTS = /(authorization\s*[:=]\s*(?:digest|hawk|oauth|aws4-[\w-]+)) +[^\r\n]+/gi
+const HEADER_OF_PARTS =
+  /(authorization\s*[:=]\s*(?:digest|hawk|oauth|signature|sharedkey(?:lite)?|aws(?:4-[\w-]+)?)) +[^\r\n]+/gi
 const BEARER = /\b(bearer|basic) +(?=[\w.~+/-]*\d)[\w.~+/-]{6,}=*/gi
 /** A URL in a parameter of another. */
-const ENCODED = /\b([a-z][a-z\d+.-]{1,30}%3a(?:%2f)+)[^\s"'`<>&]*%40/gi
+const ENCODED = /\b([a-z][a-z\d+.-]{1,30}%3a(?:%2f)+)([^\s"'`<>&]*)/gi
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*/g
 
 /** Whether the member of an object with this name is a secret. */
@@ -37,16 +40,45 @@ export function isSecretName(name: string): boolean {
  * `"token": "…"`, `sig=`), of what an `Authorization` header holds, and of private keys.
  */
 export function withoutSecrets(text: string): string {
-  return text
+  const masked = text
     .replace(URL_LIKE, (url) => (url.includes('@') ? withoutLogin(url) : url))
-    .replace(ENCODED, `$1${MASK}%40`)
+    .replace(ENCODED, encodedWithoutLogin)
     .replace(HEADER, `$1 ${MASK}`)
     .replace(HEADER_OF_PARTS, `$1 ${MASK}`)
     .replace(BEARER, `$1 ${MASK}`)
     .replace(QUOTED, `$1$2${MASK}$2`)
     .replace(ASSIGNED, `$1${MASK}`)
-    .replace(LINED, `$1${MASK}`)
+    .replace(NUMBER, `$1${MASK}`)
     .replace(PRIVATE_KEY, MASK)
+  return withoutLined(masked)
+}
+
+function encodedWithoutLogin(all: string, scheme: string, rest: string): string {
+  const end = rest.lastIndexOf('%40')
+  return end < 0 ? all : `${scheme}${MASK}${rest.slice(end)}`
+}
+
+/** A value may contain names, so its end is searched once for all of them. */
+function withoutLined(text: string): string {
+  let shown = ''
+  let from = 0
+  let [end, digit, until] = [0, 0, 0]
+  for (const { 0: name, index } of text.matchAll(LINED)) {
+    const begin = index + name.length
+    if (begin < from) continue
+    if (begin >= end) {
+      LINED_VALUE.lastIndex = begin
+      const [value = ''] = LINED_VALUE.exec(text) ?? []
+      end = begin + value.length
+      digit = begin + value.search(/\d[^\d]*$/)
+      LINE_END.lastIndex = end
+      until = LINE_END.test(text) ? end : begin + value.lastIndexOf('`')
+    }
+    if (digit < begin || until - begin < LEAST_LINED) continue
+    shown += `${text.slice(from, begin)}${MASK}`
+    from = until
+  }
+  return shown + text.slice(from)
 }
 
 /** A text that is a URL as a whole: its password may contain quotes and spaces, too. */

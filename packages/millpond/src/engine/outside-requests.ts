@@ -1,13 +1,10 @@
-// Timers of caches run outside the contexts of requests: in those in which the first cache was created, usually none.
+// Timers of caches run outside the contexts of requests: in those in which this module was loaded, usually none. Caches
+// themselves are often created in the first request that needs them.
 import { AsyncResource } from 'node:async_hooks'
 import { runOutsideBy } from '../core/outside.ts'
 
-let home: AsyncResource | undefined
+const home = new AsyncResource('millpond')
+const run = <T>(work: () => T): T => home.runInAsyncScope(work)
 
 /** To be called by what creates a cache. */
-export function leaveRequests(): void {
-  if (home !== undefined) return
-  const own = new AsyncResource('millpond')
-  home = own
-  runOutsideBy((work) => own.runInAsyncScope(work))
-}
+export const leaveRequests = (): void => runOutsideBy(run)

@@ -48,6 +48,12 @@ test.each([
   ['{"password":"hunter2 cut sho', '{"password":"***"'],
   ['user: app\npassword: hunter2\ndb: x', 'user: app\npassword: ***\ndb: x'],
   ['x-api-key: hunter2', 'x-api-key: ***'],
+  ['wrong password: password: hunter2', 'wrong password: password: ***'],
+  ['set `token: hunter2` there, and `password: hunter2` here', 'set `token: ***` there, and `password: ***` here'],
+  ['{"pin":1,"password":27182818,"db":1}', '{"pin":1,"password":***,"db":1}'],
+  ['{"body":"{\\"token\\": -2.7e18}"}', '{"body":"{\\"token\\": ***}"}'],
+  ['Authorization: AWS AKIAEXAMPLE:hunter2', 'Authorization: AWS ***'],
+  ['authorization: SharedKey account:hunter2', 'authorization: SharedKey ***'],
 ])('%s', (text, shown) => {
   expect(withoutSecrets(text)).toBe(shown)
   expect(show({ url: [text] })).not.toContain('hunter2')
@@ -123,6 +129,9 @@ test('a long value is searched in a bounded time, and shown as far as before', (
     const long = `token${text.repeat(1e6 / text.length)}`
     expect(withoutSecrets(`${long}\nredis://:hunter2@h`)).not.toContain('hunter2')
   }
+  // Names and addresses within the value of the first.
+  for (const text of ['token:', 'token:1', '-ab%3a%2f'])
+    expect(withoutSecrets(`${text.repeat(1e5)} x redis://:hunter2@h`)).not.toContain('hunter2')
   expect(withoutSecrets(`${'https://a/'.repeat(1e5)}hunter2@h`)).not.toContain('hunter2')
   expect(performance.now() - began, 'in time').toBeLessThan(2000)
 })
