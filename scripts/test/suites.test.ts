@@ -10,6 +10,9 @@ import { bringSuite, fetched, NotBrought } from '../suites/bring.mjs'
 import { casesOf, judge, tableOf } from '../suites/judge.mjs'
 import { SUITES } from '../suites/list.mjs'
 
+/** `npm test` needs Node and npm alone. */
+const withGit = test.skipIf(spawnSync('git', ['--version']).status !== 0)
+
 const git = (cwd: string, ...args: string[]) => {
   const own = ['-c', 'user.name=a', '-c', 'user.email=a@b', '-c', 'commit.gpgsign=false']
   const { status, stdout, stderr } = spawnSync('git', [...own, ...args], { cwd, encoding: 'utf8' })
@@ -46,7 +49,7 @@ function repository() {
   return { home, folder, suite }
 }
 
-test('brings the files of the pinned commit, with the door in its place and nothing else', () => {
+withGit('brings the files of the pinned commit, with the door in its place and nothing else', () => {
   const { home, folder, suite } = repository()
   const files = bringSuite('stores', suite, { from: join(home, 'from'), home })
   expect(readFileSync(join(files, 'test', 'store.test.ts'), 'utf8')).toBe('first')
@@ -68,7 +71,7 @@ test('brings the files of the pinned commit, with the door in its place and noth
   ).toBe('first')
 })
 
-test('brings what lies unpacked, and says what is missing', () => {
+withGit('brings what lies unpacked, and says what is missing', () => {
   const { home, folder, suite } = repository()
   rmSync(join(folder, '.git'), { recursive: true })
   const files = bringSuite('stores', suite, { from: join(home, 'from'), home })
@@ -78,7 +81,7 @@ test('brings what lies unpacked, and says what is missing', () => {
   )
 })
 
-test('fetches one commit of a repository by its address, and says why it cannot', () => {
+withGit('fetches one commit of a repository by its address, and says why it cannot', () => {
   const { home, folder, suite } = repository()
   const clone = fetched(home, pathToFileURL(folder).href, suite.commit)
   expect(git(clone, 'archive', suite.commit, '--', 'test').length).toBeGreaterThan(0)
