@@ -108,5 +108,5 @@ function withoutLogin(url: string): string {
 const MOST_PAGES = 4
 const SCHEME = /[a-z][a-z\d+.-]{1,30}:\/+/i
 /** In `http://me:12/ss@host`, `12/ss` is a password: a page with a port and an `@` is of this machine or of an IP. */
-const AUTHORITY = /^https?:\/\/(?:[^@/?#:]+|(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?)[/?#]/i
+const AUTHORITY = /^https?:\/\/(?:[^@/?#:]+|(?:localhost|\d+(?:\.\d+){3}|\[[\da-f:.]+\])(?::\d+)?)[/?#]/i
 const isPage = (url: string): boolean => AUTHORITY.test(url) && URL.canParse(url)

@@ -26,6 +26,7 @@ test.each([
   ['https://a.example/?to=redis%3A%2F%2Fapp%3Ahunter2%40h&x=1', 'https://a.example/?to=redis%3A%2F%2F***%40h&x=1'],
   ['-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END', '***'],
   ['http://me:12/hunter2@host', 'http://***@host'],
+  ['http://1001:12/hunter2@host', 'http://***@host'],
   ['http://me:12/hunter2@host:80/x', 'http://***@host:80/x'],
   ['https://ada.lovelace:8080/hunter2@host/x', 'https://***@host/x'],
   ['https://proxy.example/http://me:12/hunter2@host', 'https://proxy.example/http://***@host'],

@@ -4,6 +4,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { isError, MillpondError, show } from '../../core/errors.ts'
+import { outside } from '../../core/outside.ts'
 import { unheld } from '../../core/unheld.ts'
 import { pathPlace } from '../places.ts'
 import { examineFolder } from './examine.ts'
@@ -249,10 +250,12 @@ class FolderTier implements FileTier {
   }
 
   #opened(what: string): Promise<Log> {
-    this.#opening ??= this.#open(what).catch((error: unknown) => {
-      this.#opening = undefined
-      throw error
-    })
+    this.#opening ??= outside(() =>
+      this.#open(what).catch((error: unknown) => {
+        this.#opening = undefined
+        throw error
+      }),
+    )
     return this.#opening
   }
 
@@ -273,7 +276,7 @@ class FolderTier implements FileTier {
       throw error
     }
     this.#log = log
-    this.#timer ??= unheld(setInterval(() => this.#lookAfter(), this.#settings.upkeepMs))
+    this.#timer ??= unheld(outside(() => setInterval(() => this.#lookAfter(), this.#settings.upkeepMs)))
     return log
   }
 

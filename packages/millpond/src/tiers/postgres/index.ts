@@ -12,6 +12,7 @@ import type {
   TierUsage,
 } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
+import { outside } from '../../core/outside.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { Row } from './call.ts'
 import { access } from './client.ts'
@@ -218,7 +219,7 @@ class PostgresDatabaseTier implements PostgresTier {
   /** The first write starts the sweeps; they never keep the process alive. */
   #sweepLater(ms: number): void {
     if (this.#timer !== undefined || this.#database.isClosed || ms === Number.POSITIVE_INFINITY) return
-    this.#timer = unheld(setTimeout(() => void this.#sweep(), ms * (0.75 + Math.random() / 2)))
+    this.#timer = unheld(outside(() => setTimeout(() => void this.#sweep(), ms * (0.75 + Math.random() / 2))))
   }
 
   /** One small step. If it fails, reads and writes fail too and report it; the next round comes anyway. */

@@ -5,6 +5,7 @@
 // changed.
 
 import type { Position } from '../../core/ledger.ts'
+import { outside } from '../../core/outside.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { Database } from './database.ts'
@@ -34,7 +35,7 @@ export class Followers {
     const own: Wake = (at) => wake(at)
     followed.wakes.add(own)
     this.#namespaces.set(namespace, followed)
-    if (!this.#database.inMemory) this.#timer ??= unheld(setInterval(() => this.#look(), POLL_MS))
+    if (!this.#database.inMemory) this.#timer ??= unheld(outside(() => setInterval(() => this.#look(), POLL_MS)))
     return () => {
       followed.wakes.delete(own)
       if (followed.wakes.size === 0 && this.#namespaces.get(namespace) === followed) this.#namespaces.delete(namespace)

@@ -3,6 +3,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
+import { outside } from '../../core/outside.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { unheld } from '../../core/unheld.ts'
 import { pathPlace } from '../places.ts'
@@ -200,10 +201,12 @@ class SqliteFileTier implements SqliteTier {
   #sweepLater(ms: number): void {
     if (this.#timer !== undefined || this.#database.isClosed || this.#sweepMs === Number.POSITIVE_INFINITY) return
     this.#timer = unheld(
-      setTimeout(() => {
-        this.#timer = undefined
-        this.#sweepLater(this.#sweep() ? 20 : this.#sweepMs)
-      }, ms),
+      outside(() =>
+        setTimeout(() => {
+          this.#timer = undefined
+          this.#sweepLater(this.#sweep() ? 20 : this.#sweepMs)
+        }, ms),
+      ),
     )
   }
 

@@ -13,6 +13,7 @@ import {
   type StoredRequest,
   type StoredSettings,
 } from '../../core/nodes.ts'
+import { outside } from '../../core/outside.ts'
 import { column, numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { Database } from './database.ts'
@@ -178,7 +179,7 @@ export class SqliteNodes implements NodeStore {
     const own = (): void => wake()
     const wakes = this.#wakes.get(place) ?? new Set()
     this.#wakes.set(place, wakes.add(own))
-    if (!this.#database.inMemory) this.#timer ??= unheld(setInterval(() => this.#look(), POLL_MS))
+    if (!this.#database.inMemory) this.#timer ??= unheld(outside(() => setInterval(() => this.#look(), POLL_MS)))
     return () => {
       wakes.delete(own)
       if (wakes.size === 0 && this.#wakes.get(place) === wakes) this.#wakes.delete(place)
