@@ -502,7 +502,8 @@ export class Ledger implements PolledNamespace, Member, Pushed, Retried {
   /** The store has pushed that the namespace moved, and perhaps where it is now. */
   #wake(at: Position | undefined, keys: readonly string[] = []): void {
     if (this.#closed || this.#lines.isKnown(at)) return
-    if (keys.length > 0 && at?.epoch === this.view.epoch) this.#handlers.pushed(keys, at.seq)
+    if (keys.length > 0 && at?.epoch === this.view.epoch)
+      this.#handlers.pushed(this.#lines.own.notOnTheirWay(keys), at.seq)
     this.#pushed.note(at)
     this.#pushes?.add(this, this.#lines.own.isOnItsWay)
   }

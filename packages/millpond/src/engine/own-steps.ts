@@ -6,8 +6,8 @@ import type { Line } from '../core/ledger.ts'
 export class OwnSteps {
   /** Numbers of steps that are applied here but whose lines have not been read yet. */
   readonly #ahead = new Set<number>()
-  /** Ids of steps in flight: their lines may be read before their replies. */
-  readonly #onTheirWay = new Set<string>()
+  /** Steps in flight, by their ids: their lines may be read, or pushed, before their replies. */
+  readonly #onTheirWay = new Map<string, Change>()
 
   /** The answer to a step of this process is awaited. */
   get isOnItsWay(): boolean {
@@ -15,12 +15,21 @@ export class OwnSteps {
   }
 
   async send(store: LedgerStore, namespace: string, change: Change): Promise<Advanced> {
-    this.#onTheirWay.add(change.id)
+    this.#onTheirWay.set(change.id, change)
     try {
       return await store.advance(namespace, change)
     } finally {
       this.#onTheirWay.delete(change.id)
     }
+  }
+
+  /** Of pushed keys those that no step in flight names: of the others the reply tells, perhaps with a new entry. */
+  notOnTheirWay(keys: readonly string[]): readonly string[] {
+    if (!this.isOnItsWay) return keys
+    const left = new Set(keys)
+    for (const { targets } of this.#onTheirWay.values())
+      for (const target of targets) if (target.kind === 'key') left.delete(target.key)
+    return [...left]
   }
 
   /** Notes a step that was applied before earlier lines of others. */

@@ -16,7 +16,7 @@ type Wake = (at?: Position, keys?: readonly string[]) => void
 
 /** Two processes over one server; of `two` it is written down when it pulls. */
 async function world(push: (wake: Wake) => Wake = (wake) => wake) {
-  const slow = { ms: 0 }
+  const slow = { ms: 0, stepMs: 0 }
   const clock = fakeClock({ now: Date.now() })
   const server = simulatedServer({ now: () => clock.now() })
   const asked: { readonly at: number; readonly namespace: string }[] = []
@@ -28,6 +28,11 @@ async function world(push: (wake: Wake) => Wake = (wake) => wake) {
       const answer = await ledger.pull(namespace, from)
       if (slow.ms > 0) await new Promise<void>((resolve) => clock.after(slow.ms, resolve))
       return answer
+    },
+    advance: async (namespace, change) => {
+      const advanced = await ledger.advance(namespace, change)
+      if (slow.stepMs > 0) await new Promise<void>((resolve) => clock.after(slow.stepMs, resolve))
+      return advanced
     },
     unmoved: async (places) => (await ledger.unmoved?.(places)) ?? [],
     follow: (namespace, wake) => ledger.follow?.(namespace, push(wake)) ?? (() => {}),
@@ -245,6 +250,18 @@ describe('keys that a push names', () => {
     await space.set('k', 'newer')
     for (const push of late) push()
     expect(await space.peek('k')).toBe('newer')
+  })
+
+  test('of a step of this process, before its reply, leave what it sets in memory', async () => {
+    const { clock, two, slow } = await world()
+    slow.stepMs = PACE_MS / 2
+    const space = two.namespace('n3')
+    for (const value of ['new', 'newer']) {
+      const set = space.set('k', value)
+      await clock.run(10)
+      await set
+      expect(await space.peek('k')).toBe(value)
+    }
   })
 })
 

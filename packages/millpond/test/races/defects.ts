@@ -246,17 +246,19 @@ export const defects: readonly Defect[] = [
     name: 'what is pushed is applied as a step of this process is',
     // A push whose number the record has not reached: what is loaded then outlives every invalidation up to it.
     program: over([
-      [0, wait(100), write('delete'), wait(300), write('delete'), load],
+      [0, wait(100), write('delete'), wait(300), write('tag'), load],
       [1, load, wait(250), load, load, wait(900), load, load],
     ]),
     wrapTier: withLedger((ledger) => ({
       follow: (namespace, wake) =>
         ledger.follow?.(namespace, (at, keys) => wake(at && { ...at, seq: at.seq + 50 }, keys)) ?? (() => {}),
+      // Otherwise the refused commit would take it from memory again.
+      commit: () => Promise.reject(new Error('lost')),
     })),
     patches: [
       {
         file: LEDGER,
-        find: 'this.#handlers.pushed(keys, at.seq)',
+        find: 'this.#handlers.pushed(this.#lines.own.notOnTheirWay(keys), at.seq)',
         replace:
           "this.view.apply({ seq: at.seq, targets: keys.map((key) => ({ kind: 'key', key })), mode: 'delete', reason: 'manual', id: '' })",
       },
@@ -280,7 +282,7 @@ export const defects: readonly Defect[] = [
     patches: [
       {
         file: LEDGER,
-        find: 'this.#handlers.pushed(keys, at.seq)',
+        find: 'this.#handlers.pushed(this.#lines.own.notOnTheirWay(keys), at.seq)',
         replace: 'this.#trustSince(this.#options.clock.monotonic(), this.#options.clock.now())',
       },
     ],
