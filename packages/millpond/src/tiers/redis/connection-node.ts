@@ -6,6 +6,7 @@
 // connection; when that ends, the wire is dead, and nothing that was begun on it continues on the next.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
+import { outside } from '../../core/outside.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { type Connection, closed, failed, type Wake, type Wire } from './connection.ts'
@@ -55,7 +56,8 @@ export class NodeConnection implements Connection {
     isRead = false,
   ): Promise<T> {
     if (this.#closed) return Promise.reject(this.#failed(code, what, undefined))
-    if (this.#client === undefined) this.#connect()
+    // A connection outlives the request that needs it first.
+    if (this.#client === undefined) outside(() => this.#connect())
     const wire = this.#wire
     // The first attempt is waited for; later ones are not: a command fails at once while the server is down.
     if (wire === undefined && this.#hasTried) return Promise.reject(this.#failed(code, what, this.#down))

@@ -1,6 +1,7 @@
 // Deadlines of many exchanges, all of the same length, on one timer: the first begun is the first due.
 import { afterAwake } from '../../core/awake.ts'
 import { Chain, type Link } from '../../core/chain.ts'
+import { outside } from '../../core/outside.ts'
 import { unheld } from '../../core/unheld.ts'
 
 interface Running {
@@ -27,7 +28,7 @@ export class Deadlines {
   readonly #clock = {
     monotonic: () => performance.now(),
     after: (ms: number, fn: () => void) => {
-      const timer = setTimeout(fn, ms)
+      const timer = outside(() => setTimeout(fn, ms))
       if (this.#running.isEmpty) unheld(timer)
       this.#timer = timer
       return () => clearTimeout(timer)

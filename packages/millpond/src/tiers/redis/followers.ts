@@ -1,5 +1,6 @@
 // The connection that listens: opened for the first follower, closed with the last. Only hints come over it, so its
 // failures are ignored.
+import { outside } from '../../core/outside.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient } from './client.ts'
 import type { Wake } from './connection.ts'
@@ -22,7 +23,7 @@ export class Followers {
     if (wakes !== undefined) wakes.add(own)
     else {
       this.#channels.set(channel, new Set([own]))
-      this.#listen(channel)
+      outside(() => this.#listen(channel))
     }
     return () => {
       const left = this.#channels.get(channel)
