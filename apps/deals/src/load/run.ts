@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isError } from 'millpond/options'
 import { fill } from '../data/fill.ts'
 import { generate } from '../data/generate.ts'
 import { sourceName, sqliteFile } from '../data/prepare.ts'
@@ -318,6 +319,10 @@ async function verify(
   const client = createClient(service.url)
   try {
     return await replay(client, tokens, course.writes, groupAnswers(course), stop)
+  } catch (error) {
+    // A write that was done, and had no answer, for example: the failures of the course say which.
+    const reason = isError(error) ? error.message : String(error)
+    return { compared: 0, differences: [`the answers could not be compared with the database: ${reason}`] }
   } finally {
     client.close()
     await service.stop()
