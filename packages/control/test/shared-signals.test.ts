@@ -35,7 +35,11 @@ test('twenty webhooks that wait for a retry', async () => {
   let calls = 0
   server.on('connection', () => calls++)
   webhooks.tell(
-    Array.from({ length: 20 }, () => ({ url, secret: 'a secret of sixteen or more', severities: ['high'] as const })),
+    Array.from({ length: 20 }, (_, at) => ({
+      url: `${url}${at}`,
+      secret: 'a secret of sixteen or more',
+      severities: ['high'] as const,
+    })),
     alert,
   )
   await expect.poll(() => calls).toBe(60)
