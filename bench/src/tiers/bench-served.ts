@@ -4,22 +4,11 @@ import { loadavg } from 'node:os'
 import { Redis } from 'ioredis'
 import { createCache, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
+import { VALUE } from '../consistency/cpu-task.ts'
 import { startRedisServer } from '../consistency/redis-server.ts'
 import { printTable } from '../table.ts'
 
 const KEYS = Array.from({ length: 5000 }, (_, at) => `cpu:${at}`)
-/** 1.6 KB of JSON: 27 objects and lists, some hundred fields. */
-const VALUE = {
-  id: 1,
-  name: 'a product',
-  tags: ['one', 'two', 'three'],
-  lines: Array.from({ length: 24 }, (_, n) => ({
-    n,
-    text: 'some words of a line',
-    price: n * 1.25,
-    sold: n % 2 === 0,
-  })),
-}
 /** Far fewer than there are keys, so that each read goes to the server. */
 const IN_MEMORY = 100
 const TTL_MS = 3_600_000
